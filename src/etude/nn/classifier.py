@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from etude.nn.pooling import Pooling, PoolingKind
+from etude.nn.pooling import Pooling
+from etude.nn.pooling_kind import PoolingKind
 
 
 class PooledClassifier(nn.Module):

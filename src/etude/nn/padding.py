@@ -18,6 +18,6 @@ def pad(
     mask_BT = torch.zeros_like(ids_BT)
     for row, sequence in enumerate(sequences):
         place = slice(0, len(sequence)) if side == "right" else slice(longest - len(sequence), longest)
-        ids_BT[row, place] = torch.as_tensor(sequence, dtype=torch.long)
+        ids_BT[row, place] = torch.tensor(sequence, dtype=torch.long)
         mask_BT[row, place] = 1
     return ids_BT, mask_BT

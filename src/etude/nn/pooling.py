@@ -7,12 +7,11 @@ NaN) makes no difference; the tokens' order is that of the mask's positions. A r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-PoolingKind: TypeAlias = Literal["mean", "max", "attention", "last"]
+from etude.nn.pooling_kind import PoolingKind
 
 
 class Pooling(nn.Module):

@@ -1,0 +1,168 @@
+"""Text classification as steps: load, split, tokenize, train, predict, evaluate, and the baselines to beat."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from etude import Context, InputFile, placement, step
+from etude.nn.pooling_kind import PoolingKind
+from etude.text.types import Evaluation, Predictions, SplitName, Splits, TextTable, Tokens, TrainedModel
+
+DOCSTRING_PACKAGES = (
+    "matplotlib",
+    "networkx",
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "torch",
+    "transformers",
+)
+"""What `etude[ml]` installs that holds sentences in plenty, each about a field of its own."""
+
+
+@step
+def load(
+    *,
+    source: Literal["docstrings"] = "docstrings",
+    packages: tuple[str, ...] = DOCSTRING_PACKAGES,
+    per_label: PositiveInt = 1200,
+    fewest_words: PositiveInt = 5,
+    most_words: PositiveInt = 40,
+    seed: NonNegativeInt = 0,
+) -> TextTable:
+    """Labelled English that needs no download: first sentences of docstrings of installed packages, by package.
+
+    The packages' versions decide the result: name them under the node's `pin`, so that an upgrade is a new data set.
+    """
+    import pyarrow as pa
+
+    from etude.text.docstrings import sentences
+
+    found = sentences(packages, per_label=per_label, words=(fewest_words, most_words), seed=seed)
+    texts, labels = zip(*found, strict=True) if found else ((), ())
+    return pa.table(
+        {
+            "id": pa.array(range(len(found)), pa.int64()),
+            "text": pa.array(texts, pa.string()),
+            "label": pa.array(labels, pa.string()),
+        }
+    )
+
+
+@step
+def read(*, file: InputFile, text: str = "text", label: str = "label") -> TextTable:
+    """Labelled texts of your own: a CSV, TSV, JSON Lines or Parquet file, or a folder with `train`, `test`, …."""
+    from etude.text.reading import read_texts
+
+    return read_texts(file, text=text, label=label)
+
+
+@step
+def split(
+    data: TextTable,
+    *,
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2,
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    stratify: bool = True,
+    seed: NonNegativeInt,
+) -> Splits:
+    """Training, validation and test texts that share no text. Splits that the data come with stay as they are."""
+    from etude.text.splitting import divide
+
+    return divide(
+        data, test_fraction=test_fraction, validation_fraction=validation_fraction, stratify=stratify, seed=seed
+    )
+
+
+@step
+def tokenize(
+    splits: Splits,
+    *,
+    vocabulary: Annotated[int, Field(ge=300)] = 8000,
+    lowercase: bool = True,
+    max_tokens: Annotated[int, Field(ge=2)] = 64,
+) -> Tokens:
+    """Texts as token ids, by a byte-pair tokenizer learnt from the training split alone."""
+    from etude.text.tokens import tokenized
+
+    return tokenized(splits, vocabulary=vocabulary, lowercase=lowercase, max_tokens=max_tokens)
+
+
+@step
+def train(
+    tokens: Tokens,
+    *,
+    ctx: Context,
+    pooling: PoolingKind,
+    seed: NonNegativeInt,
+    epochs: PositiveInt,
+    learning_rate: PositiveFloat,
+    width: PositiveInt = 128,
+    layers: PositiveInt = 1,
+    heads: PositiveInt = 4,
+    feed_forward: PositiveInt = 256,
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
+    weight_decay: NonNegativeFloat = 0.05,
+    warm_up: Annotated[float, Field(ge=0, le=1)] = 0.1,
+    clip: PositiveFloat = 1.0,
+    batch_tokens: PositiveInt = 2048,
+) -> TrainedModel:
+    """A small Llama-architecture classifier trained from random weights; a stopped or killed training goes on."""
+    from etude.text.training import BackboneSpec, OptimiserSpec, train_classifier
+
+    return train_classifier(
+        tokens,
+        BackboneSpec(width=width, layers=layers, heads=heads, feed_forward=feed_forward),
+        OptimiserSpec(learning_rate=learning_rate, weight_decay=weight_decay, warm_up=warm_up, clip=clip),
+        ctx=ctx,
+        pooling=pooling,
+        dropout=dropout,
+        batch_tokens=batch_tokens,
+        epochs=epochs,
+        seed=seed,
+    )
+
+
+@step
+def predict(
+    model: TrainedModel,
+    tokens: Tokens,
+    *,
+    ctx: Context,
+    split: SplitName = "test",
+    batch_tokens: Annotated[PositiveInt, placement] = 8192,
+) -> Predictions:
+    """The class and all class probabilities of each text of a split."""
+    from etude.text.prediction import predicted
+
+    return predicted(model, tokens, ctx=ctx, split=split, batch_tokens=batch_tokens)
+
+
+@step
+def evaluate(predictions: Predictions) -> Evaluation:
+    """Accuracy, and precision, recall and F1 in the macro and the weighted mean."""
+    from etude.text.scores import scores
+
+    return scores(predictions["label"].to_pylist(), predictions["prediction"].to_pylist())
+
+
+@step
+def majority(splits: Splits) -> Evaluation:
+    """The baseline that knows nothing: predict the commonest label of the training split."""
+    from etude.text.baselines import commonest_label
+
+    return commonest_label(splits.train, splits.test)
+
+
+@step
+def bag_of_words(
+    splits: Splits, *, words: Annotated[int, Field(ge=1, le=3)] = 1, strength: PositiveFloat = 10.0
+) -> Evaluation:
+    """The baseline that knows no order of words: logistic regression on their TF-IDF counts in the training split."""
+    from etude.text.baselines import word_counts
+
+    return word_counts(splits.train, splits.test, words=words, strength=strength)
