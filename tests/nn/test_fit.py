@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,33 +13,13 @@ from torch import Tensor, nn
 
 from etude import Stopped
 from etude.nn.batches import Batches, shuffled_plan
-from etude.nn.fit import fit
+from etude.nn.fit import CHECKPOINT, fit
 from etude.nn.schedule import warm_cosine
 from etude.nn.seeded import seeded
+from step_context import StepContext
 
 EPOCHS, STEPS_PER_EPOCH = 3, 4
 STEPS = EPOCHS * STEPS_PER_EPOCH
-
-
-@dataclass
-class Run:
-    """A context for tests: stops once a number of steps was told."""
-
-    scratch: Path
-    stop_after: float = float("inf")
-    told: list[float] = field(default_factory=list)
-    devices: tuple[str, ...] = ()
-    cpus: int = 1
-
-    @property
-    def stopping(self) -> bool:
-        return bool(self.told) and self.told[-1] >= self.stop_after
-
-    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        self.told.append(done)
-
-    def window(self, name: str) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 class Regression(lightning.LightningModule):
@@ -97,7 +75,7 @@ def _of(points: Tensor) -> Callable[[Sequence[int]], Tensor]:
     return lambda rows: points[list(rows)]
 
 
-def train(run: Run, module: Regression, *, every_s: float = 1e9) -> list[dict[str, float]]:
+def train(run: StepContext, module: Regression, *, every_s: float = 1e9) -> list[dict[str, float]]:
     training, validation = data()
     return fit(
         module, training, validation=validation, ctx=run, epochs=EPOCHS, seed=5, clip=1.0, checkpoint_every_s=every_s
@@ -111,7 +89,7 @@ def same(left: Regression, right: Regression) -> bool:
 @pytest.fixture(scope="module")
 def left_alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
     module = regression()
-    return module, train(Run(tmp_path_factory.mktemp("alone")), module)
+    return module, train(StepContext(tmp_path_factory.mktemp("alone")), module)
 
 
 @pytest.mark.parametrize("k", range(1, STEPS))
@@ -119,8 +97,8 @@ def test_a_run_stopped_after_k_steps_and_resumed_equals_one_left_alone(
     k: int, tmp_path: Path, left_alone: Alone
 ) -> None:
     with pytest.raises(Stopped, match=f"step {k};"):
-        train(Run(tmp_path, stop_after=k), regression())
-    again, run = regression(), Run(tmp_path)
+        train(StepContext(tmp_path, stop_after=k), regression())
+    again, run = regression(), StepContext(tmp_path)
     curve = train(run, again)
     assert run.told == list(range(k + 1, STEPS + 1))
     assert same(again, left_alone[0])
@@ -130,7 +108,70 @@ def test_a_run_stopped_after_k_steps_and_resumed_equals_one_left_alone(
 @pytest.mark.parametrize("k", range(1, STEPS))
 def test_a_run_that_died_at_step_k_and_resumed_equals_one_left_alone(k: int, tmp_path: Path, left_alone: Alone) -> None:
     with pytest.raises(ConnectionError):
-        train(Run(tmp_path), regression(fails_at=k), every_s=0.0)
+        train(StepContext(tmp_path), regression(fails_at=k), every_s=0.0)
     again = regression()
-    assert train(Run(tmp_path), again) == left_alone[1]
+    assert train(StepContext(tmp_path), again) == left_alone[1]
     assert same(again, left_alone[0])
+
+
+def test_a_run_killed_after_its_last_step_gives_the_same_model_and_curve(tmp_path: Path, left_alone: Alone) -> None:
+    train(StepContext(tmp_path), regression(), every_s=0.0)
+    again, run = regression(), StepContext(tmp_path)
+    assert train(run, again) == left_alone[1]
+    assert same(again, left_alone[0])
+    assert run.told == []
+
+
+def test_a_request_to_stop_during_the_last_step_lets_the_training_end(tmp_path: Path, left_alone: Alone) -> None:
+    module = regression()
+    assert train(StepContext(tmp_path, stop_after=STEPS), module) == left_alone[1]
+
+
+def test_checkpoints_are_written_no_more_often_than_asked_and_never_left_half_written(tmp_path: Path) -> None:
+    ticks = iter(range(1000))
+    training, _ = data()
+    run = StepContext(tmp_path, stop_after=7)
+    with pytest.raises(Stopped):
+        fit(regression(), training, ctx=run, epochs=EPOCHS, seed=5, checkpoint_every_s=1e9, clock=lambda: next(ticks))
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_batches_that_do_not_know_their_place_are_left_at_the_end_of_an_epoch_only(
+    tmp_path: Path, left_alone: Alone
+) -> None:
+    points, _ = data()
+
+    class Plain:
+        """Batches with a length and an epoch, but without a state."""
+
+        def __len__(self) -> int:
+            return len(points)
+
+        def __iter__(self) -> Iterator[Tensor]:
+            return iter(points)
+
+        def set_epoch(self, epoch: int) -> None:
+            points.set_epoch(epoch)
+
+    def run(context: StepContext, module: Regression) -> None:
+        fit(module, Plain(), ctx=context, epochs=EPOCHS, seed=5, clip=1.0)
+
+    with pytest.raises(Stopped, match=f"step {STEPS_PER_EPOCH};"):
+        run(StepContext(tmp_path, stop_after=1), regression())
+    again = regression()
+    run(StepContext(tmp_path), again)
+    assert same(again, left_alone[0])
+
+
+def test_the_curve_has_one_row_per_epoch_with_its_mean_loss_and_what_validation_logged(left_alone: Alone) -> None:
+    curve = left_alone[1]
+    assert [(row["epoch"], row["step"]) for row in curve] == [(1, 4), (2, 8), (3, 12)]
+    assert all(set(row) == {"epoch", "step", "loss", "validation_loss"} for row in curve)
+
+
+def test_training_leaves_the_random_numbers_of_its_caller_alone(tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    train(StepContext(tmp_path), regression())
+    assert torch.equal(torch.rand(3), expected)

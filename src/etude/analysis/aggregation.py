@@ -1,0 +1,123 @@
+"""From the table of records to a summary: group, estimate, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from etude.analysis.comparing import comparisons
+from etude.analysis.estimates import estimate, is_finite
+from etude.analysis.grouping import Row, grouped, key_of, name_of
+from etude.analysis.paired import FEWEST_PAIRS
+from etude.analysis.records import Columns, columns_of, rows_of
+from etude.analysis.summary import Group, Reference, Scalar, Summary
+from etude.errors import StepError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def summarise(
+    records: pa.Table,
+    *,
+    metrics: Sequence[str] | None = None,
+    by: Sequence[str] | None = None,
+    replicate: str | None = None,
+    baseline: Mapping[str, Scalar] | None = None,
+    references: Mapping[str, str] | None = None,
+    lower_is_better: Sequence[str] = (),
+) -> Summary:
+    """Group the records and say what each group comes to, and how the groups differ from their baseline.
+
+    Args:
+        records: One row per variant and replicate; what the columns mean stands in the schema's metadata `etude`.
+        metrics: Dotted names; None for all metrics of nodes that are no references.
+        by: Params to group by; None for all but the replicated one.
+        replicate: The replicated param; None for the one that the records name.
+        baseline: Params that make a group the baseline of those that differ from it in these params alone.
+        references: Node → title: nodes whose metrics stand beside the groups, as rows of their own.
+        lower_is_better: Metrics of which the smallest value is the best.
+
+    Raises:
+        StepError: A name that the records do not have, or a baseline that is no group.
+    """
+    columns = columns_of(records, repeat=replicate)
+    references = references or {}
+    chosen = _metrics(columns, metrics, references)
+    keys = _checked(by, columns.params, "by") if by is not None else _without(columns.params, columns.repeat)
+    _checked(lower_is_better, chosen, "lower_is_better")
+    rows = rows_of(records)
+    if not rows:
+        raise StepError("the records have no rows: no variant was run")
+    parts = grouped(rows, keys)
+    varied = tuple(key for key in keys if len({key_of({key: row[key]}) for row in rows}) > 1)
+    groups = tuple(_group(members, keys, varied, (*chosen, *columns.costs)) for members in parts)
+    pairing = tuple(name for name in columns.params if name not in keys)
+    compared = comparisons(groups, parts, chosen, pairing, baseline) if baseline else ()
+    return Summary(
+        metrics=chosen,
+        costs=columns.costs,
+        varied=varied,
+        repeat=columns.repeat,
+        lower_is_better=tuple(lower_is_better),
+        groups=groups,
+        comparisons=compared,
+        references=tuple(_reference(node, title, rows, columns, chosen) for node, title in references.items()),
+        notes=tuple(_notes(rows, groups, chosen)),
+    )
+
+
+def _group(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], numbers: Iterable[str]) -> Group:
+    params = {key: rows[0][key] for key in keys}
+    return Group(
+        name=name_of(params, varied),
+        params=params,
+        replicates=len(rows),
+        estimates={number: estimate([row[number] for row in rows]) for number in numbers},
+    )
+
+
+def _reference(node: str, title: str, rows: Sequence[Row], columns: Columns, metrics: Sequence[str]) -> Reference:
+    own = {name.removeprefix(f"{node}."): name for name in columns.metrics if name.startswith(f"{node}.")}
+    if not own:
+        nodes = {name.partition(".")[0] for name in columns.metrics}
+        raise StepError(f"references: no node {node!r} has metrics in the records: {nearest(node, nodes)}")
+    values: dict[str, float | None] = {}
+    notes = []
+    for metric in metrics:
+        short = metric.partition(".")[2]
+        alike = [other for other in metrics if other.partition(".")[2] == short]
+        if short not in own or len(alike) > 1:
+            values[metric] = None
+            continue
+        found = {float(row[own[short]]) for row in rows if is_finite(row[own[short]])}
+        values[metric] = found.pop() if len(found) == 1 else None
+        if found:
+            notes.append(f"{own[short]} is not the same in all variants")
+    return Reference(node=node, title=title, values=values, note="; ".join(notes))
+
+
+def _notes(rows: Sequence[Row], groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
+    unfinished = sum(row.get("status", "done") != "done" for row in rows)
+    if unfinished:
+        yield f"{unfinished} of {len(rows)} variants are not done"
+    fewest = min((group.estimates[metric].n for group in groups for metric in metrics), default=0)
+    if fewest < FEWEST_PAIRS and len(groups) > 1:
+        yield f"{fewest} replicates in the smallest group: too few to claim a difference between groups"
+
+
+def _metrics(columns: Columns, wanted: Sequence[str] | None, references: Mapping[str, str]) -> tuple[str, ...]:
+    if wanted is not None:
+        return _checked(wanted, (*columns.metrics, *columns.costs), "metrics")
+    return tuple(name for name in columns.metrics if name.partition(".")[0] not in references)
+
+
+def _checked(names: Sequence[str], known: Sequence[str], setting: str) -> tuple[str, ...]:
+    for name in names:
+        if name not in known:
+            raise StepError(f"{setting}: the records have no {name!r}: {nearest(name, known)}")
+    return tuple(names)
+
+
+def _without(names: Sequence[str], one: str | None) -> tuple[str, ...]:
+    return tuple(name for name in names if name != one)

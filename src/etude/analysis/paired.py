@@ -1,0 +1,96 @@
+"""Tests and effect sizes for paired values: the same replicate under one group and under another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln, stdtr
+
+from etude.analysis.spread import sample_std
+
+FEWEST_PAIRS = 3
+"""No test is made of fewer."""
+EXACT_UP_TO = 16
+"""Pairs for which all sign flips are gone through; for more, a sample of them is drawn."""
+DRAWN = 65_535
+
+
+def differences(group: Sequence[float], baseline: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Group minus baseline, pair by pair; differences that are all the same but for rounding are made the same."""
+    left, right = np.asarray(group, dtype=float), np.asarray(baseline, dtype=float)
+    found: npt.NDArray[np.float64] = left - right
+    if len(found) and np.ptp(found) <= 1e-12 * max(np.abs(left).max(), np.abs(right).max()):
+        found = np.full_like(found, found.mean() if found.any() else 0.0)
+    return found
+
+
+def paired_t(found: npt.NDArray[np.float64]) -> float | None:
+    """Two-sided p of Student's paired t-test.
+
+    None for too few pairs, and where the differences are all the same but not 0.
+    """
+    std = sample_std(found)
+    if len(found) < FEWEST_PAIRS or std is None:
+        return None
+    if std == 0.0:
+        return 1.0 if not found.any() else None
+    t = float(found.mean()) / (std / math.sqrt(len(found)))
+    return float(2 * stdtr(len(found) - 1, -abs(t)))
+
+
+def sign_flip(found: npt.NDArray[np.float64], *, seed: int = 0) -> float | None:
+    """Two-sided p of the sign-flip permutation test on the mean; exact up to 16 pairs. None for too few pairs.
+
+    Under the null the differences are symmetric about 0, so that each sign could as well be the other. The smallest
+    possible p is 2 / 2ⁿ.
+    """
+    n = len(found)
+    if n < FEWEST_PAIRS:
+        return None
+    if n <= EXACT_UP_TO:
+        signs = 1 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+        return float((np.abs(signs @ found) >= _least(found)).mean())
+    signs = np.random.default_rng(seed).integers(0, 2, (DRAWN, n)) * 2 - 1
+    return float((1 + (np.abs(signs @ found) >= _least(found)).sum()) / (1 + DRAWN))
+
+
+def hedges_effect(found: npt.NDArray[np.float64]) -> float | None:
+    """Mean difference in standard deviations of the differences, corrected for small n.
+
+    None for fewer than three pairs, and for differences without spread.
+
+    Source: Hedges, Distribution Theory for Glass's Estimator of Effect Size, 1981, equation 6e (exact correction).
+    """
+    std = sample_std(found)
+    freedom = len(found) - 1
+    if not std or freedom < 2:
+        return None
+    correction = math.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / math.sqrt(freedom / 2)
+    return correction * float(found.mean()) / std
+
+
+def win_share(found: npt.NDArray[np.float64]) -> float | None:
+    """Share of the pairs in which the group is above the baseline, a tie counting half; None for no pairs."""
+    return float((found > 0).mean() + (found == 0).mean() / 2) if len(found) else None
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values corrected for their number; those that are None are no tests and do not count.
+
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+    """
+    tested = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(tested):
+        highest = max(highest, min(1.0, (len(tested) - rank) * p))
+        corrected[index] = highest
+    return corrected
+
+
+def _least(found: npt.NDArray[np.float64]) -> float:
+    """The sum of the differences as it was found, less what rounding may take from an equal one."""
+    return float(abs(found.sum()) - 1e-12 * np.abs(found).sum())

@@ -1,0 +1,66 @@
+"""Which columns of the records are params, metrics and costs, and their rows as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOT_PARAMS = ("variant", "status", "accepted")
+"""Columns without a dot that are about the row itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the columns of a table of records mean."""
+
+    params: tuple[str, ...]
+    repeat: str | None
+    metrics: tuple[str, ...]
+    """Dotted, `node.metric`; numbers only."""
+    costs: tuple[str, ...]
+    """Dotted, `node.cost.wall_s`."""
+
+
+def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
+    """Read the meaning of the columns from the schema's metadata `etude`; without it, by their names.
+
+    Args:
+        records: One row per variant.
+        repeat: The replicated param; None for the one that the metadata name.
+    """
+    said = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
+    dotted = [name for name in records.column_names if "." in name]
+    by_name = {
+        "params": [name for name in records.column_names if "." not in name and name not in NOT_PARAMS],
+        "metrics": [name for name in dotted if ".cost." not in name],
+        "costs": [name for name in dotted if ".cost." in name],
+    }
+    return Columns(
+        params=_present(said.get("params", by_name["params"]), records),
+        repeat=repeat or said.get("repeat"),
+        metrics=_numeric(said.get("metrics", by_name["metrics"]), records),
+        costs=_numeric(said.get("costs", by_name["costs"]), records),
+    )
+
+
+def rows_of(records: pa.Table) -> list[Mapping[str, Any]]:
+    """The rows, in order, as mappings; a missing value is None."""
+    rows: list[Mapping[str, Any]] = records.to_pylist()
+    return rows
+
+
+def _present(names: Sequence[str], records: pa.Table) -> tuple[str, ...]:
+    return tuple(name for name in names if name in records.column_names)
+
+
+def _numeric(names: Sequence[str], records: pa.Table) -> tuple[str, ...]:
+    import pyarrow as pa
+
+    kinds = {name: records.schema.field(name).type for name in _present(names, records)}
+    number = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+    return tuple(name for name, kind in kinds.items() if any(holds(kind) for holds in number))

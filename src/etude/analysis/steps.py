@@ -1,0 +1,43 @@
+"""Records to statistics, as a step."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from etude import step
+from etude.analysis.summary import Scalar, Summary
+
+
+@step
+def aggregate(
+    records: pa.Table,
+    *,
+    metrics: list[str] | None = None,
+    by: list[str] | None = None,
+    replicate: str | None = None,
+    baseline: dict[str, Scalar] | None = None,
+    references: dict[str, str] | None = None,
+    lower_is_better: tuple[str, ...] = (),
+) -> Summary:
+    """Mean, spread, intervals and paired tests of every metric over the replicates of each group.
+
+    Args:
+        records: One row per variant (`from: records`).
+        metrics: Metrics to summarise, dotted (`quality.accuracy`); all, unless said.
+        by: Params that make a group; all but the replicated one, unless said.
+        replicate: The replicated param; the study's `repeat`, unless said.
+        baseline: Params of the group that others are tested against: `{pooling: mean}`.
+        references: Nodes outside of what varies, with a title: `{majority: commonest label}`.
+        lower_is_better: Metrics whose smallest value is the best.
+    """
+    from etude.analysis.aggregation import summarise
+
+    return summarise(
+        records,
+        metrics=metrics,
+        by=by,
+        replicate=replicate,
+        baseline=baseline,
+        references=references,
+        lower_is_better=lower_is_better,
+    )

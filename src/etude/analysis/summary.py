@@ -1,0 +1,120 @@
+"""What is known of a study's groups: plain values, so that it is stored as JSON and any report can be drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+Claim: TypeAlias = Literal["higher", "lower", "none shown", "too few"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % confidence interval of a mean."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """One number of one group over its replicates. What cannot be known from so few is None, and `note` says why."""
+
+    n: int
+    """Replicates with a finite value."""
+    mean: float | None
+    std: float | None
+    """Sample standard deviation (n − 1 below the line); None for fewer than two."""
+    median: float | None
+    iqm: float | None
+    """Interquartile mean: the mean without the lowest and the highest quarter."""
+    low: float | None
+    """The smallest value."""
+    high: float | None
+    """The largest value."""
+    t_interval: Interval | None
+    """By Student's t: right for a mean of roughly normal values."""
+    bootstrap: Interval | None
+    """By resampling, bias-corrected and accelerated."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The replicates that share all params but the repeated one."""
+
+    name: str
+    """The varied params as text: `pooling=max`."""
+    params: Mapping[str, Scalar]
+    replicates: int
+    """Rows of the records."""
+    estimates: Mapping[str, Estimate]
+    """By metric, then by cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A group against its baseline, replicate by replicate, in one metric."""
+
+    metric: str
+    group: str
+    baseline: str
+    pairs: int
+    """Replicates that both have."""
+    difference: float | None
+    """Mean of group minus baseline."""
+    interval: Interval | None
+    """Of that mean, by Student's t."""
+    p_t: float | None
+    """Two-sided paired t-test."""
+    p_t_holm: float | None
+    """The same, corrected for all comparisons in this metric."""
+    p_sign: float | None
+    """Two-sided sign-flip permutation test: no assumption but symmetry."""
+    p_sign_holm: float | None
+    effect: float | None
+    """Mean difference in standard deviations of the differences, corrected for small n (Hedges)."""
+    wins: float | None
+    """Share of the pairs in which the group is above the baseline, a tie counting half."""
+    claim: Claim
+    """What the corrected t-test shows at the 5 % level."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A node that is no part of what varies, to be read beside the groups."""
+
+    node: str
+    title: str
+    values: Mapping[str, float | None]
+    """By metric, where the node has a number of the same name; None where it has none or the number is not one."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A study in numbers."""
+
+    metrics: tuple[str, ...]
+    costs: tuple[str, ...]
+    varied: tuple[str, ...]
+    """Params that tell the groups apart."""
+    repeat: str | None
+    """The replicated param."""
+    lower_is_better: tuple[str, ...]
+    groups: tuple[Group, ...]
+    comparisons: tuple[Comparison, ...]
+    references: tuple[Reference, ...]
+    notes: tuple[str, ...] = ()
+
+    def best(self, metric: str) -> frozenset[str]:
+        """Names of the groups with the best mean in a metric; empty where no group has one."""
+        means = {group.name: group.estimates[metric].mean for group in self.groups}
+        known = {name: mean for name, mean in means.items() if mean is not None}
+        if not known:
+            return frozenset()
+        top = (min if metric in self.lower_is_better else max)(known.values())
+        return frozenset(name for name, mean in known.items() if mean == top)

@@ -1,0 +1,71 @@
+"""A summary as a LaTeX table, to be put into a paper with `\\input`; it needs the package booktabs."""
+
+from __future__ import annotations
+
+from etude.analysis.summary import Summary
+from etude.report.layout import Cell, Layout, Line, laid_out
+
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "±": r"$\pm$",
+}
+
+
+def latex_text(summary: Summary) -> str:
+    """A `tabular` with rules of booktabs: mean ± standard deviation, the best mean of a column in bold."""
+    layout = laid_out(summary)
+    labels, metrics = len(layout.label_columns), len(layout.metric_columns)
+    heads = [*map(escaped, layout.label_columns), "$n$", *map(escaped, layout.metric_columns)]
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        f"\\begin{{tabular}}{{{'l' * labels}r{'r' * metrics}}}",
+        "\\toprule",
+        _row(heads),
+        "\\midrule",
+        *(_line(line) for line in layout.groups),
+        *(["\\midrule", *(_line(line) for line in layout.references)] if layout.references else []),
+        "\\bottomrule",
+        "\\end{tabular}",
+        *_comments(layout),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text with every character that LaTeX would take as a command written so that it is printed."""
+    return "".join(_ESCAPED.get(character, character) for character in " ".join(text.split()))
+
+
+def _line(line: Line) -> str:
+    return _row([*map(escaped, line.labels), escaped(line.n), *map(_cell, line.cells)])
+
+
+def _cell(cell: Cell) -> str:
+    numbers = cell.numbers()
+    if numbers is None:
+        return "--"
+    mean, std = numbers
+    shown = f"\\mathbf{{{mean}}}" if cell.best else mean
+    return f"${shown} \\pm {std}$" if std else f"${shown}$"
+
+
+def _row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _comments(layout: Layout) -> list[str]:
+    return [f"% {' '.join(note.split())}" for note in layout.notes]

@@ -1,0 +1,115 @@
+"""A summary laid out as a table: what stands in which cell, before anything is said of how it is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from etude.analysis.summary import Estimate, Scalar, Summary
+
+MOST_DECIMALS = 6
+
+
+class Cell(NamedTuple):
+    """A mean with its spread."""
+
+    mean: float | None
+    std: float | None
+    decimals: int
+    best: bool = False
+
+    def numbers(self) -> tuple[str, str] | None:
+        """Mean and standard deviation as text, the latter empty where it is not known; None where nothing is known."""
+        if self.mean is None:
+            return None
+        return f"{self.mean:.{self.decimals}f}", "" if self.std is None else f"{self.std:.{self.decimals}f}"
+
+
+class Line(NamedTuple):
+    """One row of the table."""
+
+    labels: tuple[str, ...]
+    """One per label column."""
+    n: str
+    """Values behind the means: `5`, or `3–5` where metrics differ; empty for references."""
+    cells: tuple[Cell, ...]
+    """One per metric."""
+
+
+class Layout(NamedTuple):
+    """A table of means: groups first, then the references to read them by."""
+
+    label_columns: tuple[str, ...]
+    metric_columns: tuple[str, ...]
+    groups: tuple[Line, ...]
+    references: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def laid_out(summary: Summary) -> Layout:
+    """The table of a summary's metrics, best means marked."""
+    decimals = {metric: _decimals(summary, metric) for metric in summary.metrics}
+    best = {metric: summary.best(metric) if len(summary.groups) > 1 else frozenset() for metric in summary.metrics}
+    groups = [
+        Line(
+            labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
+            n=_counts([group.estimates[metric] for metric in summary.metrics]),
+            cells=tuple(
+                Cell(found.mean, found.std, decimals[metric], group.name in best[metric])
+                for metric in summary.metrics
+                for found in [group.estimates[metric]]
+            ),
+        )
+        for group in summary.groups
+    ]
+    width = max(1, len(summary.varied))
+    references = [
+        Line(
+            labels=(reference.title, *[""] * (width - 1)),
+            n="",
+            cells=tuple(Cell(reference.values.get(metric), None, decimals[metric]) for metric in summary.metrics),
+        )
+        for reference in summary.references
+    ]
+    return Layout(
+        label_columns=summary.varied or ("group",),
+        metric_columns=short_names(summary.metrics),
+        groups=tuple(groups),
+        references=tuple(references),
+        notes=(*summary.notes, *(f"{one.title}: {one.note}" for one in summary.references if one.note)),
+    )
+
+
+def short_names(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Metrics without their node's name where all are of one node."""
+    nodes = {metric.partition(".")[0] for metric in metrics}
+    return tuple(metric.partition(".")[2] or metric for metric in metrics) if len(nodes) == 1 else tuple(metrics)
+
+
+def spoken(value: Scalar) -> str:
+    """A param's value as a table shows it."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _decimals(summary: Summary, metric: str) -> int:
+    """Enough decimals for two digits of the smallest spread, or four digits of the mean where no spread is known."""
+    found = [group.estimates[metric] for group in summary.groups]
+    spreads = [one.std for one in found if one.std]
+    if spreads:
+        return _within(1 - math.floor(math.log10(min(spreads))))
+    means = [abs(one.mean) for one in found if one.mean]
+    return _within(3 - math.floor(math.log10(max(means)))) if means else 0
+
+
+def _within(decimals: int) -> int:
+    return min(MOST_DECIMALS, max(0, decimals))
+
+
+def _counts(estimates: Sequence[Estimate]) -> str:
+    counts = sorted({one.n for one in estimates})
+    if not counts:
+        return ""
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"

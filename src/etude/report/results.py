@@ -1,0 +1,138 @@
+"""Writes what a run came to into the study's results folder: records, tables, and what collect nodes gave."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etude.analysis.summary import Summary
+from etude.report.export import export, write_text
+from etude.report.terminal import terminal_table
+from etude.store.manifest import Manifest
+from etude.study.execution import Result
+from etude.study.prepare import Prepared
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STAMP = ".exported.json"
+
+
+def terminal_tables(result: Result) -> list[Table]:
+    """A table for each summary that the study's collect nodes gave."""
+    prepared = result.prepared
+    return [terminal_table(summary, f"{prepared.study.name}: {name}") for name, summary in _summaries(prepared)]
+
+
+def export_results(result: Result) -> list[str]:
+    """Write the results folder, unless it holds these very results already.
+
+    Returns:
+        The names of its files, the tables first; empty where nothing is done yet.
+    """
+    prepared = result.prepared
+    folder = prepared.workplace.results
+    stamp = _stamp(prepared)
+    known = _read_stamp(folder)
+    if known is not None and known["stamp"] == stamp and all((folder / name).exists() for name in known["files"]):
+        return [str(name) for name in known["files"]]
+    records = result.records()
+    if all(status != "done" for status in records["status"].to_pylist()):
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
+    write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
+    return names
+
+
+def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
+    for name, node in prepared.expansion.collect.items():
+        manifest = prepared.store.inspect(node.fingerprint)
+        if isinstance(manifest, Manifest):
+            yield name, manifest
+
+
+def _summaries(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
+    for name, manifest in _collected(prepared):
+        use = prepared.expansion.collect[name].use
+        if use is not None and use.signature.returns is Summary:
+            summary = prepared.store.read(manifest.fingerprint, as_type=Summary)
+            assert isinstance(summary, Summary)
+            yield name, summary
+
+
+def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
+    summaries = dict(_summaries(prepared))
+    for name, summary in summaries.items():
+        place = folder if len(summaries) == 1 else folder / name
+        for path in export(summary, place):
+            yield str(path.relative_to(folder))
+    for name, manifest in _collected(prepared):
+        if name not in summaries:
+            yield _write_value(prepared.store.read(manifest.fingerprint), folder / name).name
+
+
+def _write_value(value: Any, path: Path) -> Path:
+    """One value in the form that other programs read: Parquet, a copy of a folder, or JSON."""
+    if isinstance(value, Path):
+        target = path.with_suffix(value.suffix) if value.is_file() else path
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        (shutil.copytree if value.is_dir() else shutil.copyfile)(value, temporary)
+        if target.is_dir():
+            shutil.rmtree(target)
+        temporary.replace(target)
+        return target
+    if type(value).__module__.startswith("pyarrow"):
+        return _write_parquet(value, path.with_suffix(".parquet"))
+    target = path.with_suffix(".json")
+    write_text(target, json.dumps(value, indent=1, default=_plain))
+    return target
+
+
+def _plain(value: Any) -> Any:
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _write_records(records: Any, folder: Path) -> Iterator[str]:
+    yield _write_parquet(records, folder / "records.parquet").name
+    lines = "".join(json.dumps(row) + "\n" for row in records.to_pylist())
+    write_text(folder / "records.jsonl", lines)
+    yield "records.jsonl"
+
+
+def _write_parquet(table: Any, path: Path) -> Path:
+    import pyarrow.parquet as pq
+
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    pq.write_table(table, temporary)
+    temporary.replace(path)
+    return path
+
+
+def _stamp(prepared: Prepared) -> str:
+    """Identity of what there is to export: contents and costs of all that is stored."""
+    digest = sha256()
+    nodes = [prepared.expansion.records, *prepared.expansion.collect.values()]
+    nodes += [node for row in prepared.expansion.nodes for node in row.values()]
+    for fingerprint in dict.fromkeys(node.fingerprint for node in nodes):
+        manifest = prepared.store.inspect(fingerprint)
+        content = f"{manifest.content} {manifest.created}" if isinstance(manifest, Manifest) else "absent"
+        digest.update(f"{fingerprint} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_stamp(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        return {"stamp": found["stamp"], "files": list(found["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
