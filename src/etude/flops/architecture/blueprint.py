@@ -1,0 +1,185 @@
+"""The words in which an architecture is described: what layers it has, how large, in which order. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["decoder", "encoder", "encoder-decoder"]
+Mask = Literal["causal", "bidirectional", "cross"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A linear layer."""
+
+    name: str
+    d_in: int
+    d_out: int
+    bias: bool = False
+    flipped: bool = False
+    """Stored as (d_in, d_out), as GPT-2 does."""
+    tied_to: str = ""
+    """The backbone's parameter that serves as its weight; empty where it has its own."""
+    bias_name: str = ""
+    """Full name of its bias where that is not `name.bias`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    """A normalisation with a learned scale, and a shift where `bias`; `weight=False` for one without parameters."""
+
+    name: str
+    size: int
+    bias: bool = False
+    weight: bool = True
+
+
+Path = tuple[Dense | Norm, ...]
+"""Modules applied one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A look-up table."""
+
+    name: str
+    rows: int
+    width: int
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Scaled dot-product attention, with the projections before and after it."""
+
+    heads: int
+    key_dim: int
+    value_dim: int
+    query: Path
+    key: Path | None
+    """None where the key is a part of what the query's path gives (a fused projection)."""
+    value: Path | None
+    """None where the value is a part of what the key's path gives."""
+    output: Path
+    mask: Mask = "causal"
+    window: int | None = None
+    cached: int
+    """Numbers that the cache stores for each token: keys and values, or what these are expanded from."""
+    latent: bool = False
+    """The cache stores what the last module of the key's path expands anew, for all tokens, in every pass."""
+    relative: Embedding | None = None
+    """A table of learned biases on the scores, from here on."""
+    biased: bool = False
+    """The scores take the biases of this layer, or of the last one that has them."""
+    sinks: str = ""
+    """Name of a learned vector, one number for each head, that joins the scores (attention sinks)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedForward:
+    """Two layers, or three where a gate multiplies: all of `up` read the same input, `down` reads their product."""
+
+    up: tuple[Dense, ...]
+    down: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experts:
+    """A router, experts stored as stacked matrices, and optionally experts that every token passes."""
+
+    router: Dense
+    name: str
+    count: int
+    active: int
+    d_model: int
+    d_expert: int
+    gated: bool = True
+    up_name: str = "gate_up_proj"
+    down_name: str = "down_proj"
+    bias: bool = False
+    flipped: bool = False
+    router_parameters: tuple[Norm, ...] = ()
+    shared: FeedForward | None = None
+    shared_gate: Dense | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One of the things that a sublayer adds to the residual stream."""
+
+    inner: Attention | FeedForward | Experts
+    before: Norm | None = None
+    after: Norm | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sublayer:
+    """Branches that read the same residual stream and are added to it; several where a model runs them in parallel."""
+
+    branches: tuple[Branch, ...]
+    before: Norm | None = None
+    """Shared by all branches."""
+    closing: Norm | None = None
+    """Applied to the sum (post-norm models)."""
+
+
+def normed(inner: Attention | FeedForward | Experts, norm: Norm, *, first: bool) -> Sublayer:
+    """A sublayer of one branch, with its norm before the branch, or after the sum."""
+    return Sublayer(branches=(Branch(inner=inner, before=norm if first else None),), closing=None if first else norm)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Sublayers under a common name."""
+
+    prefix: str
+    sublayers: tuple[Sublayer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Embeddings that are summed, modules on their sum, layers, and modules on the result."""
+
+    embeddings: tuple[Embedding, ...]
+    projection: Path = ()
+    """Modules on the first embedding, before the others are added."""
+    entry: Path = ()
+    relative: Embedding | None = None
+    """A table of learned biases on the scores that all layers share."""
+    layers: tuple[Layer, ...]
+    exit: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Modules on the last hidden state, or on the pooler's output, under names of their own."""
+
+    path: Path
+    per: Literal["scored", "token", "sequence"]
+    """How often they run: for each scored position, for each token, or once for each sequence."""
+    prefix: str
+    """What the names of the backbone's parameters begin with in the model that has this head (`model.`)."""
+    pooled: bool = False
+    """Reads the pooler's output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """An architecture with its sizes. Names are those of the backbone alone, as `AutoModel` builds it."""
+
+    kind: Kind
+    width: int
+    """Size of the last hidden state."""
+    stack: Stack
+    """The decoder, or the only stack."""
+    encoder: Stack | None = None
+    """Encoder-decoders only."""
+    pooler: Path = ()
+    """Modules that `AutoModel` runs on the first position of an encoder."""
+    language: Head | None = None
+    classifier: Head | None = None
+    keeps_last_logits: bool = True
+    """Whether generation applies the head to the last position only."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures should know: parts of the model that are left out."""

@@ -1,0 +1,234 @@
+"""Decoder-only models of the GPT kind: GPT-2, GPT-BigCode, GPT-J, GPT-NeoX, BLOOM and Falcon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etude.flops.architecture.blueprint import (
+    Attention,
+    Blueprint,
+    Branch,
+    Dense,
+    Embedding,
+    FeedForward,
+    Head,
+    Layer,
+    Norm,
+    Path,
+    Stack,
+    Sublayer,
+)
+from etude.flops.architecture.fields import Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What surrounds the layers of a decoder."""
+
+    prefix: str
+    tokens: str
+    tied: bool
+    head: str = "lm_head"
+    head_bias: bool = False
+    positions: Embedding | None = None
+    entry: Path = ()
+    exit: Path
+
+
+def framed(fields: Fields, frame: Frame, width: int, layers: tuple[Layer, ...]) -> Blueprint:
+    """A decoder of these layers within this frame."""
+    vocabulary = fields.number("vocab_size")
+    tied = frame.tokens + ".weight" if fields.flag("tie_word_embeddings", default=frame.tied) else ""
+    embeddings = (Embedding(frame.tokens, vocabulary, width),)
+    return Blueprint(
+        kind="decoder",
+        width=width,
+        stack=Stack(
+            embeddings=embeddings + ((frame.positions,) if frame.positions else ()),
+            entry=frame.entry,
+            layers=layers,
+            exit=frame.exit,
+        ),
+        language=Head((Dense(frame.head, width, vocabulary, frame.head_bias, tied_to=tied),), "scored", frame.prefix),
+        classifier=Head((Dense("score", width, fields.labels()),), "token", frame.prefix),
+    )
+
+
+def _fused(name: str, width: int, heads: int, kv_heads: int, bias: bool, *, flipped: bool = False) -> Dense:
+    return Dense(name, width, width + 2 * kv_heads * (width // heads), bias, flipped=flipped)
+
+
+def _self_attention(heads: int, width: int, fused: Dense, output: Dense, *, cached_heads: int) -> Attention:
+    dim = width // heads
+    return Attention(
+        heads=heads,
+        key_dim=dim,
+        value_dim=dim,
+        query=(fused,),
+        key=None,
+        value=None,
+        output=(output,),
+        cached=2 * cached_heads * dim,
+    )
+
+
+def _in_turn(attention: Attention, first: Norm, thinking: FeedForward, second: Norm) -> tuple[Sublayer, ...]:
+    return (
+        Sublayer(branches=(Branch(inner=attention, before=first),)),
+        Sublayer(branches=(Branch(inner=thinking, before=second),)),
+    )
+
+
+def gpt2(fields: Fields) -> Blueprint:
+    """GPT-2: fused projections stored the other way round, learned positions."""
+    fields.refuse("add_cross_attention", "GPT-2 with cross-attention is not described")
+    return _gpt2_like(fields, kv_heads=None, flipped=True)
+
+
+def gpt_bigcode(fields: Fields) -> Blueprint:
+    """GPT-BigCode (StarCoder): GPT-2 with one key and value head for all query heads."""
+    fields.refuse("add_cross_attention", "GPT-BigCode with cross-attention is not described")
+    return _gpt2_like(fields, kv_heads=1 if fields.flag("multi_query", default=True) else None, flipped=False)
+
+
+def _gpt2_like(fields: Fields, kv_heads: int | None, flipped: bool) -> Blueprint:
+    width, heads = fields.number("n_embd", "hidden_size"), fields.number("n_head", "num_attention_heads")
+    inner = fields.number("n_inner", default=4 * width)
+    kept = kv_heads or heads
+    attention = _self_attention(
+        heads,
+        width,
+        _fused("attn.c_attn", width, heads, kept, bias=True, flipped=flipped),
+        Dense("attn.c_proj", width, width, bias=True, flipped=flipped),
+        cached_heads=kept,
+    )
+    thinking = FeedForward(
+        up=(Dense("mlp.c_fc", width, inner, bias=True, flipped=flipped),),
+        down=(Dense("mlp.c_proj", inner, width, bias=True, flipped=flipped),),
+    )
+    layer = _in_turn(attention, Norm("ln_1", width, bias=True), thinking, Norm("ln_2", width, bias=True))
+    frame = Frame(
+        prefix="transformer.",
+        tokens="wte",
+        tied=True,
+        positions=Embedding("wpe", fields.number("n_positions", "max_position_embeddings", default=1024), width),
+        exit=(Norm("ln_f", width, bias=True),),
+    )
+    count = fields.number("n_layer", "num_hidden_layers")
+    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+
+
+def gptj(fields: Fields) -> Blueprint:
+    """GPT-J: attention and feed-forward in parallel behind one norm; the head has a bias."""
+    width, heads = fields.number("n_embd", "hidden_size"), fields.number("n_head", "num_attention_heads")
+    inner, dim = fields.number("n_inner", default=4 * width), width // heads
+    query, key, value = ((Dense(f"attn.{name}_proj", width, width),) for name in "qkv")
+    attention = Attention(
+        heads=heads,
+        key_dim=dim,
+        value_dim=dim,
+        query=query,
+        key=key,
+        value=value,
+        output=(Dense("attn.out_proj", width, width),),
+        cached=2 * width,
+    )
+    thinking = FeedForward(
+        up=(Dense("mlp.fc_in", width, inner, bias=True),), down=(Dense("mlp.fc_out", inner, width, bias=True),)
+    )
+    layer = (
+        Sublayer(before=Norm("ln_1", width, bias=True), branches=(Branch(inner=attention), Branch(inner=thinking))),
+    )
+    frame = Frame(
+        prefix="transformer.", tokens="wte", tied=False, head_bias=True, exit=(Norm("ln_f", width, bias=True),)
+    )
+    count = fields.number("n_layer", "num_hidden_layers")
+    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+
+
+def gpt_neox(fields: Fields) -> Blueprint:
+    """GPT-NeoX (Pythia): fused projections, parallel branches with a norm each."""
+    width, heads = fields.number("hidden_size"), fields.number("num_attention_heads")
+    inner, bias = fields.number("intermediate_size"), fields.flag("attention_bias", default=True)
+    attention = _self_attention(
+        heads,
+        width,
+        _fused("attention.query_key_value", width, heads, heads, bias),
+        Dense("attention.dense", width, width, bias),
+        cached_heads=heads,
+    )
+    thinking = _megatron_mlp(width, inner, bias=True)
+    first, second = Norm("input_layernorm", width, bias=True), Norm("post_attention_layernorm", width, bias=True)
+    layer = _in_turn(attention, first, thinking, second)
+    if fields.flag("use_parallel_residual", default=True):
+        layer = (Sublayer(branches=tuple(branch for sublayer in layer for branch in sublayer.branches)),)
+    frame = Frame(prefix="gpt_neox.", tokens="embed_in", tied=False, exit=(Norm("final_layer_norm", width, bias=True),))
+    count = fields.number("num_hidden_layers")
+    return framed(fields, frame, width, tuple(Layer(f"layers.{index}.", layer) for index in range(count)))
+
+
+def _megatron_mlp(width: int, inner: int, *, bias: bool) -> FeedForward:
+    return FeedForward(
+        up=(Dense("mlp.dense_h_to_4h", width, inner, bias),), down=(Dense("mlp.dense_4h_to_h", inner, width, bias),)
+    )
+
+
+def bloom(fields: Fields) -> Blueprint:
+    """BLOOM: fused projections, a norm on the embeddings, positions as fixed biases on the scores."""
+    width, heads = fields.number("hidden_size", "n_embed"), fields.number("n_head", "num_attention_heads")
+    attention = _self_attention(
+        heads,
+        width,
+        _fused("self_attention.query_key_value", width, heads, heads, bias=True),
+        Dense("self_attention.dense", width, width, bias=True),
+        cached_heads=heads,
+    )
+    layer = _in_turn(
+        attention,
+        Norm("input_layernorm", width, bias=True),
+        _megatron_mlp(width, 4 * width, bias=True),
+        Norm("post_attention_layernorm", width, bias=True),
+    )
+    frame = Frame(
+        prefix="transformer.",
+        tokens="word_embeddings",
+        tied=True,
+        entry=(Norm("word_embeddings_layernorm", width, bias=True),),
+        exit=(Norm("ln_f", width, bias=True),),
+    )
+    count = fields.number("n_layer", "num_hidden_layers")
+    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+
+
+def falcon(fields: Fields) -> Blueprint:
+    """Falcon: the new architecture (grouped heads), or the old with one or all key heads; parallel or in turn."""
+    width, heads = fields.number("hidden_size", "n_embed"), fields.number("num_attention_heads", "n_head")
+    count = fields.number("num_hidden_layers", "n_layer")
+    new, bias = fields.flag("new_decoder_architecture"), fields.flag("bias")
+    if new:
+        kv_heads = fields.number("num_kv_heads", "n_head_kv", default=heads)
+    else:
+        kv_heads = 1 if fields.flag("multi_query", default=True) else heads
+    attention = _self_attention(
+        heads,
+        width,
+        _fused("self_attention.query_key_value", width, heads, kv_heads, bias),
+        Dense("self_attention.dense", width, width, bias),
+        cached_heads=heads if new else kv_heads,
+    )
+    thinking = _megatron_mlp(width, fields.number("ffn_hidden_size", default=4 * width), bias=bias)
+    layer = _falcon_layer(fields, attention, thinking, width, two_norms=new)
+    frame = Frame(prefix="transformer.", tokens="word_embeddings", tied=True, exit=(Norm("ln_f", width, bias=True),))
+    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+
+
+def _falcon_layer(
+    fields: Fields, attention: Attention, thinking: FeedForward, width: int, *, two_norms: bool
+) -> tuple[Sublayer, ...]:
+    first = Norm("input_layernorm", width, bias=True)
+    if not fields.flag("parallel_attn", default=True):
+        return _in_turn(attention, first, thinking, Norm("post_attention_layernorm", width, bias=True))
+    if two_norms and fields.number("num_ln_in_parallel_attn", default=2) == 2:
+        own = Norm("ln_attn", width, bias=True), Norm("ln_mlp", width, bias=True)
+        return (Sublayer(branches=(Branch(inner=attention, before=own[0]), Branch(inner=thinking, before=own[1]))),)
+    return (Sublayer(before=first, branches=(Branch(inner=attention), Branch(inner=thinking))),)

@@ -1,0 +1,86 @@
+"""Which architectures are described, and what happens to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from etude.errors import ConfigError, Fault, nearest
+from etude.flops.architecture import bert, gpt, t5
+from etude.flops.architecture.bart import BART_STYLES, bart
+from etude.flops.architecture.blueprint import Blueprint
+from etude.flops.architecture.deepseek import deepseek
+from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.llama import STYLES, decoder
+from etude.flops.architecture.modernbert import modernbert
+from etude.flops.architecture.opt import opt
+
+ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
+    **{name: partial(decoder, style=style) for name, style in STYLES.items()},
+    "gpt2": gpt.gpt2,
+    "gpt_bigcode": gpt.gpt_bigcode,
+    "gptj": gpt.gptj,
+    "gpt_neox": gpt.gpt_neox,
+    "bloom": gpt.bloom,
+    "falcon": gpt.falcon,
+    "opt": opt,
+    "deepseek_v2": deepseek,
+    "deepseek_v3": deepseek,
+    "bert": bert.bert,
+    "roberta": bert.roberta,
+    "xlm-roberta": bert.roberta,
+    "camembert": bert.roberta,
+    "distilbert": bert.distilbert,
+    "electra": bert.electra,
+    "albert": bert.albert,
+    "mpnet": bert.mpnet,
+    "modernbert": modernbert,
+    "t5": t5.t5,
+    "mt5": t5.mt5,
+    "umt5": t5.umt5,
+    **{name: partial(bart, style=style) for name, style in BART_STYLES.items()},
+}
+"""Model type, as `model_type` in a config names it → the function that lays it out."""
+
+_TEXT_PARTS = {"gemma3": "gemma3_text"}
+"""Models of several modalities whose text part is described."""
+
+
+def supported() -> tuple[str, ...]:
+    """The model types that can be described from a config alone, in alphabetical order."""
+    return tuple(sorted({*ARCHITECTURES, *_TEXT_PARTS}))
+
+
+def blueprint_of(config: Mapping[str, object]) -> Blueprint:
+    """The architecture that a config describes.
+
+    Raises:
+        ConfigError: Its model type is not described here, or a size is missing or senseless.
+    """
+    kind = model_type_of(config)
+    inner = config.get("text_config")
+    if kind in _TEXT_PARTS and isinstance(inner, Mapping):
+        return ARCHITECTURES[_TEXT_PARTS[kind]](Fields(inner, "config.text_config"))
+    if kind not in ARCHITECTURES:
+        raise unsupported(kind)
+    return ARCHITECTURES[kind](Fields(config))
+
+
+def model_type_of(config: Mapping[str, object]) -> str:
+    """The model type that a config names.
+
+    Raises:
+        ConfigError: It names none.
+    """
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or not kind:
+        mend = 'add the model type, for instance "llama", as transformers writes it'
+        raise ConfigError([Fault(path="config.model_type", value=kind, reason="is missing", mend=mend)])
+    return kind
+
+
+def unsupported(kind: str) -> ConfigError:
+    """The refusal of an architecture that is not described."""
+    mend = f'{nearest(kind, supported())} Or have it measured: unknown="count" (needs torch and transformers).'
+    reason = "this architecture is not described, so its FLOPs cannot be computed from the config"
+    return ConfigError([Fault(path="config.model_type", value=kind, reason=reason, mend=mend)])

@@ -1,0 +1,237 @@
+"""From a blueprint to the list of operations that the backbone runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from etude.flops.architecture.blueprint import (
+    Attention,
+    Blueprint,
+    Branch,
+    Dense,
+    Embedding,
+    Experts,
+    FeedForward,
+    Norm,
+    Path,
+    Stack,
+    Sublayer,
+)
+from etude.flops.operations import Cached, Op, Pairs, Parameter, Part, Per, Product, Role
+
+STREAM = "stream"
+"""The wire that holds the residual stream, and in the end the last hidden state."""
+POOLED = "pooled"
+"""The wire that holds what the pooler makes of it."""
+_MEMORY = "memory"
+_RELATIVE = "relative"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a model a module stands."""
+
+    prefix: str
+    per: Per = Per.TOKEN
+    part: Part = Part.DENSE
+    role: Role = Role.LINEAR
+    backbone: str = ""
+    """What the names of the backbone's parameters begin with, for weights that are tied to one of them."""
+
+
+def lower(blueprint: Blueprint, prefix: str, *, pooler: bool) -> Iterator[Op]:
+    """Every operation of one forward pass through the backbone, in order, ending on the wires STREAM and POOLED.
+
+    Args:
+        blueprint: The architecture.
+        prefix: What the names of the backbone's parameters begin with (`model.`).
+        pooler: Whether the pooler runs, where the architecture has one.
+    """
+    here = Place(prefix, backbone=prefix)
+    if blueprint.encoder is not None:
+        yield from _stack(blueprint.encoder, replace(here, per=Per.SOURCE))
+        yield Op((STREAM,), _MEMORY)
+    yield from _stack(blueprint.stack, here)
+    if pooler and blueprint.pooler:
+        yield from path(blueprint.pooler, STREAM, POOLED, replace(here, per=Per.SEQUENCE))
+
+
+def path(modules: Path, source: str, target: str, place: Place) -> Iterator[Op]:
+    """Modules one after the other; the first reads `source`, all write `target`."""
+    if not modules and source != target:
+        yield Op((source,), target)
+    for module in modules:
+        yield _norm(module, source, target, place) if isinstance(module, Norm) else dense(module, source, target, place)
+        source = target
+
+
+def dense(layer: Dense, source: str, target: str, place: Place, *, adaptable: bool = True) -> Op:
+    """A linear layer."""
+    name = place.prefix + layer.name
+    shape = (layer.d_in, layer.d_out) if layer.flipped else (layer.d_out, layer.d_in)
+    own = name + ".weight"
+    weight = Parameter(place.backbone + layer.tied_to if layer.tied_to else own, shape, place.role)
+    parameters: tuple[Parameter, ...] = (weight,)
+    if layer.bias:
+        parameters += (Parameter(layer.bias_name or name + ".bias", (layer.d_out,), Role.BIAS),)
+    return Op(
+        (source,),
+        target,
+        parameters,
+        Product(source, weight.name, 2 * layer.d_in * layer.d_out, place.per, place.part),
+        moved=layer.d_in + layer.d_out,
+        moved_per=place.per,
+        module=name,
+        linear=(layer.d_in, layer.d_out) if adaptable and place.role is Role.LINEAR else None,
+    )
+
+
+def _norm(norm: Norm, source: str, target: str, place: Place) -> Op:
+    name = place.prefix + norm.name
+    parameters: tuple[Parameter, ...] = ()
+    if norm.weight:
+        parameters += (Parameter(name + ".weight", (norm.size,), Role.NORM),)
+    if norm.bias:
+        parameters += (Parameter(name + ".bias", (norm.size,), Role.NORM),)
+    return Op((source,), target, parameters)
+
+
+def _stack(stack: Stack, place: Place) -> Iterator[Op]:
+    for index, table in enumerate(stack.embeddings):
+        target = STREAM if index == 0 else "position"
+        parameter = Parameter(
+            place.prefix + table.name + ".weight", (table.rows, table.width), Role.LOOKUP, frozen=table.frozen
+        )
+        yield Op((), target, (parameter,), looked_up=table.width, moved_per=place.per)
+        if index == 0:
+            yield from path(stack.projection, STREAM, STREAM, place)
+        else:
+            yield Op((STREAM, "position"), STREAM)
+    yield from path(stack.entry, STREAM, STREAM, place)
+    if stack.relative is not None:
+        yield _relative(stack.relative, place)
+    for layer in stack.layers:
+        inside = replace(place, prefix=place.prefix + layer.prefix)
+        for sublayer in layer.sublayers:
+            yield from _sublayer(sublayer, inside)
+    yield from path(stack.exit, STREAM, STREAM, place)
+
+
+def _sublayer(sublayer: Sublayer, place: Place) -> Iterator[Op]:
+    source = STREAM
+    if sublayer.before is not None:
+        source = "normed"
+        yield _norm(sublayer.before, STREAM, source, place)
+    outputs = tuple(f"branch {index}" for index in range(len(sublayer.branches)))
+    for branch, output in zip(sublayer.branches, outputs, strict=True):
+        yield from _branch(branch, source, output, place)
+    yield Op((STREAM, *outputs), STREAM)
+    if sublayer.closing is not None:
+        yield _norm(sublayer.closing, STREAM, STREAM, place)
+
+
+def _branch(branch: Branch, source: str, target: str, place: Place) -> Iterator[Op]:
+    if branch.before is not None:
+        yield _norm(branch.before, source, "own normed", place)
+        source = "own normed"
+    match branch.inner:
+        case Attention():
+            yield from _attention(branch.inner, source, target, place)
+        case FeedForward():
+            yield from _feed_forward(branch.inner, source, target, place)
+        case Experts():
+            yield from _experts(branch.inner, source, target, place)
+    if branch.after is not None:
+        yield _norm(branch.after, target, target, place)
+
+
+def _attention(layer: Attention, source: str, target: str, place: Place) -> Iterator[Op]:
+    crossing = layer.mask == "cross"
+    stored = replace(place, per=Per.MEMORY) if crossing else place
+    yield from path(layer.query, source, "query", place)
+    read = _MEMORY if crossing else source
+    yield from _key(layer, "query" if layer.key is None else read, stored)
+    yield from path(layer.value or (), "key" if layer.value is None else read, "value", stored)
+    if layer.relative is not None:
+        yield _relative(layer.relative, place)
+    extra: tuple[str, ...] = (_RELATIVE,) if layer.biased else ()
+    if layer.sinks:
+        yield Op((), "sinks", (Parameter(place.prefix + layer.sinks, (layer.heads,), Role.OTHER),))
+        extra += ("sinks",)
+    mask = "source" if place.per is Per.SOURCE else layer.mask
+    pairs = Pairs(mask, layer.window)
+    yield Op(
+        ("query", "key", *extra),
+        "weights",
+        product=Product("query", "key", 2 * layer.heads * layer.key_dim, pairs, Part.ATTENTION),
+        moved=layer.heads * layer.key_dim,
+        moved_per=place.per,
+        cached=Cached(layer.cached, pairs) if mask in ("causal", "cross") else None,
+    )
+    yield Op(
+        ("weights", "value"),
+        target,
+        product=Product("weights", "value", 2 * layer.heads * layer.value_dim, pairs, Part.ATTENTION),
+        moved=layer.heads * layer.value_dim,
+        moved_per=place.per,
+    )
+    yield from path(layer.output, target, target, place)
+
+
+def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:
+    modules = layer.key or ()
+    if not layer.latent:
+        yield from path(modules, source, "key", place)
+        return
+    yield from path(modules[:-1], source, "latent", place)
+    yield from path(modules[-1:], "latent", "key", replace(place, per=Per.SEEN))
+
+
+def _relative(table: Embedding, place: Place) -> Op:
+    name = place.prefix + table.name + ".weight"
+    return Op((), _RELATIVE, (Parameter(name, (table.rows, table.width), Role.LOOKUP),))
+
+
+def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) -> Iterator[Op]:
+    inner = tuple(f"inner {index}" for index in range(len(layer.up)))
+    for up, wire in zip(layer.up, inner, strict=True):
+        yield dense(up, source, wire, place)
+    yield Op(inner, "inner")
+    yield from path(layer.down, "inner", target, place)
+
+
+def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
+    yield dense(layer.router, source, "routing", place, adaptable=False)
+    yield from _chosen_experts(layer, source, "chosen", place)
+    outputs: tuple[str, ...] = ("chosen", "routing")
+    if layer.shared is not None:
+        yield from _feed_forward(layer.shared, source, "shared", place)
+        outputs += ("shared",)
+    if layer.shared_gate is not None:
+        yield dense(layer.shared_gate, source, "gate", place)
+        outputs += ("gate",)
+    yield Op(outputs, target)
+
+
+def _chosen_experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
+    share = layer.active / layer.count
+    inner = layer.d_expert * (2 if layer.gated else 1)
+    for name, wire, out, d_in, d_out in (
+        (layer.up_name, source, "expert inner", layer.d_model, inner),
+        (layer.down_name, "expert inner", target, layer.d_expert, layer.d_model),
+    ):
+        shape = (layer.count, d_in, d_out) if layer.flipped else (layer.count, d_out, d_in)
+        weight = Parameter(place.prefix + layer.name + name, shape, Role.EXPERT, used_share=share)
+        parameters: tuple[Parameter, ...] = (weight,)
+        if layer.bias:
+            bias = place.prefix + layer.name + name + "_bias"
+            parameters += (Parameter(bias, (layer.count, d_out), Role.BIAS, used_share=share),)
+        yield Op(
+            (wire,),
+            out,
+            parameters,
+            Product(wire, weight.name, 2 * d_in * d_out * layer.active, place.per, Part.EXPERTS),
+            moved=(d_in + d_out) * layer.active,
+            moved_per=place.per,
+        )

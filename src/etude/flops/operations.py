@@ -1,0 +1,132 @@
+"""A model as a straight list of operations, each at most one matrix product: what costs are computed from.
+
+Operations pass values along named wires, like registers: writing a wire replaces what it held. A product multiplies the
+value on its left wire with the value on its right wire, or with a parameter; its cost is proportional to one count of
+the work (tokens, sequences, pairs of attending positions ...).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+class Part(enum.Enum):
+    """What a product belongs to, as costs are told apart."""
+
+    DENSE = "dense"
+    """Linear layers of the backbone: attention projections, feed-forward layers, routers, embedding projections."""
+    EXPERTS = "experts"
+    """Feed-forward layers of experts that a router chose."""
+    ATTENTION = "attention"
+    """Scores and the mixing of values: the only part in which the two conventions differ."""
+    HEAD = "head"
+    """Language-model or classification head, pooling included."""
+    ADAPTER = "adapter"
+    """Unmerged LoRA matrices."""
+    SPECTRAL = "spectral"
+    """Fourier transforms: no matrix products, and in no total."""
+
+
+class Per(enum.Enum):
+    """The counts of one sample that products are proportional to."""
+
+    TOKEN = "token"
+    """New tokens of the decoder, or of the only stack there is."""
+    SEEN = "seen"
+    """Cached and new tokens together: what a latent cache has to expand in every pass."""
+    SCORED = "scored"
+    """Positions that the head is applied to."""
+    SEQUENCE = "sequence"
+    """Once for each sample."""
+    SOURCE = "source"
+    """Tokens that the encoder of an encoder-decoder reads."""
+    SPECTRUM = "spectrum"
+    """Real operations of one channel of a spectral filter along the tokens."""
+    MEMORY = "memory"
+    """Encoder positions that are projected to keys and values for cross-attention; 0 where these are cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of a query position and a key position: what attention is proportional to."""
+
+    mask: Literal["causal", "bidirectional", "cross", "source"]
+    """`source` is bidirectional attention within the encoder of an encoder-decoder."""
+    window: int | None = None
+    """Causal: keys that a query sees, itself included. Bidirectional: the farthest distance seen. None for no limit."""
+
+
+Unit = Per | Pairs
+
+
+class Role(enum.Enum):
+    """What a parameter is to storage: quantisation stores each kind its own way."""
+
+    LINEAR = "linear"
+    EXPERT = "expert"
+    LOOKUP = "lookup"
+    NORM = "norm"
+    BIAS = "bias"
+    HEAD = "head"
+    ADAPTER = "adapter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter tensor, named as `named_parameters()` of the model names it."""
+
+    name: str
+    shape: tuple[int, ...]
+    role: Role
+    frozen: bool = False
+    """Never trained, because the model itself says so (sinusoidal positions)."""
+    used_share: float = 1.0
+    """The share of the tensor that one token uses: active / all experts; 1 for everything else."""
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix product: `flops` for each unit, with a multiply-add counted as 2."""
+
+    left: str
+    right: str
+    flops: int
+    per: Unit
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """Keys and values that an attention layer keeps between decode steps."""
+
+    elements_per_token: int
+    pairs: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation: reads wires, uses parameters, writes a wire."""
+
+    reads: tuple[str, ...]
+    writes: str
+    parameters: tuple[Parameter, ...] = ()
+    product: Product | None = None
+    moved: int = 0
+    """Elements of activations that go in and come out, for each `moved_per`."""
+    moved_per: Per = Per.TOKEN
+    cached: Cached | None = None
+    looked_up: int = 0
+    """Elements of a look-up table read for each `moved_per`."""
+    module: str = ""
+    """Name of the module, where adapters and quantisation may have it."""
+    linear: tuple[int, int] | None = None
+    """Sizes in and out of a linear layer that an adapter can be put on."""
