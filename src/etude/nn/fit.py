@@ -45,6 +45,7 @@ def fit(
         training: Batches of an epoch, with a length.
         validation: Batches to validate on after each epoch.
         ctx: Tells progress in steps, is asked for `stopping` after each step, and gives scratch, cores and devices.
+            Another number of cores adds up in another order: results then agree but for rounding.
         epochs: Passes over the training batches.
         seed: For all random numbers drawn while training.
         clip: The largest norm of the gradient; None to leave it as it is.

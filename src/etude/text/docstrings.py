@@ -21,15 +21,15 @@ from etude.errors import StepError
 GIVEN_AWAY: Mapping[str, tuple[str, ...]] = {
     "numpy": ("np",),
     "scipy": ("sp",),
-    "sklearn": ("scikit", "skl"),
+    "sklearn": ("scikit",),
     "pandas": ("pd",),
     "matplotlib": ("mpl", "plt", "pyplot", "pylab"),
     "networkx": ("nx",),
     "sympy": (),
-    "torch": ("pytorch", "aten", "libtorch"),
+    "torch": ("aten",),
     "transformers": ("hf", "huggingface", "hugging"),
 }
-"""Package → further words that name it. A package's own name is always one."""
+"""Package → further words that name it. A package's own name gives it away even as a part of a word."""
 
 _SKIPPED = frozenset({"test", "tests", "testing", "_vendor", "_vendored", "vendored", "externals", "_externals"})
 """Folders whose code is about checking a package, or is another package's."""
@@ -116,8 +116,11 @@ def template(sentence: str) -> str:
 
 
 def _naming(packages: Sequence[str]) -> re.Pattern[str]:
-    names = {name for package in packages for name in (package, *GIVEN_AWAY.get(package, ()))}
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(map(re.escape, sorted(names)))})(?![a-z])", re.IGNORECASE)
+    """Finds a package's name anywhere, also within a word (`TorchFunction`), and what else names it as a word."""
+    others = sorted({word for package in packages for word in GIVEN_AWAY.get(package, ())})
+    within = "|".join(map(re.escape, sorted(packages)))
+    alone = "".join(rf"|\b{re.escape(word)}\b" for word in others)
+    return re.compile(within + alone, re.IGNORECASE)
 
 
 def _folder(package: str) -> Path:
