@@ -39,8 +39,9 @@ def bootstrap_interval(values: Sequence[float], *, resamples: int = 9999, seed: 
         return None
     if found.min() == found.max():
         return Interval(float(found[0]), float(found[0]))
+    mean, rounding = float(found.mean()), 1e-9 * float(np.ptp(found))
     means = found[_draws(n, resamples, seed)].mean(axis=1)
-    below = ((means < found.mean()).mean() + (means <= found.mean()).mean()) / 2
+    below = ((means < mean - rounding).mean() + (means <= mean + rounding).mean()) / 2
     bias = ndtri(below)
     without = (found.sum() - found) / (n - 1)
     pull = (n - 1) * (without.mean() - without)

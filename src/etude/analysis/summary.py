@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -111,10 +112,10 @@ class Summary:
     notes: tuple[str, ...] = ()
 
     def best(self, metric: str) -> frozenset[str]:
-        """Names of the groups with the best mean in a metric; empty where no group has one."""
+        """Names of the groups with the best mean in a metric, more than one for a tie; empty where no mean is known."""
         means = {group.name: group.estimates[metric].mean for group in self.groups}
         known = {name: mean for name, mean in means.items() if mean is not None}
         if not known:
             return frozenset()
         top = (min if metric in self.lower_is_better else max)(known.values())
-        return frozenset(name for name, mean in known.items() if mean == top)
+        return frozenset(name for name, mean in known.items() if math.isclose(mean, top, rel_tol=1e-12))

@@ -1,0 +1,151 @@
+"""Every statistic equals scipy's or NumPy's, and says nothing where too few values are there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from etude.analysis.intervals import bootstrap_interval, t_interval
+from etude.analysis.paired import differences, hedges_effect, holm, paired_t, sign_flip, win_share
+from etude.analysis.spread import interquartile_mean, sample_std
+
+VALUES = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 6))
+
+
+def lists(fewest: int, most: int = 12) -> st.SearchStrategy[list[float]]:
+    return st.lists(VALUES, min_size=fewest, max_size=most)
+
+
+def spread_out(values: list[float]) -> bool:
+    return float(np.ptp(values)) > 1e-3
+
+
+@given(lists(2))
+def test_the_sample_deviation_divides_by_n_minus_one(values: list[float]) -> None:
+    assert sample_std(values) == pytest.approx(np.std(values, ddof=1), rel=1e-9, abs=1e-9)
+
+
+def test_one_value_has_no_deviation_and_equal_values_have_none_to_the_bit() -> None:
+    assert sample_std([0.7]) is None
+    assert sample_std([0.1] * 7) == 0.0
+
+
+@given(lists(1))
+def test_the_interquartile_mean_is_the_mean_trimmed_by_a_quarter(values: list[float]) -> None:
+    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25), abs=1e-9)
+
+
+@given(lists(2))
+def test_the_t_interval_is_that_of_scipy(values: list[float]) -> None:
+    assume(spread_out(values))
+    expected = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+    found = t_interval(values)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_an_interval_needs_two_values_and_resampling_needs_five() -> None:
+    assert t_interval([1.0]) is None
+    assert bootstrap_interval([1.0, 2.0, 3.0, 4.0]) is None
+
+
+# No two resamples of these have the same mean but by being the same: scipy leaves such ties to rounding.
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0, 8.0, 16.0], [0.7113, 0.7229, 0.6934, 0.7041, 0.7568, 0.6897]])
+def test_the_bootstrap_interval_is_that_of_scipy_for_the_same_resamples(values: list[float]) -> None:
+    reference = stats.bootstrap(
+        (values,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    found = bootstrap_interval(values, seed=0)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((reference.low, reference.high), rel=1e-9)
+
+
+@given(lists(5, 9), VALUES)
+def test_a_bootstrap_interval_moves_with_the_values_and_lies_among_them(values: list[float], shift: float) -> None:
+    assume(spread_out(values))
+    found, moved = (
+        bootstrap_interval(values, resamples=999),
+        bootstrap_interval([v + shift for v in values], resamples=999),
+    )
+    assert found is not None
+    assert moved is not None
+    assert min(values) <= found.low <= found.high <= max(values)
+    assert (moved.low, moved.high) == pytest.approx((found.low + shift, found.high + shift), abs=1e-3)
+
+
+def test_equal_values_have_an_interval_without_width() -> None:
+    found = bootstrap_interval([0.3] * 6)
+    assert found is not None
+    assert (found.low, found.high) == (0.3, 0.3)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=3, max_size=12))
+def test_the_paired_t_test_is_that_of_scipy(pairs: list[tuple[float, float]]) -> None:
+    left, right = map(list, zip(*pairs, strict=True))
+    assume(spread_out(list(np.subtract(left, right))))
+    assert paired_t(differences(left, right)) == pytest.approx(stats.ttest_rel(left, right).pvalue, rel=1e-6, abs=1e-12)
+
+
+@given(st.lists(VALUES, min_size=3, max_size=9))
+def test_the_sign_flip_test_is_scipy_s_exact_permutation_test(found: list[float]) -> None:
+    reference = stats.permutation_test(
+        (np.array(found), np.zeros(len(found))),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
+    assert sign_flip(np.array(found)) == pytest.approx(reference.pvalue, abs=1e-9)
+
+
+def test_a_sampled_sign_flip_test_comes_near_the_t_test() -> None:
+    found = np.random.default_rng(3).normal(0.5, 1.0, 40)
+    assert sign_flip(found) == pytest.approx(stats.ttest_1samp(found, 0).pvalue, abs=0.003)
+
+
+def test_five_pairs_cannot_be_more_surprising_than_two_in_thirty_two() -> None:
+    assert sign_flip(np.array([0.1, 0.2, 0.3, 0.4, 0.5])) == 2 / 32
+
+
+def test_no_test_is_made_of_two_pairs() -> None:
+    assert paired_t(np.array([0.1, 0.2])) is None
+    assert sign_flip(np.array([0.1, 0.2])) is None
+
+
+def test_no_difference_at_all_is_no_evidence_and_one_without_spread_is_no_t_test() -> None:
+    assert paired_t(differences([0.3, 0.7, 0.1], [0.3, 0.7, 0.1])) == 1.0
+    assert paired_t(differences([0.3, 0.7, 0.1], [0.2, 0.6, 0.0])) is None
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=8))
+def test_holm_s_correction_keeps_the_order_only_raises_and_is_at_most_bonferroni_s(
+    p_values: list[float | None],
+) -> None:
+    corrected = holm(p_values)
+    tests = [(p, q) for p, q in zip(p_values, corrected, strict=True) if p is not None and q is not None]
+    assert [p is None for p in p_values] == [q is None for q in corrected]
+    assert all(p <= q <= min(1.0, len(tests) * p) for p, q in tests)
+    assert [q for _, q in sorted(tests)] == sorted(q for _, q in tests)
+
+
+def test_holm_s_correction_by_hand() -> None:
+    assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
+
+
+def test_hedges_correction_for_five_pairs_by_hand() -> None:
+    found = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    # The exact factor for 4 degrees of freedom is gamma(2) / (sqrt(2) gamma(1.5)) = 0.79788.
+    assert hedges_effect(found) == pytest.approx(0.797884561 * 3 / np.std(found, ddof=1))
+
+
+def test_effects_without_spread_are_unknown() -> None:
+    assert hedges_effect(np.array([1.0, 1.0, 1.0])) is None
+    assert hedges_effect(np.array([1.0, 2.0])) is None
+
+
+def test_a_tie_is_half_a_win() -> None:
+    assert win_share(np.array([1.0, 0.0, -1.0, 2.0])) == 0.625
+    assert win_share(np.array([])) is None
