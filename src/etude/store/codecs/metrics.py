@@ -1,0 +1,104 @@
+"""Metrics: results that are numbers with names, which is what goes into the record of a variant."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin
+
+from etude.store.codecs.annotations import bare, class_of, fields_of, is_text, remembered
+
+Metric = float | int | bool | str | None
+_NUMBERS = (int, float, bool)
+
+
+def is_metrics(annotation: Any) -> bool:
+    """Whether values of this type are metrics.
+
+    That is a frozen dataclass whose fields are numbers, text, None or further metrics, with at least one number among
+    them; or a mapping from names to numbers or None.
+    """
+    return _is_metrics(bare(annotation))
+
+
+@remembered
+def _is_metrics(annotation: Any) -> bool:
+    cls = class_of(annotation)
+    if cls is not None and dataclasses.is_dataclass(cls):
+        return _is_frozen(cls) and _has_numbers(cls)
+    if cls is None or not issubclass(cls, Mapping) or len(get_args(annotation)) != 2:
+        return False
+    key, value = map(bare, get_args(annotation))
+    return key is str and _is_number(value)
+
+
+def are_metrics(value: object) -> bool:
+    """Whether a value without an annotation is metrics: a dict from names to numbers or None, which may be nested."""
+    if not isinstance(value, dict) or all(inner is None for inner in value.values()):
+        return False
+    return all(isinstance(name, str) for name in value) and all(map(_is_metric_value, value.values()))
+
+
+def flatten_metrics(value: object) -> dict[str, Metric]:
+    """Metrics as one level of dotted names: `{"test.f1": 0.9}`. TypeError for a value that is no metrics."""
+    flat: dict[str, Metric] = {}
+    _flatten(value, "", flat)
+    return flat
+
+
+def _flatten(value: object, prefix: str, into: dict[str, Metric]) -> None:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{type(value).__qualname__} is no metrics: expected a dataclass or mapping of numbers")
+    for name, inner in value.items():
+        if inner is None or isinstance(inner, bool | int | float | str):
+            into[f"{prefix}{name}"] = inner
+        else:
+            _flatten(inner, f"{prefix}{name}.", into)
+
+
+def _is_frozen(cls: Any) -> bool:
+    return bool(cls.__dataclass_params__.frozen)
+
+
+def _has_numbers(cls: Any) -> bool:
+    try:
+        hints = [bare(hint) for hint in fields_of(cls).values()]
+    except NameError:
+        return False
+    if any(map(is_text, hints)):
+        return False
+    numbers = [hint for hint in hints if _is_number(hint) or is_metrics(hint)]
+    return bool(numbers) and all(hint in numbers or _is_label(hint) for hint in hints)
+
+
+def _is_number(annotation: Any) -> bool:
+    members = _members(annotation)
+    return any(member in _NUMBERS for member in members) and all(
+        member in (*_NUMBERS, type(None)) for member in members
+    )
+
+
+def _is_label(annotation: Any) -> bool:
+    def known(member: Any) -> bool:
+        if get_origin(member) is Literal:
+            return all(type(value) in (str, int, bool) for value in get_args(member))
+        return member in (str, *_NUMBERS, type(None))
+
+    return all(map(known, _members(annotation)))
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(map(bare, get_args(annotation)))
+    return (annotation,)
+
+
+def _is_metric_value(value: object) -> bool:
+    if isinstance(value, bool | int | float) or value is None:
+        return True
+    if any(base.__module__ == "numpy" and base.__name__ == "number" for base in type(value).__mro__):
+        return True
+    return are_metrics(value)

@@ -1,0 +1,105 @@
+"""Types as they are written in a manifest, and found again: `["dict", "str", "mypackage.data:Point"]`.
+
+Only names of classes are stored, never code or objects. They serve a reader that does not say what it wants.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections.abc
+import importlib
+import json
+import sys
+import types
+from functools import lru_cache
+from typing import Any, Literal, Union, get_args, get_origin
+
+from etude.errors import StoreError
+from etude.store.codecs.annotations import bare, united
+
+Spelled = Any
+"""JSON: a name, a list of an origin and its arguments, or None for a type that cannot be spelled."""
+
+_ABSTRACT = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
+
+
+def spelled(annotation: object) -> Spelled:
+    """How a type is written; None where it has no name that can be found again."""
+    annotation = bare(annotation)
+    if annotation is type(None):
+        return "None"
+    if annotation is object:
+        return "Any"
+    if annotation is Ellipsis:
+        return "..."
+    origin = get_origin(annotation)
+    if origin is Literal:
+        values = list(get_args(annotation))
+        return ["Literal", *values] if all(type(value) in (str, int, bool) for value in values) else None
+    if origin in (Union, types.UnionType):
+        return _spelled_generic("Union", annotation)
+    if origin is not None:
+        return _spelled_generic(spelled(origin), annotation)
+    if not isinstance(annotation, type):
+        return None
+    if annotation.__module__ == "builtins" or _ABSTRACT.get(annotation.__name__) is annotation:
+        return annotation.__name__
+    return f"{annotation.__module__}:{annotation.__qualname__}"
+
+
+def _spelled_generic(origin: Spelled, annotation: object) -> Spelled:
+    parts = [origin, *map(spelled, get_args(annotation))]
+    return None if None in parts else parts
+
+
+def found(written: Spelled) -> Any:
+    """The type that was spelled so.
+
+    Raises:
+        StoreError: Its module cannot be imported or has no such class any more.
+    """
+    return _found(json.dumps(written))
+
+
+def read_as(written: Spelled) -> str:
+    """A spelled type as people read it: `dict[str, Point]`."""
+    if isinstance(written, list):
+        head, *rest = written
+        inner = ", ".join(repr(part) if head == "Literal" else read_as(part) for part in rest)
+        return inner.replace(", ", " | ") if head == "Union" else f"{head}[{inner}]"
+    return str(written).rpartition(":")[2]
+
+
+@lru_cache(maxsize=1024)
+def _found(text: str) -> Any:
+    return _built(json.loads(text))
+
+
+def _built(written: Spelled) -> Any:
+    if isinstance(written, list):
+        head, *rest = written
+        if head == "Literal":
+            return Literal[tuple(rest)]
+        arguments = tuple(map(_built, rest))
+        return united(arguments) if head == "Union" else _built(head)[arguments]
+    if written in ("None", "Any", "..."):
+        return {"None": None, "Any": Any, "...": Ellipsis}[written]
+    module, _, name = written.rpartition(":")
+    if not module:
+        return getattr(builtins, name, None) or _ABSTRACT[name]
+    return _class(module, name)
+
+
+def _class(module: str, name: str) -> type:
+    try:
+        value: Any = sys.modules.get(module) or importlib.import_module(module)
+        for part in name.split("."):
+            value = getattr(value, part)
+    except (ImportError, AttributeError) as error:
+        raise StoreError(
+            f"a stored value is a {module}.{name}, which cannot be imported ({error}).\n"
+            "    Mend: annotate the input that reads it, for instance with dict for its plain form."
+        ) from error
+    if not isinstance(value, type):
+        raise StoreError(f"a stored value says it is a {module}.{name}, but that is no class.")
+    return value
