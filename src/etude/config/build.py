@@ -1,0 +1,89 @@
+"""A study's values from a plain tree, and every fault that the tree alone can show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etude.config.axes import axis_faults
+from etude.config.references import reference_faults
+from etude.config.schema import NAME_RULE, STUDY, STUDY_NAME
+from etude.config.sources import sources_of
+from etude.errors import Fault
+from etude.study.study import Needs, NodeSpec, Place, Study, Top, Vary
+
+UNKNOWN_STEP: Final = ""
+"""The step of a node whose step is faulty: the fault is told here, so later checks pass such a node over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A study made of the valid parts of a tree, and what is wrong with the rest."""
+
+    study: Study
+    faults: tuple[Fault, ...]
+
+
+def build(tree: Mapping[str, object], *, name: str) -> Built:
+    """The study in this tree; named `name` where it does not say."""
+    faults: list[Fault] = []
+    read: Any = STUDY.read(tree, "", faults)
+    study = Study(
+        name=read.get("name", name),
+        description=read.get("description", ""),
+        params=read.get("params", {}),
+        pipeline=_nodes(read.get("pipeline", {}), tree.get("pipeline")),
+        collect=_nodes(read.get("collect", {}), tree.get("collect")),
+        vary=_vary(read.get("vary", {})),
+        place=_place(read.get("place", {})),
+    )
+    if tree.get("pipeline") in (None, {}):
+        mend = "add `pipeline:` with a node, as in `raw: {step: text.load}`"
+        faults.append(Fault(path="pipeline", reason="a study needs a pipeline of one node or more", mend=mend))
+    if tree.get("name") is None and not re.fullmatch(STUDY_NAME, name):
+        reason = f"the file's name is none for a study: expected {NAME_RULE}"
+        faults.append(Fault(path="name", value=name, reason=reason, mend="add `name:`, or rename the file"))
+    faults += axis_faults(study, tree)
+    faults += reference_faults(study, tree)
+    return Built(study, tuple(faults))
+
+
+def _nodes(read: Mapping[str, Mapping[str, Any]], written: object) -> dict[str, NodeSpec]:
+    """Every node that is written, those that could not be read with nothing but their names."""
+    names = written if isinstance(written, Mapping) else {}
+    return {name: _node(name, read.get(name, {})) for name in names}
+
+
+def _node(name: str, read: Mapping[str, Any]) -> NodeSpec:
+    return NodeSpec(
+        name=name,
+        step=read.get("step", UNKNOWN_STEP),
+        sources=sources_of(read.get("from")),
+        settings=read.get("with", {}),
+        needs=_needs(read.get("on", {})),
+        pin=tuple(read.get("pin", ())),
+        code=read.get("code", "track"),
+    )
+
+
+def _needs(read: str | Mapping[str, Any]) -> Needs:
+    if isinstance(read, str):
+        return Needs(login=True)
+    named = {"memory": "memory_bytes", "walltime": "walltime_s"}
+    return Needs(**{named.get(key, key): value for key, value in read.items()})
+
+
+def _vary(read: Mapping[str, Any]) -> Vary:
+    top = read.get("top")
+    return Vary(
+        grid={param: tuple(values) for param, values in read.get("grid", {}).items()},
+        points=tuple(read.get("list", ())),
+        repeat={param: tuple(values) for param, values in read.get("repeat", {}).items()},
+        top=Top(**top) if top and {"of", "by", "k"} <= top.keys() else None,
+    )
+
+
+def _place(read: Mapping[str, Any]) -> Place:
+    return Place(**{"memory_bytes" if key == "memory" else key: value for key, value in read.items()})

@@ -1,0 +1,176 @@
+"""Jsonnet files: layers are composed with the program before it is evaluated, and every imported file is on record.
+
+Only JSON-encoded values are ever put into a program, never text from outside as it stands. External variables and
+native functions are not given: a study says everything that it depends on (`env:` brings in the environment).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import rjsonnet
+
+from etude.config.document import check_limits, failure, file_text, too_deep
+from etude.config.draft import MISSING, Keys, Look
+from etude.config.jsonnet_errors import check_nesting, inexact_numbers, told
+from etude.errors import ConfigError
+
+_STUDY: Final = "<study>"
+_MAY_HIDE: Final = (("profiles",), ("env",))
+"""Parts that a program may keep in hidden fields (`::`), as they are none of the study itself."""
+_KINDS: Final = {"null": "nothing", "object": "mapping", "array": "list"}
+
+_ENTER: Final = """
+local enter(at, path) =
+  if std.length(path) == 0 then [at]
+  else if std.isObject(at) && std.objectHasEx(at, path[0].key, path[0].hidden) then enter(at[path[0].key], path[1:])
+  else if !std.isArray(at) || path[0].index < 0 || path[0].index >= std.length(at) then []
+  else enter(at[path[0].index], path[1:]);
+"""
+_LOOK: Final = """
+if std.length(found) == 0 then {kind: 'missing'}
+else if std.isObject(found[0]) then {kind: 'object', names: std.objectFields(found[0])}
+else if std.isArray(found[0]) then {kind: 'array', size: std.length(found[0])}
+else {kind: std.type(found[0])}
+"""
+_VALUE: Final = "if std.length(found) == 0 then null else found[0]"
+
+
+class JsonnetDraft:
+    """A draft of a Jsonnet file. A layer is an object added with `+`, so what refers to a changed value follows it.
+
+    Raises (all methods):
+        ConfigError: The program cannot be evaluated; with file and line, in whichever file it happens.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._texts: dict[str, str] = {}
+        self._broken_import: ConfigError | None = None
+        self._program = f"(import {json.dumps(_STUDY)})"
+        kind = self._evaluate("std.type(study)")
+        if kind != "object":
+            mend = "call the function and give its result" if kind == "function" else "give an object: {pipeline: …}"
+            raise failure(f"gives {kind}, not an object", file=str(file), mend=mend)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read, the study's own first."""
+        return tuple(Path(name) for name in self._texts)
+
+    def look(self, path: Keys) -> Look:
+        """What stands here, without its values."""
+        found = self._evaluate(_at(path) + _LOOK)
+        if found["kind"] == "missing":
+            return MISSING
+        kind: Any = _KINDS.get(found["kind"], "value")
+        return Look(kind, tuple(found.get("names", ())), found.get("size", 0))
+
+    def value(self, path: Keys) -> object:
+        """The plain value here; None where nothing stands."""
+        value: object = self._evaluate(_at(path) + _VALUE)
+        if inexact := inexact_numbers(value, str(self._file), ".".join(path)):
+            raise ConfigError(inexact)
+        return value
+
+    def assign(self, path: Keys, value: object) -> None:
+        """Put this value here; missing mappings on the way are made."""
+        self._program = _assigned(self._program, path, self._literal(value, path))
+
+    def remove(self, path: Keys) -> None:
+        """Hide the key at the end of this path; what refers to it still finds its value."""
+        key = json.dumps(path[-1])
+        self._program = _assigned(self._program, path[:-1], f"{{{key}:: super[{key}]}}", adds=True)
+
+    def merge(self, data: Mapping[str, object]) -> None:
+        """Lay this tree over the draft."""
+        self._program = f"({self._program} + {self._layer(data, ())})"
+
+    def _layer(self, data: Mapping[str, object], path: Keys) -> str:
+        """An object to add: mappings are laid over mappings, anything else takes the place of what stands there."""
+        fields = []
+        for key, value in data.items():
+            quoted = json.dumps(key)
+            if isinstance(value, Mapping):
+                old = f"local old = if {quoted} in super then super[{quoted}] else null"
+                inner = self._layer(value, (*path, key))
+                fields.append(f"{quoted}::: ({old}; (if std.isObject(old) then old else {{}}) + {inner})")
+            else:
+                fields.append(f"{quoted}::: {self._literal(value, (*path, key))}")
+        return "{" + ", ".join(fields) + "}"
+
+    def _literal(self, value: object, path: Keys) -> str:
+        try:
+            return json.dumps(value, allow_nan=False)
+        except ValueError:
+            reason, mend = "Jsonnet has no .inf and no .nan", "write the study in YAML"
+            raise failure(reason, file=str(self._file), path=".".join(path), mend=mend) from None
+
+    def _evaluate(self, query: str) -> Any:
+        snippet = f"local study = {self._program};\n{query}"
+        try:
+            text = rjsonnet.evaluate_snippet(
+                "<layers>", snippet, import_callback=self._imported, preserve_order=True, max_trace=20
+            )
+        except RuntimeError as error:
+            if self._broken_import is not None:
+                raise self._broken_import from error
+            raise told(str(error), str(self._file)) from error
+        try:
+            value = json.loads(text)
+        except RecursionError as error:
+            raise too_deep(str(self._file)) from error
+        check_limits(value, str(self._file))
+        return value
+
+    def _imported(self, folder: str, name: str) -> tuple[str, str]:
+        """The engine's way to a file: relative to the file that imports it."""
+        path = str(self._file) if name == _STUDY else os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
+        try:
+            if path not in self._texts:
+                text = file_text(Path(path))
+                check_nesting(text, path)
+                self._texts[path] = text
+        except ConfigError as error:
+            self._broken_import = error if name == _STUDY else self._with_importer(error, name)
+            raise
+        return path, self._texts[path]
+
+    def _with_importer(self, error: ConfigError, name: str) -> ConfigError:
+        """The fault of an imported file, told where it is imported."""
+        (fault,) = error.faults
+        for file, text in self._texts.items():
+            if name in text:
+                line = text.count("\n", 0, text.index(name)) + 1
+                return failure(f"imports {name!r}: {fault.reason}", file=file, line=line, mend=fault.mend)
+        return error
+
+
+def _at(path: Keys) -> str:
+    """The start of a query: what stands at this path of the study, as a list of none or one."""
+    steps = [
+        {"key": key, "index": int(key) if key.isdecimal() else -1, "hidden": path[:1] in _MAY_HIDE and depth == 0}
+        for depth, key in enumerate(path)
+    ]
+    return f"{_ENTER}local found = enter(study, {json.dumps(steps)});\n"
+
+
+def _assigned(old: str, path: Keys, new: str, *, adds: bool = False) -> str:
+    """A program that gives the value of the program `old` with `new` in place at the path (or added to it)."""
+    if not path:
+        return f"({old} + {new})" if adds else new
+    key, rest = path[0], path[1:]
+    quoted = json.dumps(key)
+    inside_list = (
+        f"std.mapWithIndex(function(i, x) if i == {key} then {_assigned('x', rest, new, adds=adds)} else x, at)"
+    )
+    inside = _assigned("old", rest, new, adds=adds)
+    field = f"local old = if {quoted} in super then super[{quoted}] else null; {inside}"
+    inside_mapping = f"(if std.isObject(at) then at else {{}}) + {{{quoted}::: {field}}}"
+    if key.isdecimal():
+        return f"(local at = {old}; if std.isArray(at) then {inside_list} else {inside_mapping})"
+    return f"(local at = {old}; {inside_mapping})"

@@ -1,0 +1,115 @@
+"""Whether every name in a study means something: nodes in `from`, params in `${...}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from etude.config.overrides import FILE_ONLY, SETTABLE
+from etude.config.sources import RECORDS, placed
+from etude.errors import Fault, nearest
+from etude.study.interpolation import references, texts_in, unknown
+from etude.study.study import NodeSpec, Source, Study
+
+_PARTS: Final = (*SETTABLE, *FILE_ONLY)
+
+
+def reference_faults(study: Study, tree: Mapping[str, object]) -> Iterator[Fault]:
+    """Every name that means nothing, and every name that means two things."""
+    params, pipeline, collect = (_mapping(tree.get(part)) for part in ("params", "pipeline", "collect"))
+    yield from _param_faults(params, study)
+    readable = params if isinstance(tree.get("params", {}), (dict, type(None))) else None
+    for name in (name for name in collect if name in pipeline):
+        mend = "give one of them another name"
+        yield Fault(path=f"collect.{name}", reason=f"{name!r} is a node of the pipeline as well", mend=mend)
+    varied = {*study.vary.grid, *study.vary.repeat, *(param for point in study.vary.points for param in point)}
+    for node in study.pipeline.values():
+        for path, source in placed(node.sources, f"pipeline.{node.name}.from"):
+            yield from _pipeline_source(node, source, path, pipeline, collect)
+        yield from _setting_faults(node, f"pipeline.{node.name}.with", readable, ())
+    for node in study.collect.values():
+        for path, source in placed(node.sources, f"collect.{node.name}.from"):
+            yield from _collect_source(node, source, path, pipeline, collect)
+        yield from _setting_faults(node, f"collect.{node.name}.with", readable, varied)
+
+
+def _param_faults(params: Mapping[str, object], study: Study) -> Iterator[Fault]:
+    for name in params:
+        if name in _PARTS:
+            reason = f"{name!r} is a part of every study, so `--set {name}=…` could mean either"
+            yield Fault(path=f"params.{name}", reason=reason, mend=f"call it otherwise, as in {name}_used")
+    vary = {"grid": study.vary.grid, "repeat": study.vary.repeat, "list": list(study.vary.points)}
+    for path, text in texts_in({"params": params, "vary": vary}):
+        if "${" in text:
+            mend = "write ${...} in the settings that need it, or compute the value in Jsonnet"
+            yield Fault(path=path, value=text, reason="a param's value cannot refer to another param", mend=mend)
+
+
+def _setting_faults(
+    node: NodeSpec, path: str, params: Mapping[str, object] | None, varied: set[str] | tuple[()]
+) -> Iterator[Fault]:
+    for inner, text in texts_in(node.settings, path):
+        for name in references(text):
+            if params is not None and (told := unknown(name, params)):
+                yield Fault(path=inner, value=text, reason=told[0], mend=told[1])
+            elif (param := name.partition(".")[0]) in varied:
+                reason = f"a collect node sees all variants, so {param!r} has no one value here"
+                yield Fault(path=inner, value=text, reason=reason, mend="read it from the records, or leave it out")
+    for key in _keys_in(node.settings, path):
+        yield Fault(path=key, reason="a key cannot hold ${...}", mend="use ${...} in values alone")
+
+
+def _keys_in(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if "${" in key:
+                yield f"{path}.{key}"
+            yield from _keys_in(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _keys_in(inner, f"{path}.{index}")
+
+
+def _pipeline_source(
+    node: NodeSpec, source: Source, path: str, pipeline: Mapping[str, object], collect: Mapping[str, object]
+) -> Iterator[Fault]:
+    if source.across or (source.node == RECORDS and source.study is None):
+        what = "the results of all variants" if source.across else "the records"
+        reason = f"only a collect node sees {what}"
+        yield Fault(path=path, value=str(source), reason=reason, mend=f"move {node.name!r} to collect")
+    elif source.study is None:
+        if source.node == node.name:
+            yield _told_itself(source, path)
+        elif source.node not in pipeline:
+            late = source.node in collect
+            reason = "a collect node runs after all variants" if late else f"no node is called {source.node!r}"
+            mend = f"move {node.name!r} to collect" if late else nearest(source.node, pipeline.keys() - {node.name})
+            yield Fault(path=path, value=str(source), reason=reason, mend=mend)
+
+
+def _collect_source(
+    node: NodeSpec, source: Source, path: str, pipeline: Mapping[str, object], collect: Mapping[str, object]
+) -> Iterator[Fault]:
+    if source.study is not None:
+        return
+    if source.node == RECORDS:
+        if source.item or source.across:
+            reason = "records is one table and has no items"
+            yield Fault(path=path, value=str(source), reason=reason, mend="write records")
+    elif source.node == node.name:
+        yield _told_itself(source, path)
+    elif source.node not in pipeline and source.node not in collect:
+        known = {RECORDS, *pipeline, *collect} - {node.name}
+        reason = f"no node is called {source.node!r}"
+        yield Fault(path=path, value=str(source), reason=reason, mend=nearest(source.node, known))
+    elif source.across and source.node not in pipeline:
+        reason = f"{source.node!r} is a collect node: it runs once, not in every variant"
+        yield Fault(path=path, value=str(source), reason=reason, mend="leave out [*]")
+
+
+def _told_itself(source: Source, path: str) -> Fault:
+    return Fault(path=path, value=str(source), reason="a node cannot be its own input", mend="name another node")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,48 @@
+"""Faults of one study from several checks: put in their places, told once, in the order of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from etude.errors import Fault
+from etude.study.study import Line, Study
+
+
+def located(faults: Iterable[Fault], study: Study) -> tuple[Fault, ...]:
+    """The faults with the file and line of the nearest part of the study around each path."""
+    return tuple(_located(fault, study.lines) for fault in faults)
+
+
+def together(found: Sequence[Fault], later: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Faults of the reader and of a later check of the same study, without the later ones that follow from earlier.
+
+    What the reader finds faulty it leaves out of the study, so a later check may miss it there: its fault at, inside or
+    just around such a place says nothing new.
+    """
+    told = [fault.path for fault in found if fault.path]
+    return (*found, *(fault for fault in later if not any(_follows(fault.path, path) for path in told)))
+
+
+def in_order(faults: Iterable[Fault], files: Sequence[Path]) -> tuple[Fault, ...]:
+    """Each fault once, by file, then line; what is outside the files comes last."""
+    ranks = {str(file): rank for rank, file in enumerate(files)}
+    once = {str(fault): fault for fault in faults}
+    return tuple(sorted(once.values(), key=lambda fault: (ranks.get(fault.file, len(ranks)), fault.line or 0)))
+
+
+def _located(fault: Fault, lines: Mapping[str, Line]) -> Fault:
+    if fault.file:
+        return fault
+    path = fault.path
+    while path not in lines and path:
+        path = path.rpartition(".")[0]
+    line = lines.get(path)
+    return replace(fault, file=line.file, line=line.line) if line else fault
+
+
+def _follows(path: str, told: str) -> bool:
+    if path == told or path.startswith(told + "."):
+        return True
+    return path.count(".") >= 2 and told.startswith(path + ".")

@@ -1,0 +1,67 @@
+"""Faults of several checks: put in their places, told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etude.errors import Fault
+from etude.study.faults import in_order, located, together
+from etude.study.study import Line, Study
+
+STUDY = Study(
+    name="s",
+    lines={"": Line("s.yaml", 1), "pipeline.a": Line("s.yaml", 3), "pipeline.a.with.x": Line("--set")},
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "line"),
+    [
+        ("pipeline.a.step", "s.yaml", 3),
+        ("pipeline.a.with.x.0", "--set", None),
+        ("vary.grid", "s.yaml", 1),
+        ("", "s.yaml", 1),
+    ],
+)
+def test_a_fault_stands_where_the_nearest_part_around_it_stands(path: str, file: str, line: int | None) -> None:
+    (fault,) = located([Fault(path, "x")], STUDY)
+    assert (fault.file, fault.line) == (file, line)
+
+
+def test_a_fault_that_knows_its_place_keeps_it() -> None:
+    fault = Fault("pipeline.a", "x", file="other.yaml", line=9)
+    assert located([fault], STUDY) == (fault,)
+
+
+@pytest.mark.parametrize(
+    ("found", "later", "kept"),
+    [
+        ("pipeline.a.with.x", "pipeline.a.with.x", False),
+        ("pipeline.a.with.x", "pipeline.a.with.x.0", False),
+        ("pipeline.a.from.x", "pipeline.a.from", False),
+        ("pipeline.a", "pipeline.a.step", False),
+        ("pipeline.a.with.x", "pipeline.a.with.y", True),
+        ("pipeline.a.with.x", "pipeline.a.with.xy", True),
+        ("pipeline.a.with.x", "pipeline.a.from", True),
+        ("pipeline.a.with.x", "pipeline.b.with.x", True),
+        ("pipeline.a.with.x", "pipeline.a", True),
+        ("", "pipeline.a", True),
+    ],
+)
+def test_a_later_fault_is_dropped_where_it_follows_from_an_earlier_one(found: str, later: str, kept: bool) -> None:
+    first, second = Fault(found, "found"), Fault(later, "later")
+    assert together([first], [second]) == ((first, second) if kept else (first,))
+
+
+def test_faults_come_once_in_the_order_of_files_and_lines() -> None:
+    faults = [
+        Fault("a", "x", file="--set"),
+        Fault("b", "x", value=[1], file="b.yaml", line=1),
+        Fault("c", "x", file="a.yaml", line=7),
+        Fault("d", "x", file="a.yaml", line=2),
+        Fault("c", "x", file="a.yaml", line=7),
+    ]
+    ordered = in_order(faults, [Path("a.yaml"), Path("b.yaml")])
+    assert [fault.path for fault in ordered] == ["d", "c", "b", "a"]
