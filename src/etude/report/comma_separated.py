@@ -1,4 +1,4 @@
-"""A summary as CSV: one row per group and reference, every number in full."""
+"""A summary as CSV (RFC 4180): one row per group and reference, every number in full."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def csv_text(summary: Summary) -> str:
     What is not known is an empty field. Costs stand behind the metrics.
     """
     numbers = (*summary.metrics, *(cost for cost in summary.costs if cost not in summary.metrics))
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n").writerow
+    out = io.StringIO(newline="")
+    write = csv.writer(out).writerow
     write(["kind", "name", *summary.varied, *(f"{number}_{part}" for number in numbers for part in NUMBERS)])
     for group in summary.groups:
         params = [spoken(group.params[name]) for name in summary.varied]

@@ -19,7 +19,10 @@ _ESCAPED = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
     "–": "--",
     "±": r"$\pm$",
 }
@@ -46,8 +49,12 @@ def latex_text(summary: Summary) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text with every character that LaTeX would take as a command written so that it is printed."""
-    return "".join(_ESCAPED.get(character, character) for character in " ".join(text.split()))
+    """Text with every character that LaTeX would take as a command written so that it is printed.
+
+    Brackets and stars are among them: after the end of a row they would be its optional argument.
+    """
+    printed = "".join(mark for mark in " ".join(text.split()) if mark.isprintable())
+    return "".join(_ESCAPED.get(mark, mark) for mark in printed)
 
 
 def _line(line: Line) -> str:

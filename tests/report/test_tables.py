@@ -1,0 +1,175 @@
+"""One layout, four ways to draw it; none of them loses a number, invents one or breaks on a name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from etude.analysis.estimates import estimate
+from etude.analysis.summary import Group, Summary
+from etude.report.comma_separated import csv_text
+from etude.report.export import RENDERERS, export, statistics_text
+from etude.report.latex import escaped, latex_text
+from etude.report.layout import laid_out
+from etude.report.markdown import markdown_text
+from etude.report.terminal import terminal_table
+
+EXPECTED = Path(__file__).parent.parent / "expected"
+
+
+def grouped(values: dict[str, list[float]]) -> Summary:
+    groups = tuple(
+        Group(name=f"k={name}", params={"k": name}, replicates=len(found), estimates={"m": estimate(found)})
+        for name, found in values.items()
+    )
+    return Summary(
+        metrics=("m",),
+        costs=(),
+        varied=("k",),
+        repeat="seed",
+        lower_is_better=(),
+        groups=groups,
+        comparisons=(),
+        references=(),
+    )
+
+
+def drawn(summary: Summary) -> str:
+    out = io.StringIO()
+    Console(file=out, width=100).print(terminal_table(summary, "title"))
+    return out.getvalue()
+
+
+def test_the_layout_puts_groups_first_and_references_after_without_spread(summary: Summary) -> None:
+    layout = laid_out(summary)
+    assert layout.label_columns == ("pooling",)
+    assert layout.metric_columns == ("accuracy", "loss")
+    assert [line.labels for line in (*layout.groups, *layout.references)] == [
+        ("mean",),
+        ("a_b & 50%",),
+        ("commonest | label",),
+    ]
+    assert layout.references[0].cells[0].std is None
+    assert layout.groups[0].n == "1–2"
+
+
+def test_the_best_is_marked_by_each_metric_s_own_direction(summary: Summary) -> None:
+    first, second = laid_out(summary).groups
+    assert [cell.best for cell in first.cells] == [False, True]
+    assert [cell.best for cell in second.cells] == [True, False]
+
+
+def test_a_reference_is_never_marked_best_even_where_it_is(summary: Summary) -> None:
+    strong = replace(summary.references[0], values={"quality.accuracy": 0.99})
+    layout = laid_out(replace(summary, references=(strong,)))
+    assert not any(cell.best for cell in layout.references[0].cells)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.70, 0.72], ("0.710", "0.014")),
+        ([0.7001, 0.7003], ("0.70020", "0.00014")),
+        ([1234.0, 1300.0], ("1267", "47")),
+        ([0.5], ("0.5000", "")),
+        ([0.5, 0.5], ("0.5000", "0.0000")),
+    ],
+)
+def test_numbers_have_two_digits_of_their_spread_or_four_of_their_mean(
+    values: list[float], shown: tuple[str, str]
+) -> None:
+    assert laid_out(grouped({"a": values})).groups[0].cells[0].numbers() == shown
+
+
+def test_metrics_of_several_nodes_keep_their_nodes_names(summary: Summary) -> None:
+    metrics = ("quality.accuracy", "noisy.accuracy")
+    groups = tuple(
+        replace(group, estimates=dict.fromkeys(metrics, group.estimates["quality.accuracy"]))
+        for group in summary.groups
+    )
+    assert laid_out(replace(summary, metrics=metrics, groups=groups)).metric_columns == metrics
+
+
+def test_csv_holds_every_number_in_full_and_nothing_where_nothing_is_known(summary: Summary) -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_text(summary), newline="")))
+    assert [row["kind"] for row in rows] == ["group", "group", "reference"]
+    assert rows[1]["pooling"] == "a_b & 50%"
+    assert float(rows[1]["quality.accuracy_mean"]) == 0.76
+    assert rows[1]["quality.loss_std"] == ""
+    assert float(rows[0]["fit.cost.wall_s_mean"]) == 3.0
+    assert rows[2]["quality.accuracy_mean"] == "0.1111"
+    assert rows[2]["quality.loss_mean"] == ""
+
+
+def test_the_latex_table_is_as_expected(summary: Summary) -> None:
+    assert latex_text(summary) == (EXPECTED / "aggregated_metrics.tex").read_text(encoding="utf-8")
+
+
+def test_the_markdown_is_as_expected(summary: Summary) -> None:
+    assert markdown_text(summary) == (EXPECTED / "aggregated_metrics.md").read_text(encoding="utf-8")
+
+
+@given(st.text(max_size=30))
+def test_no_text_is_left_to_latex_as_a_command(text: str) -> None:
+    made = escaped(text)
+    bare = re.sub(r"\\(text[a-z]+\{\}|[{}$&#%_])|\$\\pm\$|\{[][*]\}", "", made)
+    assert not set("\\{}$&#%_~^[]*") & set(bare)
+    assert "\n" not in made
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), min_size=1, max_size=3, unique=True))
+def test_every_row_of_every_format_has_as_many_cells_as_its_head(names: list[str]) -> None:
+    summary = grouped({name: [0.1 * index, 0.2] for index, name in enumerate(names)})
+    latex = [line for line in latex_text(summary).splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in latex} == {2}
+    table = [line for line in markdown_text(summary).splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
+    assert len(table) == len(names) + 2
+    assert {len(row) for row in csv.reader(io.StringIO(csv_text(summary), newline=""))} == {8}
+
+
+def test_the_terminal_shows_means_references_and_notes(summary: Summary) -> None:
+    shown = drawn(summary)
+    for part in (
+        "title",
+        "0.760 ± 0.014",
+        "a_b & 50%",
+        "commonest | label",
+        "0.111",
+        "2 replicates in the smallest group",
+    ):
+        assert part in shown
+
+
+def test_square_brackets_in_a_name_are_shown_and_not_taken_as_style() -> None:
+    assert "[bold]x[/]" in drawn(grouped({"[bold]x[/]": [0.1, 0.2]}))
+
+
+def test_the_statistics_are_json_with_null_for_what_is_not_known(summary: Summary) -> None:
+    found = json.loads(statistics_text(summary))
+    assert found["groups"][0]["estimates"]["quality.loss"]["std"] is None
+    assert found["comparisons"][0]["claim"] == "too few"
+
+
+def test_export_writes_all_files_whole_and_leaves_nothing_else(summary: Summary, tmp_path: Path) -> None:
+    (tmp_path / "aggregated_metrics.csv").write_text("old")
+    written = export(summary, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} == set(RENDERERS)
+    assert (tmp_path / "aggregated_metrics.csv").read_bytes() == csv_text(summary).encode()
+
+
+def test_a_summary_that_cannot_be_drawn_leaves_the_old_files_alone(summary: Summary, tmp_path: Path) -> None:
+    export(summary, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(KeyError):
+        export(replace(summary, metrics=("quality.unknown",)), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
