@@ -1,4 +1,4 @@
-"""A step: a plain typed function whose positional parameters are inputs and whose keyword-only parameters are settings."""
+"""A step: a plain typed function. Positional parameters are inputs, keyword-only parameters are settings."""
 
 from __future__ import annotations
 

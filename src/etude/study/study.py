@@ -6,56 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where one input of a node comes from."""
-
-    node: str
-    """The producing node's name; `records` for the table of all records (collect nodes only)."""
-    item: str | None = None
-    """`node.item`: one item of a mapping, dataclass or named-tuple result."""
-    across: bool = False
-    """`node[*]`: the results of all variants (collect nodes only)."""
-    study: str | None = None
-    """`@file/node`: a node of another study, with that study's own params."""
-
-    def __str__(self) -> str:
-        text = self.node + (f".{self.item}" if self.item else "") + ("[*]" if self.across else "")
-        return f"@{self.study}/{text}" if self.study else text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a node needs to run (`on:`). Placement, never identity."""
-
-    gpus: int = 0
-    cpus: int = 1
-    memory_bytes: int | None = None
-    walltime_s: float | None = None
-    nodes: int = 1
-    processes: int = 1
-    login: bool = False
-    """Must run where the driver runs, for instance because compute nodes have no network."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSpec:
-    """One node of a pipeline, or one collect node, as written."""
-
-    name: str
-    step: str
-    """`room.function` of étude's own library, or a user's `package.module:function`."""
-    sources: Mapping[str, Source | tuple[Source, ...]] = field(default_factory=dict)
-    """Input → source. A single unnamed source has the key `""`; a list stands by position: `"0"`, `"1"`, ….
-    A tuple of sources is one input that takes a sequence."""
-    settings: Mapping[str, object] = field(default_factory=dict)
-    """Setting → value, with `${param}` still in place."""
-    needs: Needs = field(default_factory=Needs)
-    pin: tuple[str, ...] = ()
-    """Distributions whose version is part of this node's identity."""
-    code: str = "track"
-    """`track` the code, `ignore` it, or `version:TEXT` to state its version by hand."""
+from etude.graph.pipeline import Needs as Needs
+from etude.graph.pipeline import NodeSpec as NodeSpec
+from etude.graph.pipeline import Source as Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +75,9 @@ class Study:
     project: Path = field(default_factory=Path)
     """The folder whose code is importable and that holds `.etude` and `results`."""
     file: Path | None = None
+    files: tuple[Path, ...] = ()
+    """Every file that was read for it, its own first: those it extends or imports as well."""
     origin: Mapping[str, str] = field(default_factory=dict)
-    """Dotted path → where its value came from, for what is not from the file itself: `--set`, `env POOL`, `profile tiny`."""
+    """Dotted path → where its value came from, where that is not the file: `--set`, `env POOL`, `profile tiny`."""
     lines: Mapping[str, Line] = field(default_factory=dict)
     """Dotted path → place in the file, for messages."""

@@ -1,0 +1,139 @@
+"""Why a node runs: what differs between the identity that it has now and the one its last result was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from etude.graph.node import Node
+from etude.graph.plan import Action, Cause, State
+from etude.identity.code import explain_code
+from etude.identity.difference import differences
+from etude.store.manifest import Manifest
+
+
+class Kind(StrEnum):
+    """What sort of thing differs."""
+
+    MISSING = "missing"
+    """There is no earlier result to compare with."""
+    STEP = "step"
+    SETTING = "setting"
+    FILE = "file"
+    SYMBOL = "symbol"
+    VERSION = "version"
+    UPSTREAM = "upstream"
+    DAMAGED = "damaged"
+    FORCED = "forced"
+    GONE = "gone"
+    """The result was made before and is no longer in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs."""
+
+    kind: Kind
+    what: str
+    """The setting's key, the symbol, the input."""
+    old: str = ""
+    new: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case Kind.MISSING:
+                return "never computed"
+            case Kind.GONE:
+                return "its result is no longer in the store"
+            case Kind.FORCED:
+                return "asked for"
+            case Kind.DAMAGED:
+                return f"stored result damaged: {self.what}"
+            case _ if self.old or self.new:
+                return f"{self.kind} {self.what}: {self.old or 'absent'} → {self.new or 'absent'}"
+            case _:
+                return f"{self.kind} {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The last result of a node: what it was made with."""
+
+    fingerprint: str
+    identity: Mapping[str, object]
+    symbols: Mapping[str, str]
+
+
+def why(action: Action, earlier: Earlier | None) -> tuple[Change, ...]:
+    """The reasons why a node runs; empty for one that does not.
+
+    Args:
+        action: What the plan means to do.
+        earlier: What the node's last result was made with, where one is known.
+    """
+    if action.state is not State.RUN:
+        return ()
+    if action.cause is Cause.FORCED:
+        return (Change(Kind.FORCED, ""),)
+    if action.cause is Cause.DAMAGED:
+        return (Change(Kind.DAMAGED, action.detail),)
+    if action.cause is Cause.UPSTREAM:
+        return (Change(Kind.UPSTREAM, action.detail),)
+    if earlier is None:
+        return (Change(Kind.MISSING, ""),)
+    if earlier.fingerprint == action.node.fingerprint:
+        return (Change(Kind.GONE, ""),)
+    return changes(action.node, earlier) or (Change(Kind.MISSING, ""),)
+
+
+def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
+    """What differs between a planned node and an earlier result."""
+    old, new = earlier.identity, node.identity()
+    found: list[Change] = []
+    if old.get("step") != new["step"]:
+        found.append(Change(Kind.STEP, "", str(old.get("step")), str(new["step"])))
+    for difference in differences(str(old.get("settings", "")), node.settings_text):
+        setting, inside, _ = difference.path.partition(".content")
+        if inside:
+            found.append(Change(Kind.FILE, f"{setting} has other content"))
+        else:
+            found.append(Change(Kind.SETTING, setting, difference.old or "", difference.new or ""))
+    if old.get("code") != new["code"]:
+        found.extend(_code_changes(node, earlier))
+    if old.get("pins", []) != new["pins"]:
+        found.append(Change(Kind.VERSION, "pinned", _text(old.get("pins")), _text(new["pins"])))
+    found.extend(_input_changes(_mapping(old.get("inputs")), _mapping(new["inputs"])))
+    return tuple(found)
+
+
+def _code_changes(node: Node, earlier: Earlier) -> list[Change]:
+    if node.use is None or not earlier.symbols:
+        return [Change(Kind.SYMBOL, "code", str(earlier.identity.get("code"))[:12], node.code[:12])]
+    told = explain_code(earlier.symbols, node.use.symbols.symbols)
+    found = [Change(Kind.SYMBOL, f"{name} changed") for name in told.changed]
+    found += [Change(Kind.SYMBOL, f"{name} is new") for name in told.added]
+    return found + [Change(Kind.SYMBOL, f"{name} is gone") for name in told.removed]
+
+
+def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:
+    found = []
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            known = name in old and name in new
+            text = f"{name} has another identity" if known else f"{name} is {'new' if name in new else 'gone'}"
+            found.append(Change(Kind.UPSTREAM, text))
+    return found
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or "")
+
+
+def earlier_of(manifest: Manifest, symbols: Mapping[str, str]) -> Earlier:
+    """What a stored result was made with."""
+    return Earlier(manifest.fingerprint, manifest.identity, symbols)

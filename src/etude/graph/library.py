@@ -1,0 +1,122 @@
+"""Finds steps by name: `text.load` in étude's own rooms, `package.module:function` in a user's project."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etude.errors import IdentityError, nearest
+from etude.graph.importing import make_importable, use_sources
+from etude.graph.signature import NotAStep, Signature, signature_of
+from etude.identity.code import CodeIndex, SymbolMap
+
+_ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepUse:
+    """A step ready to be planned: its signature and the code that it reaches."""
+
+    reference: str
+    signature: Signature
+    symbols: SymbolMap
+
+
+@dataclass(slots=True)
+class StepLibrary:
+    """The steps that one project can name. Each is looked up once."""
+
+    project: Path
+    index: CodeIndex = field(init=False)
+    _found: dict[str, StepUse | NotAStep] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        make_importable(self.project)
+        self.index = CodeIndex()
+
+    def find(self, name: str) -> StepUse:
+        """The step of that name.
+
+        Raises:
+            NotAStep: There is none, or it cannot be used; with the reason and the mend.
+        """
+        if name not in self._found:
+            try:
+                self._found[name] = self._load(name)
+            except NotAStep as error:
+                self._found[name] = error
+        found = self._found[name]
+        if isinstance(found, NotAStep):
+            raise found
+        return found
+
+    def sources(self) -> dict[str, bytes]:
+        """The source files outside étude that the steps found so far reach: absolute path → the bytes digested."""
+        paths = {path for use in self._found.values() if isinstance(use, StepUse) for path in use.symbols.files}
+        return {str(path): self.index.source_of(path) for path in paths if not path.is_relative_to(_ROOT)}
+
+    def _load(self, name: str) -> StepUse:
+        reference = full_reference(name)
+        try:
+            symbols = self.index.symbols_of(reference)
+        except IdentityError as error:
+            raise NotAStep(f"no step {name!r}: {error}") from error
+        use_sources({str(path): self.index.source_of(path) for path in symbols.files if not path.is_relative_to(_ROOT)})
+        return StepUse(reference, signature_of(reference, import_function(reference)), symbols)
+
+
+def full_reference(name: str) -> str:
+    """`module:function` for a step's name as a study writes it.
+
+    Raises:
+        NotAStep: The name has neither form, or no room of that name exists.
+    """
+    if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        return name
+    if not re.fullmatch(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", name):
+        raise NotAStep(
+            f"{name!r} is no step's name", "write room.function for étude's own, package.module:function for yours"
+        )
+    room, function = name.split(".")
+    if room not in step_rooms():
+        mend = nearest(room, step_rooms()) + f" For a step of your own write `{room}:{function}`"
+        raise NotAStep(f"étude has no room {room!r}", mend)
+    return f"etude.{room}.steps:{function}"
+
+
+def step_rooms() -> tuple[str, ...]:
+    """étude's own rooms of steps."""
+    return tuple(sorted(path.parent.name for path in _ROOT.glob("*/steps.py")))
+
+
+def step_names(room: str) -> tuple[str, ...]:
+    """The steps of one room, by the names studies use."""
+    from etude.graph.step import options_of
+
+    module = importlib.import_module(f"etude.{room}.steps")
+    return tuple(f"{room}.{name}" for name, value in vars(module).items() if options_of(value) is not None)
+
+
+def import_function(reference: str) -> object:
+    """The object a reference leads to.
+
+    Raises:
+        NotAStep: Importing its module fails; names the error and its place.
+    """
+    module_name, _, name = reference.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise NotAStep(f"importing {module_name} fails with {type(error).__name__}: {error}{_place(error)}") from error
+    if not hasattr(module, name):
+        raise NotAStep(f"{module_name} has no {name!r}", nearest(name, vars(module)))
+    return getattr(module, name)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""

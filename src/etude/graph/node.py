@@ -1,0 +1,188 @@
+"""A planned node: one use of a step with its settings and inputs, and the fingerprint that follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+from etude.graph.library import StepUse
+from etude.graph.pipeline import RECORDS as RECORDS
+from etude.graph.pipeline import Needs
+
+SCHEMA = "etude/1"
+"""Enters every fingerprint: a change of the scheme itself makes every result a new one."""
+
+RECORDS_STEP = "etude:records/1"
+
+
+class Feed(NamedTuple):
+    """One result, or one item of it."""
+
+    node: Node
+    item: str | None = None
+
+
+class Spread(NamedTuple):
+    """The results of one node across all variants."""
+
+    variants: tuple[Mapping[str, object], ...]
+    feeds: tuple[Feed, ...]
+
+
+class Row(NamedTuple):
+    """One variant, as the table of records tells it."""
+
+    variant: str
+    params: Mapping[str, object]
+    nodes: tuple[Node, ...]
+
+
+InputOf = Feed | tuple[Feed, ...] | Spread
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One planned node. Nodes with the same fingerprint are one node, whoever asked for them."""
+
+    name: str
+    step: str
+    """`module:function`."""
+    use: StepUse | None
+    """The step itself; None for the built-in table of records."""
+    settings: Mapping[str, object]
+    """As the study gives them, params filled in: JSON values."""
+    settings_text: str
+    """Canonical form of all settings that bear identity, defaults included."""
+    code: str
+    """Digest of the code reached, or the version stated by hand."""
+    pins: tuple[str, ...]
+    inputs: Mapping[str, InputOf]
+    needs: Needs
+    params: Mapping[str, object]
+    """The params that this node depends on, through itself or what it reads."""
+    rows: tuple[Row, ...] = ()
+    metrics: bool = False
+    """Whether its result is metrics, which go into the record."""
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fingerprint = self._fingerprint()
+
+    def _fingerprint(self) -> str:
+        lines = [SCHEMA, self.step, self.code, self.settings_text, *self.pins]
+        lines += [f"{name}<{_identity_of(source)}" for name, source in self.inputs.items()]
+        lines += [f"{_params_text(row.params)}<{' '.join(node.fingerprint for node in row.nodes)}" for row in self.rows]
+        return sha256("\n".join(lines).encode()).hexdigest()
+
+    def feeds(self) -> list[Feed]:
+        """Every single result that this node reads, in order."""
+        found: list[Feed] = []
+        for source in self.inputs.values():
+            if isinstance(source, Feed):
+                found.append(source)
+            else:
+                found.extend(source.feeds if isinstance(source, Spread) else source)
+        return found
+
+    def upstream(self) -> list[Node]:
+        """The nodes that this node reads, each once, in order."""
+        nodes = [feed[0] for feed in self.feeds()]
+        for row in self.rows:
+            nodes.extend(row.nodes)
+        return list({node.fingerprint: node for node in nodes}.values())
+
+    def label(self) -> str:
+        """The node's name with the params that it depends on: `model pooling=max seed=0`."""
+        return " ".join([self.name, *(f"{name}={value}" for name, value in self.params.items())])
+
+    def identity(self) -> dict[str, object]:
+        """What the fingerprint was made of, to be kept beside the result and compared later."""
+        return {
+            "schema": SCHEMA,
+            "step": self.step,
+            "code": self.code,
+            "settings": self.settings_text,
+            "pins": list(self.pins),
+            "inputs": {name: _identity_of(source) for name, source in self.inputs.items()},
+        }
+
+    def trace_key(self, contents: Mapping[str, str]) -> str:
+        """The identity with the inputs' content digests in place of their fingerprints.
+
+        Args:
+            contents: Input name → content digest, as `input_contents` gives it.
+        """
+        lines = [SCHEMA, "trace", self.step, self.code, self.settings_text, *self.pins]
+        lines += [f"{name}<{digest}" for name, digest in contents.items()]
+        return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _identity_of(source: InputOf) -> str:
+    if isinstance(source, Feed):
+        return _feed_text(source, source.node.fingerprint)
+    if isinstance(source, Spread):
+        return (
+            " ".join(map(_params_text, source.variants))
+            + "|"
+            + " ".join(_feed_text(feed, feed.node.fingerprint) for feed in source.feeds)
+        )
+    return "[" + " ".join(_feed_text(feed, feed.node.fingerprint) for feed in source) + "]"
+
+
+def _feed_text(feed: Feed, digest: str) -> str:
+    return f"{digest}.{feed.item}" if feed.item else digest
+
+
+def _params_text(params: Mapping[str, object]) -> str:
+    from etude.identity.canonical import canonical
+
+    return canonical(dict(params))
+
+
+class Made(NamedTuple):
+    """What is known of a stored result: what it is and, for the records, what it cost."""
+
+    content: str
+    cost: Mapping[str, object]
+
+
+def input_contents(node: Node, made: Mapping[str, Made]) -> dict[str, str] | None:
+    """The content digest of each input; None where some input's result is not there.
+
+    Args:
+        made: Fingerprint → content digest and cost of the stored result.
+    """
+    try:
+        contents = {name: _content_of(source, made) for name, source in node.inputs.items()}
+        if node.rows:
+            contents["rows"] = _content_of_rows(node.rows, made)
+    except KeyError:
+        return None
+    return contents
+
+
+def _content_of_rows(rows: tuple[Row, ...], made: Mapping[str, Made]) -> str:
+    digest = sha256()
+    known: dict[str, bytes] = {}
+    for row in rows:
+        digest.update(row.variant.encode())
+        for part in row.nodes:
+            if part.fingerprint not in known:
+                result = made[part.fingerprint]
+                cost = json.dumps(result.cost, sort_keys=True)
+                known[part.fingerprint] = f"\n{part.name}={result.content} {cost}".encode()
+            digest.update(known[part.fingerprint])
+    return digest.hexdigest()
+
+
+def _content_of(source: InputOf, made: Mapping[str, Made]) -> str:
+    if isinstance(source, Feed):
+        return _feed_text(source, made[source.node.fingerprint].content)
+    feeds = source.feeds if isinstance(source, Spread) else source
+    text = " ".join(_feed_text(feed, made[feed.node.fingerprint].content) for feed in feeds)
+    if isinstance(source, Spread):
+        text += "|" + " ".join(map(_params_text, source.variants))
+    return sha256(text.encode()).hexdigest()

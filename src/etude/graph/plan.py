@@ -1,0 +1,144 @@
+"""Decides what has to run, what is there already, and why. Pure: it looks at the store and touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from etude.graph.node import Made, Node, input_contents
+from etude.store.manifest import Damaged, Manifest
+
+Inspect = Callable[[str], "Manifest | Damaged | None"]
+
+
+class State(StrEnum):
+    """What a plan means to do about a node."""
+
+    CACHED = "cached"
+    """Its result is there and is used as it is."""
+    RUN = "run"
+    """It will be computed."""
+    UNNEEDED = "unneeded"
+    """Its result is not there, and everything below it is."""
+
+
+class Cause(StrEnum):
+    """Why a node runs."""
+
+    NEW = "new"
+    """No result for this identity."""
+    UPSTREAM = "upstream"
+    """A node that it reads runs, or now gives other bytes than this result was made from."""
+    DAMAGED = "damaged"
+    """Its stored result does not match its manifest."""
+    FORCED = "forced"
+    """The user asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a plan means to do about one node, and why."""
+
+    node: Node
+    state: State
+    cause: Cause | None = None
+    detail: str = ""
+    manifest: Manifest | None = None
+    """Of the stored result, where there is a usable one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every node of a study in an order in which each comes after what it reads."""
+
+    actions: tuple[Action, ...]
+    forced: frozenset[str] = frozenset()
+    by_fingerprint: Mapping[str, Action] = field(default_factory=dict)
+
+    @property
+    def todo(self) -> tuple[Node, ...]:
+        """The nodes that will run."""
+        return tuple(action.node for action in self.actions if action.state is State.RUN)
+
+    @property
+    def cached(self) -> tuple[Node, ...]:
+        """The nodes whose results are used as they are."""
+        return tuple(action.node for action in self.actions if action.state is State.CACHED)
+
+
+def ordered(targets: Iterable[Node]) -> list[Node]:
+    """The targets and everything they read, each node once, producers before consumers. Linear; any depth."""
+    placed: set[str] = set()
+    order: list[Node] = []
+    stack = [(node, False) for node in reversed(list(targets))]
+    while stack:
+        node, read = stack.pop()
+        if node.fingerprint in placed:
+            continue
+        if read:
+            placed.add(node.fingerprint)
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((other, False) for other in reversed(node.upstream()) if other.fingerprint not in placed)
+    return order
+
+
+def plan(targets: Sequence[Node], inspect: Inspect, *, force: Collection[str] = ()) -> Plan:
+    """Decide for every node that the targets need, themselves included.
+
+    Args:
+        targets: The nodes whose results are wanted.
+        inspect: Fingerprint → manifest of the stored result, what is wrong with it, or None.
+        force: Fingerprints of nodes to run even if their results are there.
+    """
+    order = ordered(targets)
+    found = {node.fingerprint: inspect(node.fingerprint) for node in order}
+    made = {
+        fingerprint: Made(manifest.content, manifest.cost)
+        for fingerprint, manifest in found.items()
+        if isinstance(manifest, Manifest)
+    }
+    stale = _stale(order, found, made, frozenset(force))
+    needed = {node.fingerprint for node in targets}
+    states: dict[str, Action] = {}
+    for node in reversed(order):
+        action = _action(node, found[node.fingerprint], stale.get(node.fingerprint), node.fingerprint in needed)
+        states[node.fingerprint] = action
+        if action.state is State.RUN:
+            needed.update(other.fingerprint for other in node.upstream())
+    actions = tuple(states[node.fingerprint] for node in order)
+    return Plan(actions, frozenset(force), {action.node.fingerprint: action for action in actions})
+
+
+def _stale(
+    order: Sequence[Node],
+    found: Mapping[str, Manifest | Damaged | None],
+    made: Mapping[str, Made],
+    force: frozenset[str],
+) -> dict[str, tuple[Cause, str]]:
+    """Nodes with a stored result that must not be used, with the cause."""
+    stale: dict[str, tuple[Cause, str]] = {}
+    for node in order:
+        manifest = found[node.fingerprint]
+        if node.fingerprint in force:
+            stale[node.fingerprint] = (Cause.FORCED, "asked for")
+        elif isinstance(manifest, Manifest):
+            contents = input_contents(node, made)
+            if contents is not None and contents != manifest.inputs:
+                changed = sorted(name for name in contents if contents[name] != manifest.inputs.get(name))
+                stale[node.fingerprint] = (Cause.UPSTREAM, f"{', '.join(changed)} has other content now")
+    return stale
+
+
+def _action(node: Node, found: Manifest | Damaged | None, stale: tuple[Cause, str] | None, needed: bool) -> Action:
+    if stale is not None and (needed or stale[0] is Cause.FORCED):
+        return Action(node, State.RUN, *stale)
+    if isinstance(found, Manifest) and stale is None:
+        return Action(node, State.CACHED, manifest=found)
+    if not needed:
+        return Action(node, State.UNNEEDED)
+    if isinstance(found, Damaged):
+        return Action(node, State.RUN, Cause.DAMAGED, found.reason)
+    return Action(node, State.RUN, Cause.NEW)

@@ -1,0 +1,391 @@
+"""A study becomes a graph of planned nodes: steps looked up, settings checked, variants laid over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from etude.errors import ConfigError, EtudeError, Fault, IdentityError, nearest
+from etude.graph.library import StepLibrary, StepUse
+from etude.graph.node import RECORDS, RECORDS_STEP, Feed, InputOf, Node, Row, Spread
+from etude.graph.pipeline import Needs, NodeSpec, Source
+from etude.graph.settings import NodeSettings, read_settings
+from etude.graph.signature import NotAStep
+from etude.graph.versions import version_of
+from etude.graph.wiring import Sources, Wiring, wire
+from etude.identity.files import FileDigests
+from etude.store.codecs import is_metrics, reason_not_storable
+from etude.study.interpolation import params_in, resolve
+from etude.study.study import Study
+from etude.study.variants import Variant, variants, varied
+
+LoadStudy = Callable[[str], Study]
+"""Finds another study by the name that `@name/node` gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A study laid out: its variants and all its nodes."""
+
+    study: Study
+    variants: tuple[Variant, ...]
+    nodes: tuple[Mapping[str, Node], ...]
+    """For each variant, its pipeline nodes by name. Variants share node objects."""
+    collect: Mapping[str, Node]
+    records: Node
+    library: StepLibrary
+
+    def targets(self) -> list[Node]:
+        """The results a study is run for: every end of the pipeline, the records and every collect node."""
+        all_nodes = unique(node for row in self.nodes for node in row.values())
+        read = {other.fingerprint for node in all_nodes for other in node.upstream()}
+        ends = [node for node in all_nodes if node.fingerprint not in read]
+        return [*ends, self.records, *self.collect.values()]
+
+    def named(self, name: str) -> list[Node]:
+        """All nodes of that name over the variants, each once.
+
+        Raises:
+            ConfigError: The study has no such node.
+        """
+        if name == RECORDS:
+            return [self.records]
+        if name in self.collect:
+            return [self.collect[name]]
+        if name not in self.study.pipeline:
+            known = [*self.study.pipeline, *self.study.collect, RECORDS]
+            raise ConfigError([Fault("", f"study {self.study.name} has no node {name!r}", mend=nearest(name, known))])
+        return unique(row[name] for row in self.nodes)
+
+
+def unique(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes, each fingerprint once, in order."""
+    return list({node.fingerprint: node for node in nodes}.values())
+
+
+def no_other(name: str) -> Study:
+    """Stands where no other study can be named."""
+    raise ConfigError([Fault("", f"no other study can be named here: @{name}")])
+
+
+def expand(
+    study: Study,
+    files: FileDigests,
+    *,
+    points: Sequence[Mapping[str, object]] | None = None,
+    other_study: LoadStudy = no_other,
+    faults: Sequence[Fault] = (),
+) -> Expansion:
+    """Lay a study out.
+
+    Args:
+        study: The study.
+        files: Digests of input files.
+        points: Points in place of the study's own `vary`.
+        other_study: Finds the study that `@name/node` speaks of.
+        faults: What the reader of the file found wrong; reported together with what is found here.
+
+    Raises:
+        ConfigError: The study does not fit its steps; carries every fault.
+    """
+    expander = _Expander(study, files, other_study, list(faults))
+    return expander.expand(points)
+
+
+@dataclass(slots=True)
+class _Expander:
+    study: Study
+    files: FileDigests
+    other_study: LoadStudy
+    faults: list[Fault]
+    library: StepLibrary = field(init=False)
+    uses: dict[str, StepUse] = field(default_factory=dict)
+    wirings: dict[str, Wiring] = field(default_factory=dict)
+    params_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Node → the params that it depends on, through itself or what it reads."""
+    own_params: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    settings: dict[tuple[str, tuple[str, ...]], NodeSettings] = field(default_factory=dict)
+    made: dict[tuple[str, tuple[str, ...]], Node] = field(default_factory=dict)
+    foreign: dict[tuple[str, str], Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.library = StepLibrary(self.study.project)
+
+    def expand(self, points: Sequence[Mapping[str, object]] | None) -> Expansion:
+        order = self._order()
+        self._look_up(order)
+        all_variants = variants(self.study, points)
+        for variant in all_variants:
+            for name in order:
+                self._settings_of(name, variant)
+        self._raise_faults()
+        pipeline = [name for name in order if name in self.study.pipeline]
+        rows = [self._row(pipeline, variant) for variant in all_variants]
+        records = self._records(all_variants, rows)
+        collect: dict[str, Node] = {}
+        base = variants(self.study, [{}])[0]
+        for name in order:
+            if name in self.study.collect:
+                inputs = self._collect_inputs(name, all_variants, rows, collect, records)
+                collect[name] = self._node(name, base, inputs, {})
+        self._raise_faults()
+        return Expansion(self.study, tuple(all_variants), tuple(rows), collect, records, self.library)
+
+    # Checking: once per node as written.
+
+    def _spec(self, name: str) -> NodeSpec:
+        return self.study.pipeline.get(name) or self.study.collect[name]
+
+    def _order(self) -> list[str]:
+        """The names with producers before consumers. Faults for unknown nodes and circles."""
+        specs = {**self.study.pipeline, **self.study.collect}
+        waiting: dict[str, set[str]] = {}
+        readers: dict[str, list[str]] = {name: [] for name in specs}
+        for name, spec in specs.items():
+            others = {source.node for source in _sources(spec) if not source.study and source.node != RECORDS}
+            for other in sorted(others - specs.keys()):
+                self._fault(f"{self._where(name)}.from", f"there is no node {other!r}", other, nearest(other, specs))
+            waiting[name] = others & specs.keys()
+            for other in waiting[name]:
+                readers[other].append(name)
+        order: list[str] = []
+        ready = [name for name, others in waiting.items() if not others]
+        for name in ready:
+            order.append(name)
+            for reader in readers[name]:
+                waiting[reader].discard(name)
+                if not waiting[reader]:
+                    ready.append(reader)
+        if len(order) < len(specs):
+            self._circle({name: others for name, others in waiting.items() if others})
+        return order
+
+    def _circle(self, waiting: Mapping[str, set[str]]) -> None:
+        name, path = next(iter(waiting)), []
+        while name not in path:
+            path.append(name)
+            name = min(other for other in waiting[name] if other in waiting)
+        circle = [*path[path.index(name) :], name]
+        mend = "cut one of these `from:`"
+        self._fault(
+            f"{self._where(circle[0])}.from", "nodes read each other in a circle: " + " ← ".join(circle), mend=mend
+        )
+
+    def _look_up(self, order: Sequence[str]) -> None:
+        returns: dict[str, object] = {}
+        for name in order:
+            spec = self._spec(name)
+            try:
+                use = self.library.find(spec.step)
+            except NotAStep as error:
+                self._fault(f"{self._where(name)}.step", error.reason, spec.step, error.mend)
+                continue
+            self.uses[name] = use
+            returns[name] = use.signature.returns
+            returns.update(self._foreign_returns(spec))
+            reason = reason_not_storable(use.signature.returns)
+            if reason:
+                mend = "return numbers, text, a dataclass, an Arrow table, arrays or a folder under ctx.scratch"
+                self._fault(
+                    f"{self._where(name)}.step", f"the result of {use.reference} cannot be stored: {reason}", mend=mend
+                )
+        for name in order:
+            self._params_of(name)
+            if name in self.uses:
+                self.wirings[name], faults = wire(
+                    self._spec(name), self.uses[name].signature, returns, self._where(name)
+                )
+                self.faults.extend(faults)
+
+    def _params_of(self, name: str) -> None:
+        spec = self._spec(name)
+        named = params_in(spec.settings)
+        for param in sorted(named - self.study.params.keys()):
+            mend = nearest(param, self.study.params)
+            self._fault(f"{self._where(name)}.with", f"there is no param {param!r}", f"${{{param}}}", mend)
+        self.own_params[name] = tuple(sorted(named & self.study.params.keys()))
+        read = [self.params_of.get(source.node, ()) for source in _sources(spec) if not source.across]
+        self.params_of[name] = tuple(sorted({*self.own_params[name], *(param for params in read for param in params)}))
+
+    # Other studies.
+
+    def _foreign_returns(self, spec: NodeSpec) -> dict[str, object]:
+        found = {}
+        for source in _sources(spec):
+            if source.study:
+                node = self._foreign_node(source, self._where(spec.name))
+                if node is not None and node.use is not None:
+                    found[f"@{source.study}/{source.node}"] = node.use.signature.returns
+        return found
+
+    def _foreign_node(self, source: Source, path: str) -> Node | None:
+        assert source.study is not None
+        key = (source.study, source.node)
+        if key not in self.foreign:
+            try:
+                other = expand(self.other_study(source.study), self.files, points=[{}], other_study=self.other_study)
+                found = other.named(source.node)
+            except EtudeError as error:
+                self._fault(f"{path}.from", f"cannot use {source}: {error}", str(source))
+                return None
+            self.foreign[key] = found[0]
+        return self.foreign[key]
+
+    # Laying out: once per variant, sharing what does not differ.
+
+    def _settings_of(self, name: str, variant: Variant) -> None:
+        """Check and write down a node's settings for one variant; once for each set of values of its own params."""
+        key = (name, tuple(variant.keys[param] for param in self.own_params[name]))
+        if key in self.settings or name not in self.uses:
+            return
+        spec = self._spec(name)
+        path = f"{self._where(name)}.with"
+        try:
+            given = resolve(spec.settings, variant.params)
+        except EtudeError as error:
+            if not set(params_in(spec.settings)) - self.study.params.keys():
+                self._fault(path, str(error))
+            return
+        assert isinstance(given, Mapping)
+        try:
+            self.settings[key] = read_settings(self.uses[name].signature, given, self.files, self.study.project)
+        except ConfigError as error:
+            self.faults.extend(_moved(fault, path, variant, self.own_params[name]) for fault in error.faults)
+        except IdentityError as error:
+            self._fault(path, str(error))
+
+    def _row(self, order: Sequence[str], variant: Variant) -> dict[str, Node]:
+        row: dict[str, Node] = {}
+        keys = variant.keys
+        for name in order:
+            key = (name, tuple([keys[param] for param in self.params_of[name]]))
+            node = self.made.get(key)
+            if node is None:
+                inputs = {given: self._input(sources, row) for given, sources in self.wirings[name].bindings.items()}
+                params = {param: variant.params[param] for param in self._shown_params(name)}
+                node = self.made[key] = self._node(name, variant, inputs, params)
+            row[name] = node
+        return row
+
+    def _shown_params(self, name: str) -> list[str]:
+        return [param for param in varied(self.study.vary) if param in self.params_of[name]]
+
+    def _node(self, name: str, variant: Variant, inputs: Mapping[str, InputOf], params: Mapping[str, object]) -> Node:
+        spec, use = self._spec(name), self.uses[name]
+        settings = self.settings[name, tuple(variant.keys[param] for param in self.own_params[name])]
+        return Node(
+            name,
+            use.reference,
+            use,
+            settings.given,
+            settings.text,
+            _code_of(spec, use),
+            tuple(f"{package}=={version_of(package)}" for package in spec.pin),
+            inputs,
+            spec.needs,
+            params,
+            metrics=is_metrics(use.signature.returns),
+        )
+
+    def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:
+        if isinstance(sources, tuple):
+            return tuple(self._feed(source, row) for source in sources)
+        return self._feed(sources, row)
+
+    def _feed(self, source: Source, row: Mapping[str, Node]) -> Feed:
+        if source.study:
+            return Feed(self.foreign[source.study, source.node], source.item)
+        return Feed(row[source.node], source.item)
+
+    # Gathering.
+
+    def _records(self, all_variants: Sequence[Variant], rows: Sequence[Mapping[str, Node]]) -> Node:
+        gathered = tuple(
+            Row(variant.label, variant.params, tuple(row.values()))
+            for variant, row in zip(all_variants, rows, strict=True)
+        )
+        repeat = next(iter(self.study.vary.repeat), None)
+        settings = {"params": list(self.study.params), "varied": list(varied(self.study.vary)), "repeat": repeat}
+        text = f"{settings}"
+        return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, Needs(login=True), {}, rows=gathered)
+
+    def _collect_inputs(
+        self,
+        name: str,
+        all_variants: Sequence[Variant],
+        rows: Sequence[Mapping[str, Node]],
+        collect: Mapping[str, Node],
+        records: Node,
+    ) -> dict[str, InputOf]:
+        def feed(source: Source) -> Feed:
+            if source.study:
+                return self._feed(source, {})
+            if source.node == RECORDS:
+                return Feed(records, source.item)
+            if source.node in collect:
+                return Feed(collect[source.node], source.item)
+            nodes = unique(row[source.node] for row in rows)
+            if len(nodes) > 1:
+                params = ", ".join(self._shown_params(source.node))
+                reason = f"node {source.node!r} has {len(nodes)} results, for it varies with {params}"
+                self._fault(f"{self._where(name)}.from", reason, str(source), f"write {source.node}[*]")
+            return Feed(nodes[0], source.item)
+
+        def one(sources: Sources) -> InputOf:
+            if isinstance(sources, tuple):
+                return tuple(map(feed, sources))
+            if sources.across:
+                feeds = tuple(Feed(row[sources.node], sources.item) for row in rows)
+                shown = varied(self.study.vary)
+                points = tuple({param: variant.params[param] for param in shown} for variant in all_variants)
+                return Spread(points, feeds)
+            return feed(sources)
+
+        return {given: one(sources) for given, sources in self.wirings[name].bindings.items()}
+
+    # Faults.
+
+    def _where(self, name: str) -> str:
+        return f"{'pipeline' if name in self.study.pipeline else 'collect'}.{name}"
+
+    def _fault(self, path: str, reason: str, value: object = None, mend: str = "") -> None:
+        self.faults.append(Fault(path, reason, value, mend))
+
+    def _raise_faults(self) -> None:
+        if self.faults:
+            found = {str(fault): fault for fault in (placed(fault, self.study) for fault in self.faults)}
+            raise ConfigError(list(found.values()))
+
+
+def _sources(spec: NodeSpec) -> list[Source]:
+    return [
+        source
+        for sources in spec.sources.values()
+        for source in (sources if isinstance(sources, tuple) else (sources,))
+    ]
+
+
+def _code_of(spec: NodeSpec, use: StepUse) -> str:
+    if spec.code == "track":
+        return use.symbols.digest
+    return spec.code
+
+
+def _moved(fault: Fault, path: str, variant: Variant, own: Sequence[str]) -> Fault:
+    """The fault with its path from the top of the study, and the variant it stands for where that matters."""
+    where = f" (where {', '.join(f'{param}={variant.params[param]!r}' for param in own)})" if own else ""
+    inside = f"{path}.{fault.path}" if fault.path else path
+    return Fault(inside, fault.reason + where, fault.value, fault.mend)
+
+
+def placed(fault: Fault, study: Study) -> Fault:
+    """The fault with the file and line of the nearest part of the study that the reader saw."""
+    if fault.file:
+        return fault
+    path = fault.path
+    while path and path not in study.lines:
+        path = path.rpartition(".")[0]
+    line = study.lines.get(path)
+    if line is not None:
+        return Fault(fault.path, fault.reason, fault.value, fault.mend, line.file, line.line)
+    return Fault(fault.path, fault.reason, fault.value, fault.mend, study.file.name if study.file else "")

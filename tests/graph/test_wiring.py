@@ -1,0 +1,123 @@
+"""Which source feeds which input, and whether their types fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etude import Across, step
+from etude.graph.pipeline import NodeSpec, Source
+from etude.graph.signature import signature_of
+from etude.graph.wiring import Wiring, wire
+
+
+@dataclass(frozen=True)
+class Splits:
+    train: list[str]
+    test: list[str]
+
+
+@step
+def two(left: list[str], right: list[str] | None = None, *, size: int = 1) -> int:
+    return 0
+
+
+@step
+def gather(parts: list[int]) -> int:
+    return 0
+
+
+@step
+def every(*parts: int) -> int:
+    return 0
+
+
+@step
+def across(values: Across[int]) -> int:
+    return 0
+
+
+@step
+def nothing() -> int:
+    return 0
+
+
+RETURNS = {"words": list[str], "splits": Splits, "number": int, "unknown": object}
+
+
+def bind(function: object, sources: dict[str, Source | tuple[Source, ...]]) -> tuple[Wiring, list[str]]:
+    wiring, faults = wire(
+        NodeSpec(name="it", step="here:it", sources=sources), signature_of("here:it", function), RETURNS, "pipeline.it"
+    )
+    return wiring, [f"{fault.path}|{fault.reason}|{fault.mend}" for fault in faults]
+
+
+WORDS, NUMBER = Source("words"), Source("number")
+
+
+def test_a_single_source_feeds_the_first_input() -> None:
+    wiring, faults = bind(two, {"": WORDS})
+    assert wiring.bindings == {"left": WORDS}
+    assert not faults
+
+
+def test_sources_bind_by_name_and_by_position() -> None:
+    assert bind(two, {"right": WORDS, "left": Source("splits", "train")})[0].bindings == {
+        "left": Source("splits", "train"),
+        "right": WORDS,
+    }
+    assert bind(two, {"0": WORDS, "1": WORDS})[0].bindings == {"left": WORDS, "right": WORDS}
+
+
+def test_a_list_of_sources_feeds_an_input_that_takes_a_list() -> None:
+    wiring, faults = bind(gather, {"parts": (NUMBER, NUMBER)})
+    assert wiring.bindings == {"parts": (NUMBER, NUMBER)}
+    assert not faults
+
+
+def test_open_ended_inputs_take_every_source() -> None:
+    assert bind(every, {"0": NUMBER, "1": NUMBER, "2": NUMBER})[0].bindings == {"parts": (NUMBER, NUMBER, NUMBER)}
+
+
+def test_a_missing_input_is_named_with_its_type() -> None:
+    _, (fault,) = bind(two, {})
+    assert "'left'" in fault
+    assert "list[str]" in fault
+
+
+def test_an_unknown_input_suggests_the_nearest() -> None:
+    _, faults = bind(two, {"left": WORDS, "rihgt": WORDS})
+    assert "'right'" in faults[0]
+
+
+def test_a_setting_among_the_inputs_is_told_where_it_belongs() -> None:
+    _, faults = bind(two, {"left": WORDS, "size": NUMBER})
+    assert "with" in faults[0]
+
+
+def test_too_many_sources_are_told() -> None:
+    assert "takes 2 inputs: left, right" in bind(two, {"0": WORDS, "1": WORDS, "2": WORDS})[1][0]
+    assert "takes no input" in bind(nothing, {"": WORDS})[1][0]
+
+
+def test_a_producer_of_the_wrong_type_is_told_with_both_types() -> None:
+    _, (fault,) = bind(two, {"": NUMBER})
+    assert "list[str]" in fault
+    assert "int" in fault
+
+
+def test_an_unknown_item_suggests_the_nearest() -> None:
+    assert "'train'" in bind(two, {"": Source("splits", "trian")})[1][0]
+
+
+def test_a_result_of_unknown_type_is_left_to_the_run() -> None:
+    assert not bind(two, {"": Source("unknown")})[1]
+
+
+def test_all_variants_need_an_input_that_takes_them() -> None:
+    assert not bind(across, {"": Source("number", across=True)})[1]
+    assert "Across[list[int]]" in bind(gather, {"": Source("number", across=True)})[1][0]
+    assert "number[*]" in bind(across, {"": NUMBER})[1][0]
+
+
+def test_the_items_across_variants_are_checked_too() -> None:
+    assert bind(across, {"": Source("words", across=True)})[1]

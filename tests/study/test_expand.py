@@ -1,0 +1,180 @@
+"""A study laid out over its steps: what is shared, and everything that can be wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from etude.errors import ConfigError
+from etude.graph.node import Spread
+from etude.study.study import Study, Vary
+from projects import Project
+
+STEPS = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Splits:
+    train: list[int]
+    test: list[int]
+
+@dataclass(frozen=True)
+class Scores:
+    accuracy: float
+
+@step
+def load(*, count: int, words: InputFile | None = None) -> list[int]:
+    return list(range(count))
+
+@step
+def split(data: list[int], *, fraction: float = 0.5) -> Splits:
+    return Splits(data[:1], data[1:])
+
+@step
+def score(data: list[int], *, rate: float = 1.0, speed: int = 1) -> Scores:
+    return Scores(rate)
+
+@step
+def pick(values: Across[Scores]) -> float:
+    return max(each.accuracy for each in values.values())
+
+@step
+def describe(records: object) -> str:
+    return "all"
+
+def no_step() -> int:
+    return 0
+
+@step
+def opaque() -> Project:
+    ...
+
+class Project: ...
+"""
+
+PIPELINE = {
+    "data": ("load", None, {"count": 3}),
+    "splits": ("split", "data"),
+    "scores": ("score", "splits.test", {"rate": "${rate}"}),
+}
+
+
+def rated(project: Project, **more: object) -> Study:
+    settings = {"params": {"rate": 1.0}, "vary": Vary(grid={"rate": (1.0, 2.0)}, repeat={}), **more}
+    return project.write(STEPS).study(PIPELINE, **settings)  # type: ignore[arg-type]
+
+
+def faults_of(project: Project, study: Study) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        project.prepare(study)
+    return [f"{fault.path}: {fault.reason} | {fault.mend}" for fault in caught.value.faults]
+
+
+def test_variants_share_the_nodes_that_do_not_depend_on_what_varies(project: Project) -> None:
+    expansion = project.prepare(rated(project)).expansion
+    assert [len(expansion.named(name)) for name in ("data", "splits", "scores")] == [1, 1, 2]
+
+
+def test_a_node_is_labelled_with_the_varied_params_that_it_depends_on(project: Project) -> None:
+    expansion = project.prepare(rated(project)).expansion
+    assert [node.label() for node in expansion.named("scores")] == ["scores rate=1.0", "scores rate=2.0"]
+    assert expansion.named("data")[0].label() == "data"
+
+
+def test_a_collect_node_sees_all_variants(project: Project) -> None:
+    study = rated(project, collect={"best": ("pick", "scores[*]"), "all": ("describe", "records")})
+    expansion = project.prepare(study).expansion
+    spread = expansion.collect["best"].inputs["values"]
+    assert isinstance(spread, Spread)
+    assert [dict(point) for point in spread.variants] == [{"rate": 1.0}, {"rate": 2.0}]
+    assert expansion.collect["all"].upstream() == [expansion.records]
+
+
+def test_collected_results_are_computed_from_all_variants(project: Project) -> None:
+    result = project.run(rated(project, collect={"best": ("pick", "scores[*]")}))
+    assert result.value("best") == 2.0
+
+
+def test_values_that_python_calls_equal_are_different_variants(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"data": ("load", None, {"count": 3}), "d": ("describe", "data", None)},
+        params={"x": 0},
+        vary=Vary(grid={"x": (1, True, 1.0, "1", None)}),
+    )
+    assert len(project.prepare(study).expansion.variants) == 5
+
+
+def test_a_default_written_out_is_the_same_node(project: Project) -> None:
+    bare = project.write(STEPS).study({"data": ("load", None, {"count": 3}), "s": ("split", "data")})
+    full = project.study(
+        {"other": ("load", None, {"count": 3, "words": None}), "s": ("split", "other", {"fraction": 0.5})}
+    )
+    assert (
+        project.prepare(bare).expansion.named("s")[0].fingerprint
+        == project.prepare(full).expansion.named("s")[0].fingerprint
+    )
+
+
+def test_an_input_file_counts_by_content_and_not_by_path(project: Project) -> None:
+    def fingerprint(name: str, text: str) -> str:
+        (project.folder / name).write_text(text)
+        study = project.write(STEPS).study({"data": ("load", None, {"count": 3, "words": name})})
+        return project.prepare(study).expansion.named("data")[0].fingerprint
+
+    assert fingerprint("a.txt", "hello") == fingerprint("b.txt", "hello")
+    assert fingerprint("a.txt", "hello") != fingerprint("a.txt", "goodbye")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "place", "words"),
+    [
+        ({"data": ("lod", None, {"count": 3})}, "pipeline.data.step", "load"),
+        ({"data": ("text.lod", None, {})}, "pipeline.data.step", "load"),
+        ({"data": ("txt.load", None, {})}, "pipeline.data.step", "text"),
+        ({"data": ("no_such_module.load", None, {})}, "pipeline.data.step", "room"),
+        ({"data": ("no_step", None, {})}, "pipeline.data.step", "@step"),
+        ({"data": ("opaque", None, {})}, "pipeline.data.step", "cannot be stored"),
+        ({"data": ("load", None, {"cuont": 3})}, "pipeline.data.with.cuont", "count"),
+        ({"data": ("load", None, {"count": "3"})}, "pipeline.data.with.count", "int"),
+        ({"data": ("load", None, {"count": 3, "words": "absent.txt"})}, "pipeline.data.with.words", "absent.txt"),
+        ({"data": ("load", None, {"count": "${x}"})}, "pipeline.data.with", "no param 'x'"),
+        ({"splits": ("split", "dta"), "data": ("load", None, {"count": 1})}, "pipeline.splits.from", "data"),
+        ({"a": ("split", "b.train"), "b": ("split", "a.train")}, "pipeline.a.from", "circle"),
+        ({"data": ("load", None, {"count": 1}), "s": ("split", "data.train")}, "pipeline.s.from", "no item"),
+        ({"data": ("load", None, {"count": 1}), "s": ("split", {"dat": "data"})}, "pipeline.s.from.dat", "data"),
+    ],
+)
+def test_each_fault_is_told_at_its_place(project: Project, pipeline: dict[str, tuple], place: str, words: str) -> None:  # type: ignore[type-arg]
+    found = faults_of(project, project.write(STEPS).study(pipeline))
+    assert any(fault.startswith(place) and words in fault for fault in found), found
+
+
+def test_all_faults_are_told_together(project: Project) -> None:
+    pipeline = {
+        "data": ("load", None, {"count": "3"}),
+        "s": ("split", "data", {"fration": 1}),
+        "t": ("scroe", "s.train"),
+    }
+    assert len(faults_of(project, project.write(STEPS).study(pipeline))) == 3
+
+
+def test_a_wrong_value_of_a_varied_param_is_told_with_the_variant(project: Project) -> None:
+    (fault,) = faults_of(project, rated(project, vary=Vary(grid={"rate": (1.0, "fast")})))
+    assert "rate='fast'" in fault
+
+
+def test_a_collect_node_must_say_that_it_takes_all_variants(project: Project) -> None:
+    found = faults_of(project, rated(project, collect={"all": ("describe", "scores")}))
+    assert "scores[*]" in found[0]
+
+
+def test_nothing_is_written_when_a_study_is_faulty(project: Project) -> None:
+    faults_of(project, project.write(STEPS).study({"data": ("lod", None, {"count": 3})}))
+    assert {path.suffix for path in project.folder.iterdir()} <= {".py", ""}
+    assert not (project.folder / ".etude").exists()
+
+
+def test_a_module_that_cannot_be_imported_is_told_with_its_line(project: Project) -> None:
+    study = project.write("1 / 0\n" + STEPS).study({"data": ("load", None, {"count": 3})})
+    (fault,) = faults_of(project, study)
+    assert "ZeroDivisionError" in fault
+    assert f"{project.module}.py:6" in fault
