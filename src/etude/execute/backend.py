@@ -1,0 +1,50 @@
+"""Where nodes run, behind one small interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+from etude.execute.call import NodeCall, Outcome
+from etude.graph.pipeline import Needs
+
+
+class Progress(NamedTuple):
+    """How far a running step says it is."""
+
+    fingerprint: str
+    done: float
+    total: float | None
+    message: str
+
+
+TellProgress = Callable[[Progress], None]
+
+
+class Backend(Protocol):
+    """Runs calls, each to an outcome. A future never raises: what goes wrong is an outcome."""
+
+    def admits(self, needs: Needs) -> bool:
+        """Whether a node with these needs would start at once."""
+        ...
+
+    def refuses(self, needs: Needs) -> str | None:
+        """Why a node with these needs can never run here; None if it can."""
+        ...
+
+    def submit(self, call: NodeCall) -> Future[Outcome]:
+        """Start a call."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ask all running steps to stop at their next checkpoint."""
+        ...
+
+    def cancel(self, fingerprint: str, reason: str) -> None:
+        """Stop a running node now; its outcome is `lost`, not to be tried again."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything that still runs and free what is held."""
+        ...

@@ -1,0 +1,129 @@
+"""What the runner hands to a backend and gets back. Keys and small values only: data move through the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from etude.graph.node import Feed, InputOf, Node, Spread
+from etude.graph.pipeline import Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A stored result, or one item of it."""
+
+    fingerprint: str
+    item: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefsAcross:
+    """The results of one node across all variants."""
+
+    variants: tuple[Mapping[str, object], ...]
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefRow:
+    """One variant's results, for the table of records."""
+
+    variant: str
+    params: Mapping[str, object]
+    nodes: tuple[tuple[str, str, bool], ...]
+    """Name, fingerprint, and whether the result is metrics."""
+
+
+InputRef = Ref | tuple[Ref, ...] | RefsAcross
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCall:
+    """One node to compute."""
+
+    fingerprint: str
+    name: str
+    label: str
+    step: str
+    settings: Mapping[str, object]
+    inputs: Mapping[str, InputRef]
+    rows: tuple[RefRow, ...]
+    needs: Needs
+    trace: str
+    contents: Mapping[str, str]
+    identity: Mapping[str, object]
+    provenance: Mapping[str, object]
+    replace: bool = False
+    attempt: int = 1
+
+
+class Status(StrEnum):
+    """How an attempt at a node ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """The step raised, or its result cannot be stored. Not tried again."""
+    STOPPED = "stopped"
+    """The step left early on request; its scratch folder holds what it has."""
+    DAMAGED = "damaged"
+    """A result that it reads is damaged or gone."""
+    LOST = "lost"
+    """Its worker died: an infrastructure fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt at a node ended, and what is known of it."""
+
+    status: Status
+    content: str = ""
+    cost: Mapping[str, object] = field(default_factory=dict)
+    error: str = ""
+    """One line: what went wrong."""
+    traceback: str = ""
+    log: str = ""
+    """Path of what the step printed; empty where it printed nothing."""
+    damaged: str = ""
+    """Fingerprint of the input at fault."""
+    again: bool = True
+    """Whether another attempt may succeed; of `lost` alone."""
+
+
+def call_of(
+    node: Node,
+    contents: Mapping[str, str],
+    provenance: Mapping[str, object],
+    *,
+    replace: bool = False,
+    attempt: int = 1,
+) -> NodeCall:
+    """The call that computes a planned node."""
+    return NodeCall(
+        fingerprint=node.fingerprint,
+        name=node.name,
+        label=node.label(),
+        step=node.step,
+        settings=node.settings,
+        inputs={name: _ref_of(source) for name, source in node.inputs.items()},
+        rows=tuple(
+            RefRow(row.variant, row.params, tuple((part.name, part.fingerprint, part.metrics) for part in row.nodes))
+            for row in node.rows
+        ),
+        needs=node.needs,
+        trace=node.trace_key(contents),
+        contents=contents,
+        identity=node.identity(),
+        provenance=provenance,
+        replace=replace,
+        attempt=attempt,
+    )
+
+
+def _ref_of(source: InputOf) -> InputRef:
+    if isinstance(source, Feed):
+        return Ref(source.node.fingerprint, source.item)
+    if isinstance(source, Spread):
+        return RefsAcross(source.variants, tuple(Ref(feed.node.fingerprint, feed.item) for feed in source.feeds))
+    return tuple(Ref(feed.node.fingerprint, feed.item) for feed in source)

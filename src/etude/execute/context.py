@@ -1,0 +1,49 @@
+"""The context that a running step is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What a running step may know of its run. See `etude.Context`."""
+
+    make_scratch: Callable[[], Path]
+    devices: tuple[str, ...] = ()
+    cpus: int = 1
+    asked_to_stop: Callable[[], bool] = field(default=lambda: False)
+    tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
+    clock: Callable[[], float] = time.perf_counter
+    windows: dict[str, float] = field(default_factory=dict)
+    """Seconds spent in each window so far."""
+    _scratch: Path | None = None
+    _told: float = float("-inf")
+
+    @property
+    def scratch(self) -> Path:
+        if self._scratch is None:
+            self._scratch = self.make_scratch()
+        return self._scratch
+
+    @property
+    def stopping(self) -> bool:
+        return self.asked_to_stop()
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        now = self.clock()
+        if now - self._told >= 0.1 or (total is not None and done >= total):
+            self._told = now
+            self.tell(float(done), None if total is None else float(total), message)
+
+    @contextmanager
+    def window(self, name: str) -> Iterator[None]:
+        start = self.clock()
+        try:
+            yield
+        finally:
+            self.windows[name] = self.windows.get(name, 0.0) + self.clock() - start

@@ -1,0 +1,32 @@
+"""What a driver and its worker processes say to one another, besides calls and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The driver's first message."""
+
+    store: str
+    logs: str
+    import_path: tuple[str, ...]
+    sources: Mapping[str, bytes]
+    """The project's files, by absolute path, as they were when the study was planned."""
+    devices: tuple[str, ...]
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A running step's progress."""
+
+    done: float
+    total: float | None
+    message: str
+
+
+STOP = "stop"
+"""Asks the running step to stop at its next checkpoint."""

@@ -1,0 +1,177 @@
+"""Computes one node, wherever it runs: reads its inputs, calls the step, measures it and stores the result."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
+from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
+from etude.execute.context import RunContext
+from etude.execute.cost import measured
+from etude.execute.records import record_table
+from etude.graph.compatible import element_type, plain
+from etude.graph.library import import_function
+from etude.graph.node import RECORDS_STEP
+from etude.graph.signature import Signature, signature_of
+from etude.graph.step import Across
+from etude.store.manifest import Header
+from etude.store.store import Store
+
+Pause = Callable[[str, str, Mapping[str, object]], None]
+"""Called at a breakpoint with the moment (`before` or `after`), the node's name and the values at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a step is given by the place where it runs."""
+
+    devices: tuple[str, ...] = ()
+    cpus: int = 1
+    asked_to_stop: Callable[[], bool] = field(default=lambda: False)
+    tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
+    pause: Pause | None = None
+
+
+_signatures: dict[str, tuple[object, Signature]] = {}
+
+
+def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
+    """Compute one node. Whatever goes wrong in the step is an outcome; only an interrupt gets out."""
+    context = RunContext(
+        partial(store.scratch, call.fingerprint), host.devices, host.cpus, host.asked_to_stop, host.tell
+    )
+    try:
+        if call.step == RECORDS_STEP:
+            return _store(call, store, record_table(store, call.rows, call.settings), object, {})
+        signature = _signature(call.step)
+        arguments, settings = _arguments(call, store, signature), _settings(call, signature)
+        if host.pause:
+            host.pause("before", call.name, {**arguments, "settings": settings})
+        with measured() as cost:
+            value = _call_step(signature, arguments, settings, context)
+        if host.pause:
+            host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
+        if context.windows:
+            cost = {**cost, "windows": dict(context.windows)}  # type: ignore[dict-item]
+        return _store(call, store, value, signature.returns, cost, deterministic=signature.deterministic)
+    except Stopped as stopped:
+        return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
+    except DamagedArtifact as damaged:
+        return Outcome(status=Status.DAMAGED, error=str(damaged), damaged=damaged.fingerprint)
+    except StoreError as error:
+        return Outcome(status=Status.FAILED, error=f"its result cannot be stored: {error}")
+    except EtudeError as error:
+        return Outcome(status=Status.FAILED, error=str(error), traceback=_trace(error))
+    except (Exception, SystemExit) as error:  # a step may raise anything; the run goes on without it
+        return Outcome(status=Status.FAILED, error=_one_line(error), traceback=_trace(error))
+
+
+def _call_step(
+    signature: Signature, arguments: Mapping[str, object], settings: Mapping[str, object], context: RunContext
+) -> Any:
+    extra = {"ctx": context} if signature.context else {}
+    positional: list[object] = []
+    for given in signature.inputs:
+        if given.name not in arguments:
+            break
+        value = arguments[given.name]
+        positional.extend(value if given.many and isinstance(value, (list, tuple)) else [value])
+    named = {
+        given.name: arguments[given.name] for given in signature.inputs[len(positional) :] if given.name in arguments
+    }
+    return signature.function(*positional, **named, **settings, **extra)
+
+
+def _signature(reference: str) -> Signature:
+    function = import_function(reference)
+    known = _signatures.get(reference)
+    if known is None or known[0] is not function:
+        known = _signatures[reference] = (function, signature_of(reference, function))
+    return known[1]
+
+
+def _settings(call: NodeCall, signature: Signature) -> dict[str, object]:
+    try:
+        return {name: signature.validated(name, value) for name, value in call.settings.items()}
+    except ValueError as error:
+        raise StepError(f"its settings do not fit {call.step} here: {error}") from error
+
+
+def _arguments(call: NodeCall, store: Store, signature: Signature) -> dict[str, object]:
+    wanted = {given.name: given for given in signature.inputs}
+    return {
+        name: _load(store, ref, wanted[name].annotation, many=wanted[name].many) for name, ref in call.inputs.items()
+    }
+
+
+def _load(store: Store, ref: InputRef, annotation: object, *, many: bool) -> object:
+    if isinstance(ref, Ref):
+        return _read(store, ref, annotation)
+    if isinstance(ref, RefsAcross):
+        arguments = get_args(plain(annotation))
+        each = arguments[0] if arguments else object
+        readers = tuple(partial(_read, store, one, each) for one in ref.refs)
+        return Across(ref.variants, readers)
+    each = annotation if many else element_type(annotation) or object
+    values = [_read(store, one, each) for one in ref]
+    return tuple(values) if plain(annotation) is tuple else values
+
+
+def _read(store: Store, ref: Ref, annotation: object) -> Any:
+    try:
+        return store.read(ref.fingerprint, item=ref.item, as_type=annotation)
+    except DamagedArtifact:
+        raise
+    except StoreError as error:
+        if store.inspect(ref.fingerprint) is None:
+            raise DamagedArtifact(ref.fingerprint, "it is gone from the store") from error
+        raise
+
+
+def _store(
+    call: NodeCall,
+    store: Store,
+    value: object,
+    returns: object,
+    cost: Mapping[str, object],
+    *,
+    deterministic: bool = True,
+) -> Outcome:
+    header = Header(
+        trace=call.trace,
+        inputs=call.contents,
+        identity=call.identity,
+        provenance=call.provenance,
+        cost=cost,
+        deterministic=deterministic,
+    )
+    owned = store.scratch(call.fingerprint) if isinstance(value, Path) else None
+    manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
+    store.drop_scratch(call.fingerprint)
+    return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost)
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the step left Python with SystemExit({error.code})"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full: {error}"
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback from the step's own first frame on, cut where it is very long."""
+    frames = traceback.extract_tb(error.__traceback__)
+    here = str(Path(__file__))
+    inner = [index for index, frame in enumerate(frames) if frame.filename == here]
+    kept = frames[inner[-1] + 1 :] if inner else frames
+    lines = [*traceback.format_list(kept or frames), *traceback.format_exception_only(error)]
+    text = "".join(lines)
+    return text if len(text) <= 20_000 else text[:10_000] + "\n…\n" + text[-10_000:]

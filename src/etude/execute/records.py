@@ -1,0 +1,87 @@
+"""The table of records: one row per variant, with its params, its metrics and what every node cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from etude.execute.call import RefRow
+from etude.store.codecs import flatten_metrics
+from etude.store.manifest import Manifest
+from etude.store.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COSTS = ("wall_s", "cpu_s", "peak_rss_bytes")
+
+
+def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, object]) -> pa.Table:
+    """Gather one row per variant.
+
+    Columns: `variant`, `status`, the params by name, metrics as `node.metric`, costs as `node.cost.wall_s`, and
+    `accepted`, the nodes whose result was adopted from other code. What is missing is null. The schema's metadata
+    `etude` tells which column is what.
+    """
+    read: dict[str, dict[str, object]] = {}
+    flat = [_row(store, row, read) for row in rows]
+    return as_table(flat, settings)
+
+
+def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object]) -> pa.Table:
+    """Rows as an Arrow table with every column that any row has, in the order first met."""
+    import pyarrow as pa
+
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    params = [str(name) for name in _list(settings.get("params"))]
+    arrays = [_array([row.get(name) for row in rows], name in params) for name in columns]
+    meaning = {
+        "params": params,
+        "varied": _list(settings.get("varied")),
+        "repeat": settings.get("repeat"),
+        "metrics": [name for name in columns if "." in name and ".cost." not in name],
+        "costs": [name for name in columns if ".cost." in name],
+    }
+    table = pa.table(dict(zip(columns, arrays, strict=True)))
+    return table.replace_schema_metadata({"etude": json.dumps(meaning)})
+
+
+def _row(store: Store, row: RefRow, read: dict[str, dict[str, object]]) -> dict[str, object]:
+    values: dict[str, object] = {"variant": row.variant, "status": "done", **row.params}
+    accepted = []
+    for name, fingerprint, metrics in row.nodes:
+        manifest = store.inspect(fingerprint)
+        if not isinstance(manifest, Manifest):
+            values["status"] = "incomplete"
+            continue
+        if fingerprint not in read:
+            read[fingerprint] = {
+                **(_metrics(store, name, fingerprint) if metrics else {}),
+                **{f"{name}.cost.{cost}": manifest.cost.get(cost) for cost in COSTS},
+            }
+        values.update(read[fingerprint])
+        if manifest.provenance.get("accepted"):
+            accepted.append(name)
+    values["accepted"] = " ".join(accepted) or None
+    return values
+
+
+def _metrics(store: Store, name: str, fingerprint: str) -> dict[str, object]:
+    return {f"{name}.{metric}": value for metric, value in flatten_metrics(store.read(fingerprint)).items()}
+
+
+def _array(values: list[Any], param: bool) -> pa.Array:
+    """A column; values that Arrow cannot hold in one type are written as JSON text."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {bool} or kinds <= {str} or kinds <= {int}:
+        return pa.array(values)
+    if kinds <= {int, float} and not (param and int in kinds and float in kinds):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    return pa.array([None if value is None else json.dumps(value) for value in values], pa.string())
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else []

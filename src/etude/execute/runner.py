@@ -1,0 +1,388 @@
+"""Walks a plan: starts what is ready, waits for what others compute, retries what was lost, and says what happened.
+
+One thread decides everything; backends only report back through a queue. All truth is in the store, so a runner can be
+killed at any moment and another can take over.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from etude.errors import StoreError
+from etude.execute.backend import Backend, Progress
+from etude.execute.call import Outcome, Status, call_of
+from etude.execute.events import Event, Kind, Tell, now
+from etude.graph.node import Made, Node, input_contents
+from etude.graph.plan import Action, Cause, Plan, State
+from etude.store.lease import Holder, Lease
+from etude.store.manifest import Header, Manifest
+from etude.store.store import Store
+
+POLL_S = 0.2
+BACKOFF_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to do when things go wrong."""
+
+    retries: int = 2
+    """Further attempts after an infrastructure fault."""
+    fail_fast: bool = False
+    """Start nothing more once a node has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node that failed."""
+
+    node: Node
+    outcome: Outcome
+    attempts: int
+
+
+@dataclass(slots=True)
+class Summary:
+    """How a run ended."""
+
+    computed: dict[str, Made] = field(default_factory=dict)
+    reused: dict[str, Made] = field(default_factory=dict)
+    """Cut off early, or computed by another run meanwhile."""
+    failures: list[Failure] = field(default_factory=list)
+    blocked: dict[str, Node] = field(default_factory=dict)
+    """Not run, for a node that they read failed: fingerprint → the node that failed."""
+    stopped: list[Node] = field(default_factory=list)
+    """Running when the run was asked to stop; they go on from their checkpoints next time."""
+    damaged: dict[str, str] = field(default_factory=dict)
+    """Results found damaged while they were read, by fingerprint: quarantined, to be computed anew."""
+    interrupted: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return not (self.failures or self.interrupted or self.damaged)
+
+
+@dataclass(slots=True, eq=False)
+class Runner:
+    """Runs one plan on one backend."""
+
+    plan: Plan
+    store: Store
+    backend: Backend
+    provenance: Callable[[Node], Mapping[str, object]]
+    policy: Policy = field(default_factory=Policy)
+    tell: Tell = field(default=lambda _event: None)
+    clock: Callable[[], float] = time.monotonic
+    summary: Summary = field(default_factory=Summary)
+    _made: dict[str, Made] = field(default_factory=dict)
+    _waiting: dict[str, int] = field(default_factory=dict)
+    """Node → how many of the nodes that it reads are still to come."""
+    _readers: dict[str, list[str]] = field(default_factory=dict)
+    _order: dict[str, int] = field(default_factory=dict)
+    _ready: list[tuple[int, str]] = field(default_factory=list)
+    _running: dict[str, Lease] = field(default_factory=dict)
+    _attempts: dict[str, int] = field(default_factory=dict)
+    _deadlines: dict[str, float] = field(default_factory=dict)
+    _elsewhere: dict[str, str] = field(default_factory=dict)
+    _retry: list[tuple[float, str]] = field(default_factory=list)
+    _contents: dict[str, dict[str, str]] = field(default_factory=dict)
+    _blocked: set[str] = field(default_factory=set)
+    _inbox: queue.SimpleQueue[tuple[str, Outcome] | Progress] = field(default_factory=queue.SimpleQueue)
+    _stopping: bool = False
+
+    def run(self) -> Summary:
+        """Run the plan to its end, or to where it cannot go on."""
+        self._lay_out()
+        last_poll = self.clock()
+        try:
+            while self._ready or self._running or self._elsewhere or self._retry:
+                self._start_ready()
+                if self._stopping and not self._running:
+                    break
+                self._hear(block=bool(self._running or self._elsewhere or self._retry) and not self._can_start())
+                if self.clock() - last_poll >= POLL_S:
+                    last_poll = self.clock()
+                    self._look_around()
+        finally:
+            for lease in self._running.values():
+                lease.release()
+        self.summary.interrupted = self._stopping
+        return self.summary
+
+    def interrupt(self) -> None:
+        """Start nothing more, and ask what runs to stop at its next checkpoint."""
+        if not self._stopping:
+            self._stopping = True
+            self._say(Kind.STOPPING)
+            self.backend.interrupt()
+
+    def heard(self, progress: Progress) -> None:
+        """Take a running step's progress; may be called from any thread."""
+        self._inbox.put(progress)
+
+    # What there is to do.
+
+    def _lay_out(self) -> None:
+        """Find the nodes to run, and the cached ones below them that must be looked at again when those are done."""
+        moving: set[str] = set()
+        for position, action in enumerate(self.plan.actions):
+            fingerprint = action.node.fingerprint
+            self._order[fingerprint] = position
+            above = [other.fingerprint for other in action.node.upstream() if other.fingerprint in moving]
+            if action.state is State.RUN or (action.state is State.CACHED and above):
+                moving.add(fingerprint)
+                self._waiting[fingerprint] = len(above)
+                for other in above:
+                    self._readers.setdefault(other, []).append(fingerprint)
+                if not above:
+                    heapq.heappush(self._ready, (position, fingerprint))
+            elif action.manifest is not None:
+                self._made[fingerprint] = Made(action.manifest.content, action.manifest.cost)
+
+    def _action(self, fingerprint: str) -> Action:
+        return self.plan.by_fingerprint[fingerprint]
+
+    # Starting.
+
+    def _can_start(self) -> bool:
+        return bool(self._ready) and not self._stopping and self.backend.admits(self._next().needs)
+
+    def _next(self) -> Node:
+        return self._action(self._ready[0][1]).node
+
+    def _start_ready(self) -> None:
+        """Start everything that is ready and fits; a node that does not fit now does not hold up the others."""
+        held_back: list[tuple[int, str]] = []
+        while self._ready and not self._stopping:
+            position, fingerprint = heapq.heappop(self._ready)
+            if fingerprint in self._blocked:
+                continue
+            if not self.backend.admits(self._action(fingerprint).node.needs):
+                held_back.append((position, fingerprint))
+                if len(held_back) >= 64:
+                    break
+                continue
+            self._begin(fingerprint)
+            self._hear(block=False)
+        for entry in held_back:
+            heapq.heappush(self._ready, entry)
+        if self._stopping:
+            self._ready.clear()
+
+    def _begin(self, fingerprint: str) -> None:
+        action = self._action(fingerprint)
+        node = action.node
+        contents = input_contents(node, self._made)
+        assert contents is not None, f"{node.label()} started before what it reads"
+        self._contents[fingerprint] = contents
+        if action.state is State.CACHED and action.manifest is not None and action.manifest.inputs == contents:
+            self._finish(fingerprint, Made(action.manifest.content, action.manifest.cost), Kind.REUSED)
+            return
+        if not self._is_forced(action) and self._cut_off(node, contents):
+            return
+        self._lease(fingerprint)
+
+    def _is_forced(self, action: Action) -> bool:
+        return action.node.fingerprint in self.plan.forced
+
+    def _replaces(self, action: Action) -> bool:
+        """Whether a stored result of the same fingerprint must give way."""
+        return (
+            self._is_forced(action) or action.cause in (Cause.UPSTREAM, Cause.DAMAGED) or action.state is State.CACHED
+        )
+
+    def _cut_off(self, node: Node, contents: Mapping[str, str]) -> bool:
+        """Adopt a result made from the same bytes by the same code with the same settings, if there is one."""
+        trace = node.trace_key(contents)
+        source = self.store.traced(trace)
+        if source is None or source == node.fingerprint:
+            return False
+        earlier = self.store.inspect(source)
+        if not isinstance(earlier, Manifest):
+            return False
+        header = Header(
+            trace=trace,
+            inputs=contents,
+            identity=node.identity(),
+            provenance={**self.provenance(node), "adopted_from": source, "made_by": dict(earlier.provenance)},
+            cost=earlier.cost,
+            deterministic=earlier.deterministic,
+        )
+        try:
+            if not isinstance(self.store.inspect(node.fingerprint), Manifest | None):
+                self.store.quarantine(node.fingerprint, "damaged")
+            manifest = self.store.adopt(node.fingerprint, source, header, replace=True)
+        except StoreError:
+            return False
+        self._finish(node.fingerprint, Made(manifest.content, manifest.cost), Kind.REUSED)
+        return True
+
+    def _lease(self, fingerprint: str) -> None:
+        lease = self.store.lease(fingerprint)
+        action = self._action(fingerprint)
+        if isinstance(lease, Holder):
+            if fingerprint not in self._elsewhere:
+                self._say(Kind.WAITING, action.node, holder=str(lease))
+            self._elsewhere[fingerprint] = str(lease)
+            return
+        self._elsewhere.pop(fingerprint, None)
+        if not self._is_forced(action) and self._done_meanwhile(fingerprint):
+            lease.release()
+            return
+        self._submit(fingerprint, lease)
+
+    def _done_meanwhile(self, fingerprint: str) -> bool:
+        """Whether another run has stored a usable result since the plan was made."""
+        manifest = self.store.inspect(fingerprint)
+        if not isinstance(manifest, Manifest) or manifest.inputs != self._contents[fingerprint]:
+            return False
+        self._finish(fingerprint, Made(manifest.content, manifest.cost), Kind.REUSED)
+        return True
+
+    def _submit(self, fingerprint: str, lease: Lease) -> None:
+        action = self._action(fingerprint)
+        attempt = self._attempts[fingerprint] = self._attempts.get(fingerprint, 0) + 1
+        if action.cause is Cause.DAMAGED and attempt == 1:
+            self.store.quarantine(fingerprint, action.detail)
+        call = call_of(
+            action.node,
+            self._contents[fingerprint],
+            self.provenance(action.node),
+            replace=self._replaces(action),
+            attempt=attempt,
+        )
+        self._running[fingerprint] = lease
+        if action.node.needs.walltime_s is not None:
+            self._deadlines[fingerprint] = self.clock() + action.node.needs.walltime_s
+        self._say(Kind.STARTED, action.node, attempt=attempt)
+        future = self.backend.submit(call)
+        future.add_done_callback(lambda done: self._inbox.put((fingerprint, _outcome_of(done))))
+
+    # Hearing back.
+
+    def _hear(self, *, block: bool) -> None:
+        """Take what has come in; wait for the first of it if asked to, but no longer than POLL_S."""
+        try:
+            message = self._inbox.get(timeout=POLL_S) if block else self._inbox.get_nowait()
+        except queue.Empty:
+            return
+        while True:
+            if isinstance(message, Progress):
+                self._progressed(message)
+            else:
+                self._ended(*message)
+            try:
+                message = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+
+    def _progressed(self, progress: Progress) -> None:
+        if progress.fingerprint in self._running:
+            node = self._action(progress.fingerprint).node
+            self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
+
+    def _ended(self, fingerprint: str, outcome: Outcome) -> None:
+        node = self._action(fingerprint).node
+        lease = self._running.pop(fingerprint)
+        self._deadlines.pop(fingerprint, None)
+        match outcome.status:
+            case Status.DONE:
+                self._finish(fingerprint, Made(outcome.content, outcome.cost), Kind.DONE)
+            case Status.STOPPED:
+                self.summary.stopped.append(node)
+                self._say(Kind.STOPPED, node)
+                self._block_readers(fingerprint, node)
+            case Status.DAMAGED:
+                self._found_damage(node, outcome)
+            case Status.LOST if (
+                outcome.again and self._attempts[fingerprint] <= self.policy.retries and not self._stopping
+            ):
+                self._try_again(fingerprint, outcome)
+            case _:
+                self._failed(node, outcome)
+        lease.release()
+
+    def _finish(self, fingerprint: str, made: Made, kind: Kind) -> None:
+        node = self._action(fingerprint).node
+        self._made[fingerprint] = made
+        (self.summary.computed if kind is Kind.DONE else self.summary.reused)[fingerprint] = made
+        if kind is Kind.DONE or self._action(fingerprint).state is State.RUN:
+            self._say(kind, node, cost=dict(made.cost))
+        for reader in self._readers.get(fingerprint, ()):
+            self._waiting[reader] -= 1
+            if self._waiting[reader] == 0 and reader not in self._blocked:
+                heapq.heappush(self._ready, (self._order[reader], reader))
+
+    def _try_again(self, fingerprint: str, outcome: Outcome) -> None:
+        attempt = self._attempts[fingerprint]
+        wait_s = BACKOFF_S * 2 ** (attempt - 1)
+        self._say(Kind.RETRY, self._action(fingerprint).node, error=outcome.error, attempt=attempt, wait_s=wait_s)
+        heapq.heappush(self._retry, (self.clock() + wait_s, fingerprint))
+
+    def _found_damage(self, node: Node, outcome: Outcome) -> None:
+        """A result that this node reads is damaged or gone: set it aside; a new plan will have it computed."""
+        self.summary.damaged[outcome.damaged] = outcome.error
+        if self.store.inspect(outcome.damaged) is not None:
+            self.store.quarantine(outcome.damaged, outcome.error)
+        self._block_readers(node.fingerprint, node)
+
+    def _failed(self, node: Node, outcome: Outcome) -> None:
+        attempts = self._attempts[node.fingerprint]
+        self.summary.failures.append(Failure(node, outcome, attempts))
+        self.store.record_failure(
+            node.fingerprint,
+            {"label": node.label(), "error": outcome.error, "traceback": outcome.traceback, "log": outcome.log},
+        )
+        self._say(Kind.FAILED, node, error=outcome.error, log=outcome.log)
+        self._block_readers(node.fingerprint, node)
+        if self.policy.fail_fast:
+            self._ready.clear()
+            self._retry.clear()
+            self._elsewhere.clear()
+            self._blocked.update(self._waiting)
+
+    def _block_readers(self, fingerprint: str, because: Node) -> None:
+        stack = [fingerprint]
+        while stack:
+            for reader in self._readers.get(stack.pop(), ()):
+                if reader not in self._blocked:
+                    self._blocked.add(reader)
+                    self.summary.blocked[reader] = because
+                    self._say(Kind.BLOCKED, self._action(reader).node, because=because.label())
+                    stack.append(reader)
+
+    # Looking around.
+
+    def _look_around(self) -> None:
+        """See to what no message tells: retries that are due, nodes other runs compute, walltimes."""
+        while self._retry and self._retry[0][0] <= self.clock():
+            _, fingerprint = heapq.heappop(self._retry)
+            heapq.heappush(self._ready, (self._order[fingerprint], fingerprint))
+        for fingerprint in list(self._elsewhere):
+            if self._stopping or self._done_meanwhile(fingerprint):
+                self._elsewhere.pop(fingerprint, None)
+            elif self.backend.admits(self._action(fingerprint).node.needs):
+                self._lease(fingerprint)
+        for fingerprint, deadline in list(self._deadlines.items()):
+            if self.clock() >= deadline:
+                del self._deadlines[fingerprint]
+                walltime_s = self._action(fingerprint).node.needs.walltime_s
+                self.backend.cancel(fingerprint, f"it ran longer than its walltime of {walltime_s:g} s")
+
+    def _say(self, kind: Kind, node: Node | None = None, **data: object) -> None:
+        if node is None:
+            self.tell(Event(kind, now(), data=data))
+        else:
+            self.tell(Event(kind, now(), node.label(), node.name, node.fingerprint, data))
+
+
+def _outcome_of(future: Future[Outcome]) -> Outcome:
+    error = future.exception()
+    if error is not None:
+        return Outcome(status=Status.LOST, error=f"{type(error).__name__}: {error}")
+    return future.result()

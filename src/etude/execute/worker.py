@@ -1,0 +1,67 @@
+"""A worker process: computes the nodes that its driver sends over a socket, one at a time.
+
+Started as `python -m etude.execute.worker FD`. It dies with its driver: one that is killed leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.logs import captured, log_path
+from etude.execute.messages import STOP, Hello, Told
+from etude.execute.perform import Host, perform
+from etude.graph.importing import use_sources
+from etude.store.store import Store
+
+
+def serve(connection: Connection) -> None:
+    """Compute what the driver sends until it goes away."""
+    hello: Hello = connection.recv()
+    for folder in reversed(hello.import_path):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    use_sources(hello.sources)
+    store = Store.open(Path(hello.store))
+    calls: queue.SimpleQueue[NodeCall] = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(connection, calls, stop), daemon=True).start()
+    lock = threading.Lock()
+
+    def send(message: Told | Outcome) -> None:
+        with lock:
+            connection.send(message)
+
+    host = Host(hello.devices, hello.cpus, stop.is_set, lambda *told: send(Told(*told)))
+    while True:
+        call = calls.get()
+        log = log_path(Path(hello.logs), call.name, call.fingerprint)
+        with captured(log):
+            outcome = perform(call, store, host)
+        if outcome.status is not Status.DONE and log.exists():
+            outcome = replace(outcome, log=str(log))
+        send(outcome)
+
+
+def _listen(connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: threading.Event) -> None:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            os.killpg(0, signal.SIGKILL)
+        if message == STOP:
+            stop.set()
+        else:
+            calls.put(message)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(Connection(int(sys.argv[1])))

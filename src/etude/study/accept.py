@@ -1,0 +1,103 @@
+"""Adopts old results for a change of code that the user vouches for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from etude.errors import ConfigError, Fault
+from etude.graph.explain import Change, Earlier, Kind, changes
+from etude.graph.node import Made, Node, input_contents
+from etude.graph.plan import State
+from etude.store.manifest import Header, Manifest
+from etude.store.store import Store
+from etude.study.history import History, after, write_history
+from etude.study.prepare import Prepared
+
+
+def accept_node(prepared: Prepared, name: str, because: str) -> Mapping[str, tuple[Change, ...]]:
+    """Adopt the last result of every variant of a node whose code alone has changed.
+
+    Args:
+        prepared: The study, laid out and planned.
+        name: The node.
+        because: Why the change does not matter; kept in the manifest and told in the records.
+
+    Returns:
+        Label of each node adopted → what had changed.
+
+    Raises:
+        ConfigError: There is nothing to adopt, or more than the code has changed.
+    """
+    nodes = [node for node in prepared.expansion.named(name) if _to_run(prepared, node)]
+    if not nodes:
+        raise ConfigError([Fault(name, "nothing to accept: no variant of this node is to be run")])
+    adoptions = [_adoption(prepared, node) for node in nodes]
+    faults = [found for found in adoptions if isinstance(found, Fault)]
+    if faults:
+        raise ConfigError(faults)
+    told = {}
+    for node, found in zip(nodes, adoptions, strict=True):
+        assert not isinstance(found, Fault)
+        manifest, differ = found
+        prepared.store.adopt(node.fingerprint, manifest.fingerprint, _header(prepared, node, manifest, differ, because))
+        told[node.label()] = differ
+    done = {node.fingerprint: None for node in nodes}
+    history = after(prepared.history, nodes, done, prepared.history.run, prepared.history.file)
+    results = {**prepared.history.results, **history.results}
+    write_history(prepared.workplace.etude, History(history.study, results, history.run, history.file))
+    return told
+
+
+def earlier_result(store: Store, history: History, node: Node) -> Earlier | None:
+    """What a node's last result was made with; None where none is known."""
+    fingerprint = history.last(node)
+    manifest = store.inspect(fingerprint) if fingerprint else None
+    if not isinstance(manifest, Manifest):
+        return None
+    note = manifest.provenance.get("symbols")
+    document = store.note("symbols", str(note)) if note else None
+    symbols = {str(key): str(value) for key, value in document.items()} if isinstance(document, Mapping) else {}
+    return Earlier(manifest.fingerprint, manifest.identity, symbols)
+
+
+def _to_run(prepared: Prepared, node: Node) -> bool:
+    action = prepared.plan.by_fingerprint.get(node.fingerprint)
+    return action is not None and action.state is State.RUN
+
+
+def _adoption(prepared: Prepared, node: Node) -> tuple[Manifest, tuple[Change, ...]] | Fault:
+    label = node.label()
+    fingerprint = prepared.history.results.get(label)
+    manifest = prepared.store.inspect(fingerprint) if fingerprint else None
+    earlier = earlier_result(prepared.store, prepared.history, node)
+    if not isinstance(manifest, Manifest) or earlier is None:
+        return Fault(label, "there is no earlier result to adopt", mend="run it")
+    differ = changes(node, earlier)
+    other = [change for change in differ if change.kind is not Kind.SYMBOL]
+    if other:
+        text = "; ".join(map(str, other))
+        return Fault(label, f"more than its code has changed: {text}", mend="run it; only code can be vouched for")
+    return manifest, differ
+
+
+def _header(prepared: Prepared, node: Node, manifest: Manifest, differ: tuple[Change, ...], because: str) -> Header:
+    made = {}
+    for other in node.upstream():
+        found = prepared.store.inspect(other.fingerprint)
+        if isinstance(found, Manifest):
+            made[other.fingerprint] = Made(found.content, found.cost)
+    contents = input_contents(node, made)
+    if contents is None:
+        raise ConfigError([Fault(node.label(), "what it reads is not in the store", mend="run or accept that first")])
+    accepted = {"from": manifest.fingerprint, "because": because, "changes": [str(change) for change in differ]}
+    provenance = {**manifest.provenance, "accepted": accepted}
+    if node.use is not None:
+        provenance["symbols"] = prepared.store.put_note("symbols", dict(node.use.symbols.symbols))
+    return Header(
+        trace=node.trace_key(contents),
+        inputs=contents,
+        identity=node.identity(),
+        provenance=provenance,
+        cost=manifest.cost,
+        deterministic=manifest.deterministic,
+    )

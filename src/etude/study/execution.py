@@ -1,0 +1,266 @@
+"""Runs a prepared study: backend, rounds, events, snapshot, memory of what was done."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etude.errors import ConfigError, Fault
+from etude.execute.backend import Backend, Progress
+from etude.execute.call import call_of
+from etude.execute.devices import machine
+from etude.execute.events import Event, EventLog, Kind, Tell, now
+from etude.execute.inline import InlineBackend
+from etude.execute.perform import Pause
+from etude.execute.processes import ProcessBackend
+from etude.execute.records import record_table
+from etude.execute.runner import Policy, Runner, Summary
+from etude.graph.importing import import_path
+from etude.graph.node import Node
+from etude.graph.plan import Action, State, plan
+from etude.study.expand import placed
+from etude.study.history import History, after, write_history
+from etude.study.prepare import Options, Prepared
+from etude.study.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_ROUNDS = 5
+"""How often a run starts over after it found stored results damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run of a study ended."""
+
+    prepared: Prepared
+    summary: Summary
+    run: str
+    """The run's identifier; empty where nothing had to be done."""
+    wall_s: float
+
+    @property
+    def succeeded(self) -> bool:
+        return self.summary.succeeded
+
+    def records(self) -> pa.Table:
+        """The table of records; of what there is, where the run did not finish."""
+        prepared = self.prepared
+        call = call_of(prepared.expansion.records, {}, {})
+        return record_table(prepared.store, call.rows, call.settings)
+
+    def value(self, name: str) -> object:
+        """The result of a collect node, or of a pipeline node that does not vary."""
+        nodes = self.prepared.expansion.named(name)
+        return self.prepared.store.read(nodes[0].fingerprint)
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of one study, from its first event to its last."""
+
+    prepared: Prepared
+    options: Options
+    tell: Tell
+    runner: Runner | None = None
+    stopping: bool = False
+
+    def run(self) -> Result:
+        """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
+        start = time.perf_counter()
+        if not self.prepared.plan.todo:
+            return Result(self.prepared, Summary(), "", time.perf_counter() - start)
+        self._refuse_impossible()
+        run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        folder = self.prepared.workplace.etude / "runs" / run
+        with EventLog(folder / "events.jsonl") as log:
+            self._snapshot(folder)
+            self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
+            summary = Summary()
+            try:
+                summary = self._rounds(run, partial(self._say, log))
+            finally:
+                self._remember(run, summary)
+                data = {"succeeded": summary.succeeded, "wall_s": time.perf_counter() - start}
+                self._say(log, Event(Kind.RUN_ENDED, now(), data=data))
+        return Result(self.prepared, summary, run, time.perf_counter() - start)
+
+    def interrupt(self) -> None:
+        """Ask the run to stop at the next checkpoints."""
+        self.stopping = True
+        if self.runner is not None:
+            self.runner.interrupt()
+
+    def _rounds(self, run: str, tell: Tell) -> Summary:
+        """Run the plan; where stored results were found damaged, plan anew and go on."""
+        prepared, total = self.prepared, Summary()
+        made = prepared.plan
+        backend = self._backend()
+        try:
+            provenance = Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store)
+            for _ in range(MOST_ROUNDS):
+                policy = Policy(retries=prepared.study.place.retries, fail_fast=self.options.fail_fast)
+                self.runner = Runner(made, prepared.store, backend, provenance, policy, tell)
+                if self.stopping:
+                    self.runner.interrupt()
+                summary = self.runner.run()
+                _add(total, summary)
+                if not summary.damaged or summary.interrupted or (summary.failures and self.options.fail_fast):
+                    break
+                done = made.forced & total.computed.keys()
+                targets = [action.node for action in made.actions]
+                made = plan(_ends(targets), prepared.store.inspect, force=made.forced - done)
+            else:
+                total.damaged = summary.damaged
+        finally:
+            backend.close()
+        return total
+
+    def _backend(self) -> Backend:
+        study, workplace = self.prepared.study, self.prepared.workplace
+        logs = workplace.etude / "logs" / study.name
+        pause = self._pause()
+        found = machine(
+            self.options.environment,
+            workers=study.place.workers,
+            gpus=study.place.gpus,
+            memory_bytes=study.place.memory_bytes,
+        )
+        if study.place.backend == "inline" or pause is not None:
+            devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
+            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause)
+        return ProcessBackend(
+            found,
+            workplace.store,
+            logs,
+            import_path(workplace.project),
+            self.prepared.expansion.library.sources(),
+            self._heard,
+            self.options.environment,
+        )
+
+    def _heard(self, progress: Progress) -> None:
+        if self.runner is not None:
+            self.runner.heard(progress)
+
+    def _pause(self) -> Pause | None:
+        options = self.options
+        if options.pause is None or not (options.break_before or options.break_after):
+            return None
+        open_debugger = options.pause
+
+        def pause(moment: str, name: str, at_hand: Mapping[str, object]) -> None:
+            if name == (options.break_before if moment == "before" else options.break_after):
+                open_debugger(moment, name, at_hand)
+
+        return pause
+
+    def _refuse_impossible(self) -> None:
+        """Say now, not in an hour, that a node to be run can never run here.
+
+        Raises:
+            ConfigError: Some node's needs exceed what there is.
+        """
+        backend = self._backend()
+        faults = {}
+        for node in self.prepared.plan.todo:
+            reason = backend.refuses(node.needs)
+            if reason is not None and node.name not in faults:
+                path = f"pipeline.{node.name}.on"
+                mend = f"run it elsewhere, or lower what it asks for: --set {path}.gpus=0"
+                faults[node.name] = placed(
+                    Fault(path, f"node {node.name!r} cannot run here: {reason}", mend=mend), self.prepared.study
+                )
+        backend.close()
+        if faults:
+            raise ConfigError(list(faults.values()))
+
+    def _snapshot(self, folder: Path) -> None:
+        """Keep what is run: the resolved study and the project's sources that it reaches."""
+        sources = self.prepared.expansion.library.sources()
+        for path, source in sources.items():
+            relative = Path(path)
+            if relative.is_relative_to(self.prepared.workplace.project):
+                relative = relative.relative_to(self.prepared.workplace.project)
+            kept = folder / "sources" / str(relative).lstrip("/")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(source)
+        file = self.prepared.study.file
+        if file is not None and file.exists():
+            shutil.copyfile(file, folder / f"study{file.suffix}")
+        resolved = {
+            "study": self.prepared.study.name,
+            "params": dict(self.prepared.study.params),
+            "variants": [dict(variant.params) for variant in self.prepared.expansion.variants],
+            "nodes": {action.node.label(): action.node.fingerprint for action in self.prepared.plan.actions},
+            "origin": dict(self.prepared.study.origin),
+        }
+        (folder / "resolved.json").write_text(json.dumps(resolved, indent=1), encoding="utf-8")
+
+    def _overview(self, run: str) -> dict[str, object]:
+        """What the display needs to tell how far the run is."""
+        actions = self.prepared.plan.actions
+        return {
+            "study": self.prepared.study.name,
+            "run": run,
+            "variants": len(self.prepared.expansion.variants),
+            "cached": sum(action.state is State.CACHED for action in actions),
+            "todo": _count(action.node.name for action in actions if action.state is State.RUN),
+            "expected_s": _expected_s(actions),
+        }
+
+    def _say(self, log: EventLog, event: Event) -> None:
+        log(event)
+        self.tell(event)
+
+    def _remember(self, run: str, summary: Summary) -> None:
+        prepared = self.prepared
+        cached = {node.fingerprint: None for node in prepared.plan.cached}
+        done = {**cached, **summary.computed, **summary.reused}
+        nodes = [action.node for action in prepared.plan.actions]
+        file = str(prepared.study.file or "")
+        history = after(prepared.history, nodes, done, run, file)
+        if self.options.only or self.options.until:
+            history = History(history.study, {**prepared.history.results, **history.results}, run, file)
+        write_history(prepared.workplace.etude, history)
+
+
+def _ends(nodes: Sequence[Node]) -> list[Node]:
+    read = {other.fingerprint for node in nodes for other in node.upstream()}
+    return [node for node in nodes if node.fingerprint not in read]
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _expected_s(actions: Sequence[Action]) -> dict[str, float]:
+    """Node name → mean seconds that its stored results took, where there are any."""
+    times: dict[str, list[float]] = {}
+    for action in actions:
+        wall_s = action.manifest.cost.get("wall_s") if action.manifest else None
+        if isinstance(wall_s, (int, float)):
+            times.setdefault(action.node.name, []).append(float(wall_s))
+    return {name: sum(values) / len(values) for name, values in times.items()}
+
+
+def _add(total: Summary, part: Summary) -> None:
+    total.computed.update(part.computed)
+    total.reused.update(part.reused)
+    failed = {failure.node.fingerprint for failure in part.failures}
+    total.failures = [old for old in total.failures if old.node.fingerprint not in failed] + part.failures
+    total.blocked = {**part.blocked}
+    total.stopped = part.stopped
+    total.interrupted = part.interrupted
+    total.damaged = {}

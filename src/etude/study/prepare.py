@@ -1,0 +1,123 @@
+"""Lays a study out and plans it: everything before the first node runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etude.errors import ConfigError, Fault, nearest
+from etude.graph.node import Node
+from etude.graph.plan import Plan, plan
+from etude.identity.files import FileDigests
+from etude.store.store import Store
+from etude.study.expand import Expansion, LoadStudy, expand, no_other
+from etude.study.history import History, read_history
+from etude.study.study import Study
+from etude.study.variants import points, text_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may ask of one run besides what the study says. None of it is identity."""
+
+    until: str | None = None
+    """Run this node and what it reads, no more."""
+    only: Mapping[str, object] = field(default_factory=dict)
+    """Run only the variants with these values of params."""
+    rerun: tuple[str, ...] = ()
+    """Nodes to compute again even if their results are there."""
+    fail_fast: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The process environment, for the workers and for the GPUs that it grants."""
+    break_before: str | None = None
+    break_after: str | None = None
+    pause: Callable[[str, str, Mapping[str, object]], None] | None = None
+    """Called at a breakpoint; the command line opens a debugger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The folders of one study."""
+
+    project: Path
+    etude: Path
+    store: Path
+    results: Path
+
+    @staticmethod
+    def of(study: Study) -> Workplace:
+        """Where a study keeps what it makes."""
+        etude = study.project / ".etude"
+        store = study.project / study.place.store if study.place.store else etude / "store"
+        results = study.project / (study.place.results or Path("results") / study.name)
+        return Workplace(study.project, etude, store, results)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A study ready to run."""
+
+    study: Study
+    expansion: Expansion
+    plan: Plan
+    store: Store
+    history: History
+    workplace: Workplace
+
+
+def prepare(
+    study: Study,
+    options: Options | None = None,
+    *,
+    faults: Sequence[Fault] = (),
+    other_study: LoadStudy = no_other,
+    create: bool = True,
+) -> Prepared:
+    """Lay a study out and plan it. Nothing is run; nothing is written but an empty store and digests of input files.
+
+    Raises:
+        ConfigError: The study is faulty, or the options name what it has not.
+        StoreError: The store cannot be used.
+    """
+    options = options or Options()
+    workplace = Workplace.of(study)
+    files = FileDigests(workplace.etude / "digests.json")
+    chosen = _chosen_points(study, options.only)
+    expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)
+    targets = expansion.targets() if options.until is None else expansion.named(options.until)
+    if options.only and options.until is None:
+        targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
+    force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
+    store = Store.open(workplace.store, create=create)
+    made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
+    _check_breakpoints(expansion, options)
+    return Prepared(study, expansion, made, store, read_history(workplace.etude, study.name), workplace)
+
+
+def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:
+    return [node for name in names for node in expansion.named(name)]
+
+
+def _check_breakpoints(expansion: Expansion, options: Options) -> None:
+    for name in (options.break_before, options.break_after):
+        if name is not None:
+            expansion.named(name)
+
+
+def _chosen_points(study: Study, only: Mapping[str, object]) -> list[dict[str, object]] | None:
+    """The points of the study that have these values; None for all."""
+    if not only:
+        return None
+    everything = points(study.vary)
+    axes = set(everything[0]) if everything else set()
+    for name in only:
+        if name not in axes:
+            reason = f"the study does not vary {name!r}"
+            raise ConfigError([Fault("--only-variant", reason, only[name], nearest(name, axes))])
+    chosen = [point for point in everything if all(text_of(point[name]) == text_of(only[name]) for name in only)]
+    if not chosen:
+        wanted = " ".join(f"{name}={text_of(value)}" for name, value in only.items())
+        values = {name: sorted({text_of(point[name]) for point in everything}) for name in only}
+        raise ConfigError([Fault("--only-variant", "no variant has these values", wanted, f"there are {values}")])
+    return chosen

@@ -1,0 +1,69 @@
+"""The log of a run, and following it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etude.execute.events import Event, EventLog, Kind, follow, read_events
+
+texts = st.text(max_size=20)
+events = st.builds(
+    Event,
+    st.sampled_from([kind for kind in Kind if kind is not Kind.PROGRESS]),
+    st.integers(0, 10**9).map(float),
+    texts.filter(bool),
+    texts,
+    texts,
+    st.dictionaries(st.sampled_from(["error", "attempt", "cost"]), st.integers() | texts),
+)
+
+
+@given(events)
+def test_an_event_survives_being_written(event: Event) -> None:
+    assert Event.from_json(event.as_json()) == event
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"kind": "unheard of", "time_s": 0}', "3"])
+def test_what_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"no event|Expecting|not a valid"):
+        Event.from_json(line)
+
+
+def started(time_s: float = 0.0) -> Event:
+    return Event(Kind.STARTED, time_s, "n", "n", "f")
+
+
+def test_a_half_written_last_line_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(started().as_json() + '\n{"kind": "do')
+    assert [event.kind for event in read_events(path)] == [Kind.STARTED]
+
+
+def test_progress_is_thinned_to_a_line_a_second(tmp_path: Path) -> None:
+    with EventLog(tmp_path / "e.jsonl") as log:
+        for tenth in range(1000, 1030):
+            log(Event(Kind.PROGRESS, tenth / 10, "n", "n", "f", {"done": tenth}))
+    assert len(read_events(tmp_path / "e.jsonl")) == 3
+
+
+def test_following_gives_what_comes_later_and_ends_with_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    with EventLog(path) as log:
+        log(started())
+        later = iter([Event(Kind.DONE, 1.0, "n", "n", "f"), Event(Kind.RUN_ENDED, 2.0)])
+
+        def idle() -> bool:
+            log(next(later))
+            return True
+
+        assert [event.kind for event in follow(path, idle=idle)] == [Kind.STARTED, Kind.DONE, Kind.RUN_ENDED]
+
+
+def test_following_gives_up_when_told_to(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text(started().as_json() + "\n")
+    assert len(list(follow(path, idle=lambda: False))) == 1

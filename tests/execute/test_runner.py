@@ -1,0 +1,309 @@
+"""How the runner walks a plan: order, failures, retries, other runs, damage, interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.events import Kind
+from etude.execute.inline import InlineBackend
+from etude.execute.runner import Policy, Runner, Summary
+from etude.graph.pipeline import Needs
+from etude.study.execution import Execution
+from etude.study.prepare import Options, Prepared
+from etude.study.study import Vary
+from projects import CALLED, Project
+
+STEPS = (
+    CALLED
+    + """
+@step
+def number(*, value: int) -> int:
+    called(f"number{value}")
+    return value
+
+@step
+def double(number: int) -> int:
+    called(f"double{number}")
+    return 2 * number
+
+@step
+def total(numbers: list[int]) -> int:
+    called("total")
+    return sum(numbers)
+
+@step
+def fail(number: int) -> int:
+    called("fail")
+    raise ValueError("no")
+"""
+)
+
+
+@dataclass
+class FakeBackend:
+    """Answers calls as it is told to: with the outcomes listed for a node, then by really computing it."""
+
+    real: InlineBackend
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    cancelled: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, Future[Outcome]] = field(default_factory=dict)
+    hold: set[str] = field(default_factory=set)
+    on_submit: Callable[[NodeCall], None] = lambda _call: None
+    interrupted: bool = False
+
+    def admits(self, needs: Needs) -> bool:
+        return True
+
+    def refuses(self, needs: Needs) -> str | None:
+        return None
+
+    def submit(self, call: NodeCall) -> Future[Outcome]:
+        self.seen.append(call.name)
+        self.on_submit(call)
+        future: Future[Outcome] = Future()
+        if call.name in self.hold and self.interrupted:
+            future.set_result(Outcome(status=Status.STOPPED))
+        elif call.name in self.hold:
+            self.pending[call.fingerprint] = future
+        elif self.outcomes.get(call.name):
+            future.set_result(self.outcomes[call.name].pop(0))
+        else:
+            return self.real.submit(call)
+        return future
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+        for future in self.pending.values():
+            future.set_result(Outcome(status=Status.STOPPED))
+
+    def cancel(self, fingerprint: str, reason: str) -> None:
+        self.cancelled[fingerprint] = reason
+        self.pending[fingerprint].set_result(Outcome(status=Status.LOST, error=reason, again=False))
+
+    def close(self) -> None: ...
+
+
+class Clock:
+    """Time that moves on by itself, so that nothing in a test waits for it."""
+
+    def __init__(self, step_s: float = 0.3) -> None:
+        self.now = 0.0
+        self.step_s = step_s
+
+    def __call__(self) -> float:
+        self.now += self.step_s
+        return self.now
+
+
+def runner_of(prepared: Prepared, project: Project, policy: Policy | None = None) -> tuple[Runner, FakeBackend]:
+    backend = FakeBackend(InlineBackend(prepared.store, prepared.workplace.etude / "logs"))
+    runner = Runner(
+        prepared.plan, prepared.store, backend, lambda _: {}, policy or Policy(), project.events.append, clock=Clock()
+    )
+    return runner, backend
+
+
+LOST = Outcome(status=Status.LOST, error="gone")
+
+
+def test_producers_run_before_consumers_and_shared_nodes_once(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {
+            "n": ("number", None, {"value": 1}),
+            "left": ("double", "n"),
+            "right": ("double", "left"),
+            "sum": ("total", {"numbers": ["n", "left", "right"]}),
+        }
+    )
+    result = project.run(study)
+    assert result.succeeded
+    assert project.calls() == ["number1", "double1", "double2", "total"]
+    assert result.value("sum") == 7
+
+
+def test_variants_share_what_does_not_vary(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"value": 1}), "m": ("number", None, {"value": "${x}"}), "d": ("double", "m")},
+        params={"x": 0},
+        vary=Vary(grid={"x": (5, 6)}),
+    )
+    project.run(study)
+    assert sorted(project.calls()) == ["double5", "double6", "number1", "number5", "number6"]
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1})})
+    project.run(study)
+    again = project.run(study)
+    assert not again.run
+    assert project.calls() == ["number1"]
+
+
+def test_after_a_failure_what_does_not_depend_on_it_goes_on(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"value": 1}), "f": ("fail", "n"), "g": ("double", "f"), "d": ("double", "n")}
+    )
+    result = project.run(study)
+    assert [failure.node.name for failure in result.summary.failures] == ["f"]
+    assert "double1" in project.calls()
+    assert {node.name for node in result.summary.blocked.values()} == {"f"}
+    assert not result.succeeded
+
+
+def test_fail_fast_starts_nothing_more(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"value": 1}), "f": ("fail", "n"), "d": ("double", "n"), "e": ("double", "d")}
+    )
+    result = project.run(study, fail_fast=True)
+    assert not result.succeeded
+    assert "double2" not in project.calls()
+
+
+def test_a_failure_is_recorded_and_tried_again_by_the_next_run(project: Project) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1}), "f": ("fail", "n")})
+    first = project.run(study)
+    node = first.summary.failures[0].node
+    assert first.prepared.store.failure(node.fingerprint)["error"] == "ValueError: no"  # type: ignore[index]
+    project.run(study)
+    assert project.calls() == ["number1", "fail", "fail"]
+
+
+def one_number(project: Project) -> Prepared:
+    return project.prepare(project.write(STEPS).study({"n": ("number", None, {"value": 1})}))
+
+
+def test_a_lost_worker_is_tried_again(project: Project) -> None:
+    runner, backend = runner_of(one_number(project), project)
+    backend.outcomes["n"] = [LOST, LOST]
+    assert runner.run().succeeded
+    assert backend.seen[:3] == ["n", "n", "n"]
+    assert [event.kind for event in project.events].count(Kind.RETRY) == 2
+
+
+def test_a_worker_lost_too_often_is_a_failure(project: Project) -> None:
+    runner, backend = runner_of(one_number(project), project, Policy(retries=1))
+    backend.outcomes["n"] = [LOST, LOST, LOST]
+    summary = runner.run()
+    assert [failure.attempts for failure in summary.failures] == [2]
+
+
+def test_a_step_that_ended_its_process_is_not_tried_again(project: Project) -> None:
+    runner, backend = runner_of(one_number(project), project)
+    backend.outcomes["n"] = [Outcome(status=Status.LOST, error="exit code 3", again=False)]
+    assert len(runner.run().failures) == 1
+    assert backend.seen == ["n"]
+
+
+def test_a_node_that_overruns_its_walltime_is_cancelled(project: Project) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1}, {"walltime_s": 5.0})})
+    runner, backend = runner_of(project.prepare(study), project)
+    backend.hold.add("n")
+    summary = runner.run()
+    assert "walltime of 5 s" in summary.failures[0].outcome.error
+
+
+def test_asked_to_stop_the_runner_starts_nothing_more_and_lets_running_nodes_reach_a_checkpoint(
+    project: Project,
+) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1}), "d": ("double", "n")})
+    runner, backend = runner_of(project.prepare(study), project)
+    backend.hold.add("n")
+    runner.tell = lambda event: runner.interrupt() if event.kind is Kind.STARTED else None
+    summary = runner.run()
+    assert summary.interrupted
+    assert backend.seen == ["n"]
+    assert [node.name for node in summary.stopped] == ["n"]
+
+
+def test_what_another_run_computes_is_waited_for(project: Project) -> None:
+    prepared = one_number(project)
+    (node,) = prepared.plan.todo[:1]
+    held = prepared.store.lease(node.fingerprint)
+    runner, backend = runner_of(prepared, project)
+    other = InlineBackend(prepared.store, prepared.workplace.etude / "logs")
+    waited = 0
+
+    def tell(event: object) -> None:
+        nonlocal waited
+        project.events.append(event)  # type: ignore[arg-type]
+        if event.kind is Kind.WAITING:  # type: ignore[attr-defined]
+            waited += 1
+            from etude.execute.call import call_of
+
+            other.submit(call_of(node, {}, {}))
+            held.release()  # type: ignore[union-attr]
+
+    runner.tell = tell
+    summary = runner.run()
+    assert waited == 1
+    assert "n" not in backend.seen
+    assert node.fingerprint in summary.reused
+
+
+def test_a_result_that_goes_missing_during_the_run_is_computed_again(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"value": 1}), "d": ("double", "n"), "e": ("double", "d")}
+    )
+    project.run(study, until="d")
+    prepared = project.prepare(study)
+    (inner,) = prepared.expansion.named("d")
+    prepared.store.quarantine(inner.fingerprint, "for the test")
+    result = Execution(prepared, Options(), project.events.append).run()
+    assert result.succeeded
+    assert result.value("e") == 4
+    assert project.calls() == ["number1", "double1", "double1", "double2"]
+
+
+def test_early_cut_off_adopts_the_old_result(project: Project) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1}), "d": ("double", "n")})
+    project.run(study)
+    project.write(STEPS.replace("return value", "return value + 0"))
+    result = project.run(study)
+    assert project.calls() == ["number1", "double1", "number1"]
+    assert result.value("d") == 2
+    assert [event.kind for event in project.events if event.name == "d"] == [Kind.REUSED]
+
+
+def test_a_forced_node_that_gives_other_bytes_takes_its_readers_with_it(project: Project) -> None:
+    code = (
+        CALLED
+        + """
+@step(deterministic=False)
+def draw() -> int:
+    called("draw")
+    return len((Path(__file__).parent / "calls.log").read_text().split())
+
+@step
+def double(number: int) -> int:
+    called("double")
+    return 2 * number
+"""
+    )
+    study = project.write(code).study({"n": ("draw",), "d": ("double", "n")})
+    assert project.run(study).value("d") == 2
+    result = project.run(study, rerun=("n",))
+    assert project.calls() == ["draw", "double", "draw", "double"]
+    assert result.value("d") == 6
+
+
+def test_a_forced_node_that_gives_the_same_bytes_leaves_its_readers_alone(project: Project) -> None:
+    study = project.write(STEPS).study({"n": ("number", None, {"value": 1}), "d": ("double", "n")})
+    project.run(study)
+    project.run(study, rerun=("n",))
+    assert project.calls() == ["number1", "double1", "number1"]
+
+
+def test_only_what_a_node_needs_runs_until_it(project: Project) -> None:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"value": 1}), "d": ("double", "n"), "e": ("double", "d")}
+    )
+    project.run(study, until="d")
+    assert project.calls() == ["number1", "double1"]
+
+
+def test_a_summary_of_nothing_is_a_success() -> None:
+    assert Summary().succeeded
