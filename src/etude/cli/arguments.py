@@ -1,0 +1,96 @@
+"""Arguments and options that several commands take, written once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from etude.study.prepare import Options, Prepared
+    from etude.study.study import Study
+
+StudyFile = Annotated[Path, typer.Argument(help="The study file: YAML, JSON or Jsonnet.", show_default=False)]
+Set = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a value; a bare name is a param. Repeatable."),
+]
+Profile = Annotated[Optional[str], typer.Option(help="Use one of the study's profiles.")]  # noqa: UP045
+Until = Annotated[Optional[str], typer.Option(metavar="NODE", help="Only this node and what it reads.")]  # noqa: UP045
+Only = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--only-variant", metavar="PARAM=VALUE", help="Only the variants with this value. Repeatable."),
+]
+Rerun = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="NODE", help="Compute this node again even if its result is there. Repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def load(file: Path, overrides: Sequence[str] | None, profile: str | None) -> Study:
+    """The study of a file, with what the environment and the command line say of it."""
+    from etude.config.load import load_study
+
+    return load_study(file, overrides=overrides or (), profile=profile, environment=os.environ)
+
+
+def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, options: Options) -> Prepared:
+    """A study laid out and planned, all its faults told together.
+
+    Raises:
+        ConfigError: The study is faulty.
+    """
+    from etude.config.load import load_study, read_study
+    from etude.errors import ConfigError
+    from etude.study.prepare import prepare
+
+    reading = read_study(file, overrides=overrides or (), profile=profile, environment=os.environ)
+    if reading.study is None:
+        raise ConfigError(reading.faults)
+    folder, project = file.resolve().parent, reading.study.project
+
+    def other_study(name: str) -> Study:
+        return load_study(find_study(name, folder, project), project=project)
+
+    return prepare(reading.study, options, faults=reading.faults, other_study=other_study)
+
+
+def find_study(name: str, folder: Path, project: Path) -> Path:
+    """The file of a study that another names: beside it, or under the project's `studies`.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from etude.errors import ConfigError, Fault, nearest
+
+    suffixes = ("", ".yaml", ".yml", ".jsonnet", ".json")
+    places = [folder, project, project / "studies"]
+    for place in places:
+        for suffix in suffixes:
+            if (path := place / f"{name}{suffix}").is_file():
+                return path
+    known = [path.stem for place in places for path in place.glob("*") if path.suffix in suffixes[1:]]
+    raise ConfigError(
+        [Fault("", f"there is no study {name!r} beside this one or under studies/", name, nearest(name, known))]
+    )
+
+
+def assignments(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`name=value` pairs of an option given several times.
+
+    Raises:
+        ConfigError: One has no `=`.
+    """
+    pairs = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            from etude.errors import ConfigError, Fault
+
+            raise ConfigError([Fault(option, "expected PARAM=VALUE", text)])
+        pairs[name.strip()] = value.strip()
+    return pairs

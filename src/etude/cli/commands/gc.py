@@ -1,0 +1,34 @@
+"""`etude gc`: free what no study needs any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  etude gc --dry-run           [dim](what would go, and how much that is)[/]
+
+  etude gc                     [dim](keeps what the latest run of every study of this project reaches)[/]
+
+  etude gc --only intent-heads --only ablation
+"""
+
+
+def gc(
+    project: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="STUDY", help="Keep what these studies reach. Repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+) -> None:
+    """Delete stored results that no study's latest run reaches."""
+    from etude.cli.housekeeping import collect_garbage
+
+    raise typer.Exit(collect_garbage(project, only or (), dry_run=dry_run))
+
+
+gc.__doc__ = f"{gc.__doc__}\n{EXAMPLES}"

@@ -1,0 +1,77 @@
+"""`etude run`: run what is not yet done of a study."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from etude.cli.arguments import Only, Profile, Rerun, Set, StudyFile, Until
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  etude run studies/intent/quickstart.yaml
+
+  etude run study.yaml --set pooling=max --set place.workers=4
+
+  etude run study.yaml --until model --only-variant seed=0
+
+  etude run study.yaml --rerun model --fail-fast
+
+  etude run study.yaml --break-after splits    [dim](opens a debugger with the value at hand)[/]
+"""
+
+
+def run(
+    study: StudyFile,
+    overrides: Set = None,
+    profile: Profile = None,
+    until: Until = None,
+    only: Only = None,
+    rerun: Rerun = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going/--fail-fast", help="After a failure, go on with what does not depend on it.")
+    ] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+    backend: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--on", metavar="BACKEND", help="Where to run: inline or processes."),
+    ] = None,
+    break_before: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NODE", help="Open a debugger before this node, its inputs at hand (runs inline)."),
+    ] = None,
+    break_after: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NODE", help="Open a debugger after this node, its value at hand (runs inline)."),
+    ] = None,
+) -> None:
+    """Run what is not yet done of a study, and show its results."""
+    import os
+
+    from etude.cli.arguments import assignments, prepared
+    from etude.cli.debugger import open_debugger
+    from etude.cli.outcome import show_outcome, show_plan
+    from etude.cli.running import run_shown
+    from etude.study.prepare import Options
+
+    options = Options(
+        until=until,
+        only=assignments(only, "--only-variant"),
+        rerun=tuple(rerun or ()),
+        fail_fast=not keep_going,
+        environment=dict(os.environ),
+        break_before=break_before,
+        break_after=break_after,
+        pause=open_debugger if break_before or break_after else None,
+    )
+    settings = [*(overrides or ()), *([f"place.backend={backend}"] if backend else [])]
+    ready = prepared(study, settings, profile, options)
+    if dry_run:
+        show_plan(ready, why=False)
+        return
+    raise typer.Exit(show_outcome(run_shown(ready, options)))
+
+
+run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"

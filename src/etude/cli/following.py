@@ -1,0 +1,57 @@
+"""Follows a run's events from another terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from etude.cli.tell import err
+
+
+def follow_latest(start: Path, study: str | None) -> int:
+    """Show the latest run of a project, or of one study, until it ends. Exit code 1 where it did not succeed.
+
+    Raises:
+        ConfigError: There is no such run.
+    """
+    from etude.cli.progress import LiveProgress
+    from etude.errors import ConfigError, Fault
+    from etude.execute.events import Kind, follow
+
+    path = _latest(start, study)
+    if path is None:
+        place = f"of {study!r} " if study else ""
+        raise ConfigError(
+            [Fault("", f"there is no run {place}to watch under {start}", mend="start one: etude run STUDY")]
+        )
+    succeeded = True
+    with LiveProgress(err()) as progress:
+        for event in follow(path, idle=lambda: _wait(path)):
+            progress(event)
+            if event.kind is Kind.RUN_ENDED:
+                succeeded = bool((event.data or {}).get("succeeded"))
+        if not progress.view.ended:
+            err().print("[yellow]the run has written nothing for ten minutes: it was killed, or its machine is gone[/]")
+            succeeded = False
+    return 0 if succeeded else 1
+
+
+def _wait(path: Path, give_up_s: float = 600.0) -> bool:
+    time.sleep(0.2)
+    return time.time() - path.stat().st_mtime < give_up_s
+
+
+def _latest(start: Path, study: str | None) -> Path | None:
+    """The event log of the latest run in this folder's project."""
+    from etude.execute.events import read_events
+
+    name = Path(study).stem if study else None
+    for folder in (start, *start.parents):
+        logs = sorted(folder.glob(".etude/runs/*/events.jsonl"), reverse=True)
+        for log in logs:
+            first = next(iter(read_events(log)), None)
+            if first is not None and name in (None, (first.data or {}).get("study")):
+                return log
+        if logs:
+            return None
+    return None

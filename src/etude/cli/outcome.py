@@ -1,0 +1,182 @@
+"""Shows what a plan means to do and how a run ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from etude.cli.tell import err, out
+from etude.graph.explain import Change, why
+from etude.graph.plan import Action, State
+from etude.store.manifest import Manifest
+from etude.study.accept import earlier_result
+from etude.units import readable_seconds
+
+if TYPE_CHECKING:
+    from etude.execute.runner import Failure
+    from etude.study.execution import Result
+    from etude.study.prepare import Prepared
+
+
+def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
+    """Print a plan: a row for each node as written, or a reason for each node that would run."""
+    if as_json:
+        out().print_json(json.dumps(_plan_fields(prepared)))
+        return
+    from rich.table import Table
+
+    table = Table(title=f"Plan of {prepared.study.name}", title_justify="left", header_style="bold")
+    for column in ("node", "variants", "cached", "to run", "why"):
+        table.add_column(column, justify="right" if column in ("variants", "cached", "to run") else "left")
+    for name, actions in _by_name(prepared).items():
+        run = [action for action in actions if action.state is State.RUN]
+        cached = sum(action.state is State.CACHED for action in actions)
+        reasons = _reasons(prepared, run[:1]) if run else {}
+        shown = _shortened([change for changes in reasons.values() for change in changes])
+        if not run and cached < len(actions):
+            shown = "[dim]not needed: everything below it is cached[/]"
+        table.add_row(name, str(len(actions)), str(cached or "-"), f"[bold]{len(run)}[/]" if run else "-", shown)
+    out().print(table)
+    for line in other_versions(prepared):
+        out().print(line)
+    if why:
+        _show_why(prepared)
+
+
+def _by_name(prepared: Prepared) -> dict[str, list[Action]]:
+    found: dict[str, list[Action]] = {}
+    names = [*prepared.study.pipeline, "records", *prepared.study.collect]
+    for name in names:
+        found[name] = []
+    for action in prepared.plan.actions:
+        found.setdefault(action.node.name, []).append(action)
+    return {name: actions for name, actions in found.items() if actions}
+
+
+def _reasons(prepared: Prepared, actions: Sequence[Action]) -> Mapping[str, tuple[Change, ...]]:
+    return {
+        action.node.label(): why(action, earlier_result(prepared.store, prepared.history, action.node))
+        for action in actions
+    }
+
+
+def _shortened(changes: Sequence[Change], most: int = 2) -> str:
+    from rich.markup import escape
+
+    texts = [escape(str(change)) for change in changes[:most]]
+    return "; ".join(texts) + (f"; and {len(changes) - most} more" if len(changes) > most else "")
+
+
+def _show_why(prepared: Prepared) -> None:
+    from rich.markup import escape
+
+    run = [action for action in prepared.plan.actions if action.state is State.RUN]
+    for label, changes in _reasons(prepared, run).items():
+        out().print(f"[bold]{escape(label)}[/]")
+        for change in changes:
+            out().print(f"    {escape(str(change))}")
+
+
+def _plan_fields(prepared: Prepared) -> dict[str, object]:
+    run = [action for action in prepared.plan.actions if action.state is State.RUN]
+    reasons = _reasons(prepared, run)
+    return {
+        "study": prepared.study.name,
+        "nodes": [
+            {
+                "node": action.node.name,
+                "label": action.node.label(),
+                "params": dict(action.node.params),
+                "fingerprint": action.node.fingerprint,
+                "state": action.state,
+                "why": [
+                    {"kind": change.kind, "what": change.what, "old": change.old, "new": change.new}
+                    for change in reasons.get(action.node.label(), ())
+                ],
+            }
+            for action in prepared.plan.actions
+        ],
+    }
+
+
+def other_versions(prepared: Prepared) -> list[str]:
+    """A line for each package of which cached results were made with another version than is installed."""
+    from etude.graph.versions import version_of
+
+    made_with: dict[str, set[str]] = {}
+    for action in prepared.plan.actions:
+        packages = action.manifest.provenance.get("packages") if isinstance(action.manifest, Manifest) else None
+        if isinstance(packages, Mapping):
+            for package, version in packages.items():
+                made_with.setdefault(str(package), set()).add(str(version))
+    lines = []
+    for package, versions in sorted(made_with.items()):
+        others = versions - {version_of(package)}
+        if others:
+            made = ", ".join(sorted(others))
+            text = f"cached results were made with {package} {made}; installed is {version_of(package)}"
+            lines.append(f"[yellow]note[/] {text} [dim](`pin: [{package}]` on a node makes the version count)[/]")
+    return lines
+
+
+def show_outcome(result: Result) -> int:
+    """Print what a run came to and where its files are. Returns the exit code."""
+    from etude.report.results import export_results, terminal_tables
+
+    summary, prepared = result.summary, result.prepared
+    for failure in summary.failures:
+        _show_failure(failure, prepared)
+    if summary.blocked:
+        names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in summary.blocked})
+        listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        err().print(f"[yellow]not run, for what they read failed:[/] {listed}")
+    for table in terminal_tables(result):
+        out().print(table)
+    exported = export_results(result)
+    _show_closing(result, exported)
+    if summary.interrupted:
+        return 130
+    return 0 if result.succeeded else 1
+
+
+def _show_closing(result: Result, exported: Sequence[object]) -> None:
+    summary, prepared = result.summary, result.prepared
+    cached = len(prepared.plan.cached)
+    if not result.run:
+        out().print(f"[green]nothing to do:[/] all {cached} results are there")
+    else:
+        parts = [f"{len(summary.computed)} computed", f"{len(summary.reused)} reused", f"{cached} cached"]
+        if summary.failures:
+            parts.append(f"[red]{len(summary.failures)} failed[/]")
+        if summary.blocked:
+            parts.append(f"{len(summary.blocked)} not run")
+        word = (
+            "[yellow]stopped[/]"
+            if summary.interrupted
+            else ("[green]done[/]" if result.succeeded else "[red]failed[/]")
+        )
+        out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(parts)}")
+    if summary.interrupted:
+        out().print("run the same command again to go on")
+    if exported:
+        out().print(f"results: {prepared.workplace.results}/")
+        out().print("  " + "  ".join(str(name) for name in exported), soft_wrap=True)
+
+
+def _show_failure(failure: Failure, prepared: Prepared) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    node, outcome = failure.node, failure.outcome
+    attempts = f" (attempt {failure.attempts})" if failure.attempts > 1 else ""
+    err().print(
+        Text.assemble(("failed ", "bold red"), (node.label(), "bold"), f"{attempts}: {outcome.error}"), soft_wrap=True
+    )
+    if outcome.traceback:
+        err().print(Padding(Text(outcome.traceback.rstrip(), style="dim"), (0, 0, 0, 4)), soft_wrap=True)
+    if outcome.log:
+        err().print(Text(f"    printed: {outcome.log}"), soft_wrap=True)
+    only = "".join(f" --only-variant {name}={value}" for name, value in node.params.items())
+    file = prepared.study.file or prepared.study.name
+    err().print(Text(f"    this alone: etude run {file} --until {node.name}{only} --on inline"), soft_wrap=True)

@@ -1,0 +1,243 @@
+"""What a run looks like while it runs: a state made of events, and a picture of that state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from etude.execute.events import Event, Kind
+from etude.units import readable_bytes, readable_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+
+@dataclass(slots=True)
+class Active:
+    """A node that runs now."""
+
+    label: str
+    name: str
+    since_s: float
+    done: float | None = None
+    total: float | None = None
+    message: str = ""
+
+
+@dataclass(slots=True)
+class RunView:
+    """What is known of a run from its events so far."""
+
+    study: str = ""
+    variants: int = 0
+    cached: int = 0
+    started_s: float | None = None
+    left: dict[str, int] = field(default_factory=dict)
+    """Node name → how many of them are still to do."""
+    times_s: dict[str, list[float]] = field(default_factory=dict)
+    """Node name → seconds that its nodes took, in this run or before."""
+    active: dict[str, Active] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    computed: int = 0
+    reused: int = 0
+    failed: int = 0
+    blocked: int = 0
+    most_active: int = 1
+    stopping: bool = False
+    ended: bool = False
+
+    @property
+    def todo(self) -> int:
+        return sum(self.left.values())
+
+    def take(self, event: Event) -> None:
+        """Take one event in."""
+        data = event.data or {}
+        match event.kind:
+            case Kind.RUN_STARTED:
+                self._begin(event, data)
+            case Kind.STARTED:
+                self.waiting.pop(event.fingerprint, None)
+                self.active[event.fingerprint] = Active(event.label, event.name, event.time_s)
+                self.most_active = max(self.most_active, len(self.active))
+            case Kind.PROGRESS:
+                if active := self.active.get(event.fingerprint):
+                    active.done, active.total = _number(data.get("done")), _number(data.get("total"))
+                    active.message = str(data.get("message") or "")
+            case Kind.DONE | Kind.REUSED:
+                self._finish(event, data)
+            case Kind.WAITING:
+                self.waiting[event.fingerprint] = event.label
+            case Kind.FAILED:
+                self._drop(event)
+                self.failed += 1
+            case Kind.BLOCKED:
+                self._drop(event)
+                self.blocked += 1
+            case Kind.RETRY | Kind.STOPPED:
+                self.active.pop(event.fingerprint, None)
+            case Kind.STOPPING:
+                self.stopping = True
+            case Kind.RUN_ENDED:
+                self.ended = True
+
+    def _begin(self, event: Event, data: Mapping[str, object]) -> None:
+        self.started_s = event.time_s
+        self.study = str(data.get("study", ""))
+        self.variants = int(_number(data.get("variants")) or 0)
+        self.cached = int(_number(data.get("cached")) or 0)
+        todo, expected = data.get("todo"), data.get("expected_s")
+        self.left = dict(todo) if isinstance(todo, Mapping) else {}
+        self.times_s = {name: [time] for name, time in expected.items()} if isinstance(expected, Mapping) else {}
+
+    def _finish(self, event: Event, data: Mapping[str, object]) -> None:
+        self._drop(event)
+        self.waiting.pop(event.fingerprint, None)
+        if event.kind is Kind.REUSED:
+            self.reused += 1
+            return
+        self.computed += 1
+        cost = data.get("cost")
+        wall_s = _number(cost.get("wall_s")) if isinstance(cost, Mapping) else None
+        if wall_s is not None:
+            self.times_s.setdefault(event.name, []).append(wall_s)
+
+    def _drop(self, event: Event) -> None:
+        self.active.pop(event.fingerprint, None)
+        if self.left.get(event.name):
+            self.left[event.name] -= 1
+
+    def left_s(self, now_s: float) -> tuple[float, bool]:
+        """Seconds that are probably left, and whether some nodes are of a kind whose time is not known yet."""
+        total, unknown = 0.0, False
+        for name, count in self.left.items():
+            times = self.times_s.get(name)
+            if times:
+                total += count * sum(times) / len(times)
+            elif count:
+                unknown = unknown or name != "records"
+        for active in self.active.values():
+            total -= min(now_s - active.since_s, _mean(self.times_s.get(active.name)))
+        return max(total, 0.0) / self.most_active, unknown
+
+
+def _mean(values: list[float] | None) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def picture(view: RunView, now_s: float) -> RenderableType:
+    """The state as lines: one for the run, one for each node that runs."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    done = view.computed + view.reused + view.failed + view.blocked
+    total = done + view.todo
+    elapsed = now_s - (view.started_s or now_s)
+    left_s, unknown = view.left_s(now_s)
+    head = Table.grid(padding=(0, 1))
+    left = (
+        f"{'more than ' if unknown else 'about '}{readable_seconds(left_s)} left"
+        if left_s or not unknown
+        else "time left not known yet"
+    )
+    words = f"{done}/{total} nodes, {view.cached} cached · {readable_seconds(elapsed)} · {left}"
+    if view.stopping:
+        words += " · stopping at the next checkpoint, Ctrl-C again to stop now"
+    head.add_row(
+        Text(view.study, style="bold"), ProgressBar(total=max(total, 1), completed=done, width=28), Text(words)
+    )
+    rows = Table.grid(padding=(0, 1))
+    for active in view.active.values():
+        part = ""
+        if active.done is not None:
+            part = f"{active.done:g}" + (f"/{active.total:g}" if active.total else "")
+        rows.add_row(
+            "  ▸", active.label, readable_seconds(now_s - active.since_s), part, Text(active.message, style="dim")
+        )
+    for label in view.waiting.values():
+        rows.add_row("  …", label, "", "another run computes it", "")
+    return Group(head, rows)
+
+
+class LiveProgress:
+    """Shows a run on a terminal as it goes, and as plain lines where there is none."""
+
+    def __init__(self, console: Console, *, moving: bool = True) -> None:
+        self.console = console
+        self.view = RunView()
+        self._moving = moving and console.is_terminal
+        self._live: Live | None = None
+
+    def __enter__(self) -> LiveProgress:
+        if self._moving:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=4, transient=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        self.view.take(event)
+        if self._live is not None and not self._live.is_started:
+            self._live.start()
+        line = line_of(event, self.view)
+        if line:
+            self.console.print(line, soft_wrap=True)
+
+    def _picture(self) -> RenderableType:
+        from etude.execute.events import now
+
+        return picture(self.view, now())
+
+
+def line_of(event: Event, view: RunView) -> str:
+    """What is printed of an event for good; empty for what the moving picture alone shows."""
+    data = event.data or {}
+    match event.kind:
+        case Kind.RUN_STARTED:
+            return f"[bold]{view.study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
+        case Kind.DONE:
+            if event.name == "records":
+                return ""
+            return f"  [green]✓[/] {event.label}  [dim]{_cost_text(data.get('cost'))}[/]"
+        case Kind.REUSED:
+            return f"  [cyan]=[/] {event.label}  [dim]same bytes as before, or computed by another run[/]"
+        case Kind.WAITING:
+            return f"  [yellow]…[/] {event.label}  [dim]another run computes it ({data.get('holder')})[/]"
+        case Kind.FAILED:
+            return f"  [red]✗[/] {event.label}  {_escaped(data.get('error'))}"
+        case Kind.RETRY:
+            return f"  [yellow]↻[/] {event.label}  {_escaped(data.get('error'))}; once more in {data.get('wait_s')} s"
+        case Kind.BLOCKED:
+            return f"  [dim]- {event.label}  not run: it reads {data.get('because')}[/]"
+        case Kind.STOPPED:
+            return f"  [yellow]■[/] {event.label}  stopped at a checkpoint"
+        case Kind.STOPPING:
+            return "[yellow]Stopping: running nodes go on to their next checkpoint. Ctrl-C again stops them now.[/]"
+        case _:
+            return ""
+
+
+def _escaped(value: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(value))
+
+
+def _cost_text(cost: object) -> str:
+    if not isinstance(cost, Mapping) or "wall_s" not in cost:
+        return ""
+    text = readable_seconds(float(cost["wall_s"]))
+    peak = cost.get("peak_rss_bytes")
+    return f"{text}, {readable_bytes(float(peak))}" if isinstance(peak, (int, float)) else text

@@ -1,0 +1,46 @@
+"""Runs a prepared study with its progress on show, and with Ctrl-C meaning: stop at a checkpoint; twice: stop now."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from etude.cli.progress import LiveProgress
+from etude.cli.tell import err
+
+if TYPE_CHECKING:
+    from etude.study.execution import Execution, Result
+    from etude.study.prepare import Options, Prepared
+
+
+def run_shown(prepared: Prepared, options: Options) -> Result:
+    """Run what is to be done, showing how it goes."""
+    from etude.study.execution import Execution
+
+    with LiveProgress(err(), moving=options.pause is None) as progress:
+        execution = Execution(prepared, options, progress)
+        with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
+            return execution.run()
+
+
+@contextmanager
+def stopping_on_interrupt(execution: Execution) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks the run to stop at its checkpoints, the second stops it now."""
+    asked = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        execution.interrupt()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

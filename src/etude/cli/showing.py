@@ -1,0 +1,150 @@
+"""Shows stored results: the records of a study, or one node over its variants."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from etude.cli.tell import err, out
+from etude.store.manifest import Damaged, Manifest
+from etude.units import readable_bytes, readable_seconds
+
+if TYPE_CHECKING:
+    from etude.graph.node import Node
+    from etude.study.prepare import Prepared
+
+MOST_ROWS = 40
+MOST_TEXT = 2000
+
+
+def show_records(prepared: Prepared, *, as_json: bool) -> int:
+    """Print the table of records, of what there is. Returns the exit code: 1 where there is nothing."""
+    from etude.execute.call import call_of
+    from etude.execute.records import record_table
+
+    call = call_of(prepared.expansion.records, {}, {})
+    table = record_table(prepared.store, call.rows, call.settings)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    if as_json:
+        out().print_json(json.dumps(rows))
+    elif all(row["status"] != "done" for row in rows):
+        err().print(f"no variant of {prepared.study.name} is done yet: etude run {prepared.study.file}")
+    else:
+        out().print(_records_table(rows))
+    return 0 if any(row["status"] == "done" for row in rows) else 1
+
+
+def _records_table(rows: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    shown = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
+    shown = [name for name in shown if len({json.dumps(row.get(name)) for row in rows}) > 1] or shown
+    table = Table(header_style="bold")
+    for name in ("variant", *shown[:8]):
+        table.add_column(name, justify="left" if name == "variant" else "right", overflow="fold")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(str(row["variant"]), *(_number(row.get(name)) for name in shown[:8]))
+    if len(rows) > MOST_ROWS or len(shown) > 8:
+        table.caption = f"{len(rows)} rows, {len(rows[0])} columns in all: --json shows everything"
+    return table
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def show_node(prepared: Prepared, name: str, *, as_json: bool) -> int:
+    """Print what is stored of one node in every variant. Returns the exit code: 1 where there is nothing."""
+    nodes = prepared.expansion.named(name)
+    found = [(node, prepared.store.inspect(node.fingerprint)) for node in nodes]
+    if as_json:
+        out().print_json(json.dumps([_fields(prepared, node, manifest) for node, manifest in found]))
+    else:
+        for node, manifest in found:
+            _print_node(prepared, node, manifest)
+    return 0 if any(isinstance(manifest, Manifest) for _, manifest in found) else 1
+
+
+def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out().print(Text.assemble((node.label(), "bold"), f"  {node.fingerprint[:16]}"))
+    if not isinstance(manifest, Manifest):
+        failure = prepared.store.failure(node.fingerprint)
+        reason = manifest.reason if isinstance(manifest, Damaged) else "not computed"
+        if isinstance(failure, dict):
+            reason = f"failed: {failure.get('error')}"
+        out().print(Text(f"  {reason}", style="yellow"))
+        return
+    grid = Table.grid(padding=(0, 2))
+    for key, value in _described(prepared, manifest):
+        grid.add_row(f"  {key}", Text(value))
+    out().print(grid)
+    out().print(Text(_value_text(prepared, node), style="cyan"), soft_wrap=True)
+
+
+def _described(prepared: Prepared, manifest: Manifest) -> list[tuple[str, str]]:
+    cost, provenance = manifest.cost, manifest.provenance
+    wall_s = cost.get("wall_s")
+    rows = [
+        ("made", f"{manifest.created[:19].replace('T', ' ')} UTC on {provenance.get('host', '?')}"),
+        (
+            "cost",
+            "not measured" if wall_s is None else f"{readable_seconds(wall_s)} wall, {_cpu(cost.get('cpu_s'))} CPU",
+        ),
+        ("settings", str(manifest.identity.get("settings", ""))),
+        ("code", f"{manifest.identity.get('step')} {str(manifest.identity.get('code'))[:12]}"),
+        (
+            "files",
+            f"{len(manifest.files)}, {readable_bytes(manifest.size)} in {prepared.store.folder(manifest.fingerprint)}",
+        ),
+    ]
+    if provenance.get("git_commit"):
+        dirty = " with uncommitted changes" if provenance.get("git_dirty") else ""
+        rows.append(("commit", f"{str(provenance['git_commit'])[:12]}{dirty}"))
+    if accepted := provenance.get("accepted"):
+        rows.append(("accepted", f"from {accepted['from'][:12]}: {accepted['because'] or 'no reason given'}"))
+    if not manifest.deterministic:
+        rows.append(("note", "its step says that it is not deterministic"))
+    if unseen := provenance.get("unseen"):
+        rows.append(("unseen", "; ".join(map(str, unseen))))
+    return rows
+
+
+def _cpu(cpu_s: Any) -> str:
+    return "?" if cpu_s is None else readable_seconds(cpu_s)
+
+
+def _value_text(prepared: Prepared, node: Node) -> str:
+    value = prepared.store.read(node.fingerprint)
+    text = str(value)
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " …"
+
+
+def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {"label": node.label(), "params": dict(node.params), "fingerprint": node.fingerprint}
+    if not isinstance(manifest, Manifest):
+        return fields | {"state": "damaged" if isinstance(manifest, Damaged) else "absent"}
+    value = prepared.store.read(node.fingerprint)
+    return fields | {
+        "state": "stored",
+        "folder": str(prepared.store.folder(node.fingerprint)),
+        "content": manifest.content,
+        "created": manifest.created,
+        "cost": dict(manifest.cost),
+        "identity": dict(manifest.identity),
+        "provenance": dict(manifest.provenance),
+        "files": [list(file) for file in manifest.files],
+        "value": value if _is_json(value) else str(value)[:MOST_TEXT],
+    }
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
