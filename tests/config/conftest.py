@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etude.config import Reading, read_study
 from etude.errors import Fault
-
-Write = Callable[..., Path]
-Read = Callable[..., Reading]
-FaultAt = Callable[..., Fault]
+from study_files import FaultAt, Read, Write
 
 
 @pytest.fixture

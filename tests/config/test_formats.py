@@ -37,10 +37,11 @@ def studies(draw: st.DrawFn) -> dict[str, object]:
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     pipeline = {}
     for index, name in enumerate(names):
-        node: dict[str, object] = {"step": "room.step", "with": draw(st.dictionaries(NAMES, VALUES, max_size=3))}
-        node["with"] = {**draw(st.just(node["with"])), "param": f"${{{draw(st.sampled_from(sorted(params)))}}}"}  # type: ignore[dict-item]
+        settings = draw(st.dictionaries(NAMES, VALUES, max_size=3))
+        settings["param"] = f"${{{draw(st.sampled_from(sorted(params)))}}}"
+        node: dict[str, object] = {"step": "room.step", "with": settings}
         if index:
-            node["from"] = draw(st.sampled_from(names[:index]).map(lambda other: draw(_ways(other))))
+            node["from"] = draw(_ways(draw(st.sampled_from(names[:index]))))
         if draw(st.booleans()):
             node["on"] = {"gpus": draw(st.integers(0, 8)), "walltime": draw(st.sampled_from(["2h", 90, "01:30:00"]))}
         pipeline[name] = node

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from study_files import FaultAt, Read, Write
+
 STUDY = """
 local shared = import 'lib/shared.libsonnet';
 {
@@ -23,7 +25,7 @@ NODES = "function(step) { raw: {step: 'text.load'}, model: {step: step, from: 'r
 
 
 @pytest.fixture
-def study(write):
+def study(write: Write):
     write(SHARED, "lib/shared.libsonnet")
     write(NODES, "lib/nodes.jsonnet")
     return STUDY
@@ -34,28 +36,28 @@ def settings(reading):
     return reading.study.pipeline["model"].settings
 
 
-def test_imports_functions_and_references_are_evaluated(read, study) -> None:
+def test_imports_functions_and_references_are_evaluated(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x"])
     assert settings(reading) == {"width": 8, "doubled": 16, "data": "x"}
     assert reading.study.pipeline["raw"].step == "text.load"
     assert reading.study.vary.repeat == {"seed": (0, 1, 2)}
 
 
-def test_every_imported_file_is_on_record(read, study, tmp_path: Path) -> None:
+def test_every_imported_file_is_on_record(read: Read, study, tmp_path: Path) -> None:
     files = read(study, "s.jsonnet", overrides=["data=x"]).study.files
     assert files == tuple(tmp_path / name for name in ("s.jsonnet", "lib/shared.libsonnet", "lib/nodes.jsonnet"))
 
 
-def test_what_refers_to_an_overridden_param_follows(read, study) -> None:
+def test_what_refers_to_an_overridden_param_follows(read: Read, study) -> None:
     assert settings(read(study, "s.jsonnet", overrides=["data=x", "width=16"]))["doubled"] == 32
 
 
-def test_what_refers_to_a_param_of_the_environment_follows(read, study) -> None:
+def test_what_refers_to_a_param_of_the_environment_follows(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x"], environment={"WIDTH": "16"})
     assert settings(reading)["doubled"] == 32
 
 
-def test_what_refers_to_a_param_of_a_profile_follows(read, study) -> None:
+def test_what_refers_to_a_param_of_a_profile_follows(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x"], profile="small")
     assert settings(reading)["doubled"] == 8
     assert reading.study.pipeline["model"].needs.gpus == 0
@@ -63,7 +65,7 @@ def test_what_refers_to_a_param_of_a_profile_follows(read, study) -> None:
     assert reading.study.origin["params.width"] == "profile small"
 
 
-def test_a_required_value_that_is_never_given_is_told(fault_at, study) -> None:
+def test_a_required_value_that_is_never_given_is_told(fault_at: FaultAt, study) -> None:
     fault = fault_at(study, "params.data", "s.jsonnet")
     assert "say --set data" in fault.reason
     assert fault.line == 4
@@ -72,7 +74,7 @@ def test_a_required_value_that_is_never_given_is_told(fault_at, study) -> None:
 @pytest.mark.parametrize(
     "value", ["it's", 'say "x"', "a'+error 'x", "${x}", "\\u0041", "é😀", "std.extVar('A')", "]]}} + {"]
 )
-def test_text_from_outside_is_never_program_text(read, value: str) -> None:
+def test_text_from_outside_is_never_program_text(read: Read, value: str) -> None:
     reading = read(
         "{params: {a: 1}, pipeline: {n: {step: 'a.b'}}, description: 'd'}",
         "s.jsonnet",
@@ -82,24 +84,24 @@ def test_text_from_outside_is_never_program_text(read, value: str) -> None:
     assert reading.study.description == value
 
 
-def test_a_list_item_is_set_in_place(read, study) -> None:
+def test_a_list_item_is_set_in_place(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x", "vary.list.1.width=32"])
     assert reading.study.vary.points == ({"width": 8}, {"width": 32})
 
 
-def test_a_path_that_is_not_there_is_made(read, study) -> None:
+def test_a_path_that_is_not_there_is_made(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x", "pipeline.raw.on.cpus=3", "place.workers=2"])
     assert reading.study.pipeline["raw"].needs.cpus == 3
     assert reading.study.place.workers == 2
 
 
-def test_a_value_can_be_taken_away(read, study) -> None:
+def test_a_value_can_be_taken_away(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x", "~pipeline.model.with.doubled", "~vary.list"])
     assert "doubled" not in settings(reading)
     assert reading.study.vary.points == ()
 
 
-def test_the_order_of_the_file_is_kept(read) -> None:
+def test_the_order_of_the_file_is_kept(read: Read) -> None:
     reading = read(
         "{params: {z: 1, a: 2}, vary: {grid: {z: [1, 2], a: [3]}}, pipeline: {z: {step: 'a.b'}, b: {step: 'a.b'}}}",
         "s.jsonnet",
@@ -130,7 +132,7 @@ def test_the_order_of_the_file_is_kept(read) -> None:
     ],
 )
 def test_what_cannot_be_evaluated_is_told_with_file_and_place(
-    read, write, tmp_path: Path, text, path, line, said
+    read, write: Write, tmp_path: Path, text, path, line, said
 ) -> None:
     write("{}", "lib.jsonnet")
     reading = read(text, "s.jsonnet")
@@ -140,35 +142,37 @@ def test_what_cannot_be_evaluated_is_told_with_file_and_place(
     assert said in fault.reason
 
 
-def test_an_error_in_an_imported_file_is_told_there_and_how_it_was_reached(read, write, tmp_path: Path) -> None:
+def test_an_error_in_an_imported_file_is_told_there_and_how_it_was_reached(
+    read: Read, write: Write, tmp_path: Path
+) -> None:
     write("{\n x:\n  nope }", "lib.libsonnet")
     (fault,) = read("local lib = import 'lib.libsonnet';\n{params:\n {x: lib.x}}", "s.jsonnet").faults
     assert (fault.file, fault.line) == (str(tmp_path / "lib.libsonnet"), 3)
 
 
-def test_the_environment_itself_cannot_be_read_by_a_program(fault_at) -> None:
+def test_the_environment_itself_cannot_be_read_by_a_program(fault_at: FaultAt) -> None:
     text = "{params: {x: std.extVar('HOME')}, env: {X: 'x'}}"
     fault = fault_at(text, "params.x", "s.jsonnet", environment={"HOME": "/home"})
     assert "declare `env:" in fault.mend
 
 
-def test_a_missing_import_suggests_the_nearest_file(read, write) -> None:
+def test_a_missing_import_suggests_the_nearest_file(read: Read, write: Write) -> None:
     write("{}", "shared.jsonnet")
     (fault,) = read("(import 'shard.jsonnet')", "s.jsonnet").faults
     assert "shared.jsonnet" in fault.mend
 
 
-def test_whole_numbers_that_jsonnet_rounds_are_refused(fault_at) -> None:
+def test_whole_numbers_that_jsonnet_rounds_are_refused(fault_at: FaultAt) -> None:
     fault = fault_at("{params: {x: 9007199254740993}, pipeline: {n: {step: 'a.b'}}}", "params.x", "s.jsonnet")
     assert fault.value == 2**53
     assert "2^53" in fault.reason
 
 
-def test_endless_numbers_cannot_be_set_in_jsonnet(fault_at) -> None:
+def test_endless_numbers_cannot_be_set_in_jsonnet(fault_at: FaultAt) -> None:
     text = "{params: {x: 1}, pipeline: {n: {step: 'a.b'}}}"
     assert ".inf" in fault_at(text, "params.x", "s.jsonnet", overrides=["x=.inf"]).reason
 
 
-def test_json_can_be_imported(read, write) -> None:
+def test_json_can_be_imported(read: Read, write: Write) -> None:
     write('{"n": {"step": "a.b"}}', "nodes.json")
     assert list(read("{pipeline: import 'nodes.json'}", "s.jsonnet").study.pipeline) == ["n"]

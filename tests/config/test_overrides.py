@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etude.config.overrides import parse_override, parse_value
 from etude.errors import ConfigError, Fault
+from study_files import FaultAt, Read
 
 PLAIN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=20).filter(
     lambda text: text == text.strip()
@@ -40,7 +41,7 @@ vary: {list: [{a: 1, b: 1}, {a: 1, b: 2}, {a: 2, b: 3}]}
 """
 
 
-def set_fault(read, text: str) -> Fault:
+def set_fault(read: Read, text: str) -> Fault:
     reading = read(STUDY, overrides=[text])
     (fault,) = reading.faults
     assert fault.file == "--set"
@@ -127,16 +128,16 @@ def test_what_is_no_assignment_is_refused(text: str) -> None:
     assert "path=value" in raised.value.faults[0].mend
 
 
-def test_a_bare_name_sets_the_param(read) -> None:
+def test_a_bare_name_sets_the_param(read: Read) -> None:
     assert read(STUDY, overrides=["spectral=3"]).study.params["spectral"] == 3
 
 
-def test_a_dotted_name_sets_inside_a_param(read) -> None:
+def test_a_dotted_name_sets_inside_a_param(read: Read) -> None:
     study = read(STUDY, overrides=["model.width=16", "model.layers.1=5"]).study
     assert study.params["model"] == {"width": 16, "layers": [1, 5]}
 
 
-def test_inside_a_param_that_is_null_a_mapping_is_made(read) -> None:
+def test_inside_a_param_that_is_null_a_mapping_is_made(read: Read) -> None:
     assert read(STUDY, overrides=["spectral.cutoff=3"]).study.params["spectral"] == {"cutoff": 3}
 
 
@@ -160,51 +161,51 @@ def test_inside_a_param_that_is_null_a_mapping_is_made(read) -> None:
         ("~vary", lambda study: study.vary.repeat == {}),
     ],
 )
-def test_a_path_sets_what_it_names(read, text: str, found) -> None:
+def test_a_path_sets_what_it_names(read: Read, text: str, found) -> None:
     reading = read(STUDY, overrides=[text])
     assert reading.faults == ()
     assert found(reading.study)
 
 
-def test_overrides_are_taken_in_order(read) -> None:
+def test_overrides_are_taken_in_order(read: Read) -> None:
     study = read(STUDY, overrides=["spectral=1", "spectral=2"]).study
     assert study.params["spectral"] == 2
 
 
-def test_setting_a_param_narrows_the_grid_to_it(read) -> None:
+def test_setting_a_param_narrows_the_grid_to_it(read: Read) -> None:
     study = read(STUDY, overrides=["pooling=last"]).study
     assert study.params["pooling"] == "last"
     assert study.vary.grid == {"pooling": ("last",)}
     assert study.origin == {"params.pooling": "--set", "vary.grid.pooling": "--set"}
 
 
-def test_setting_a_param_narrows_the_repeats_to_it(read) -> None:
+def test_setting_a_param_narrows_the_repeats_to_it(read: Read) -> None:
     study = read(STUDY, overrides=["params.seed=7"]).study
     assert study.vary.repeat == {"seed": (7,)}
     assert study.origin["vary.repeat.seed"] == "--set"
 
 
-def test_a_list_as_a_params_value_is_one_value_of_its_axis(read) -> None:
+def test_a_list_as_a_params_value_is_one_value_of_its_axis(read: Read) -> None:
     assert read(STUDY, overrides=["pooling=[mean, max]"]).study.vary.grid == {"pooling": (["mean", "max"],)}
 
 
-def test_setting_a_param_keeps_the_points_that_have_it(read) -> None:
+def test_setting_a_param_keeps_the_points_that_have_it(read: Read) -> None:
     study = read(POINTS, overrides=["a=1"]).study
     assert study.vary.points == ({"a": 1, "b": 1}, {"a": 1, "b": 2})
     assert read(POINTS, overrides=["a=1", "b=2"]).study.vary.points == ({"a": 1, "b": 2},)
 
 
-def test_setting_a_param_to_what_no_point_has_is_refused(fault_at) -> None:
+def test_setting_a_param_to_what_no_point_has_is_refused(fault_at: FaultAt) -> None:
     fault = fault_at(POINTS, "a", overrides=["a=5"])
     assert fault.value == 5
     assert "[1, 1, 2]" in fault.reason
 
 
-def test_true_is_not_the_point_with_one(fault_at) -> None:
+def test_true_is_not_the_point_with_one(fault_at: FaultAt) -> None:
     assert fault_at(POINTS, "a", overrides=["a=true"]).value is True
 
 
-def test_a_part_of_a_varied_param_cannot_be_set_alone(fault_at) -> None:
+def test_a_part_of_a_varied_param_cannot_be_set_alone(fault_at: FaultAt) -> None:
     text = "params: {m: {w: 1}}\npipeline: {n: {step: a.b}}\nvary: {grid: {m: [{w: 1}, {w: 2}]}}"
     fault = fault_at(text, "m.w", overrides=["m.w=3"])
     assert "vary.grid.m" in fault.mend
@@ -236,18 +237,18 @@ def test_a_part_of_a_varied_param_cannot_be_set_alone(fault_at) -> None:
         ("vary.grid.pooling=[a, a]", "vary.grid.pooling.1", "keep one"),
     ],
 )
-def test_what_cannot_be_set_is_told_with_path_and_mend(read, text: str, path: str, mend: str) -> None:
+def test_what_cannot_be_set_is_told_with_path_and_mend(read: Read, text: str, path: str, mend: str) -> None:
     fault = set_fault(read, text)
     assert fault.path == path
     assert mend in fault.mend
 
 
-def test_every_faulty_override_is_told(read) -> None:
+def test_every_faulty_override_is_told(read: Read) -> None:
     reading = read(STUDY, overrides=["a=1", "seed", "spectral=2", "b=1"])
     assert [fault.path for fault in reading.faults] == ["a", "seed", "b"]
     assert reading.study.params["spectral"] == 2
 
 
 @pytest.mark.parametrize("text", ["spectral=2 + 3", "spectral=__import__('os').getcwd()", "spectral=${pooling}"])
-def test_a_value_is_never_run(read, text: str) -> None:
+def test_a_value_is_never_run(read: Read, text: str) -> None:
     assert read(STUDY, overrides=[text]).study.params["spectral"] == text.partition("=")[2]

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from study_files import FaultAt, Read
+
 TREE = {
     "params": {"x": "file", "y": "file"},
     "env": {"X": "x", "CORES": "pipeline.n.on.cpus"},
@@ -25,7 +27,7 @@ SET = {"overrides": ["x=set"]}
 
 
 @pytest.fixture(params=FORMATS)
-def reading(request, read):
+def reading(request, read: Read):
     def do(**how):
         found = read(FORMATS[request.param], request.param, **how)
         assert found.faults == ()
@@ -73,7 +75,7 @@ def test_a_variable_that_the_study_does_not_declare_changes_nothing(reading) -> 
     assert reading(environment={"Y": "env", "x": "env"}).params == {"x": "file", "y": "file"}
 
 
-def test_the_environment_narrows_an_axis(read) -> None:
+def test_the_environment_narrows_an_axis(read: Read) -> None:
     text = """
     params: {pooling: mean}
     env: {POOL: pooling}
@@ -85,14 +87,14 @@ def test_the_environment_narrows_an_axis(read) -> None:
     assert study.origin == {"params.pooling": "env POOL", "vary.grid.pooling": "env POOL"}
 
 
-def test_a_profile_does_not_narrow_an_axis(read) -> None:
+def test_a_profile_does_not_narrow_an_axis(read: Read) -> None:
     text = "params: {s: 0}\npipeline: {n: {step: a.b}}\nvary: {repeat: {s: [1, 2]}}\nprofiles: {p: {params: {s: 9}}}"
     study = read(text, profile="p").study
     assert study.params == {"s": 9}
     assert study.vary.repeat == {"s": (1, 2)}
 
 
-def test_the_environment_of_the_process_is_never_read(read, monkeypatch) -> None:
+def test_the_environment_of_the_process_is_never_read(read: Read, monkeypatch) -> None:
     monkeypatch.setenv("X", "leaked")
     assert read(FORMATS["study.yaml"]).study.params["x"] == "file"
 
@@ -106,19 +108,19 @@ def test_the_environment_of_the_process_is_never_read(read, monkeypatch) -> None
         ("pooling.x", "set params.pooling"),
     ],
 )
-def test_a_binding_to_what_is_not_there_is_a_fault_of_the_file(fault_at, target: str, mend: str) -> None:
+def test_a_binding_to_what_is_not_there_is_a_fault_of_the_file(fault_at: FaultAt, target: str, mend: str) -> None:
     text = f"params: {{pooling: mean}}\nenv:\n  POOL: {target}\npipeline: {{n: {{step: a.b}}}}"
     fault = fault_at(text, "env.POOL")
     assert (fault.value, fault.line) == (target, 3)
     assert mend in fault.mend
 
 
-def test_a_faulty_value_of_a_variable_names_the_variable(fault_at) -> None:
+def test_a_faulty_value_of_a_variable_names_the_variable(fault_at: FaultAt) -> None:
     text = "env: {N: place.workers}\npipeline: {n: {step: a.b}}"
     fault = fault_at(text, "place.workers", environment={"N": "many"})
     assert (fault.file, fault.value) == ("env N", "many")
 
 
-def test_a_variable_that_cannot_be_read_names_the_variable(fault_at) -> None:
+def test_a_variable_that_cannot_be_read_names_the_variable(fault_at: FaultAt) -> None:
     text = "env: {N: place.workers}\npipeline: {n: {step: a.b}}"
     assert fault_at(text, "place.workers", environment={"N": "[1"}).file == "env N"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from study_files import FaultAt, Read
+
 STUDY = """
 params: {size: 100, seed: 0, spectral: 1}
 pipeline:
@@ -21,13 +23,13 @@ def with_profile(lines: str) -> str:
     return STUDY + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
-def chosen(read, lines: str):
+def chosen(read: Read, lines: str):
     reading = read(with_profile(lines), profile="tiny")
     assert reading.faults == ()
     return reading.study
 
 
-def test_a_profile_changes_what_it_says_and_nothing_else(read) -> None:
+def test_a_profile_changes_what_it_says_and_nothing_else(read: Read) -> None:
     study = chosen(
         read, "params: {size: 5}\npipeline: {model: {with: {epochs: 1}, on: {gpus: 0}}}\nplace: {workers: 1}"
     )
@@ -38,16 +40,16 @@ def test_a_profile_changes_what_it_says_and_nothing_else(read) -> None:
     assert (study.place.backend, study.place.workers) == ("processes", 1)
 
 
-def test_what_a_profile_changed_is_on_record(read) -> None:
+def test_what_a_profile_changed_is_on_record(read: Read) -> None:
     origin = chosen(read, "params: {size: 5}\nvary: {repeat: {seed: [0]}}\npipeline: {model: {on: {gpus: 0}}}").origin
     assert origin == dict.fromkeys(("params.size", "vary.repeat.seed", "pipeline.model.on.gpus"), "profile tiny")
 
 
-def test_a_list_takes_the_place_of_a_list(read) -> None:
+def test_a_list_takes_the_place_of_a_list(read: Read) -> None:
     assert chosen(read, "vary: {grid: {size: [9]}}").vary.grid == {"size": (9,)}
 
 
-def test_null_takes_away_a_node_an_axis_and_a_section(read) -> None:
+def test_null_takes_away_a_node_an_axis_and_a_section(read: Read) -> None:
     study = chosen(read, "collect: {votes: null}\nvary: {grid: null}\nplace: {workers: null}")
     assert list(study.collect) == ["table"]
     assert study.vary.grid == {}
@@ -55,23 +57,23 @@ def test_null_takes_away_a_node_an_axis_and_a_section(read) -> None:
     assert study.place.workers is None
 
 
-def test_null_is_a_value_for_params_and_settings(read) -> None:
+def test_null_is_a_value_for_params_and_settings(read: Read) -> None:
     study = chosen(read, "params: {spectral: null}\npipeline: {model: {with: {epochs: null}}}")
     assert study.params["spectral"] is None
     assert study.pipeline["model"].settings == {"epochs": None}
 
 
-def test_a_profile_may_add_a_node_with_a_step(read) -> None:
+def test_a_profile_may_add_a_node_with_a_step(read: Read) -> None:
     assert chosen(read, "pipeline: {extra: {step: a.b}}").pipeline["extra"].step == "a.b"
 
 
-def test_a_profile_that_is_not_chosen_changes_nothing(read) -> None:
+def test_a_profile_that_is_not_chosen_changes_nothing(read: Read) -> None:
     reading = read(with_profile("params: {size: 5}"))
     assert reading.study.params["size"] == 100
     assert reading.study.origin == {}
 
 
-def test_an_unknown_profile_suggests_the_nearest(fault_at) -> None:
+def test_an_unknown_profile_suggests_the_nearest(fault_at: FaultAt) -> None:
     fault = fault_at(with_profile("params: {size: 5}"), "profiles", profile="tinny")
     assert "'tinny'" in fault.reason
     assert "'tiny'" in fault.mend
@@ -89,7 +91,9 @@ def test_an_unknown_profile_suggests_the_nearest(fault_at) -> None:
         ("plac: {workers: 1}", "plac", "'place'"),
     ],
 )
-def test_a_profile_names_only_what_there_is(fault_at, lines: str, path: str, mend: str, profile: str | None) -> None:
+def test_a_profile_names_only_what_there_is(
+    fault_at: FaultAt, lines: str, path: str, mend: str, profile: str | None
+) -> None:
     fault = fault_at(with_profile(lines), f"profiles.tiny.{path}", profile=profile)
     assert fault.line == 11
     assert mend in fault.mend
@@ -119,22 +123,22 @@ def test_a_fault_inside_a_profile_is_told_whether_it_is_chosen_or_not(
     assert (same.path, same.value) == (path, value)
 
 
-def test_what_a_profile_breaks_elsewhere_is_told_with_its_name(read) -> None:
+def test_what_a_profile_breaks_elsewhere_is_told_with_its_name(read: Read) -> None:
     (fault,) = read(with_profile("pipeline: {raw: null}")).faults
     assert fault.path == "pipeline.model.from"
     assert "(with profile tiny)" in fault.reason
 
 
-def test_a_fault_of_the_study_is_not_told_again_for_each_profile(read) -> None:
+def test_a_fault_of_the_study_is_not_told_again_for_each_profile(read: Read) -> None:
     text = with_profile("params: {size: 5}\n").replace("epochs: 10", "epochs: '${epoch}'")
     assert len(read(text).faults) == 1
 
 
 @pytest.mark.parametrize("text", ["3", "[a]", "text"])
-def test_a_profile_is_a_mapping(fault_at, text: str) -> None:
+def test_a_profile_is_a_mapping(fault_at: FaultAt, text: str) -> None:
     assert fault_at(STUDY.rstrip() + f" {text}\n", "profiles.tiny").reason.startswith("expected a mapping")
 
 
-def test_profiles_of_jsonnet_are_checked_as_well(fault_at) -> None:
+def test_profiles_of_jsonnet_are_checked_as_well(fault_at: FaultAt) -> None:
     text = "{params: {a: 1}, pipeline: {n: {step: 'a.b'}}, profiles: {p: {params+: {b: 1}}}}"
     assert fault_at(text, "profiles.p.params.b", "s.jsonnet").value == 1

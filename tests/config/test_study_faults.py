@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from study_files import FaultAt, Read
+
 STUDY = """
 name: heads
 params: {pooling: mean, seed: 0, model: {width: 8}}
@@ -174,7 +176,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("old", "new", "path", "value", "mend"), CASES, ids=[f"{case[2]}={case[3]!r:.20}" for case in CASES]
 )
-def test_a_fault_is_told_once_with_path_value_line_and_mend(read, old, new, path, value, mend) -> None:
+def test_a_fault_is_told_once_with_path_value_line_and_mend(read: Read, old, new, path, value, mend) -> None:
     assert STUDY.count(old) == 1, "the case must change one place"
     reading = read(STUDY.replace(old, new))
     (fault,) = reading.faults
@@ -190,11 +192,11 @@ def test_a_fault_is_told_once_with_path_value_line_and_mend(read, old, new, path
     assert reading.study is not None
 
 
-def test_the_study_itself_has_no_fault(read) -> None:
+def test_the_study_itself_has_no_fault(read: Read) -> None:
     assert read(STUDY).faults == ()
 
 
-def test_all_faults_are_told_together_in_the_order_of_the_file(read) -> None:
+def test_all_faults_are_told_together_in_the_order_of_the_file(read: Read) -> None:
     changes = [case for case in CASES if case[0] in ("name: heads", "from: raw", "workers: 2", "${seed}")]
     chosen = {
         case[0]: case
@@ -211,7 +213,7 @@ def test_all_faults_are_told_together_in_the_order_of_the_file(read) -> None:
     assert lines == sorted(lines)
 
 
-def test_the_valid_parts_are_still_a_study(read) -> None:
+def test_the_valid_parts_are_still_a_study(read: Read) -> None:
     text = STUDY.replace("from: raw", "from: {a: raw, b: 'x y'}").replace("workers: 2", "workers: 0, retries: 5")
     study = read(text.replace("grid: {pooling: [mean, max]}", "grid: {pooling: [mean], poolin: 3}")).study
     assert list(study.pipeline["splits"].sources) == ["a"]
@@ -219,34 +221,34 @@ def test_the_valid_parts_are_still_a_study(read) -> None:
     assert study.vary.grid == {"pooling": ("mean",)}
 
 
-def test_a_node_that_cannot_be_read_is_still_known_by_its_name(read) -> None:
+def test_a_node_that_cannot_be_read_is_still_known_by_its_name(read: Read) -> None:
     reading = read(STUDY.replace("raw: {step: text.load}", "raw: 3"))
     assert [fault.path for fault in reading.faults] == ["pipeline.raw"]
     assert reading.study.pipeline["raw"].step == ""
 
 
 @pytest.mark.parametrize("text", ["params: {a: 1}", "pipeline:", "pipeline: {}"])
-def test_a_study_without_a_pipeline_is_told(fault_at, text: str) -> None:
+def test_a_study_without_a_pipeline_is_told(fault_at: FaultAt, text: str) -> None:
     assert "step" in fault_at(text, "pipeline").mend
 
 
-def test_a_file_whose_name_makes_no_folder_needs_a_name(fault_at) -> None:
+def test_a_file_whose_name_makes_no_folder_needs_a_name(fault_at: FaultAt) -> None:
     text = "pipeline: {n: {step: a.b}}"
     assert fault_at(text, "name", "my study.yaml").value == "my study"
 
 
-def test_faults_that_only_the_tree_shows_keep_their_lines_in_json(fault_at) -> None:
+def test_faults_that_only_the_tree_shows_keep_their_lines_in_json(fault_at: FaultAt) -> None:
     text = '{\n"pipeline": {\n"n": {"step": "a.b",\n"from": "m"}}}'
     assert fault_at(text, "pipeline.n.from", "s.json").line == 4
 
 
-def test_a_message_names_file_line_path_value_and_mend(read, tmp_path) -> None:
+def test_a_message_names_file_line_path_value_and_mend(read: Read, tmp_path) -> None:
     (fault,) = read(STUDY.replace("from: raw", "from: rwa")).faults
     place = f"{tmp_path}/study.yaml:7: pipeline.splits.from"
     assert str(fault) == f"{place}: no node is called 'rwa' (got 'rwa')\n    Mend: did you mean 'raw'?"
 
 
-def test_null_in_place_of_a_key_is_as_good_as_nothing(read) -> None:
+def test_null_in_place_of_a_key_is_as_good_as_nothing(read: Read) -> None:
     keys = ("name", "description", "params", "vary", "collect", "place", "profiles", "env", "extends")
     node = "pipeline:\n  n:\n    step: a.b\n    from:\n    with:\n    on:\n    pin:\n    code:\n"
     text = node + "".join(f"{key}:\n" for key in keys)

@@ -9,6 +9,7 @@ import pytest
 from etude.config import load_study
 from etude.errors import ConfigError
 from etude.study.study import Line, Needs, Place, Source, Top
+from study_files import Read, Write
 
 NODE = "pipeline: {{a: {{step: x.y}}, b: {{step: x.y}}, n: {{step: x.y, {}}}}}"
 
@@ -27,7 +28,7 @@ NODE = "pipeline: {{a: {{step: x.y}}, b: {{step: x.y}}, n: {{step: x.y, {}}}}}"
         ("with: {from: 1}", {}),
     ],
 )
-def test_sources(read, written: str, sources: dict[str, object]) -> None:
+def test_sources(read: Read, written: str, sources: dict[str, object]) -> None:
     reading = read(NODE.format(written))
     assert reading.faults == ()
     assert reading.study.pipeline["n"].sources == sources
@@ -44,7 +45,7 @@ def test_sources(read, written: str, sources: dict[str, object]) -> None:
         ("n", Source("n")),
     ],
 )
-def test_sources_of_collect_nodes(read, written: str, source: Source) -> None:
+def test_sources_of_collect_nodes(read: Read, written: str, source: Source) -> None:
     text = f"pipeline: {{n: {{step: x.y}}}}\ncollect: {{first: {{step: x.y}}, c: {{step: x.y, from: {written}}}}}"
     reading = read(text)
     assert reading.faults == ()
@@ -64,13 +65,13 @@ def test_sources_of_collect_nodes(read, written: str, source: Source) -> None:
         ("on: {}", Needs()),
     ],
 )
-def test_needs(read, written: str, needs: Needs) -> None:
+def test_needs(read: Read, written: str, needs: Needs) -> None:
     reading = read(NODE.format(written))
     assert reading.faults == ()
     assert reading.study.pipeline["n"].needs == needs
 
 
-def test_the_rest_of_a_node(read) -> None:
+def test_the_rest_of_a_node(read: Read) -> None:
     node = read(
         NODE.format("with: {a: .nan, b: [1, {c: null}]}, pin: [torch, scikit-learn], code: version:3b")
     ).study.pipeline["n"]
@@ -78,7 +79,7 @@ def test_the_rest_of_a_node(read) -> None:
     assert node.settings["b"] == [1, {"c": None}]
 
 
-def test_vary(read) -> None:
+def test_vary(read: Read) -> None:
     text = """
     params: {a: 0, b: 0, c: 0, s: 0}
     pipeline: {n: {step: x.y}}
@@ -97,49 +98,49 @@ def test_vary(read) -> None:
     assert vary.top == Top(of="search", by="quality.auc", k=3)
 
 
-def test_place(read) -> None:
+def test_place(read: Read) -> None:
     place = "{backend: inline, workers: 3, gpus: 0, memory: 8GB, retries: 1, store: s, results: r}"
     text = f"pipeline: {{n: {{step: x.y}}}}\nplace: {place}"
     expected = Place(backend="inline", workers=3, gpus=0, memory_bytes=8 * 10**9, retries=1, store="s", results="r")
     assert read(text).study.place == expected
 
 
-def test_a_study_is_named_after_its_file(read) -> None:
+def test_a_study_is_named_after_its_file(read: Read) -> None:
     assert read("pipeline: {n: {step: x.y}}", "intent-heads.v2.yaml").study.name == "intent-heads.v2"
 
 
-def test_a_study_knows_its_file_and_lines(read, tmp_path: Path) -> None:
+def test_a_study_knows_its_file_and_lines(read: Read, tmp_path: Path) -> None:
     study = read("pipeline:\n  n:\n    step: x.y\n", "s.yaml").study
     assert study.file == tmp_path / "s.yaml"
     assert study.lines["pipeline.n.step"] == Line(str(tmp_path / "s.yaml"), 3)
 
 
 @pytest.mark.parametrize("mark", [".etude", ".git", "pyproject.toml", "etude.toml"])
-def test_the_project_is_the_nearest_folder_with_a_mark(read, tmp_path: Path, mark: str) -> None:
+def test_the_project_is_the_nearest_folder_with_a_mark(read: Read, tmp_path: Path, mark: str) -> None:
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / mark).touch()
     assert read("pipeline: {n: {step: x.y}}", "inner/deep/s.yaml").study.project == tmp_path / "inner"
 
 
-def test_without_a_mark_the_project_is_the_files_folder(read, tmp_path: Path) -> None:
+def test_without_a_mark_the_project_is_the_files_folder(read: Read, tmp_path: Path) -> None:
     study = read("pipeline: {n: {step: x.y}}", "a/s.yaml").study
     if not any((folder / ".git").exists() for folder in tmp_path.parents):
         assert study.project == tmp_path / "a"
 
 
-def test_the_project_can_be_said(read, tmp_path: Path) -> None:
+def test_the_project_can_be_said(read: Read, tmp_path: Path) -> None:
     assert read("pipeline: {n: {step: x.y}}", project=tmp_path / "p").study.project == tmp_path / "p"
 
 
-def test_loading_gives_the_study_or_raises_every_fault(write) -> None:
+def test_loading_gives_the_study_or_raises_every_fault(write: Write) -> None:
     assert load_study(write("params: {a: 1}\npipeline: {n: {step: x.y}}"), overrides=["a=2"]).params == {"a": 2}
     with pytest.raises(ConfigError) as raised:
         load_study(write("pipeline: {n: {stpe: x.y, from: m}}"))
     assert {fault.path for fault in raised.value.faults} == {"pipeline.n.stpe", "pipeline.n.step", "pipeline.n.from"}
 
 
-def test_reading_writes_nothing(read, tmp_path: Path) -> None:
+def test_reading_writes_nothing(read: Read, tmp_path: Path) -> None:
     read("pipeline: {n: {step: x.y}}")
     read("{pipeline: {n: {step: 'x.y'}}}", "s.jsonnet")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["s.jsonnet", "study.yaml"]
