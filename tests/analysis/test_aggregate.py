@@ -94,7 +94,7 @@ def test_one_replicate_has_a_mean_but_no_spread_and_says_so() -> None:
     found = summary.groups[0].estimates[ACCURACY]
     assert (found.mean, found.std, found.t_interval, found.bootstrap) == (0.7, None, None, None)
     assert found.note == "one value: no spread known"
-    assert summary.notes == ("1 replicates in the smallest group: too few to claim a difference between groups",)
+    assert summary.notes == ("1 replicate in the smallest group: too few to claim a difference between groups",)
 
 
 def test_missing_and_infinite_values_are_left_out_and_counted() -> None:

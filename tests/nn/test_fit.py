@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -175,3 +178,27 @@ def test_training_leaves_the_random_numbers_of_its_caller_alone(tmp_path: Path) 
     torch.manual_seed(11)
     train(StepContext(tmp_path), regression())
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.slow
+def test_a_run_killed_without_warning_and_resumed_equals_one_left_alone(tmp_path: Path, left_alone: Alone) -> None:
+    here = Path(__file__).parent
+    program = f"""
+import os, signal, sys
+sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]
+from pathlib import Path
+import test_fit
+from step_context import StepContext
+
+class Doomed(StepContext):
+    def progress(self, done, total=None, message=""):
+        if done == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+test_fit.train(Doomed(Path({str(tmp_path)!r})), test_fit.regression(), every_s=0.0)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+    again, run = regression(), StepContext(tmp_path)
+    assert train(run, again) == left_alone[1]
+    assert run.told[0] == 7
+    assert same(again, left_alone[0])

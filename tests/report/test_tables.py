@@ -21,7 +21,7 @@ from etude.report.export import RENDERERS, export, statistics_text
 from etude.report.latex import escaped, latex_text
 from etude.report.layout import laid_out
 from etude.report.markdown import markdown_text
-from etude.report.terminal import terminal_table
+from etude.report.terminal import TerminalTable
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 
@@ -43,9 +43,9 @@ def grouped(values: dict[str, list[float]]) -> Summary:
     )
 
 
-def drawn(summary: Summary) -> str:
+def drawn(summary: Summary, width: int = 100) -> str:
     out = io.StringIO()
-    Console(file=out, width=100).print(terminal_table(summary, "title"))
+    Console(file=out, width=width).print(TerminalTable(summary, "title"))
     return out.getvalue()
 
 
@@ -148,6 +148,17 @@ def test_the_terminal_shows_means_references_and_notes(summary: Summary) -> None
         "2 replicates in the smallest group",
     ):
         assert part in shown
+
+
+@pytest.mark.parametrize(("width", "shown"), [(90, ["accuracy", "loss"]), (50, ["accuracy"])])
+def test_the_terminal_shows_as_many_metrics_as_fit_and_cuts_no_number(
+    width: int, shown: list[str], summary: Summary
+) -> None:
+    lines = drawn(summary, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert [name for name in ("accuracy", "loss") if any(name in line for line in lines)] == shown
+    assert any("and 1 more" in line for line in lines) == (shown == ["accuracy"])
+    assert any("0.760 ± 0.014" in line for line in lines)
 
 
 def test_square_brackets_in_a_name_are_shown_and_not_taken_as_style() -> None:

@@ -103,7 +103,8 @@ def _notes(rows: Sequence[Row], groups: Sequence[Group], metrics: Sequence[str])
         yield f"{unfinished} of {len(rows)} variants are not done"
     fewest = min((group.estimates[metric].n for group in groups for metric in metrics), default=0)
     if fewest < FEWEST_PAIRS and len(groups) > 1:
-        yield f"{fewest} replicates in the smallest group: too few to claim a difference between groups"
+        counted = "1 replicate" if fewest == 1 else f"{fewest} replicates"
+        yield f"{counted} in the smallest group: too few to claim a difference between groups"
 
 
 def _metrics(columns: Columns, wanted: Sequence[str] | None, references: Mapping[str, str]) -> tuple[str, ...]:

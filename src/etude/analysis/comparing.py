@@ -87,7 +87,7 @@ def compare(metric: str, group: str, baseline: str, pairs: Sequence[tuple[float,
     found = differences([left for left, _ in pairs], [right for _, right in pairs])
     note = ""
     if len(pairs) < FEWEST_PAIRS:
-        note = f"{len(pairs)} pairs: too few for a test ({FEWEST_PAIRS} needed)"
+        note = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}: too few for a test ({FEWEST_PAIRS} needed)"
     elif found.any() and not sample_std(found):
         note = "the differences are all the same: a t-test has nothing to go by"
     elif 2 ** (1 - len(pairs)) > ALPHA:

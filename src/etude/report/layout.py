@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median_low
 from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
@@ -95,11 +96,11 @@ def spoken(value: Scalar) -> str:
 
 
 def _decimals(summary: Summary, metric: str) -> int:
-    """Enough decimals for two digits of the smallest spread, or four digits of the mean where no spread is known."""
+    """Enough decimals for two digits of the middle spread, or four digits of the mean where no spread is known."""
     found = [group.estimates[metric] for group in summary.groups]
     spreads = [one.std for one in found if one.std]
     if spreads:
-        return _within(1 - math.floor(math.log10(min(spreads))))
+        return _within(1 - math.floor(math.log10(median_low(spreads))))
     means = [abs(one.mean) for one in found if one.mean]
     return _within(3 - math.floor(math.log10(max(means)))) if means else 0
 

@@ -8,25 +8,22 @@ import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etude.analysis.summary import Summary
 from etude.report.export import export, write_text
-from etude.report.terminal import terminal_table
+from etude.report.terminal import TerminalTable
 from etude.store.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 STAMP = ".exported.json"
 
 
-def terminal_tables(result: Result) -> list[Table]:
+def terminal_tables(result: Result) -> list[TerminalTable]:
     """A table for each summary that the study's collect nodes gave."""
     prepared = result.prepared
-    return [terminal_table(summary, f"{prepared.study.name}: {name}") for name, summary in _summaries(prepared)]
+    return [TerminalTable(summary, f"{prepared.study.name}: {name}") for name, summary in _summaries(prepared)]
 
 
 def export_results(result: Result) -> list[str]:

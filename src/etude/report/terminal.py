@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from etude.analysis.summary import Summary
-from etude.report.layout import Cell, laid_out
+from etude.report.layout import Cell, Layout, Line, laid_out
 
 
-def terminal_table(summary: Summary, title: str = "") -> Table:
-    """Mean ± sample standard deviation, the best mean of a column in bold green, references below the groups."""
-    layout = laid_out(summary)
+class TerminalTable:
+    """Means ± sample standard deviations, the best of a column in bold green, references below the groups.
+
+    It shows as many metrics as the terminal is wide, at least one, and says how many it leaves to the exported tables.
+    """
+
+    def __init__(self, summary: Summary, title: str = "") -> None:
+        self._layout = laid_out(summary)
+        self._title = title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        most = len(self._layout.metric_columns)
+        tables = (_table(self._layout, self._title, shown) for shown in range(most, 0, -1))
+        widest = options.update(width=10_000)
+        for shown, table in zip(range(most, 0, -1), tables, strict=True):
+            if shown == 1 or console.measure(table, options=widest).maximum <= options.max_width:
+                yield table
+                break
+
+
+def _table(layout: Layout, title: str, shown: int) -> Table:
+    hidden = len(layout.metric_columns) - shown
+    more = [f"and {hidden} more {'metric' if hidden == 1 else 'metrics'} in the exported tables"] if hidden else []
     table = Table(
-        title=title or None, title_justify="left", header_style="bold", caption="\n".join(layout.notes) or None
+        title=Text(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        caption=Text("\n".join([*more, *layout.notes])) if more or layout.notes else None,
+        caption_justify="left",
     )
-    table.caption_justify = "left"
     for name in layout.label_columns:
         table.add_column(Text(name))
-    for name in ("n", *layout.metric_columns):
-        table.add_column(Text(name), justify="right")
+    for name in ("n", *layout.metric_columns[:shown]):
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for line in layout.groups:
-        table.add_row(*map(Text, line.labels), Text(line.n), *map(_cell, line.cells))
+        table.add_row(*_row(line, shown))
     if layout.references:
         table.add_section()
     for line in layout.references:
-        table.add_row(*map(Text, line.labels), Text(line.n), *map(_cell, line.cells), style="dim")
+        table.add_row(*_row(line, shown), style="dim")
     return table
+
+
+def _row(line: Line, shown: int) -> list[Text]:
+    return [*map(Text, line.labels), Text(line.n), *map(_cell, line.cells[:shown])]
 
 
 def _cell(cell: Cell) -> Text:

@@ -72,7 +72,7 @@ def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int]
             sentence = first_sentence(docstring)
             if fits(sentence, words) and not naming.search(sentence):
                 kept.setdefault(template(sentence), sentence)
-                if len(kept) >= 1.25 * per_label:
+                if len(kept) >= 2 * per_label:
                     break
         found[package] = kept
         for key in kept:

@@ -31,12 +31,12 @@ def scores(truth: Sequence[str], predicted: Sequence[str]) -> Evaluation:
     weights = support / support.sum()
     return Evaluation(
         accuracy=float(hits.sum() / support.sum()),
+        f1_macro=float(f1.mean()),
         precision_macro=float(precision.mean()),
         recall_macro=float(recall.mean()),
-        f1_macro=float(f1.mean()),
+        f1_weighted=float(f1 @ weights),
         precision_weighted=float(precision @ weights),
         recall_weighted=float(recall @ weights),
-        f1_weighted=float(f1 @ weights),
     )
 
 

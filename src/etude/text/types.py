@@ -69,9 +69,9 @@ class Evaluation:
     """
 
     accuracy: float
+    f1_macro: float
     precision_macro: float
     recall_macro: float
-    f1_macro: float
+    f1_weighted: float
     precision_weighted: float
     recall_weighted: float
-    f1_weighted: float
