@@ -89,6 +89,13 @@ def test_a_list_item_is_set_in_place(read: Read, study) -> None:
     assert reading.study.vary.points == ({"width": 8}, {"width": 32})
 
 
+def test_a_long_path_of_indices_is_set(read: Read) -> None:
+    text = "{params: {x: null, y: [[[1, 2]]]}, pipeline: {n: {step: 'a.b'}}}"
+    params = read(text, "s.jsonnet", overrides=["y.0.0.1=3", "x" + ".0" * 40 + "=1"]).study.params
+    assert params["y"] == [[[1, 3]]]
+    assert str(params["x"]).count("'0'") == 40
+
+
 def test_a_path_that_is_not_there_is_made(read: Read, study) -> None:
     reading = read(study, "s.jsonnet", overrides=["data=x", "pipeline.raw.on.cpus=3", "place.workers=2"])
     assert reading.study.pipeline["raw"].needs.cpus == 3

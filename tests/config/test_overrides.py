@@ -216,6 +216,10 @@ def test_a_part_of_a_varied_param_cannot_be_set_alone(fault_at: FaultAt) -> None
     [
         ("poolng=max", "poolng", "'pooling'"),
         ("pipline.model.with.epochs=1", "pipline.model.with.epochs", "'pipeline'"),
+        ("model.with.epochs=1", "model.with.epochs", "write pipeline.model.with.epochs"),
+        ("model.widht=1", "model.widht", "'width'"),
+        ("raw.with.source=b", "raw.with.source", "write pipeline.raw.with.source"),
+        ("table.with.x=1", "table.with.x", "write collect.table.with.x"),
         ("params.sede=1", "params.sede", "'seed'"),
         ("pipeline.modle.with.epochs=1", "pipeline.modle.with.epochs", "'model'"),
         ("pipeline.new=3", "pipeline.new", "known: model, raw"),

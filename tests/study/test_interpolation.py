@@ -154,6 +154,10 @@ def test_a_reference_can_be_tried_without_raising() -> None:
     assert unknown("seeds", {"seed": None}) == ("no param is called 'seeds'", "did you mean 'seed'?")
 
 
+def test_without_any_param_the_mend_is_to_add_it() -> None:
+    assert unknown("seed", {}) == ("no param is called 'seed'", "add seed to params")
+
+
 def test_references_come_in_the_order_of_the_text() -> None:
     assert references("${b} $${c} ${a.x}") == ("b", "a.x")
 

@@ -163,14 +163,11 @@ def _assigned(old: str, path: Keys, new: str, *, adds: bool = False) -> str:
     """A program that gives the value of the program `old` with `new` in place at the path (or added to it)."""
     if not path:
         return f"({old} + {new})" if adds else new
-    key, rest = path[0], path[1:]
-    quoted = json.dumps(key)
-    inside_list = (
-        f"std.mapWithIndex(function(i, x) if i == {key} then {_assigned('x', rest, new, adds=adds)} else x, at)"
-    )
-    inside = _assigned("old", rest, new, adds=adds)
-    field = f"local old = if {quoted} in super then super[{quoted}] else null; {inside}"
-    inside_mapping = f"(if std.isObject(at) then at else {{}}) + {{{quoted}::: {field}}}"
-    if key.isdecimal():
-        return f"(local at = {old}; if std.isArray(at) then {inside_list} else {inside_mapping})"
-    return f"(local at = {old}; {inside_mapping})"
+    quoted = json.dumps(path[0])
+    change = f"local change(old) = {_assigned('old', path[1:], new, adds=adds)}"
+    field = f"{quoted}::: change(if {quoted} in super then super[{quoted}] else null)"
+    inside = f"(if std.isObject(at) then at else {{}}) + {{{field}}}"
+    if path[0].isdecimal():
+        item = f"function(i, x) if i == {int(path[0])} then change(x) else x"
+        inside = f"if std.isArray(at) then std.mapWithIndex({item}, at) else {inside}"
+    return f"(local at = {old}; {change}; {inside})"

@@ -8,6 +8,7 @@ from typing import Final
 
 from etude.config.core_schema import core_scalar
 from etude.config.draft import Draft, Keys
+from etude.config.schema import NODE
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError, Fault, nearest
 
@@ -122,11 +123,19 @@ def check_target(draft: Draft, override: Override) -> Keys:
     if head not in SETTABLE:
         if head not in params:
             reason = f"no param and no part of the study is called {head!r}"
-            raise _told(override, reason, nearest(head, {*params, *SETTABLE}))
+            raise _told(override, reason, _node_path(draft, parts) or nearest(head, {*params, *SETTABLE}))
         parts = ("params", *parts)
     _check_known(draft, override, parts)
     _check_way(draft, override, parts)
     return parts
+
+
+def _node_path(draft: Draft, parts: Keys) -> str:
+    """What to write where a path starts with a node's name and one of its keys; empty where it does not."""
+    if len(parts) < 2 or parts[1] not in NODE.keys:
+        return ""
+    sections = [section for section in ("pipeline", "collect") if parts[0] in draft.look((section,)).names]
+    return f"write {'.'.join((sections[0], *parts))}" if sections else ""
 
 
 def _check_known(draft: Draft, override: Override, path: Keys) -> None:
@@ -141,17 +150,20 @@ def _check_known(draft: Draft, override: Override, path: Keys) -> None:
 
 
 def _check_way(draft: Draft, override: Override, path: Keys) -> None:
-    """Refuse a path that leads into a value, past the end of a list, or, for taking away, to nothing."""
+    """Refuse a path that leads into a value, past the end of a list, or to no part of a param or of what is taken."""
     for end in range(1, len(path)):
         here, shown = draft.look(path[:end]), ".".join(path[:end])
+        strict = override.removes or (path[0] == "params" and bool(here.names))
         if here.kind == "value":
             raise _told(override, f"{shown} is one value and has nothing inside", f"set {shown} itself")
         if here.kind == "list" and not (path[end].isdecimal() and int(path[end]) < here.size):
             raise _told(override, f"{shown} is a list of {here.size}", "write an index from 0, or set the whole list")
         if here.kind == "list" and override.removes and end == len(path) - 1:
             raise _told(override, "an item of a list cannot be taken away", f"set the whole of {shown}")
-        if override.removes and path[end] not in here.names and here.kind != "list":
-            raise _told(override, f"{shown} has no {path[end]!r} to take away", nearest(path[end], here.names))
+        if strict and path[end] not in here.names and here.kind != "list":
+            node = _node_path(draft, path[1:]) if path[0] == "params" else ""
+            mend = node or nearest(path[end], here.names)
+            raise _told(override, f"{shown} has no {path[end]!r}", mend)
 
 
 def _narrow(draft: Draft, override: Override, path: Keys) -> list[Keys]:

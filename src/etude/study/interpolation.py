@@ -148,7 +148,8 @@ def _unreadable(name: str) -> _Unresolved:
 def _no_such(name: str, depth: int, at: object) -> _Unresolved:
     parts = name.split(".")
     if depth == 0:
-        return _Unresolved(f"no param is called {parts[0]!r}", nearest(parts[0], (str(key) for key in _keys(at))))
+        mend = nearest(parts[0], _keys(at)) if _keys(at) else f"add {parts[0]} to params"
+        return _Unresolved(f"no param is called {parts[0]!r}", mend)
     outer = ".".join(parts[:depth])
     if not _keys(at):
         return _Unresolved(f"the param {outer!r} has nothing inside", f"write ${{{outer}}}")
