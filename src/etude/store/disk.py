@@ -26,12 +26,17 @@ def temporary(tmp: str) -> str:
 
 
 def write_new(path: str, data: bytes | memoryview, mode: int = READ_ONLY) -> None:
-    """Write a file that must not exist yet."""
+    """Write a file that must not exist yet, and does not exist after a failure."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        write_all(handle, data)
-    finally:
-        os.close(handle)
+        try:
+            write_all(handle, data)
+        finally:
+            os.close(handle)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def write_all(handle: int, data: bytes | memoryview) -> None:

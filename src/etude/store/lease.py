@@ -15,10 +15,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import orjson
@@ -100,7 +101,7 @@ class Leases:
         self._given = owner
         self._is_living = is_living
         self._now = now or (lambda: disk.now(layout.tmp))
-        self._begin(owner or Owner.current())
+        self._begin()
 
     def take(self, fingerprint: str) -> Lease | Holder:
         """The lease of a result, or who has it.
@@ -108,13 +109,12 @@ class Leases:
         Raises:
             StoreError: The store cannot be written.
         """
-        owner = self._given or Owner.current()
-        if owner is not self._owner:
-            self._begin(owner)
+        if os.getpid() != self._pid:
+            self._begin()
         path = self._layout.lease(fingerprint)
         with self._lock:
             if path in self._held:
-                return Holder(owner)
+                return Holder(self._owner)
             self._held.add(path)
         try:
             other = self._seize(path)
@@ -136,10 +136,13 @@ class Leases:
 
     def beat(self) -> None:
         """Show that this process lives. A thread does so every few seconds from the first lease on."""
-        _beat(self._heart, self._card)
+        _beat(self._heart, self._card, self._layout.tmp)
 
-    def _begin(self, owner: Owner) -> None:
+    def _begin(self) -> None:
+        """Start as an owner of one's own: each store of a process, and each process forked from it, is another."""
+        owner = self._given or replace(Owner.current(), token=secrets.token_hex(6))
         self._owner = owner
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._held: set[str] = set()
         self._heart = f"{self._layout.holders}/{owner.name}.json"
@@ -240,25 +243,24 @@ class Leases:
     def _start(self) -> None:
         self.beat()
         stop = threading.Event()
-        arguments = (stop, self._heart, self._card)
+        arguments = (stop, self._heart, self._card, self._layout.tmp)
         threading.Thread(target=_keep_beating, args=arguments, name="etude-heartbeat", daemon=True).start()
         weakref.finalize(self, _end, stop, self._heart, os.getpid())
         self._beating = True
 
 
-def _beat(heart: str, card: bytes) -> None:
+def _beat(heart: str, card: bytes, tmp: str) -> None:
     try:
         os.utime(heart)
     except FileNotFoundError:
-        with contextlib.suppress(FileExistsError):
-            disk.with_folder(lambda: disk.write_new(heart, card, 0o644), os.path.dirname(heart))
+        disk.replace(heart, card, tmp)
 
 
-def _keep_beating(stop: threading.Event, heart: str, card: bytes) -> None:
+def _keep_beating(stop: threading.Event, heart: str, card: bytes, tmp: str) -> None:
     while not stop.wait(BEAT_S):
         # A beat that fails may cost the leases, which costs work done twice, never a result.
         with contextlib.suppress(OSError):
-            _beat(heart, card)
+            _beat(heart, card, tmp)
 
 
 def _end(stop: threading.Event, heart: str, pid: int) -> None:

@@ -138,7 +138,7 @@ def written(manifest: Manifest) -> bytes:
         body = orjson.dumps(fields)[:-1]
     except TypeError as error:
         raise StoreError(f"result {manifest.fingerprint[:12]}: its header is not plain JSON: {error}") from error
-    return b"".join((body, _CHECK, hashlib.sha256(body).hexdigest().encode(), b'"}\n'))
+    return body + _tail(body)
 
 
 def parsed(data: bytes, fingerprint: str) -> Manifest:
@@ -149,7 +149,7 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
         StoreError: A newer étude wrote them.
     """
     body = data[:-_TAIL]
-    if data[-_TAIL : -_TAIL + len(_CHECK)] != _CHECK or data[-67:-3] != hashlib.sha256(body).hexdigest().encode():
+    if data[-_TAIL:] != _tail(body):
         raise Unreadable(_why_unsound(data, fingerprint))
     found = orjson.loads(data)
     if found["schema"] != SCHEMA:
@@ -170,6 +170,10 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
         found["created"],
         SCHEMA,
     )
+
+
+def _tail(body: bytes) -> bytes:
+    return b'%b%b"}\n' % (_CHECK, hashlib.sha256(body).hexdigest().encode())
 
 
 def _why_unsound(data: bytes, fingerprint: str) -> str:

@@ -54,6 +54,7 @@ _SEQUENCES = (
     collections.abc.Collection,
     collections.abc.Iterable,
 )
+_CALLABLE: Any = collections.abc.Callable
 _SAVE_IT = "save it into a folder below ctx.scratch and return that Path"
 _LAZY = (collections.abc.Iterator, collections.abc.AsyncIterable, collections.abc.Awaitable)
 _FOREIGN = (
@@ -109,7 +110,7 @@ def _shape_of_class(cls: type, annotation: Any, arguments: tuple[Any, ...], abov
         return _never(f"{readable(annotation)} can be read only once. Mend: return a list, or a Path to a file")
     if cls in _SEQUENCES:
         return _together([_shape(part, above) for part in arguments if part is not Ellipsis]) if arguments else _OPEN
-    if getattr(cls, "_is_protocol", False) or isabstract(cls):
+    if cls is not _CALLABLE and (getattr(cls, "_is_protocol", False) or isabstract(cls)):
         return _OPEN
     return _never(f"{cls.__module__}.{cls.__qualname__} has no codec. Mend: {mend_for(cls)}")
 
@@ -121,7 +122,7 @@ def mend_for(cls: type) -> str:
             return mend
     if issubclass(cls, PurePath):
         return "return a pathlib.Path to a file or folder that exists"
-    if callable(cls) and issubclass(cls, collections.abc.Callable):  # type: ignore[arg-type]
+    if issubclass(cls, _CALLABLE):
         return f"return what it is made from (settings, arrays), or {_SAVE_IT}"
     return f"return a frozen dataclass, arrays or a table, or {_SAVE_IT}"
 

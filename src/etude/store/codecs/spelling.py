@@ -83,7 +83,7 @@ def _built(written: Spelled) -> Any:
         arguments = tuple(map(_built, rest))
         return united(arguments) if head == "Union" else _built(head)[arguments]
     if written in ("None", "Any", "..."):
-        return {"None": None, "Any": Any, "...": Ellipsis}[written]
+        return {"None": type(None), "Any": Any, "...": Ellipsis}[written]
     module, _, name = written.rpartition(":")
     if not module:
         return getattr(builtins, name, None) or _ABSTRACT[name]
