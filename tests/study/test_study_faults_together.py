@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from etude.errors import Fault
+from etude.config import read_study
+from etude.errors import ConfigError, Fault
+from etude.identity.files import FileDigests
+from etude.study.expand import expand
 from etude.study.faults import in_order, located, together
 from etude.study.study import Line, Study
 
@@ -65,3 +68,20 @@ def test_faults_come_once_in_the_order_of_files_and_lines() -> None:
     ]
     ordered = in_order(faults, [Path("a.yaml"), Path("b.yaml")])
     assert [fault.path for fault in ordered] == ["d", "c", "b", "a"]
+
+
+def test_what_the_reader_told_is_not_told_again_when_the_study_is_laid_out(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "pipeline:\n"
+        "  raw: {step: text.load, with: {source: '${src}', seed: 0}}\n"
+        "  splits: {step: text.split, from: rw, with: {test_fraction: 0.2, seed: 0}}\n"
+        "  broken: 3\n"
+        "  other: {step: text.splitt, from: broken}\n"
+    )
+    reading = read_study(path)
+    assert reading.study is not None
+    with pytest.raises(ConfigError) as raised:
+        expand(reading.study, FileDigests(tmp_path / "digests.json"), faults=reading.faults)
+    paths = [fault.path for fault in raised.value.faults]
+    assert paths == ["pipeline.raw.with.source", "pipeline.splits.from", "pipeline.broken", "pipeline.other.step"]

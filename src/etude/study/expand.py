@@ -15,6 +15,7 @@ from etude.graph.versions import version_of
 from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
+from etude.study.faults import together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
 from etude.study.variants import Variant, variants, varied
@@ -353,8 +354,9 @@ class _Expander:
 
     def _raise_faults(self) -> None:
         if self.faults:
-            found = {str(fault): fault for fault in (placed(fault, self.study) for fault in self.faults)}
-            raise ConfigError(list(found.values()))
+            read = [fault for fault in self.faults if fault.file]
+            later = [placed(fault, self.study) for fault in self.faults if not fault.file]
+            raise ConfigError(list({str(fault): fault for fault in together(read, later)}.values()))
 
 
 def _sources(spec: NodeSpec) -> list[Source]:
