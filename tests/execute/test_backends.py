@@ -81,7 +81,7 @@ def calls_of(prepared: Prepared) -> dict[str, NodeCall]:
     for action in prepared.plan.actions:
         manifest = prepared.store.inspect(action.node.fingerprint)
         if isinstance(manifest, Manifest):
-            made[action.node.fingerprint] = Made(manifest.content, manifest.cost)
+            made[action.node.fingerprint] = Made.of(manifest)
     found = {}
     for action in prepared.plan.actions:
         contents = input_contents(action.node, made)

@@ -35,15 +35,15 @@ def verify_store(folder: Path, *, keep: bool) -> int:
     return 1 if damaged else 0
 
 
-def collect_garbage(project: Path, studies: Sequence[str], *, dry_run: bool) -> int:
-    """Delete what no study's latest run reaches.
+def collect_garbage(project: Path, studies: Sequence[str], older_than: str, *, dry_run: bool) -> int:
+    """Delete what no study's latest run reaches, and no run that is still under way.
 
     Raises:
         ConfigError: No study has been run here, or one named is not among them.
     """
     from etude.errors import ConfigError, Fault, nearest
     from etude.store.store import Store
-    from etude.study.history import histories
+    from etude.study.history import histories, planned_by_living_runs
 
     known = {history.study: history for history in histories(project / ".etude")}
     for name in studies:
@@ -54,8 +54,20 @@ def collect_garbage(project: Path, studies: Sequence[str], *, dry_run: bool) -> 
         raise ConfigError([Fault("", reason, mend="name the folder: etude gc --project FOLDER")])
     chosen = [known[name] for name in studies] or list(known.values())
     roots = {fingerprint for history in chosen for fingerprint in history.results.values()}
+    roots |= set(planned_by_living_runs(project / ".etude"))
     store = Store.open(project / ".etude" / "store", create=False)
-    removed = store.gc(roots, dry_run=dry_run)
+    removed = store.gc(roots, dry_run=dry_run, older_than_s=_age(older_than))
     word = "would free" if dry_run else "freed"
     out().print(f"{word} {readable_bytes(removed.bytes)}: {len(removed.artifacts)} results; kept {len(roots)}")
+    out().print(f"[dim]only what is older than {older_than} goes: --older-than 0s takes all[/]")
     return 0
+
+
+def _age(text: str) -> float:
+    from etude.errors import ConfigError, Fault
+    from etude.units import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ConfigError([Fault("--older-than", str(error), text)]) from error

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from etude.study.prepare import Prepared
 
 
+MOST_CHANGES = 12
+
+
 def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
     """Print a plan: a row for each node as written, or a reason for each node that would run."""
     if as_json:
@@ -71,11 +74,18 @@ def _shortened(changes: Sequence[Change], most: int = 2) -> str:
 def _show_why(prepared: Prepared) -> None:
     from rich.markup import escape
 
-    run = [action for action in prepared.plan.actions if action.state is State.RUN]
-    for label, changes in _reasons(prepared, run).items():
-        out().print(f"[bold]{escape(label)}[/]")
-        for change in changes:
-            out().print(f"    {escape(str(change))}")
+    for name, actions in _by_name(prepared).items():
+        run = [action for action in actions if action.state is State.RUN]
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for label, changes in _reasons(prepared, run).items():
+            alike.setdefault(tuple(map(str, changes)), []).append(label)
+        for changes, labels in alike.items():
+            head = labels[0] if len(labels) == 1 else f"{name} ({len(labels)} variants)"
+            out().print(f"[bold]{escape(head)}[/]")
+            for change in changes[:MOST_CHANGES]:
+                out().print(f"    {escape(change)}", soft_wrap=True)
+            if len(changes) > MOST_CHANGES:
+                out().print(f"    and {len(changes) - MOST_CHANGES} more: --json shows all")
 
 
 def _plan_fields(prepared: Prepared) -> dict[str, object]:

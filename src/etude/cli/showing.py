@@ -28,23 +28,34 @@ def show_records(prepared: Prepared, *, as_json: bool) -> int:
     if as_json:
         out().print_json(json.dumps(rows))
     elif all(row["status"] != "done" for row in rows):
-        err().print(f"no variant of {prepared.study.name} is done yet: etude run {prepared.study.file}")
+        name = prepared.study.name
+        err().print(f"no variant of {name} is done as code and settings are now: etude run {prepared.study.file}")
+        if prepared.workplace.results.exists():
+            err().print(f"tables of an earlier run: {prepared.workplace.results}/")
     else:
-        out().print(_records_table(rows))
+        out().print(_records_table(rows, out().width))
     return 0 if any(row["status"] == "done" for row in rows) else 1
 
 
-def _records_table(rows: list[dict[str, Any]]) -> Any:
+def _records_table(rows: list[dict[str, Any]], width: int) -> Any:
+    """The columns that differ between rows, as many as fit."""
     from rich.table import Table
 
-    shown = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
-    shown = [name for name in shown if len({json.dumps(row.get(name)) for row in rows}) > 1] or shown
+    columns = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
+    differ = [name for name in columns if len({json.dumps(row.get(name)) for row in rows}) > 1] or columns
+    shown, used = [], 1
+    for name in differ:
+        head = name.rpartition(".")[2]
+        used += max(len(head), *(len(_number(row.get(name))) for row in rows[:MOST_ROWS])) + 3
+        if used > width and shown:
+            break
+        shown.append(name)
     table = Table(header_style="bold")
-    for name in ("variant", *shown[:8]):
-        table.add_column(name, justify="left" if name == "variant" else "right", overflow="fold")
+    for name in shown:
+        table.add_column(name.rpartition(".")[2], justify="right", no_wrap=True)
     for row in rows[:MOST_ROWS]:
-        table.add_row(str(row["variant"]), *(_number(row.get(name)) for name in shown[:8]))
-    if len(rows) > MOST_ROWS or len(shown) > 8:
+        table.add_row(*(_number(row.get(name)) for name in shown))
+    if len(rows) > MOST_ROWS or len(shown) < len(rows[0]):
         table.caption = f"{len(rows)} rows, {len(rows[0])} columns in all: --json shows everything"
     return table
 
@@ -74,16 +85,20 @@ def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | N
     out().print(Text.assemble((node.label(), "bold"), f"  {node.fingerprint[:16]}"))
     if not isinstance(manifest, Manifest):
         failure = prepared.store.failure(node.fingerprint)
-        reason = manifest.reason if isinstance(manifest, Damaged) else "not computed"
+        reason = manifest.reason if isinstance(manifest, Damaged) else "not computed as code and settings are now"
         if isinstance(failure, dict):
             reason = f"failed: {failure.get('error')}"
         out().print(Text(f"  {reason}", style="yellow"))
-        return
+        last = prepared.history.results.get(node.label())
+        manifest = prepared.store.inspect(last) if last else None
+        if not isinstance(manifest, Manifest):
+            return
+        out().print(Text(f"  its last result, {last[:16] if last else ''}:", style="yellow"))
     grid = Table.grid(padding=(0, 2))
     for key, value in _described(prepared, manifest):
         grid.add_row(f"  {key}", Text(value))
     out().print(grid)
-    out().print(Text(_value_text(prepared, node), style="cyan"), soft_wrap=True)
+    out().print(Text(_value_text(prepared, manifest), style="cyan"), soft_wrap=True)
 
 
 def _described(prepared: Prepared, manifest: Manifest) -> list[tuple[str, str]]:
@@ -118,9 +133,11 @@ def _cpu(cpu_s: Any) -> str:
     return "?" if cpu_s is None else readable_seconds(cpu_s)
 
 
-def _value_text(prepared: Prepared, node: Node) -> str:
-    value = prepared.store.read(node.fingerprint)
-    text = str(value)
+def _value_text(prepared: Prepared, manifest: Manifest) -> str:
+    value = prepared.store.read(manifest.fingerprint)
+    from rich.pretty import pretty_repr
+
+    text = pretty_repr(value, max_width=100, max_length=20, max_string=400)
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " …"
 
 

@@ -21,7 +21,7 @@ vary:
   repeat: {seed: [0, 1, 2]}
 
 collect:
-  table: {step: analysis.aggregate, from: records}
+  table: {step: analysis.aggregate, from: records, with: {lower_is_better: [scored.error]}}
 """,
     "my_steps.py": '''\
 """Steps of this project. A step is a plain typed function: inputs are positional, settings stand behind the `*`."""

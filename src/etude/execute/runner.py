@@ -142,7 +142,7 @@ class Runner:
                 if not above:
                     heapq.heappush(self._ready, (position, fingerprint))
             elif action.manifest is not None:
-                self._made[fingerprint] = Made(action.manifest.content, action.manifest.cost)
+                self._made[fingerprint] = Made.of(action.manifest)
 
     def _action(self, fingerprint: str) -> Action:
         return self.plan.by_fingerprint[fingerprint]
@@ -181,7 +181,7 @@ class Runner:
         assert contents is not None, f"{node.label()} started before what it reads"
         self._contents[fingerprint] = contents
         if action.state is State.CACHED and action.manifest is not None and action.manifest.inputs == contents:
-            self._finish(fingerprint, Made(action.manifest.content, action.manifest.cost), Kind.REUSED)
+            self._finish(fingerprint, Made.of(action.manifest), Kind.REUSED)
             return
         if not self._is_forced(action) and self._cut_off(node, contents):
             return
@@ -219,7 +219,7 @@ class Runner:
             manifest = self.store.adopt(node.fingerprint, source, header, replace=True)
         except StoreError:
             return False
-        self._finish(node.fingerprint, Made(manifest.content, manifest.cost), Kind.REUSED)
+        self._finish(node.fingerprint, Made.of(manifest), Kind.REUSED)
         return True
 
     def _lease(self, fingerprint: str) -> None:
@@ -241,7 +241,7 @@ class Runner:
         manifest = self.store.inspect(fingerprint)
         if not isinstance(manifest, Manifest) or manifest.inputs != self._contents[fingerprint]:
             return False
-        self._finish(fingerprint, Made(manifest.content, manifest.cost), Kind.REUSED)
+        self._finish(fingerprint, Made.of(manifest), Kind.REUSED)
         return True
 
     def _submit(self, fingerprint: str, lease: Lease) -> None:

@@ -121,7 +121,7 @@ def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
             known = name in old and name in new
-            text = f"{name} has another identity" if known else f"{name} is {'new' if name in new else 'gone'}"
+            text = f"{name} is made anew" if known else f"{name} is {'new' if name in new else 'gone'}"
             found.append(Change(Kind.UPSTREAM, text))
     return found
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from etude.graph.library import StepUse
 from etude.graph.pipeline import RECORDS as RECORDS
 from etude.graph.pipeline import Needs
+from etude.store.manifest import Manifest
 
 SCHEMA = "etude/1"
 """Enters every fingerprint: a change of the scheme itself makes every result a new one."""
@@ -74,7 +75,7 @@ class Node:
     def _fingerprint(self) -> str:
         lines = [SCHEMA, self.step, self.code, self.settings_text, *self.pins]
         lines += [f"{name}<{_identity_of(source)}" for name, source in self.inputs.items()]
-        lines += [f"{_params_text(row.params)}<{' '.join(node.fingerprint for node in row.nodes)}" for row in self.rows]
+        lines += [_identity_of_row(row) for row in self.rows]
         return sha256("\n".join(lines).encode()).hexdigest()
 
     def feeds(self) -> list[Feed]:
@@ -106,7 +107,10 @@ class Node:
             "code": self.code,
             "settings": self.settings_text,
             "pins": list(self.pins),
-            "inputs": {name: _identity_of(source) for name, source in self.inputs.items()},
+            "inputs": {
+                **{name: _identity_of(source) for name, source in self.inputs.items()},
+                **{f"variant {row.variant}": _identity_of_row(row) for row in self.rows},
+            },
         }
 
     def trace_key(self, contents: Mapping[str, str]) -> str:
@@ -118,6 +122,11 @@ class Node:
         lines = [SCHEMA, "trace", self.step, self.code, self.settings_text, *self.pins]
         lines += [f"{name}<{digest}" for name, digest in contents.items()]
         return sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _identity_of_row(row: Row) -> str:
+    nodes = "\n".join(f"{node.name} {node.fingerprint}" for node in row.nodes)
+    return sha256(f"{_params_text(row.params)}\n{nodes}".encode()).hexdigest()
 
 
 def _identity_of(source: InputOf) -> str:
@@ -147,6 +156,13 @@ class Made(NamedTuple):
 
     content: str
     cost: Mapping[str, object]
+    accepted: bool = False
+    """Whether it was adopted from other code that the user vouched for."""
+
+    @staticmethod
+    def of(manifest: Manifest) -> Made:
+        """The same from a manifest."""
+        return Made(manifest.content, manifest.cost, bool(manifest.provenance.get("accepted")))
 
 
 def input_contents(node: Node, made: Mapping[str, Made]) -> dict[str, str] | None:
@@ -173,7 +189,8 @@ def _content_of_rows(rows: tuple[Row, ...], made: Mapping[str, Made]) -> str:
             if part.fingerprint not in known:
                 result = made[part.fingerprint]
                 cost = json.dumps(result.cost, sort_keys=True)
-                known[part.fingerprint] = f"\n{part.name}={result.content} {cost}".encode()
+                accepted = " accepted" if result.accepted else ""
+                known[part.fingerprint] = f"\n{part.name}={result.content} {cost}{accepted}".encode()
             digest.update(known[part.fingerprint])
     return digest.hexdigest()
 

@@ -95,11 +95,7 @@ def plan(targets: Sequence[Node], inspect: Inspect, *, force: Collection[str] = 
     """
     order = ordered(targets)
     found = {node.fingerprint: inspect(node.fingerprint) for node in order}
-    made = {
-        fingerprint: Made(manifest.content, manifest.cost)
-        for fingerprint, manifest in found.items()
-        if isinstance(manifest, Manifest)
-    }
+    made = {fingerprint: Made.of(manifest) for fingerprint, manifest in found.items() if isinstance(manifest, Manifest)}
     stale = _stale(order, found, made, frozenset(force))
     needed = {node.fingerprint for node in targets}
     states: dict[str, Action] = {}

@@ -85,7 +85,7 @@ def _header(prepared: Prepared, node: Node, manifest: Manifest, differ: tuple[Ch
     for other in node.upstream():
         found = prepared.store.inspect(other.fingerprint)
         if isinstance(found, Manifest):
-            made[other.fingerprint] = Made(found.content, found.cost)
+            made[other.fingerprint] = Made.of(found)
     contents = input_contents(node, made)
     if contents is None:
         raise ConfigError([Fault(node.label(), "what it reads is not in the store", mend="run or accept that first")])

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ class Execution:
         if not self.prepared.plan.todo:
             return Result(self.prepared, Summary(), "", time.perf_counter() - start)
         self._refuse_impossible()
-        run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        run = new_run_id(now())
         folder = self.prepared.workplace.etude / "runs" / run
         with EventLog(folder / "events.jsonl") as log:
             self._snapshot(folder)
@@ -231,6 +232,12 @@ class Execution:
         if self.options.only or self.options.until:
             history = History(history.study, {**prepared.history.results, **history.results}, run, file)
         write_history(prepared.workplace.etude, history)
+
+
+def new_run_id(at_s: float) -> str:
+    """A name for a run that sorts by time: UTC to the microsecond, and a few random digits."""
+    at = datetime.fromtimestamp(at_s, UTC)
+    return f"{at:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def _ends(nodes: Sequence[Node]) -> list[Node]:

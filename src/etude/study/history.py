@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etude.execute.events import Kind, read_events
 from etude.graph.node import Node
 
 
@@ -74,3 +75,13 @@ def histories(folder: Path) -> Iterator[History]:
     """The histories of all studies of a project."""
     for path in sorted((folder / "studies").glob("*.json")):
         yield read_history(folder, path.stem)
+
+
+def planned_by_living_runs(folder: Path) -> Iterator[str]:
+    """Fingerprints of all nodes of runs that have not ended: what they have stored is in no history yet."""
+    for run in sorted((folder / "runs").glob("*")):
+        try:
+            if not any(event.kind is Kind.RUN_ENDED for event in read_events(run / "events.jsonl")):
+                yield from json.loads((run / "resolved.json").read_text(encoding="utf-8"))["nodes"].values()
+        except (OSError, ValueError, KeyError):
+            continue

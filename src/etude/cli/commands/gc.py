@@ -23,12 +23,13 @@ def gc(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="STUDY", help="Keep what these studies reach. Repeatable.")
     ] = None,
+    older_than: Annotated[str, typer.Option(metavar="DURATION", help="Keep what is younger: 2h, 1d, 0s.")] = "1d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
 ) -> None:
     """Delete stored results that no study's latest run reaches."""
     from etude.cli.housekeeping import collect_garbage
 
-    raise typer.Exit(collect_garbage(project, only or (), dry_run=dry_run))
+    raise typer.Exit(collect_garbage(project, only or (), older_than, dry_run=dry_run))
 
 
 gc.__doc__ = f"{gc.__doc__}\n{EXAMPLES}"

@@ -1,0 +1,334 @@
+"""Every command as a user meets it: what it prints, what it writes, its exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer.main
+
+from etude.cli.main import app, main
+from etude.cli.skeleton import make_project
+
+Etude = Callable[..., "Said"]
+
+
+class Said(NamedTuple):
+    """What one command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Etude:
+    """Runs a command in a fresh folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["etude", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+            raise SystemExit(0)
+        said = capfd.readouterr()
+        return Said(int(left.value.code or 0), said.out, said.err)
+
+    return run
+
+
+STEPS = """
+from dataclasses import dataclass
+from etude import step
+
+@dataclass(frozen=True)
+class Scores:
+    accuracy: float
+
+@step
+def numbers(*, count: int) -> list[int]:
+    print("counting to", count)
+    return list(range(count))
+
+@step
+def score(numbers: list[int], *, rate: float) -> Scores:
+    if rate > 5:
+        raise ValueError(f"rate {rate} is too high")
+    return Scores(rate * sum(numbers))
+"""
+
+STUDY = """
+name: small
+params: {rate: 1.0}
+pipeline:
+  data: {step: "cli_steps:numbers", with: {count: 4}}
+  quality: {step: "cli_steps:score", from: data, with: {rate: "${rate}"}}
+vary: {grid: {rate: [1.0, 2.0]}}
+collect:
+  table: {step: analysis.aggregate, from: records}
+place: {backend: inline}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small study with steps of its own."""
+    (tmp_path / "cli_steps.py").write_text(STEPS)
+    (tmp_path / "etude.toml").touch()
+    path = tmp_path / "small.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_a_run_shows_its_table_and_says_where_the_files_are(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml")
+    assert said.code == 0
+    assert "accuracy" in said.out
+    assert str(small.parent / "results" / "small") in said.out
+    written = {path.name for path in (small.parent / "results" / "small").iterdir()}
+    assert {"records.parquet", "aggregated_metrics.csv", "detailed_statistics.json"} <= written
+
+
+def test_a_second_run_does_nothing(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("run", "small.yaml")
+    assert said.code == 0
+    assert "nothing to do" in said.out
+
+
+def test_a_dry_run_writes_nothing(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml", "--dry-run")
+    assert said.code == 0
+    assert "quality" in said.out
+    assert not (small.parent / ".etude" / "store").exists()
+    assert not (small.parent / "results").exists()
+
+
+def test_a_plan_tells_what_is_cached_and_what_would_run(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml", "--until", "data")
+    found = {node["label"]: node["state"] for node in json.loads(etude("plan", "small.yaml", "--json").out)["nodes"]}
+    assert found["data"] == "cached"
+    assert found["quality rate=1.0"] == "run"
+
+
+def test_why_names_the_setting_that_changed(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("plan", "small.yaml", "--set", "pipeline.data.with.count=5", "--why")
+    assert "setting count: 4 → 5" in said.out
+
+
+def test_why_names_the_symbol_that_changed(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    (small.parent / "cli_steps.py").write_text(STEPS.replace("rate * sum", "rate + sum"))
+    assert "cli_steps:score changed" in etude("plan", "small.yaml", "--why").out
+
+
+def test_only_the_variants_asked_for_run(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml", "--only-variant", "rate=2.0")
+    states = {node["label"]: node["state"] for node in json.loads(etude("plan", "small.yaml", "--json").out)["nodes"]}
+    assert (states["quality rate=1.0"], states["quality rate=2.0"]) == ("run", "cached")
+
+
+def test_an_unknown_variant_tells_what_there_is(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml", "--only-variant", "rate=3.0")
+    assert said.code == 2
+    assert "1.0" in said.err
+    assert etude("run", "small.yaml", "--only-variant", "rat=1").err.count("rate") >= 1
+
+
+def test_a_failing_node_is_told_with_its_line_and_how_to_run_it_alone(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml", "--set", "vary.grid.rate=[1.0, 9.0]")
+    assert said.code == 1
+    assert "ValueError: rate 9.0 is too high" in said.err
+    assert "cli_steps.py" in said.err
+    assert "--until quality --only-variant rate=9.0" in said.err
+    assert "failed" in said.out
+
+
+def test_what_a_failed_run_has_done_is_exported_all_the_same(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml", "--set", "vary.grid.rate=[1.0, 9.0]")
+    lines = (small.parent / "results" / "small" / "records.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [(row["status"], row["quality.accuracy"]) for row in rows] == [("done", 6.0), ("incomplete", None)]
+
+
+def test_the_records_are_shown(etude: Etude, small: Path) -> None:
+    assert etude("show", "small.yaml").code == 1
+    etude("run", "small.yaml")
+    rows = json.loads(etude("show", "small.yaml", "--json").out)
+    assert [(row["rate"], row["quality.accuracy"]) for row in rows] == [(1.0, 6.0), (2.0, 12.0)]
+    assert all(row["quality.cost.wall_s"] > 0 for row in rows)
+    assert "12" in etude("show", "small.yaml").out
+
+
+def test_a_node_is_shown_with_its_value_its_cost_and_where_it_came_from(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("show", "small.yaml", "quality", "--only-variant", "rate=2.0")
+    for part in ("12", "cli_steps:score", "wall", "UTC"):
+        assert part in said.out
+    (found,) = json.loads(etude("show", "small.yaml", "quality", "--only-variant", "rate=2.0", "--json").out)
+    assert found["state"] == "stored"
+
+
+def test_accepting_a_code_change_adopts_the_old_results_and_the_record_says_so(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    (small.parent / "cli_steps.py").write_text(
+        STEPS.replace("return Scores(rate * sum(numbers))", "total = sum(numbers)\n    return Scores(rate * total)")
+    )
+    said = etude("accept", "small.yaml", "quality", "--because", "named a value")
+    assert said.code == 0
+    assert etude("run", "small.yaml").code == 0
+    rows = json.loads(etude("show", "small.yaml", "--json").out)
+    assert [row["accepted"] for row in rows] == ["quality", "quality"]
+    assert "named a value" in etude("show", "small.yaml", "quality").out
+
+
+def test_more_than_code_cannot_be_accepted(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("accept", "small.yaml", "data", "--set", "pipeline.data.with.count=9")
+    assert said.code == 2
+    assert "more than its code" in said.err
+
+
+def test_a_damaged_result_is_set_aside_and_computed_again(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    (folder,) = [json.loads(etude("show", "small.yaml", "data", "--json").out)[0]["folder"]]
+    manifest = Path(folder) / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text(manifest.read_text().replace("3", "4"))
+    said = etude("verify")
+    assert (said.code, "1 damaged" in said.out) == (1, True)
+    assert etude("verify").code == 0
+    assert etude("run", "small.yaml").code == 0
+
+
+def test_garbage_is_what_no_latest_run_reaches(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    etude("run", "small.yaml", "--set", "pipeline.data.with.count=9")
+    assert ": 0 results" in etude("gc").out
+    assert "would free" in etude("gc", "--older-than", "0s", "--dry-run").out
+    etude("gc", "--older-than", "0s")
+    said = etude("run", "small.yaml", "--set", "pipeline.data.with.count=9")
+    assert "nothing to do" in said.out
+    assert "nothing to do" not in etude("run", "small.yaml").out
+
+
+def test_watching_shows_the_latest_run_and_its_success(etude: Etude, small: Path) -> None:
+    assert etude("watch").code == 2
+    etude("run", "small.yaml")
+    said = etude("watch", "small")
+    assert said.code == 0
+    assert "quality rate=2.0" in said.err
+    etude("run", "small.yaml", "--set", "vary.grid.rate=[9.0]")
+    assert etude("watch").code == 1
+
+
+def test_the_schema_is_a_json_schema(etude: Etude) -> None:
+    assert "pipeline" in json.loads(etude("schema").out)["properties"]
+
+
+def test_the_doctor_names_what_is_there_and_how_to_get_the_rest(etude: Etude) -> None:
+    findings = json.loads(etude("doctor", "--json").out)
+    names = {finding["name"] for finding in findings}
+    assert {"cores", "torch", "inline", "processes", "SLURM"} <= names
+    assert all(finding["mend"] for finding in findings if finding["area"] == "versions" and not finding["there"])
+    assert "cores" in etude("doctor").out
+
+
+def test_a_new_project_works_at_once(etude: Etude, tmp_path: Path) -> None:
+    assert etude("init", "mine").code == 0
+    said = etude("run", "mine/study.yaml", "--on", "inline")
+    assert said.code == 0, said.err
+    assert "neighbours" in said.out
+
+
+def test_a_project_is_never_made_over_files(etude: Etude, tmp_path: Path) -> None:
+    make_project(tmp_path / "there")
+    said = etude("init", "there")
+    assert said.code == 2
+    assert "not empty" in said.err
+
+
+def test_all_faults_of_file_and_steps_are_told_at_once_and_nothing_is_written(etude: Etude, small: Path) -> None:
+    small.write_text(
+        STUDY.replace("count: 4", "cuont: 4")
+        .replace("name: small", "name: small\nplaec: {}")
+        .replace("from: data", "from: dta")
+    )
+    before = sorted(small.parent.rglob("*"))
+    said = etude("run", "small.yaml")
+    assert said.code == 2
+    for part in ("small.yaml:", "'count'", "'place'", "'data'", "nothing was run"):
+        assert part in said.err, said.err
+    assert [path for path in sorted(small.parent.rglob("*")) if "__pycache__" not in str(path)] == [
+        path for path in before if "__pycache__" not in str(path)
+    ]
+
+
+def test_a_missing_study_suggests_the_nearest(etude: Etude, small: Path) -> None:
+    said = etude("run", "smal.yaml")
+    assert said.code == 2
+    assert "small.yaml" in said.err
+
+
+def test_a_breakpoint_opens_with_the_value_at_hand(etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    def hook() -> None:
+        import sys
+
+        seen.update(sys._getframe(1).f_locals)
+
+    monkeypatch.setattr("sys.breakpointhook", hook)
+    said = etude("run", "small.yaml", "--break-after", "data")
+    assert said.code == 0
+    assert seen["value"] == [0, 1, 2, 3]
+    assert seen["settings"] == {"count": 4}
+    assert etude("run", "small.yaml", "--break-before", "dta").code == 2
+
+
+def test_a_variant_can_be_set_by_the_environment(etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.write_text(STUDY + "env: {RATE: rate}\n")
+    monkeypatch.setenv("RATE", "2.0")
+    etude("run", "small.yaml")
+    rows = json.loads(etude("show", "small.yaml", "--json").out)
+    assert [row["rate"] for row in rows] == [2.0]
+
+
+def test_a_store_of_a_newer_version_is_refused(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    (small.parent / ".etude" / "store" / "store.json").write_text('{"schema": 99}')
+    said = etude("run", "small.yaml")
+    assert said.code == 2
+    assert "newer" in said.err
+
+
+def test_a_store_that_is_a_file_is_refused(etude: Etude, small: Path) -> None:
+    (small.parent / "taken").touch()
+    said = etude("run", "small.yaml", "--set", "place.store=taken")
+    assert said.code == 2
+    assert "taken" in said.err
+
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_help_of_every_command_shows_an_example(etude: Etude, command: str) -> None:
+    said = etude(command, "--help")
+    assert said.code == 0
+    assert f"etude {command}" in said.out.split("Example", 1)[1]
+
+
+def test_every_option_is_a_decision() -> None:
+    found = {
+        name: sorted(option for parameter in command.params for option in parameter.opts if option.startswith("--"))
+        for name, command in COMMANDS.items()
+    }
+    expected = json.loads((Path(__file__).parent.parent / "expected" / "options.json").read_text())
+    assert found == expected
