@@ -1,0 +1,97 @@
+"""Python source as a text that tells apart what can behave apart, and nothing else.
+
+Positions, comments, formatting, quote styles, docstrings and other statements that do nothing are left out; names,
+constants, annotations, decorators and defaults stay. The text is the same under every Python from 3.11 on: fields are
+written by name in alphabetical order, absent ones not at all, and constants in the form of `canonical`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+
+from etude.identity.canonical import canonical
+
+_LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+_ABSENT = {"conversion": -1}  # elsewhere 0
+
+
+def normal_form(*nodes: ast.AST) -> str:
+    """The normal form of statements or expressions, one after the other. Needs no recursion, however deep they nest."""
+    written: list[str] = []
+    todo: list[ast.AST | str] = [*reversed(nodes)]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            written.append(item)
+        else:
+            todo.extend(reversed(list(_parts(item))))
+    return "".join(written)
+
+
+def does_nothing(statement: ast.AST) -> bool:
+    """Whether a statement is a docstring, another bare constant, or `pass`."""
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: str) -> tuple[str, ...]:
+    return tuple(sorted(set(getattr(ast, kind)._fields) - _LEFT_OUT))
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST | str]:
+    """A node one level down: its text, with its children still to be written."""
+    if isinstance(node, ast.Name):
+        yield f"${node.id}"
+        return
+    if isinstance(node, ast.Constant):
+        yield "..." if node.value is Ellipsis else canonical(node.value)
+        return
+    yield f"{type(node).__name__}("
+    if isinstance(node, ast.MatchSingleton):
+        yield canonical(node.value)
+    else:
+        for field in _fields(type(node).__name__):
+            yield from _field(node, field)
+    yield ")"
+
+
+def _field(node: ast.AST, field: str) -> Iterator[ast.AST | str]:
+    value = getattr(node, field, None)
+    if field == "values" and isinstance(node, ast.JoinedStr):
+        value = _joined(value or [])
+    if isinstance(value, list):
+        entries = [entry for entry in value if not does_nothing(entry)]
+        if entries:
+            yield f"{field}=["
+            for entry in entries:
+                yield entry if isinstance(entry, ast.AST) else _plain(entry)
+                yield ","
+            yield "]"
+    elif isinstance(value, ast.AST):
+        if field != "format_spec" or not isinstance(value, ast.JoinedStr) or _joined(value.values):  # f"{x:}" is f"{x}"
+            yield f"{field}="
+            yield value
+            yield " "
+    elif value is not None and value != _ABSENT.get(field, 0):
+        yield f"{field}={_plain(value)} "
+
+
+def _plain(value: object) -> str:
+    return "~" if value is None else canonical(value)  # a missing key or default, which is not the constant None
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    """The parts of an f-string with neighbouring texts merged: where they are split depends on the Python version."""
+    merged: list[ast.expr] = []
+    for value in values:
+        if not isinstance(value, ast.Constant):
+            merged.append(value)
+        elif merged and isinstance(merged[-1], ast.Constant):
+            merged[-1] = ast.Constant(str(merged[-1].value) + str(value.value))
+        elif value.value != "":
+            merged.append(value)
+    return merged

@@ -1,0 +1,476 @@
+"""What one top-level statement of a module binds, reads, calls and changes, found in its syntax alone.
+
+Names are looked up as Python does: parameters, local variables, comprehension variables and names of enclosing
+functions and class bodies hide the module's; `global` and `nonlocal` point past them. What is left are references to
+the module's own names, each with the attributes taken of it at once, and to what an import inside a function binds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from etude.identity.hooks import MUTATING, hooks_of, records_class
+from etude.identity.imports import STAR, Import, absolute, catches_import_error, imports_of
+from etude.identity.references import (
+    ACTS,
+    BASE,
+    CALLED,
+    CHANGED,
+    DECORATES,
+    MENTIONED,
+    METACLASS,
+    NEEDED,
+    OPEN,
+    UNUSED,
+    Ref,
+    Use,
+    chain_of,
+    last_name,
+    names_module,
+    root_of,
+    text_of,
+)
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_WRITTEN = (ast.Store, ast.Del)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one top-level statement binds, reads, calls and changes."""
+
+    binds: frozenset[str]
+    """The module's names that the statement binds or deletes when it runs."""
+    binds_later: frozenset[str]
+    """The module's names that its functions bind, declared `global`."""
+    imports: Mapping[str, tuple[Import, ...]]
+    """The module's names that are bound by an import of the statement; `*` for star imports."""
+    loads: tuple[Import, ...]
+    """All imports that run when the module is imported."""
+    loads_later: tuple[Import, ...]
+    """All imports in bodies of functions."""
+    refs: Mapping[Ref, Use]
+    hook: Facts | None = None
+    """Of a class: the facts of the methods that run when a class is derived from it or made by it."""
+    records: bool = False
+    """Whether these methods put the new class into something."""
+
+
+def facts_of(statement: ast.stmt, package: str = "") -> Facts:
+    """The facts of a top-level statement. Needs no recursion, however deep the source nests.
+
+    Args:
+        statement: Any statement at the top of a module.
+        package: The package that the module's relative imports start from.
+    """
+    walk = _Walk(package)
+    walk.run([statement])
+    hooks = hooks_of(statement)
+    if not hooks:
+        return walk.facts()
+    # A method sees none of the names of its class, so it can be read as if it stood at the top of the module.
+    apart = _Walk(package)
+    apart.run(hooks)
+    return replace(walk.facts(), hook=apart.facts(), records=any(map(records_class, hooks)))
+
+
+class _Kind(Enum):
+    MODULE = auto()
+    FUNCTION = auto()
+    CLASS = auto()
+    COMPREHENSION = auto()
+
+
+@dataclass(eq=False, slots=True)
+class _Scope:
+    kind: _Kind
+    parent: _Scope | None
+    later: bool
+    """Whether its code runs only when a function is called."""
+    bound: dict[str, int] = field(default_factory=dict)
+    """Name → in a class body, the number of the first statement that binds it."""
+    imports: dict[str, list[Import]] = field(default_factory=dict)
+    of_module: set[str] = field(default_factory=set)
+    """Names declared `global`."""
+    of_outer: set[str] = field(default_factory=set)
+    """Names declared `nonlocal`."""
+
+
+class _At(NamedTuple):
+    """Where the walk stands."""
+
+    scope: _Scope
+    order: int = 0
+    """The number of the statement in the class body."""
+    roles: int = NEEDED | OPEN
+    """The roles that everything below takes on."""
+    guarded: bool = False
+    annotation: bool = False
+
+
+class _Read(NamedTuple):
+    name: str
+    chain: tuple[str, ...]
+    line: int
+    roles: int
+    scope: _Scope
+    order: int
+
+
+class _Walk:
+    """One pass over a statement with a list of things to do in place of recursion; names are looked up afterwards."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.module = _Scope(_Kind.MODULE, None, later=False)
+        self.scopes = [self.module]
+        self.reads: list[_Read] = []
+        self.binds: list[tuple[_Scope, str, int, Import | None]] = []
+        self.loads: tuple[list[Import], list[Import]] = ([], [])
+        self.found = _Found()
+        self.todo: list[tuple[ast.AST, _At]] = []
+
+    def run(self, statements: Sequence[ast.stmt]) -> None:
+        self.push(_At(self.module), statements)
+        while self.todo:
+            node, at = self.todo.pop()
+            visit = _VISITS.get(type(node))
+            if visit is None:
+                self.push(at, ast.iter_child_nodes(node))
+            else:
+                visit(self, node, at)
+
+    def push(self, at: _At, nodes: Iterable[ast.AST | None]) -> None:
+        self.todo.extend([(node, at) for node in nodes if node is not None])
+
+    def inner(self, kind: _Kind, at: _At) -> _At:
+        scope = _Scope(kind, at.scope, at.scope.later or kind is _Kind.FUNCTION)
+        self.scopes.append(scope)
+        return at._replace(scope=scope, order=0, annotation=False)
+
+    def read(self, name: str, chain: tuple[str, ...], node: ast.expr, at: _At, roles: int = 0) -> None:
+        self.reads.append(_Read(name, chain, node.lineno, at.roles | roles, at.scope, at.order))
+
+    def bind(self, name: str | None, at: _At, source: Import | None = None) -> None:
+        if name is not None:
+            self.binds.append((at.scope, name, at.order, source))
+
+    # Expressions
+
+    def name(self, node: ast.Name, at: _At) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.read(node.id, (), node, at)
+        else:
+            self.bind(node.id, at)
+
+    def attribute(self, node: ast.Attribute, at: _At) -> None:
+        if isinstance(node.ctx, _WRITTEN):
+            self.changed(node, at)
+        self.chained(node, at)
+
+    def chained(self, node: ast.expr, at: _At, roles: int = 0) -> None:
+        """Read a name with its attributes; where the chain starts otherwise, go on there."""
+        name, chain, start = chain_of(node)
+        if name is None:
+            self.push(at, [start])
+        else:
+            self.read(name, chain, node, at, roles)
+
+    def changed(self, node: ast.expr, at: _At) -> None:
+        """Note that what a chain of attributes and items starts from is changed."""
+        name, chain = root_of(node)
+        if name is not None:
+            self.read(name, chain, node, at._replace(roles=at.roles & ~OPEN), CHANGED)
+
+    def subscript(self, node: ast.Subscript, at: _At) -> None:
+        if isinstance(node.ctx, _WRITTEN):
+            self.changed(node, at)
+            self.chained(node.value, at._replace(roles=at.roles & ~OPEN))
+            self.push(at, [node.slice])
+        elif at.annotation and last_name(node.value) == "Literal":
+            self.push(at, [node.value])
+        elif at.annotation and last_name(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple):
+            self.push(at, [node.value, node.slice.elts[0]])
+            self.push(at._replace(annotation=False), node.slice.elts[1:])
+        else:
+            self.push(at, [node.value, node.slice])
+
+    def constant(self, node: ast.Constant, at: _At) -> None:
+        if at.annotation and isinstance(node.value, str):
+            try:
+                parsed = ast.parse(node.value.strip(), mode="eval").body
+                self.push(at, [ast.increment_lineno(parsed, node.lineno - 1)])
+            except (SyntaxError, ValueError):
+                return  # a text that is no annotation; its change still changes the digest
+
+    def call(self, node: ast.Call, at: _At) -> None:
+        called, first = last_name(node.func), node.args[0] if node.args else None
+        seen_through = called == "vars" and first is not None
+        arguments: list[ast.AST | None] = [*node.args, *node.keywords]
+        if isinstance(node.func, ast.Attribute) and called in MUTATING:
+            self.changed(node.func.value, at)
+        elif called in ("setattr", "delattr") and first is not None:
+            self.changed(first, at)
+        elif called in ("getattr", "hasattr") and len(node.args) > 1 and first is not None:
+            name, chain, _ = chain_of(first)
+            literal = text_of(node.args[1])
+            if name is not None and literal is not None:
+                self.read(name, (*chain, literal), node, at)
+                arguments.remove(first)
+        elif called in ("import_module", "__import__") and (module := self.literal_module(node)):
+            seen_through = True
+            loaded = Import(module, (), module, node.lineno, at.guarded)
+            self.loads[at.scope.later].append(loaded)
+            self.found.add(Ref(module, (), loaded), node.lineno, at.roles, at.scope.later)
+        self.chained(node.func, at._replace(roles=at.roles & ~OPEN) if seen_through else at, CALLED)
+        self.push(at, arguments)
+
+    def literal_module(self, node: ast.Call) -> str | None:
+        """The module that a dynamic import with literal arguments names."""
+        name = text_of(node.args[0]) if node.args else None
+        if not name or not name.startswith("."):
+            return name
+        given = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "package")]
+        if len(given) != 1:
+            return None
+        package = text_of(given[0]) or (self.package if last_name(given[0]) == "__package__" else None)
+        return package and absolute(name.lstrip("."), len(name) - len(name.lstrip(".")), package)
+
+    def named(self, node: ast.NamedExpr, at: _At) -> None:
+        scope = at.scope
+        while scope.kind is _Kind.COMPREHENSION and scope.parent is not None:
+            scope = scope.parent
+        self.bind(node.target.id, at._replace(scope=scope))
+        self.push(at, [node.value])
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, at: _At) -> None:
+        inner = self.inner(_Kind.COMPREHENSION, at)
+        self.push(at, [node.generators[0].iter])
+        self.push(inner, [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
+        for index, generator in enumerate(node.generators):
+            self.push(inner, [generator.target, *generator.ifs, *([generator.iter] if index else [])])
+
+    def function_expression(self, node: ast.Lambda, at: _At) -> None:
+        self.push(self.parameters(node.args, at, at), [node.body])
+
+    # Definitions
+
+    def parameters(self, arguments: ast.arguments, at: _At, annotated_at: _At) -> _At:
+        """Read defaults and annotations outside, bind parameters inside. Where the body stands."""
+        self.push(at, [*arguments.defaults, *arguments.kw_defaults])
+        inner = self.inner(_Kind.FUNCTION, annotated_at)
+        starred = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *starred):
+            self.bind(argument.arg, inner)
+            self.annotation(argument.annotation, annotated_at)
+        return inner
+
+    def annotation(self, node: ast.expr | None, at: _At) -> None:
+        self.push(at._replace(annotation=True, roles=at.roles & ~NEEDED), [node])
+
+    def type_parameters(self, node: ast.AST, at: _At) -> _At:
+        """Where the names of `def f[T]`, `class C[T]` and `type A[T]` are known (Python 3.12)."""
+        parameters: list[ast.AST] = getattr(node, "type_params", [])
+        if not parameters:
+            return at
+        inner = self.inner(_Kind.COMPREHENSION, at)
+        for parameter in parameters:
+            self.bind(getattr(parameter, "name", None), inner)
+            self.push(inner, ast.iter_child_nodes(parameter))
+        return inner
+
+    def type_alias(self, node: Any, at: _At) -> None:
+        self.bind(node.name.id, at)
+        self.annotation(node.value, self.type_parameters(node, at))
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, at: _At) -> None:
+        self.bind(node.name, at)
+        self.decorators(node.decorator_list, at)
+        outer = self.type_parameters(node, at)
+        self.annotation(node.returns, outer)
+        self.push(self.parameters(node.args, at, outer)._replace(guarded=False), node.body)
+
+    def class_(self, node: ast.ClassDef, at: _At) -> None:
+        self.bind(node.name, at)
+        self.decorators(node.decorator_list, at)
+        outer = self.type_parameters(node, at)
+        for base in node.bases:
+            self.chained(base.value if isinstance(base, ast.Subscript) else base, outer, BASE)
+            self.push(outer, [base.slice] if isinstance(base, ast.Subscript) else [])
+        for keyword in node.keywords:
+            self.chained(keyword.value, outer, METACLASS if keyword.arg == "metaclass" else CALLED)
+        inner = self.inner(_Kind.CLASS, outer)
+        for order, statement in enumerate(node.body):
+            self.push(inner._replace(order=order), [statement])
+
+    def decorators(self, nodes: list[ast.expr], at: _At) -> None:
+        for node in nodes:
+            self.chained(node, at, CALLED)
+            by = node.func if isinstance(node, ast.Call) else node
+            name, chain = root_of(by, through_calls=True)
+            if isinstance(by, ast.Attribute) and name is not None:
+                self.read(name, chain or (by.attr,), node, at, DECORATES)
+
+    # Statements
+
+    def expression(self, node: ast.Expr, at: _At) -> None:
+        if at.scope.later:
+            self.push(at, [node.value])
+            return
+        inside = at._replace(roles=at.roles | MENTIONED)
+        name, chain = root_of(node.value, through_calls=True)
+        if isinstance(node.value, ast.Call) and name is not None:
+            self.read(name, chain, node.value, inside, ACTS)
+        self.push(inside, [node.value])
+
+    def annotated(self, node: ast.AnnAssign, at: _At) -> None:
+        self.annotation(node.annotation, at)
+        self.push(at, [node.target, node.value])
+
+    def augmented(self, node: ast.AugAssign, at: _At) -> None:
+        if isinstance(node.target, ast.Name):
+            self.read(node.target.id, (), node.target, at, CHANGED)
+        self.push(at, [node.target, node.value])
+
+    def import_(self, node: ast.Import | ast.ImportFrom, at: _At) -> None:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            return
+        for name, source in imports_of(node, self.package, at.guarded):
+            self.loads[at.scope.later].append(source)
+            self.bind(name, at, source)
+
+    def guarding(self, node: ast.Try | ast.With, at: _At) -> None:
+        inside = at._replace(guarded=at.guarded or catches_import_error(node))
+        self.push(inside, node.body)
+        if isinstance(node, ast.Try):
+            self.push(at, [*node.handlers, *node.orelse, *node.finalbody])
+        else:
+            self.push(at, node.items)
+
+    def handler(self, node: ast.ExceptHandler, at: _At) -> None:
+        self.bind(node.name, at)
+        self.push(at, [node.type, *node.body])
+
+    def captured(self, node: ast.MatchAs | ast.MatchStar, at: _At) -> None:
+        self.bind(node.name, at)
+        self.push(at, ast.iter_child_nodes(node))
+
+    def captured_rest(self, node: ast.MatchMapping, at: _At) -> None:
+        self.bind(node.rest, at)
+        self.push(at, ast.iter_child_nodes(node))
+
+    def global_(self, node: ast.Global, at: _At) -> None:
+        at.scope.of_module.update(node.names)
+
+    def nonlocal_(self, node: ast.Nonlocal, at: _At) -> None:
+        at.scope.of_outer.update(node.names)
+
+    # Looking names up
+
+    def facts(self) -> Facts:
+        binds: tuple[set[str], set[str]] = (set(), set())
+        imports: dict[str, list[Import]] = {}
+        for scope, name, order, source in self.binds:
+            if scope is self.module or name in scope.of_module:
+                binds[scope.later].add(name)
+                if source is not None:
+                    imports.setdefault(name, []).append(source)
+                elif scope.later:
+                    self.found.add(Ref(name), 0, CHANGED, later=True)
+            elif name not in scope.of_outer:
+                scope.bound[name] = min(order, scope.bound.get(name, order))
+                if source is not None:
+                    scope.imports.setdefault(name, []).append(source)
+        for read in self.reads:
+            # A class body may bind a name that it reads before from the module, which then need not have it.
+            perhaps = read.scope.kind is _Kind.CLASS and read.name in read.scope.bound
+            roles = read.roles & ~NEEDED if perhaps else read.roles
+            for source in _sources(read):
+                self.found.add(Ref(read.name, read.chain, source), read.line, roles, read.scope.later)
+        self.imports_without_reader()
+        return Facts(
+            binds=frozenset(binds[0] - {STAR}),
+            binds_later=frozenset(binds[1]),
+            imports={name: tuple(sources) for name, sources in imports.items()},
+            loads=tuple(self.loads[0]),
+            loads_later=tuple(self.loads[1]),
+            refs=self.found.refs,
+        )
+
+    def imports_without_reader(self) -> None:
+        """References to what is imported inside functions for its effect alone, and in class bodies for any reader."""
+        read = {(ref.source, ref.chain) for ref in self.found.refs if ref.source is not None}
+        for scope in self.scopes:
+            for name, sources in scope.imports.items():
+                for source in sources:
+                    if scope.kind is _Kind.CLASS:
+                        self.found.add(Ref(name, (), source), source.line, NEEDED, scope.later)
+                    elif not any(other == source and names_module(source, chain) for other, chain in read):
+                        self.found.add(Ref(name, (), source), source.line, UNUSED, scope.later)
+
+
+class _Found:
+    """References, each once, with their roles joined."""
+
+    def __init__(self) -> None:
+        self.refs: dict[Ref, Use] = {}
+
+    def add(self, ref: Ref, line: int, roles: int, later: bool) -> None:
+        use = self.refs.get(ref)
+        if use is None:
+            use = self.refs[ref] = Use(line)
+        use.line = min(use.line or line, line or use.line)
+        if later:
+            use.later |= roles
+        else:
+            use.now |= roles
+
+
+def _sources(read: _Read) -> Sequence[Import | None]:
+    """What a name stands for where it is read: the module's name (None), imports, or a local variable (nothing)."""
+    scope: _Scope | None = read.scope
+    while scope is not None and scope.kind is not _Kind.MODULE:
+        if read.name in scope.of_module:
+            return (None,)
+        if read.name in scope.bound and (scope.kind is not _Kind.CLASS or scope is read.scope):
+            if read.name in scope.imports:
+                return scope.imports[read.name]
+            # In a class body, a name that an earlier statement did not bind yet is the module's.
+            if scope.kind is not _Kind.CLASS or read.order > scope.bound[read.name]:
+                return ()
+        scope = scope.parent
+    return (None,)
+
+
+_VISITS: dict[type[ast.AST], Callable[[_Walk, Any, _At], None]] = {
+    ast.Name: _Walk.name,
+    ast.Attribute: _Walk.attribute,
+    ast.Subscript: _Walk.subscript,
+    ast.Constant: _Walk.constant,
+    ast.Call: _Walk.call,
+    ast.NamedExpr: _Walk.named,
+    ast.Lambda: _Walk.function_expression,
+    ast.ClassDef: _Walk.class_,
+    ast.Expr: _Walk.expression,
+    ast.AnnAssign: _Walk.annotated,
+    ast.AugAssign: _Walk.augmented,
+    ast.Import: _Walk.import_,
+    ast.ImportFrom: _Walk.import_,
+    ast.Try: _Walk.guarding,
+    ast.With: _Walk.guarding,
+    ast.ExceptHandler: _Walk.handler,
+    ast.MatchAs: _Walk.captured,
+    ast.MatchStar: _Walk.captured,
+    ast.MatchMapping: _Walk.captured_rest,
+    ast.Global: _Walk.global_,
+    ast.Nonlocal: _Walk.nonlocal_,
+    **dict.fromkeys(_FUNCTIONS, _Walk.function),
+    **dict.fromkeys(_COMPREHENSIONS, _Walk.comprehension),
+}
+if hasattr(ast, "TypeAlias"):
+    _VISITS[ast.TypeAlias] = _Walk.type_alias
