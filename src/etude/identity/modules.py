@@ -1,0 +1,208 @@
+"""Where modules are and whose they are, found as Python would find them but without importing any."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    BuiltinImporter,
+    ExtensionFileLoader,
+    FileFinder,
+    FrozenImporter,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from pathlib import Path
+
+from etude.errors import IdentityError
+
+ROOMS = frozenset({"analysis", "disruption", "ensemble", "flops", "inference", "language", "nn", "text", "units"})
+"""étude's own rooms whose code makes results. The rest of étude plans, stores and measures: never identity."""
+
+_LOADERS = (
+    (ExtensionFileLoader, EXTENSION_SUFFIXES),
+    (SourceFileLoader, SOURCE_SUFFIXES),
+    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+)
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+class Owner(Enum):
+    """Whose a module is, and so how its code enters identity."""
+
+    PROJECT = "project"
+    """First-party source, or a tracked room of étude: by its symbols."""
+    FOLDER = "folder"
+    """A first-party folder without `__init__.py`: through its modules."""
+    COMPILED = "compiled"
+    """First-party, but there is no source to read."""
+    PACKAGE = "package"
+    """Third-party: by its import name."""
+    PYTHON = "python"
+    """The standard library: not at all, the Python version is recorded elsewhere."""
+    MACHINERY = "machinery"
+    """étude outside its rooms: not at all."""
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module that was looked for."""
+
+    name: str
+    owner: Owner
+    path: Path | None = None
+    """Its file; None for folders and for what is not read."""
+    locations: tuple[str, ...] = ()
+    """Where its submodules are; empty for what is no package."""
+
+    @property
+    def package(self) -> str:
+        """What its relative imports start from."""
+        return self.name if self.locations else self.name.rpartition(".")[0]
+
+
+class ModuleFinder:
+    """Finds modules on a search path and reads their files, each once: a picture of the sources at one time.
+
+    Args:
+        search_path: Folders to look in before those of `sys.path`, as `PYTHONPATH` would put them.
+    """
+
+    def __init__(self, search_path: Sequence[str | Path] = ()) -> None:
+        given = [str(Path(entry).absolute()) for entry in search_path]
+        self._path = list(dict.fromkeys([*given, *(str(Path(entry).absolute()) for entry in sys.path)]))
+        self._finders: dict[str, FileFinder] = {}
+        self._modules: dict[str, Module] = {}
+        self._sources: dict[Path, bytes] = {}
+        self._digests: dict[Path, str] = {}
+        paths = sysconfig.get_paths()
+        standard = {Path(paths[name]) for name in ("stdlib", "platstdlib")}
+        self._standard = tuple(standard | {path.resolve() for path in standard})
+
+    def find(self, name: str) -> Module:
+        """The module of this dotted name; its owner is MISSING where there is none."""
+        found = self._modules.get(name)
+        if found is None:
+            found = self._modules[name] = self._find(name)
+        return found
+
+    def names_in(self, package: Module | None) -> set[str]:
+        """The modules that a package holds, or that stand on the search path: to suggest a name for a wrong one."""
+        folders = self._path if package is None else package.locations
+        entries = (entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir())
+        return {
+            entry.stem
+            for entry in entries
+            if entry.stem.isidentifier() and (entry.suffix in SOURCE_SUFFIXES or entry.is_dir())
+        }
+
+    def source_of(self, path: Path) -> bytes:
+        """The content of a file as it was when this finder first read it.
+
+        Raises:
+            IdentityError: It cannot be read.
+        """
+        if path not in self._sources:
+            try:
+                self._sources[path] = path.read_bytes()
+            except OSError as error:
+                raise IdentityError(
+                    f"{path}: cannot be read ({error.strerror}).\n"
+                    "    Mend: make the file readable, or take its folder off the search path."
+                ) from error
+        return self._sources[path]
+
+    def digest_of(self, path: Path) -> str:
+        """The sha256 of a file, as hexadecimal digits, as it was when this finder first read it."""
+        if path not in self._digests:
+            self._digests[path] = hashlib.sha256(self.source_of(path)).hexdigest()
+        return self._digests[path]
+
+    def _find(self, name: str) -> Module:
+        parent_name, _, last = name.rpartition(".")
+        if not last or name.startswith("."):
+            return Module(name, Owner.MISSING)
+        if not parent_name:
+            return self._find_top(name)
+        parent = self.find(parent_name)
+        if parent.owner in (Owner.PACKAGE, Owner.PYTHON):
+            return Module(name, parent.owner)
+        if parent.owner is Owner.MACHINERY and (parent_name != "etude" or last not in ROOMS):
+            return Module(name, Owner.MACHINERY)
+        spec = self._spec(name, parent.locations)
+        return Module(name, Owner.MISSING) if spec is None else self._module(spec, within=parent)
+
+    def _find_top(self, name: str) -> Module:
+        if name in sys.builtin_module_names:
+            return Module(name, Owner.PYTHON)
+        spec = self._spec(name, self._path) or _from_other_finders(name)
+        if spec is None:
+            return Module(name, Owner.PYTHON if name in sys.stdlib_module_names else Owner.MISSING)
+        return self._module(spec)
+
+    def _spec(self, name: str, locations: Sequence[str]) -> ModuleSpec | None:
+        portions: list[str] = []
+        for location in locations:
+            spec = self._spec_in(name, location)
+            if spec is not None and spec.loader is not None:
+                return spec
+            if spec is not None:
+                portions.extend(spec.submodule_search_locations or ())
+        if not portions:
+            return None
+        namespace = ModuleSpec(name, None)
+        namespace.submodule_search_locations = portions
+        return namespace
+
+    def _spec_in(self, name: str, location: str) -> ModuleSpec | None:
+        if not Path(location).is_dir():
+            return PathFinder.find_spec(name, [location]) if Path(location).exists() else None
+        # A finder of our own: those that Python keeps may not have noticed a file that was written a moment ago.
+        finder = self._finders.get(location)
+        if finder is None:
+            finder = self._finders[location] = FileFinder(location, *_LOADERS)
+        return finder.find_spec(name)
+
+    def _module(self, spec: ModuleSpec, within: Module | None = None) -> Module:
+        name, locations = spec.name, tuple(spec.submodule_search_locations or ())
+        tracked = within is not None and within.owner in (Owner.PROJECT, Owner.COMPILED, Owner.MACHINERY)
+        if name == "etude":
+            return Module(name, Owner.MACHINERY, locations=locations)
+        if spec.loader is None:
+            owners = {self._owner(Path(location)) for location in locations}
+            if tracked or Owner.PROJECT in owners:
+                return Module(name, Owner.FOLDER, None, locations)
+            return Module(name, Owner.PACKAGE if Owner.PACKAGE in owners else Owner.PYTHON)
+        path = Path(spec.origin or "")
+        if not path.is_file():  # frozen, in an archive, or made by a loader of its own
+            return Module(name, Owner.PYTHON if name in sys.stdlib_module_names else Owner.COMPILED, None, locations)
+        owner = Owner.PROJECT if tracked else self._owner(path)
+        if owner is Owner.PROJECT and path.suffix not in SOURCE_SUFFIXES:
+            owner = Owner.COMPILED
+        return Module(name, owner, path, locations) if owner in (Owner.PROJECT, Owner.COMPILED) else Module(name, owner)
+
+    def _owner(self, path: Path) -> Owner:
+        if not _INSTALLED.isdisjoint(path.parts):
+            return Owner.PACKAGE
+        return Owner.PYTHON if any(path.is_relative_to(folder) for folder in self._standard) else Owner.PROJECT
+
+
+def _from_other_finders(name: str) -> ModuleSpec | None:
+    """What finders beyond the search path know, such as those of editable installs."""
+    for finder in sys.meta_path:
+        if finder in (BuiltinImporter, FrozenImporter, PathFinder) or not hasattr(finder, "find_spec"):
+            continue
+        spec = finder.find_spec(name, None)
+        if spec is not None:
+            return spec
+    return None

@@ -1,0 +1,134 @@
+"""From one symbol to all that its result can depend on: the closure over names, imports and effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from etude.identity.effects import Effects
+from etude.identity.modules import Module, Owner
+from etude.identity.pieces import Piece, Pieces
+from etude.identity.resolve import Found, Resolver, Symbol
+from etude.identity.symbols import Table
+
+
+class Ground:
+    """What is known of a project's modules; shared by all walks over it."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+        self.pieces = Pieces(resolver)
+        self.effects = Effects(resolver)
+        self._loads: dict[str, tuple[str, ...]] = {}
+        self._all: dict[str, tuple[tuple[Symbol, ...], tuple[str, ...]]] = {}
+
+    def module(self, name: str) -> Module:
+        return self.resolver.finder.find(name)
+
+    def loads(self, module: Module) -> tuple[str, ...]:
+        """The modules that importing this one imports, itself aside."""
+        if module.name not in self._loads:
+            table = self.resolver.table(module)
+            names = (name for source in table.loads for name in self.resolver.loaded(source))
+            self._loads[module.name] = tuple(dict.fromkeys(names))
+        return self._loads[module.name]
+
+    def all_of(self, module: Module) -> tuple[tuple[Symbol, ...], tuple[str, ...]]:
+        """All symbols that a module object gives access to, and the modules, if it is a package, that it holds."""
+        if module.name not in self._all:
+            table = self.resolver.table(module)
+            symbols: dict[Symbol, None] = {}
+            modules: dict[str, None] = {}
+            for name, entry in table.entries.items():
+                if entry.statements:
+                    symbols[Symbol(module.name, name)] = None
+                for source in entry.imports:
+                    for target in self.resolver.reach(source.module, source.path):
+                        if target.found is Found.SYMBOL:
+                            symbols[target.symbol] = None
+                        elif target.found is Found.MODULE and target.module.startswith(f"{module.name}."):
+                            modules[target.module] = None
+            for star in table.stars:
+                if self.module(star.loads).owner is Owner.PROJECT:
+                    modules[star.loads] = None
+            self._all[module.name] = (tuple(symbols), tuple(modules))
+        return self._all[module.name]
+
+
+class Walk:
+    """One walk from a symbol over everything that it reaches. Needs no recursion, however long the chains of calls.
+
+    After `run`: `symbols` that were reached, with their pieces, and the `modules` that were imported on the way.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self.symbols: dict[Symbol, Piece] = {}
+        self.modules: dict[str, Module] = {}
+        self._entered: set[str] = set()
+        self._taken_whole: set[str] = set()
+        self._waiting: dict[Symbol, list[Symbol]] = {}
+        self._todo: list[Symbol] = []
+
+    def run(self, start: Symbol) -> None:
+        self._todo.append(start)
+        while self._todo:
+            symbol = self._todo.pop()
+            if symbol in self.symbols:
+                continue
+            piece = self.symbols[symbol] = self._ground.pieces.of(symbol)
+            self._load([symbol.module, *piece.loads])
+            self._enter(symbol.module)
+            self._todo.extend(piece.symbols)
+            self._todo.extend(self._waiting.pop(symbol, ()))
+            for name in piece.modules:
+                self._take_whole(name)
+
+    def _load(self, names: Iterable[str]) -> None:
+        """Import modules: with their parent packages, and all that they import in turn."""
+        todo = [*names]
+        while todo:
+            name = todo.pop()
+            if name in self.modules:
+                continue
+            module = self.modules[name] = self._ground.module(name)
+            parent = name.rpartition(".")[0]
+            if parent:
+                todo.append(parent)
+            if module.owner is Owner.PROJECT:
+                todo.extend(self._ground.loads(module))
+                for change in self._ground.effects.changes(self._table(module)):
+                    if change.changed in self.symbols:
+                        self._todo.append(change.by)
+                    else:
+                        self._waiting.setdefault(change.changed, []).append(change.by)
+
+    def _enter(self, name: str) -> None:
+        """Code of a module is reached: what the module, and each package around it, does when imported counts."""
+        while name and name not in self._entered:
+            self._entered.add(name)
+            module = self._ground.module(name)
+            if module.owner is Owner.PROJECT:
+                table = self._table(module)
+                self._todo.extend(self._ground.effects.everywhere(table))
+                for other in self._ground.effects.for_effect(table):
+                    self._take_whole(other)
+            name = name.rpartition(".")[0]
+
+    def _take_whole(self, name: str) -> None:
+        """A module is handled as an object: any of its names may be meant."""
+        todo = [name]
+        while todo:
+            name = todo.pop()
+            if name in self._taken_whole:
+                continue
+            self._taken_whole.add(name)
+            module = self._ground.module(name)
+            self._load([name])
+            if module.owner is Owner.PROJECT:
+                self._enter(name)
+                symbols, modules = self._ground.all_of(module)
+                self._todo.extend(symbols)
+                todo.extend(modules)
+
+    def _table(self, module: Module) -> Table:
+        return self._ground.resolver.table(module)

@@ -1,0 +1,229 @@
+"""What a reference leads to: followed through imports, re-exports, star imports and attributes of modules."""
+
+from __future__ import annotations
+
+import builtins
+from enum import Enum, auto
+from typing import NamedTuple
+
+from etude.errors import IdentityError
+from etude.identity.imports import Import
+from etude.identity.modules import Module, ModuleFinder, Owner
+from etude.identity.references import Ref
+from etude.identity.symbols import Table, table_of
+
+_BUILTINS = frozenset(dir(builtins))
+_OF_EVERY_MODULE = frozenset(
+    {"__annotations__", "__builtins__", "__cached__", "__class__", "__dict__", "__doc__", "__file__", "__loader__"}
+) | {"__module__", "__name__", "__package__", "__path__", "__qualname__", "__spec__"}
+
+
+class Symbol(NamedTuple):
+    """A name that a module binds by something other than an import."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.name}"
+
+
+class Found(Enum):
+    """What kind of thing a reference leads to."""
+
+    SYMBOL = auto()
+    MODULE = auto()
+    """A first-party module as an object, which may be asked for any of its names."""
+    PACKAGE = auto()
+    """Anything third-party."""
+    PYTHON = auto()
+    """Anything of the standard library."""
+    BUILTIN = auto()
+    NOTHING = auto()
+    """Something without code of its own: a name for type checkers, `__name__`, étude's machinery."""
+    COMPILED = auto()
+    """Something in a first-party module without source."""
+    ABSENT = auto()
+    """Something in a top-level module that is not found: a package that is not installed here."""
+    MISSING = auto()
+    """A name or module that should be in the project and is not."""
+
+
+class Target(NamedTuple):
+    """One thing that a reference may lead to."""
+
+    found: Found
+    module: str
+    """The module, dotted; for what is outside the project, with all attributes taken of it."""
+    name: str = ""
+    rest: tuple[str, ...] = ()
+    """Attributes taken of the symbol itself."""
+    guarded: bool = False
+    """Of what is absent or missing: whether the code goes on without it."""
+
+    @property
+    def symbol(self) -> Symbol:
+        return Symbol(self.module, self.name)
+
+    @property
+    def text(self) -> str:
+        return f"{self.module}:{self.name}" if self.name else self.module
+
+
+Targets = tuple[Target, ...]
+
+_UNREAD = {
+    Owner.COMPILED: Found.COMPILED,
+    Owner.MISSING: Found.ABSENT,
+    Owner.PACKAGE: Found.PACKAGE,
+    Owner.PYTHON: Found.PYTHON,
+}
+
+
+class Resolver:
+    """Follows references between modules. Remembers each table and each way it went."""
+
+    def __init__(self, finder: ModuleFinder) -> None:
+        self.finder = finder
+        self._tables: dict[str, Table] = {}
+        self._reached: dict[tuple[str, tuple[str, ...]], Targets] = {}
+        self._global: dict[tuple[str, str, tuple[str, ...]], Targets] = {}
+
+    def table(self, module: Module) -> Table:
+        """The symbols of a first-party module. IdentityError where its source cannot be read."""
+        table = self._tables.get(module.name)
+        if table is None:
+            if module.owner is not Owner.PROJECT or module.path is None:
+                raise IdentityError(f"{module.name} has no source that is read ({module.owner.value}).")
+            table = self._tables[module.name] = table_of(module, self.finder.source_of(module.path))
+        return table
+
+    def targets(self, table: Table, ref: Ref) -> Targets:
+        """All that a reference in a module may lead to: several where alternatives bind the name."""
+        if ref.source is None:
+            key = (table.module.name, ref.root, ref.chain)
+            if key not in self._global:
+                self._global[key] = self._global_name(table, ref.root, ref.chain, set())
+            return self._global[key]
+        source = ref.source
+        found = self._guarded(self.reach(source.module, source.path + ref.chain), source.guarded)
+        if not source.path and not ref.chain and source.loads != source.module:
+            found += self.reach(source.loads)
+        return found
+
+    def reach(self, module: str, chain: tuple[str, ...] = ()) -> Targets:
+        """What attributes taken of a module lead to; the module itself where there are none."""
+        key = (module, chain)
+        if key not in self._reached:
+            self._reached[key] = self._reach(module, chain, set())
+        return self._reached[key]
+
+    def loaded(self, source: Import) -> tuple[str, ...]:
+        """The modules that an import statement loads, their parent packages aside."""
+        if not source.path or not self.finder.find(source.module).locations:
+            return (source.loads,)
+        child = f"{source.module}.{source.path[0]}"
+        is_module = self.finder.find(child).owner in (Owner.PROJECT, Owner.FOLDER, Owner.COMPILED)
+        return (source.loads, child) if is_module else (source.loads,)
+
+    def _reach(self, name: str, chain: tuple[str, ...], seen: set[Symbol]) -> Targets:
+        while True:
+            module = self.finder.find(name)
+            dotted = ".".join((name, *chain))
+            match module.owner:
+                case Owner.PACKAGE:
+                    return (Target(Found.PACKAGE, dotted),)
+                case Owner.PYTHON:
+                    return (Target(Found.PYTHON, dotted),)
+                case Owner.MISSING:
+                    absent = self.finder.find(dotted.partition(".")[0]).owner is Owner.MISSING
+                    return (Target(Found.ABSENT if absent and not dotted.startswith(".") else Found.MISSING, dotted),)
+                case Owner.PROJECT if chain:
+                    return self._attribute(self.table(module), chain[0], chain[1:], seen)
+                case Owner.PROJECT:
+                    return (Target(Found.MODULE, name),)
+            child = self.finder.find(f"{name}.{chain[0]}") if chain else None
+            if module.owner is Owner.MACHINERY and (child is None or child.owner is not Owner.PROJECT):
+                return (Target(Found.NOTHING, ".".join(("etude", *chain[-1:]))),)
+            if module.owner is Owner.COMPILED and (child is None or child.owner is Owner.MISSING):
+                return (Target(Found.COMPILED, dotted),)
+            if child is None:
+                return (Target(Found.NOTHING, dotted),)  # a folder without code of its own
+            name, chain = child.name, chain[1:]
+
+    def _attribute(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets:
+        """What an attribute of a module leads to."""
+        bound = self._bound(table, name, rest, seen)
+        if bound is not None:
+            return bound
+        child = f"{table.module.name}.{name}"
+        if table.module.locations and self.finder.find(child).owner is not Owner.MISSING:
+            return self._reach(child, rest, seen)
+        if name in _OF_EVERY_MODULE:
+            return (Target(Found.MODULE if name == "__dict__" else Found.NOTHING, table.module.name),)
+        starred, perhaps = self._starred(table, name, rest, seen)
+        if starred or perhaps:
+            return starred or perhaps
+        if "__getattr__" in table.entries:
+            return (Target(Found.SYMBOL, table.module.name, "__getattr__"),)
+        return (Target(Found.MISSING, child),)
+
+    def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets:
+        """What a name read inside a module leads to."""
+        bound = self._bound(table, name, rest, seen)
+        if bound is not None:
+            return bound
+        starred, perhaps = self._starred(table, name, rest, seen)
+        if starred:
+            return starred
+        if name in _BUILTINS:
+            return (Target(Found.BUILTIN, name), *perhaps)
+        if perhaps or name in _OF_EVERY_MODULE:
+            return perhaps or (Target(Found.NOTHING, name),)
+        child = f"{table.module.name}.{name}"
+        if table.module.locations and self.finder.find(child).owner is not Owner.MISSING:
+            return self._reach(child, rest, seen)
+        return (Target(Found.MISSING, "", name),)
+
+    def _bound(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets | None:
+        """What a name that the module itself binds leads to; None where it binds none of this name."""
+        entry = table.entries.get(name)
+        if entry is None:
+            return (Target(Found.NOTHING, name),) if name in table.types else None
+        here = Symbol(table.module.name, name)
+        if here in seen:
+            return ()
+        seen.add(here)
+        found: list[Target] = []
+        if entry.statements:
+            found.append(Target(Found.SYMBOL, here.module, here.name, rest))
+        for source in entry.imports:
+            found += self._guarded(self._reach(source.module, source.path + rest, seen), source.guarded)
+            if not source.path and not rest and source.loads != source.module:
+                found += self._reach(source.loads, (), seen)
+        return tuple(dict.fromkeys(found))
+
+    def _starred(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> tuple[Targets, Targets]:
+        """What a name leads to that a star import binds, and what else may bind it, whose names are not read."""
+        perhaps: list[Target] = []
+        for star in table.stars:
+            module = self.finder.find(star.loads)
+            if module.owner is Owner.PROJECT:
+                exporter = self.table(module)
+                if exporter.exported(name) and Symbol(module.name, f"*{name}") not in seen:
+                    seen.add(Symbol(module.name, f"*{name}"))
+                    found = self._attribute(exporter, name, rest, seen)
+                    if found and found[0].module.endswith(".*"):
+                        perhaps += found
+                    elif found and found[0].found not in (Found.ABSENT, Found.MISSING):
+                        return found, ()
+            else:
+                perhaps.append(Target(_UNREAD.get(module.owner, Found.NOTHING), f"{star.loads}.*"))
+        return (), tuple(perhaps)
+
+    @staticmethod
+    def _guarded(targets: Targets, guarded: bool) -> Targets:
+        if not guarded:
+            return targets
+        lost = (Found.ABSENT, Found.MISSING)
+        return tuple(target._replace(guarded=True) if target.found in lost else target for target in targets)
