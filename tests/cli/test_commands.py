@@ -33,11 +33,13 @@ def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
     def run(*words: str) -> Said:
         monkeypatch.setattr("sys.argv", ["etude", *words])
         capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
+        code = 0
+        try:
             main()
-            raise SystemExit(0)
+        except SystemExit as left:
+            code = int(left.code or 0)
         said = capfd.readouterr()
-        return Said(int(left.value.code or 0), said.out, said.err)
+        return Said(code, said.out, said.err)
 
     return run
 

@@ -79,13 +79,13 @@ def _show_why(prepared: Prepared) -> None:
         alike: dict[tuple[str, ...], list[str]] = {}
         for label, changes in _reasons(prepared, run).items():
             alike.setdefault(tuple(map(str, changes)), []).append(label)
-        for changes, labels in alike.items():
+        for texts, labels in alike.items():
             head = labels[0] if len(labels) == 1 else f"{name} ({len(labels)} variants)"
             out().print(f"[bold]{escape(head)}[/]")
-            for change in changes[:MOST_CHANGES]:
-                out().print(f"    {escape(change)}", soft_wrap=True)
-            if len(changes) > MOST_CHANGES:
-                out().print(f"    and {len(changes) - MOST_CHANGES} more: --json shows all")
+            for text in texts[:MOST_CHANGES]:
+                out().print(f"    {escape(text)}", soft_wrap=True)
+            if len(texts) > MOST_CHANGES:
+                out().print(f"    and {len(texts) - MOST_CHANGES} more: --json shows all")
 
 
 def _plan_fields(prepared: Prepared) -> dict[str, object]:

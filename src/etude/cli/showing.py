@@ -43,7 +43,8 @@ def _records_table(rows: list[dict[str, Any]], width: int) -> Any:
 
     columns = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
     differ = [name for name in columns if len({json.dumps(row.get(name)) for row in rows}) > 1] or columns
-    shown, used = [], 1
+    shown: list[str] = []
+    used = 1
     for name in differ:
         head = name.rpartition(".")[2]
         used += max(len(head), *(len(_number(row.get(name))) for row in rows[:MOST_ROWS])) + 3

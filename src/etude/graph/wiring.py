@@ -144,7 +144,8 @@ def _given(source: Source, returns: Mapping[str, object]) -> object | None:
     if source.node == RECORDS and not source.study:
         import pyarrow as pa
 
-        return pa.Table
+        table: object = pa.Table
+        return table
     key = f"@{source.study}/{source.node}" if source.study else source.node
     if key not in returns:
         return None

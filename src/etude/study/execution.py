@@ -77,6 +77,7 @@ class Execution:
     def run(self) -> Result:
         """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
         start = time.perf_counter()
+        self.prepared.files.save()
         if not self.prepared.plan.todo:
             return Result(self.prepared, Summary(), "", time.perf_counter() - start)
         self._refuse_impossible()

@@ -14,6 +14,7 @@ from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
 from etude.study.history import History, read_history
 from etude.study.study import Study
+from etude.study.top import with_top
 from etude.study.variants import points, text_of
 
 
@@ -62,6 +63,7 @@ class Prepared:
     expansion: Expansion
     plan: Plan
     store: Store
+    files: FileDigests
     history: History
     workplace: Workplace
 
@@ -74,7 +76,7 @@ def prepare(
     other_study: LoadStudy = no_other,
     create: bool = True,
 ) -> Prepared:
-    """Lay a study out and plan it. Nothing is run; nothing is written but an empty store and digests of input files.
+    """Lay a study out and plan it. Nothing is run and nothing is written.
 
     Raises:
         ConfigError: The study is faulty, or the options name what it has not.
@@ -83,16 +85,17 @@ def prepare(
     options = options or Options()
     workplace = Workplace.of(study)
     files = FileDigests(workplace.etude / "digests.json")
+    store = Store.open(workplace.store, create=create)
+    study = with_top(study, store, files, other_study)
     chosen = _chosen_points(study, options.only)
     expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)
     targets = expansion.targets() if options.until is None else expansion.named(options.until)
     if options.only and options.until is None:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
-    store = Store.open(workplace.store, create=create)
     made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
     _check_breakpoints(expansion, options)
-    return Prepared(study, expansion, made, store, read_history(workplace.etude, study.name), workplace)
+    return Prepared(study, expansion, made, store, files, read_history(workplace.etude, study.name), workplace)
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:

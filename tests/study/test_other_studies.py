@@ -1,0 +1,100 @@
+"""Studies that build on other studies: a node of one, the best variants of another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from projects import CALLED, Project
+
+from etude.errors import ConfigError
+from etude.study.execution import Execution
+from etude.study.prepare import Options, Prepared, prepare
+from etude.study.study import NodeSpec, Source, Study, Top, Vary
+
+STEPS = (
+    CALLED
+    + """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Scores:
+    value: float
+
+@step
+def number(*, x: int, seed: int = 0) -> Scores:
+    called(f"number{x}")
+    return Scores(10.0 * x - x * x + seed)
+
+@step
+def double(scores: Scores) -> float:
+    called("double")
+    return 2 * scores.value
+"""
+)
+
+
+@pytest.fixture
+def first(project: Project) -> Study:
+    study = project.write(STEPS).study(
+        {"n": ("number", None, {"x": "${x}", "seed": "${seed}"})},
+        params={"x": 3, "seed": 0},
+        vary=Vary(grid={"x": (1, 4, 5, 9)}, repeat={"seed": (0, 1)}),
+    )
+    return replace(study, name="first")
+
+
+def prepared(study: Study, first: Study) -> Prepared:
+    return prepare(study, other_study=lambda name: {"first": first}[name])
+
+
+def run(study: Study, first: Study) -> Prepared:
+    ready = prepared(study, first)
+    assert Execution(ready, Options(), lambda _event: None).run().succeeded
+    return ready
+
+
+def test_a_node_of_another_study_is_the_same_node_with_that_studys_own_params(project: Project, first: Study) -> None:
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    ready = run(replace(first, name="second", pipeline={"d": double}, vary=Vary()), first)
+    assert project.calls() == ["number3", "double"]
+    (node,) = ready.expansion.named("d")
+    assert ready.store.read(node.fingerprint) == 2 * 21.0
+
+
+def test_an_unknown_node_of_another_study_is_a_fault(project: Project, first: Study) -> None:
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("m", study="first")})
+    with pytest.raises(ConfigError, match="no node 'm'"):
+        prepared(replace(first, name="second", pipeline={"d": double}, vary=Vary()), first)
+
+
+def second(first: Study, **top: object) -> Study:
+    chosen = Top(**{"of": "first", "by": "n.value", "k": 2, **top})  # type: ignore[arg-type]
+    return replace(first, name="second", vary=Vary(top=chosen, repeat={"seed": (5,)}))
+
+
+def test_the_best_variants_of_another_study_are_the_points_of_this_one_best_first(first: Study) -> None:
+    run(first, first)
+    ready = prepared(second(first), first)
+    assert [(variant.params["x"], variant.params["seed"]) for variant in ready.expansion.variants] == [(5, 5), (4, 5)]
+    assert [node.label() for node in ready.expansion.named("n")] == ["n x=5 seed=5", "n x=4 seed=5"]
+
+
+def test_the_best_can_be_the_smallest(first: Study) -> None:
+    run(first, first)
+    ready = prepared(second(first, direction="minimize", k=1), first)
+    assert {variant.params["x"] for variant in ready.expansion.variants} <= {1, 9}
+
+
+@pytest.mark.parametrize(
+    ("top", "words"), [({"by": "n.valeu"}, "n.value"), ({"k": 9}, "4 finished"), ({"by": "quality.auc"}, "n.value")]
+)
+def test_what_cannot_be_chosen_is_told(first: Study, top: dict[str, object], words: str) -> None:
+    run(first, first)
+    with pytest.raises(ConfigError, match=words):
+        prepared(second(first, **top), first)
+
+
+def test_a_study_that_was_not_run_is_told_to_be_run_first(first: Study) -> None:
+    with pytest.raises(ConfigError, match="run it first"):
+        prepared(second(first), first)
