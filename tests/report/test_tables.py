@@ -118,6 +118,13 @@ def test_the_markdown_is_as_expected(summary: Summary) -> None:
     assert markdown_text(summary) == (EXPECTED / "aggregated_metrics.md").read_text(encoding="utf-8")
 
 
+def test_comparisons_that_could_not_be_tested_are_told_once_and_not_one_by_one(summary: Summary) -> None:
+    untested = replace(summary.comparisons[0], p_t=None, p_t_holm=None, claim="not tested", note="2 pairs: too few")
+    shown = markdown_text(replace(summary, comparisons=(untested, untested)))
+    assert "against" not in shown
+    assert shown.count("2 pairs: too few") == 1
+
+
 @given(st.text(max_size=30))
 def test_no_text_is_left_to_latex_as_a_command(text: str) -> None:
     made = escaped(text)
@@ -168,7 +175,7 @@ def test_square_brackets_in_a_name_are_shown_and_not_taken_as_style() -> None:
 def test_the_statistics_are_json_with_null_for_what_is_not_known(summary: Summary) -> None:
     found = json.loads(statistics_text(summary))
     assert found["groups"][0]["estimates"]["quality.loss"]["std"] is None
-    assert found["comparisons"][0]["claim"] == "too few"
+    assert found["comparisons"][0]["claim"] == "higher"
 
 
 def test_export_writes_all_files_whole_and_leaves_nothing_else(summary: Summary, tmp_path: Path) -> None:

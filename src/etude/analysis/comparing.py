@@ -107,7 +107,7 @@ def compare(metric: str, group: str, baseline: str, pairs: Sequence[tuple[float,
         p_sign_holm=None,
         effect=hedges_effect(found),
         wins=win_share(found),
-        claim="too few",
+        claim="not tested",
         note=note,
     )
 
@@ -124,7 +124,7 @@ def corrected(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 def _claim(p: float | None, difference: float | None) -> Claim:
     if p is None or difference is None:
-        return "too few"
+        return "not tested"
     if p >= ALPHA:
         return "none shown"
     return "higher" if difference > 0 else "lower"

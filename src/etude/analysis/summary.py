@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
-Claim: TypeAlias = Literal["higher", "lower", "none shown", "too few"]
+Claim: TypeAlias = Literal["higher", "lower", "none shown", "not tested"]
 
 
 @dataclass(frozen=True, slots=True)

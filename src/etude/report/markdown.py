@@ -9,13 +9,14 @@ from etude.report.layout import Cell, Line, laid_out, short_names
 
 
 def markdown_text(summary: Summary) -> str:
-    """Mean ± sample standard deviation, the best mean of a column in bold; comparisons below where there are any."""
+    """Mean ± sample standard deviation, the best mean of a column in bold; below it the comparisons that were made."""
     layout = laid_out(summary)
     heads = [*layout.label_columns, "n", *layout.metric_columns]
     lines = _table(heads, len(layout.label_columns), map(_cells, (*layout.groups, *layout.references)))
-    if summary.comparisons:
+    tested = [one for one in summary.comparisons if one.claim != "not tested"]
+    if tested:
         heads = ["metric", "group", "against", "pairs", "difference", "95 % interval", "p (Holm)", "effect", "shown"]
-        lines += ["", *_table(heads, 3, (_comparison(one, summary) for one in summary.comparisons))]
+        lines += ["", *_table(heads, 3, (_comparison(one, summary) for one in tested))]
     notes = [*layout.notes, *sorted({one.note for one in summary.comparisons if one.note})]
     return "\n".join([*lines, *([""] if notes else []), *(f"- {escaped(note)}" for note in notes)]) + "\n"
 
