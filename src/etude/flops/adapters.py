@@ -18,7 +18,10 @@ class Lora:
 
     rank: int
     targets: Targets
-    """Names of modules, or the ends of names (`q_proj`); `all-linear` for every linear layer of the backbone."""
+    """Names of modules, or the ends of names (`q_proj`); `all-linear` for every linear layer but the last ones.
+
+    Layers that give logits (`lm_head`, `score`, `classifier`), routers and stacked experts take no adapter.
+    """
 
     def __post_init__(self) -> None:
         require(self.rank >= 1, "adapter.rank", self.rank, "1 or more")
@@ -66,7 +69,7 @@ def _check(ops: Sequence[Op], targets: Targets, field: str) -> None:
         Fault(
             path=field,
             value=target,
-            reason="no linear layer of the backbone has this name",
+            reason="no linear layer that takes an adapter has this name",
             mend=nearest(target, {name.rsplit(".", 1)[-1] for name in linear}),
         )
         for target in targets

@@ -10,7 +10,10 @@ Convention = Literal["torch", "causal_exact"]
 """`torch`: the full rectangle of query and key positions, which an eager product computes and FlopCounterMode counts.
 `causal_exact`: only the pairs that the mask allows."""
 Method = Literal["analytic", "counted", "analytic and counted"]
-Quality = Literal["exact", "lower bound"]
+Quality = Literal["exact", "unverified", "lower bound"]
+"""`exact`: every product of a described architecture. `unverified`: all that torch counted of another one, which may do
+work in operations that are no products. `lower bound`: products ran that torch has no formula for."""
+_WORST: tuple[Quality, ...] = ("lower bound", "unverified", "exact")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +66,13 @@ class Flops:
         return Flops(
             **{name: getattr(self, name) + getattr(other, name) for name in _NUMBERS},
             method=_joined(self, other),
-            quality=self.quality if self.quality != "exact" else other.quality,
+            quality=min(self.quality, other.quality, key=_WORST.index),
             uncounted=tuple(sorted({*self.uncounted, *other.uncounted})),
         )
 
     def __mul__(self, times: int) -> Flops:
+        if times == 1:
+            return self
         return Flops(
             **{name: getattr(self, name) * times for name in _NUMBERS},
             method=self.method,
@@ -123,6 +128,8 @@ class Cost:
         )
 
     def __mul__(self, times: int) -> Cost:
+        if times == 1:
+            return self
         return Cost(
             useful=self.useful * times,
             issued=self.issued * times,

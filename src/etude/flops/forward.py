@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Literal, SupportsIndex
 
 from etude.errors import ConfigError, Fault, require
 from etude.flops.cost import Cost
 from etude.flops.model import Model
+from etude.flops.operations import Per
 from etude.flops.passes import Form
 from etude.flops.tally import tally
-from etude.flops.work import Pass
+from etude.flops.work import Pass, Work
 
 Lengths = SupportsIndex | Iterable[SupportsIndex]
 """Tokens of one sample, or of each sample of a batch (a list, a tuple, an integer array)."""
@@ -93,14 +95,15 @@ def batch_passes(
     return useful, issued
 
 
-def priced(form: Form, useful: Sequence[Pass], issued: Sequence[Pass]) -> Cost:
-    """The cost of these passes at these prices."""
+def priced(form: Form, useful: Sequence[Work], issued: Sequence[Work]) -> Cost:
+    """The cost of this work at these prices."""
+    own = tally(form, useful)
     return Cost(
-        useful=tally(form, useful),
-        issued=tally(form, issued),
+        useful=own,
+        issued=own if useful == issued else tally(form, issued),
         samples=len(useful),
-        useful_tokens=sum(work.tokens + work.source for work in useful),
-        issued_tokens=sum(work.tokens + work.source for work in issued),
+        useful_tokens=sum(work.amount(Per.TOKEN, False) + work.amount(Per.SOURCE, False) for work in useful),
+        issued_tokens=sum(work.amount(Per.TOKEN, False) + work.amount(Per.SOURCE, False) for work in issued),
     )
 
 
@@ -110,14 +113,14 @@ def lengths(value: Lengths, field: str, count: int | None = None) -> list[int]:
     Raises:
         ConfigError: Something else, or another number of them.
     """
-    if isinstance(value, SupportsIndex):
-        found = [value.__index__()] * (1 if count is None else count)
-    else:
-        try:
-            found = [item.__index__() for item in value]
-        except (AttributeError, TypeError) as problem:
-            raise ConfigError([Fault(path=field, value=value, reason="expected whole numbers")]) from problem
-    if any(item < 0 for item in found):
+    try:
+        if isinstance(value, Iterable):
+            found = [index(item) for item in value]
+        else:
+            found = [index(value)] * (1 if count is None else count)
+    except TypeError as problem:
+        raise ConfigError([Fault(path=field, value=value, reason="expected whole numbers")]) from problem
+    if found and min(found) < 0:
         raise ConfigError([Fault(path=field, value=value, reason="expected whole numbers of 0 or more")])
     if count is not None and len(found) != count:
         reason = f"expected one number for each of the {count} samples, got {len(found)}"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from etude.errors import require
-from etude.flops.cost import Cost, GenerationCost
+from etude.flops.cost import GenerationCost
 from etude.flops.forward import Lengths, lengths, positive, priced
 from etude.flops.model import Model
-from etude.flops.operations import Per
 from etude.flops.tally import tally
-from etude.flops.work import CachedSteps, Pass, UncachedSteps
+from etude.flops.work import CachedSteps, Pass, UncachedSteps, Work
 
 Steps = CachedSteps | UncachedSteps
+Works = tuple[Pass, Steps]
+"""What one prompt asks for: the prefill, and all steps after it."""
 
 
 def generation(
@@ -40,57 +39,46 @@ def generation(
     Raises:
         ConfigError: A model that does not generate, a prompt or output of no token, a prompt above `padded_to`.
     """
-    _check(model)
-    prompts = lengths(prompt_tokens, "prompt_tokens")
-    outputs = lengths(new_tokens, "new_tokens", len(prompts))
-    require(all(prompts), "prompt_tokens", prompt_tokens, "1 or more for each prompt")
-    require(all(outputs), "new_tokens", new_tokens, "1 or more for each prompt")
-    longest = max(prompts, default=0)
-    require(
-        padded_to is None or padded_to >= longest, "padded_to", padded_to, f"at least the longest prompt, {longest}"
-    )
-    wide, last = padded_to or longest, max(outputs, default=0)
-    useful = [_works(model, prompt, output, cache) for prompt, output in zip(prompts, outputs, strict=True)]
-    issued = [_works(model, wide, last, cache)] * len(prompts)
-    times = positive(batch, "batch")
-    decode = Cost(
-        useful=tally(model.forward, [steps for _, steps in useful]),
-        issued=tally(model.forward, [steps for _, steps in issued]),
-        samples=len(prompts),
-        useful_tokens=sum(_positions(steps) for _, steps in useful),
-        issued_tokens=sum(_positions(steps) for _, steps in issued),
-    )
+    useful, issued = generation_works(model, prompt_tokens, new_tokens, padded_to, cache=cache)
     prefill = priced(model.forward, [first for first, _ in useful], [first for first, _ in issued])
+    decode = priced(model.forward, [steps for _, steps in useful], [steps for _, steps in issued])
+    times = positive(batch, "batch")
     return GenerationCost(prefill=prefill * times, decode=decode * times)
 
 
 def request_flops(
     model: Model, prompt_tokens: Lengths, new_tokens: Lengths, *, cache: bool = True
 ) -> list[tuple[int, int]]:
-    """Useful FLOPs of each request, prefill and decode, by the `causal_exact` convention: the key for splitting energy.
+    """Useful FLOPs of each request, prefill and decode, by the `causal_exact` convention: a key for splitting energy.
 
     Arguments and errors are those of `generation`.
     """
-    _check(model)
-    prompts = lengths(prompt_tokens, "prompt_tokens")
-    outputs = lengths(new_tokens, "new_tokens", len(prompts))
-    require(all(outputs), "new_tokens", new_tokens, "1 or more for each prompt")
-    found = {pair: tuple(_request(model, *pair, cache)) for pair in set(zip(prompts, outputs, strict=True))}
-    return [(prefill, decode) for prefill, decode in (found[pair] for pair in zip(prompts, outputs, strict=True))]
+    useful, _ = generation_works(model, prompt_tokens, new_tokens, None, cache=cache)
+    found = {works: (_exact(model, works[0]), _exact(model, works[1])) for works in set(useful)}
+    return [found[works] for works in useful]
 
 
-def _request(model: Model, prompt: int, output: int, cache: bool) -> Iterator[int]:
-    for work in _works(model, prompt, output, cache):
-        yield tally(model.forward, (work,)).causal_exact_flops or 0
+def generation_works(
+    model: Model, prompt_tokens: Lengths, new_tokens: Lengths, padded_to: int | None, *, cache: bool
+) -> tuple[list[Works], list[Works]]:
+    """For each prompt of a batch what is useful, and what runs.
 
-
-def _check(model: Model) -> None:
+    Arguments and errors are those of `generation`.
+    """
     able = model.kind != "encoder" and model.head == "language"
     require(able, "model", f"{model.model_type} with head {model.head!r}", "a decoder with a language head")
+    prompts = lengths(prompt_tokens, "prompt_tokens")
+    outputs = lengths(new_tokens, "new_tokens", len(prompts))
+    require(all(prompts), "prompt_tokens", prompt_tokens, "1 or more for each prompt")
+    require(all(outputs), "new_tokens", new_tokens, "1 or more for each prompt")
+    longest = max(prompts, default=0)
+    require(padded_to is None or padded_to >= longest, "padded_to", padded_to, f"at least the longest, {longest}")
+    wide, last = padded_to or longest, max(outputs, default=0)
+    useful = [_works(model, prompt, output, cache) for prompt, output in zip(prompts, outputs, strict=True)]
+    return useful, [_works(model, wide, last, cache)] * len(prompts)
 
 
-def _works(model: Model, prompt: int, output: int, cache: bool) -> tuple[Pass, Steps]:
-    """The first pass, and all steps after it."""
+def _works(model: Model, prompt: int, output: int, cache: bool) -> Works:
     if model.kind == "encoder-decoder":
         first, start, context = Pass(1, 0, 1, source=prompt, memory=prompt, context=prompt), 1, prompt
     else:
@@ -100,5 +88,5 @@ def _works(model: Model, prompt: int, output: int, cache: bool) -> tuple[Pass, S
     return first, UncachedSteps(start + 1, output - 1, context, model.keeps_last_logits)
 
 
-def _positions(steps: Steps) -> int:
-    return steps.amount(Per.TOKEN, False)
+def _exact(model: Model, work: Work) -> int:
+    return tally(model.forward, (work,)).causal_exact_flops or 0

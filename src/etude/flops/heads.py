@@ -61,8 +61,17 @@ def head_ops(head: blueprint.Head | PooledHead | None, width: int, backbone: str
         yield from _pooled(head, width)
     else:
         per = {"scored": Per.SCORED, "token": Per.TOKEN, "sequence": Per.SEQUENCE}[head.per]
-        place = Place("", per, Part.HEAD, Role.HEAD, backbone)
-        yield from path(head.path, POOLED if head.pooled else STREAM, OUTPUT, place)
+        source = POOLED if head.pooled else STREAM
+        for module in head.path:
+            place = Place("", per, Part.HEAD, Role.HEAD, backbone, adaptable=_adaptable(head, module))
+            yield from path((module,), source, OUTPUT, place)
+            source = OUTPUT
+
+
+def _adaptable(head: blueprint.Head, module: blueprint.Dense | blueprint.Norm) -> bool:
+    """As `peft` has it: not what gives the logits of a vocabulary, nor what it saves whole (`score`, `classifier`)."""
+    output = head.per == "scored" and module is head.path[-1]
+    return not output and module.name.split(".")[0] not in ("score", "classifier")
 
 
 def _pooled(head: PooledHead, width: int) -> Iterator[Op]:
@@ -76,7 +85,7 @@ def _pooled(head: PooledHead, width: int) -> Iterator[Op]:
         width *= head.queries
     elif head.pooling == "mean_max":
         width *= 2
-    place = Place("head.", Per.SEQUENCE, Part.HEAD, Role.HEAD)
+    place = Place("head.", Per.SEQUENCE, Part.HEAD, Role.HEAD, adaptable=False)
     widths = (width, *head.hidden, head.labels)
     for index, (d_in, d_out) in enumerate(pairwise(widths)):
         last = index == len(head.hidden)
@@ -85,7 +94,7 @@ def _pooled(head: PooledHead, width: int) -> Iterator[Op]:
 
 
 def _attention_pooling(head: PooledHead, width: int) -> Iterator[Op]:
-    place = Place("head.pool.", Per.TOKEN, Part.HEAD, Role.HEAD)
+    place = Place("head.pool.", Per.TOKEN, Part.HEAD, Role.HEAD, adaptable=False)
     source = STREAM
     if head.scorer is not None:
         yield dense(blueprint.Dense("hidden", width, head.scorer, head.scorer_bias), STREAM, "scored", place)

@@ -38,6 +38,8 @@ class Place:
     role: Role = Role.LINEAR
     backbone: str = ""
     """What the names of the backbone's parameters begin with, for weights that are tied to one of them."""
+    adaptable: bool = True
+    """Whether adapters may stand on the linear layers here."""
 
 
 def lower(blueprint: Blueprint, prefix: str, *, pooler: bool) -> Iterator[Op]:
@@ -66,7 +68,7 @@ def path(modules: Path, source: str, target: str, place: Place) -> Iterator[Op]:
         source = target
 
 
-def dense(layer: Dense, source: str, target: str, place: Place, *, adaptable: bool = True) -> Op:
+def dense(layer: Dense, source: str, target: str, place: Place) -> Op:
     """A linear layer."""
     name = place.prefix + layer.name
     shape = (layer.d_in, layer.d_out) if layer.flipped else (layer.d_out, layer.d_in)
@@ -83,7 +85,7 @@ def dense(layer: Dense, source: str, target: str, place: Place, *, adaptable: bo
         moved=layer.d_in + layer.d_out,
         moved_per=place.per,
         module=name,
-        linear=(layer.d_in, layer.d_out) if adaptable and place.role is Role.LINEAR else None,
+        linear=(layer.d_in, layer.d_out) if place.adaptable else None,
     )
 
 
@@ -94,7 +96,7 @@ def _norm(norm: Norm, source: str, target: str, place: Place) -> Op:
         parameters += (Parameter(name + ".weight", (norm.size,), Role.NORM),)
     if norm.bias:
         parameters += (Parameter(name + ".bias", (norm.size,), Role.NORM),)
-    return Op((source,), target, parameters)
+    return Op((source,), target, parameters, moved_per=place.per)
 
 
 def _stack(stack: Stack, place: Place) -> Iterator[Op]:
@@ -190,7 +192,7 @@ def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:
 
 def _relative(table: Embedding, place: Place) -> Op:
     name = place.prefix + table.name + ".weight"
-    return Op((), _RELATIVE, (Parameter(name, (table.rows, table.width), Role.LOOKUP),))
+    return Op((), _RELATIVE, (Parameter(name, (table.rows, table.width), Role.LOOKUP),), moved_per=place.per)
 
 
 def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) -> Iterator[Op]:
@@ -202,7 +204,7 @@ def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) ->
 
 
 def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
-    yield dense(layer.router, source, "routing", place, adaptable=False)
+    yield dense(layer.router, source, "routing", replace(place, adaptable=False))
     yield from _chosen_experts(layer, source, "chosen", place)
     outputs: tuple[str, ...] = ("chosen", "routing")
     if layer.shared is not None:

@@ -83,11 +83,10 @@ def describe(
     name, chosen = _head(blueprint, head, values)
     prefix = chosen.prefix if isinstance(chosen, Head) else ""
     runs_pooler = chosen is None or (chosen.pooler if isinstance(chosen, PooledHead) else chosen.pooled)
-    body: tuple[Op, ...] = tuple(lower(blueprint, prefix, pooler=runs_pooler))
-    if adapter is not None:
-        body = adapted(body, adapter)
     crown = tuple(head_ops(chosen, blueprint.width, prefix))
-    ops = (*body, *crown)
+    ops = (*lower(blueprint, prefix, pooler=runs_pooler), *crown)
+    if adapter is not None:
+        ops = adapted(ops, adapter)
     return Model(
         model_type=model_type_of(values),
         kind=blueprint.kind,

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from etude.flops.operations import Op, Part, Unit
+from etude.flops.operations import Op, Part, Product, Unit
 
-Form = Mapping[tuple[Part, Unit], int]
-"""FLOPs for each unit of work; a cost is the sum of amounts times these."""
+Form = Mapping[Part, tuple[tuple[Unit, int], ...]]
+"""For each part of a model, units of work and the FLOPs of each; a cost is the sum of amounts times these."""
 
 
 def forward_form(ops: Sequence[Op]) -> Form:
     """The products of one forward pass."""
-    form: dict[tuple[Part, Unit], int] = {}
-    for op in ops:
-        if op.product is not None:
-            key = (op.product.part, op.product.per)
-            form[key] = form.get(key, 0) + op.product.flops
-    return form
+    return _summed((op.product, 1) for op in ops if op.product is not None)
 
 
 def backward_form(ops: Sequence[Op], trainable: Container[str], loss: str) -> Form:
@@ -32,7 +27,7 @@ def backward_form(ops: Sequence[Op], trainable: Container[str], loss: str) -> Fo
         trainable: Names of the parameters that are trained.
         loss: The wire that the loss is computed from, as it stands at the end.
     """
-    form: dict[tuple[Part, Unit], int] = {}
+    products: list[tuple[Product, int]] = []
     steps = _numbered(ops)
     needs = _needing_gradient(ops, steps, trainable)
     final = {wire: number for step in steps for wire, number in step.written.items()}.get(loss)
@@ -46,10 +41,17 @@ def backward_form(ops: Sequence[Op], trainable: Container[str], loss: str) -> Fo
             continue
         operands = (op.product.left, op.product.right)
         wanted = sum(needs[step.read[name]] if name in step.read else name in trainable for name in operands)
-        if wanted:
-            key = (op.product.part, op.product.per)
-            form[key] = form.get(key, 0) + wanted * op.product.flops
-    return form
+        products.append((op.product, wanted))
+    return _summed(products)
+
+
+def _summed(products: Iterable[tuple[Product, int]]) -> Form:
+    prices: dict[Part, dict[Unit, int]] = {}
+    for product, times in products:
+        if times:
+            units = prices.setdefault(product.part, {})
+            units[product.per] = units.get(product.per, 0) + product.flops * times
+    return {part: tuple(units.items()) for part, units in prices.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,19 +18,18 @@ def tally(form: Form, works: Iterable[Work]) -> Flops:
         form: FLOPs for each unit of work.
         works: One piece for each sample.
     """
-    groups = Counter(works)
-    sums = dict.fromkeys(Part, 0)
-    exact = 0
-    for (part, unit), price in form.items():
-        sums[part] += price * sum(work.amount(unit, False) * times for work, times in groups.items())
-        if part is Part.ATTENTION:
-            exact += price * sum(work.amount(unit, True) * times for work, times in groups.items())
+    groups = tuple(Counter(works).items())
+
+    def of(part: Part, exact: bool = False) -> int:
+        prices = form.get(part, ())
+        return sum(price * work.amount(unit, exact) * times for unit, price in prices for work, times in groups)
+
     return Flops(
-        dense_flops=sums[Part.DENSE],
-        expert_flops=sums[Part.EXPERTS],
-        head_flops=sums[Part.HEAD],
-        adapter_flops=sums[Part.ADAPTER],
-        attention_torch_flops=sums[Part.ATTENTION],
-        attention_exact_flops=exact,
-        spectral_flops=sums[Part.SPECTRAL],
+        dense_flops=of(Part.DENSE),
+        expert_flops=of(Part.EXPERTS),
+        head_flops=of(Part.HEAD),
+        adapter_flops=of(Part.ADAPTER),
+        attention_torch_flops=of(Part.ATTENTION),
+        attention_exact_flops=of(Part.ATTENTION, exact=True),
+        spectral_flops=of(Part.SPECTRAL),
     )

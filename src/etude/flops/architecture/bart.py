@@ -32,6 +32,8 @@ class BartStyle:
     exit_norm: bool = False
     offset: int = 2
     """Extra rows of the position table."""
+    positions: int = 1024
+    """Default of `max_position_embeddings`."""
     fixed_positions: bool = False
     """Positions are sinusoidal and never trained."""
 
@@ -41,7 +43,7 @@ BART_STYLES: dict[str, BartStyle] = {
     "mbart": BartStyle(order="pre", exit_norm=True),
     "pegasus": BartStyle(order="pre", entry_norm=False, exit_norm=True, offset=0, fixed_positions=True),
     "marian": BartStyle(entry_norm=False, offset=0, fixed_positions=True),
-    "blenderbot": BartStyle(order="pre", entry_norm=False, exit_norm=True, offset=0),
+    "blenderbot": BartStyle(order="pre", entry_norm=False, exit_norm=True, offset=0, positions=128),
 }
 """Model type → how it differs from BART."""
 
@@ -50,7 +52,7 @@ def bart(fields: Fields, style: BartStyle) -> Blueprint:
     """BART and its kin: biases everywhere, learned or sinusoidal positions."""
     width, vocabulary = fields.number("d_model", "hidden_size"), fields.number("vocab_size")
     tied = fields.flag("tie_word_embeddings", default=True)
-    rows = fields.number("max_position_embeddings", default=1024) + style.offset
+    rows = fields.number("max_position_embeddings", default=style.positions) + style.offset
 
     def stack(name: str) -> Stack:
         entry: Path = (Norm(f"{name}.layernorm_embedding", width, bias=True),) if style.entry_norm else ()

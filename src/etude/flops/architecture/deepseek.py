@@ -18,17 +18,30 @@ from etude.flops.architecture.fields import Fields
 from etude.flops.architecture.gpt import Frame, framed
 
 
-def deepseek(fields: Fields) -> Blueprint:
-    """DeepSeek-V2 and V3: latent attention (what is cached is expanded in every pass), shared and routed experts."""
+def deepseek(fields: Fields, *, plain_layers: int, shared: int) -> Blueprint:
+    """DeepSeek-V2 and V3: latent attention (what is cached is expanded in every pass), shared and routed experts.
+
+    Args:
+        fields: The config.
+        plain_layers: Default of `first_k_dense_replace`.
+        shared: Default of `n_shared_experts`.
+    """
     width, count = fields.number("hidden_size"), fields.number("num_hidden_layers")
-    attention, dense_layers = _latent_attention(fields), fields.whole("first_k_dense_replace", default=0)
+    attention, dense_layers = _latent_attention(fields), fields.whole("first_k_dense_replace", default=plain_layers)
     first, second = Norm("input_layernorm", width), Norm("post_attention_layernorm", width)
     layers = tuple(
         Layer(
             f"layers.{index}.",
             (
                 Sublayer(branches=(Branch(inner=attention, before=first),)),
-                Sublayer(branches=(Branch(inner=_deepseek_mlp(fields, index >= dense_layers), before=second),)),
+                Sublayer(
+                    branches=(
+                        Branch(
+                            inner=_deepseek_mlp(fields, shared) if index >= dense_layers else _plain_mlp(fields),
+                            before=second,
+                        ),
+                    )
+                ),
             ),
         )
         for index in range(count)
@@ -41,7 +54,7 @@ def _latent_attention(fields: Fields) -> Attention:
     width, heads = fields.number("hidden_size"), fields.number("num_attention_heads")
     rank, rotary = fields.number("kv_lora_rank"), fields.number("qk_rope_head_dim")
     plain, value = fields.number("qk_nope_head_dim"), fields.number("v_head_dim")
-    bias, low = fields.flag("attention_bias"), fields.optional("q_lora_rank")
+    bias, low = fields.flag("attention_bias"), fields.nullable("q_lora_rank", 1536)
     key_dim = plain + rotary
     query: Path = (Dense("self_attn.q_proj", width, heads * key_dim),)
     if low is not None:
@@ -67,12 +80,15 @@ def _latent_attention(fields: Fields) -> Attention:
     )
 
 
-def _deepseek_mlp(fields: Fields, sparse: bool) -> FeedForward | Experts:
+def _plain_mlp(fields: Fields) -> FeedForward:
+    width, inner = fields.number("hidden_size"), fields.number("intermediate_size")
+    return _gated("mlp", width, inner, bias=fields.flag("mlp_bias"))
+
+
+def _deepseek_mlp(fields: Fields, default_shared: int) -> Experts:
     width, bias = fields.number("hidden_size"), fields.flag("mlp_bias")
-    if not sparse:
-        return _gated("mlp", width, fields.number("intermediate_size"), bias=bias)
     inner, count = fields.number("moe_intermediate_size"), fields.number("n_routed_experts", "num_local_experts")
-    shared = fields.optional("n_shared_experts")
+    shared = fields.nullable("n_shared_experts", default_shared)
     return Experts(
         router=Dense("mlp.gate", width, count),
         name="mlp.experts.",

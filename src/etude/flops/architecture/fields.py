@@ -76,8 +76,9 @@ class Fields:
             raise self._fault(name, value, "expected a text", "")
         return value
 
-    def texts(self, name: str, length: int) -> tuple[str, ...] | None:
-        """A list of texts, one for each layer; None where it is missing."""
+    def layer_types(self, length: int) -> tuple[str, ...] | None:
+        """The kind of each layer; None where the config has no such list."""
+        name = "layer_types"
         value = self.values.get(name)
         if value is None:
             return None
@@ -87,6 +88,9 @@ class Fields:
             or not all(isinstance(item, str) for item in value)
         ):
             raise self._fault(name, value, f"expected a list of {length} names, one for each layer", "")
+        for kind in value:
+            if kind not in ("full_attention", "sliding_attention"):
+                raise self._fault(name, kind, "layers of this kind are not described", 'measure it: unknown="count"')
         return tuple(value)
 
     def numbers(self, name: str) -> tuple[int, ...]:

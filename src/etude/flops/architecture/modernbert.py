@@ -50,7 +50,7 @@ def modernbert(fields: Fields) -> Blueprint:
 
 
 def _local_layers(fields: Fields, count: int) -> list[bool]:
-    types = fields.texts("layer_types", count)
+    types = fields.layer_types(count)
     if types is not None:
         return [kind == "sliding_attention" for kind in types]
     period = fields.number("global_attn_every_n_layers", default=3)

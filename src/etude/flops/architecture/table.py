@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from etude.errors import ConfigError, Fault, nearest
@@ -24,8 +25,8 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     "bloom": gpt.bloom,
     "falcon": gpt.falcon,
     "opt": opt,
-    "deepseek_v2": deepseek,
-    "deepseek_v3": deepseek,
+    "deepseek_v2": partial(deepseek, plain_layers=0, shared=2),
+    "deepseek_v3": partial(deepseek, plain_layers=3, shared=1),
     "bert": bert.bert,
     "roberta": bert.roberta,
     "xlm-roberta": bert.roberta,
@@ -60,7 +61,8 @@ def blueprint_of(config: Mapping[str, object]) -> Blueprint:
     kind = model_type_of(config)
     inner = config.get("text_config")
     if kind in _TEXT_PARTS and isinstance(inner, Mapping):
-        return ARCHITECTURES[_TEXT_PARTS[kind]](Fields(inner, "config.text_config"))
+        described = ARCHITECTURES[_TEXT_PARTS[kind]](Fields(inner, "config.text_config"))
+        return replace(described, notes=(*described.notes, "only the text part is described: no vision tower"))
     if kind not in ARCHITECTURES:
         raise unsupported(kind)
     return ARCHITECTURES[kind](Fields(config))

@@ -31,7 +31,7 @@ def by_layer(default: int | None, slides: Callable[[Fields, int], bool], flag: s
 
     def windows(fields: Fields, layers: int) -> Windows:
         window = fields.nullable("sliding_window", default) if not flag or fields.flag(flag) else None
-        types = fields.texts("layer_types", layers)
+        types = fields.layer_types(layers)
         sliding = (
             [kind == "sliding_attention" for kind in types]
             if types is not None
