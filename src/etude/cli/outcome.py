@@ -137,8 +137,10 @@ def show_outcome(result: Result) -> int:
     summary, prepared = result.summary, result.prepared
     for failure in summary.failures:
         _show_failure(failure, prepared)
-    if summary.blocked:
-        names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in summary.blocked})
+    failed = {failure.node.fingerprint for failure in summary.failures}
+    blocked = [fingerprint for fingerprint, because in summary.blocked.items() if because.fingerprint in failed]
+    if blocked:
+        names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in blocked})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         err().print(f"[yellow]not run, for what they read failed:[/] {listed}")
     for table in terminal_tables(result):

@@ -219,8 +219,8 @@ def line_of(event: Event, view: RunView) -> str:
             return f"  [red]✗[/] {event.label}  {_escaped(data.get('error'))}"
         case Kind.RETRY:
             return f"  [yellow]↻[/] {event.label}  {_escaped(data.get('error'))}; once more in {data.get('wait_s')} s"
-        case Kind.BLOCKED:
-            return f"  [dim]- {event.label}  not run: it reads {data.get('because')}[/]"
+        case Kind.BLOCKED if not view.stopping:
+            return f"  [dim]- {event.label}  not run: it reads {_escaped(data.get('because'))}[/]"
         case Kind.STOPPED:
             return f"  [yellow]■[/] {event.label}  stopped at a checkpoint"
         case Kind.STOPPING:
