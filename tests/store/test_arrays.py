@@ -95,3 +95,30 @@ def test_an_annotated_scalar_type_comes_back_as_that(store: Store) -> None:
 def test_a_reader_of_something_else_is_told_both_types(store: Store) -> None:
     with pytest.raises(StepError, match=r"a stored ndarray is no list\[float\]"):
         round_trip(store, np.zeros(3), as_type=list[float])
+
+
+LARGE = np.arange(60_000.0).reshape(200, 300)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        LARGE,
+        np.asfortranarray(LARGE),
+        LARGE[::2, ::3],
+        LARGE.T[::2],
+        LARGE.reshape(20, 10, 300).transpose(1, 0, 2),
+        LARGE.astype("datetime64[s]"),
+        LARGE.astype("U8"),
+        LARGE.astype(">c16"),
+        np.broadcast_to(np.arange(3.0), (9000, 3)),
+        np.zeros(9000, dtype=[("a", "f8"), ("b", "U3")]),
+    ],
+    ids=["C", "F", "strided", "strided F", "permuted", "dates", "text", "complex", "broadcast", "records"],
+)
+def test_large_arrays_of_any_layout_come_back(store: Store, array: np.ndarray[Any, Any]) -> None:
+    manifest = stored(store, array)
+    back = store.read(manifest.fingerprint)
+    assert (back.dtype, back.flags.f_contiguous) == (array.dtype, array.flags.f_contiguous)
+    assert np.array_equal(back, array)
+    assert stored(store, np.array(array, order="K")).size == manifest.size

@@ -136,7 +136,7 @@ class Leases:
 
     def beat(self) -> None:
         """Show that this process lives. A thread does so every few seconds from the first lease on."""
-        _beat(self._heart, self._card, self._layout.tmp)
+        disk.with_folder(lambda: _beat(self._heart, self._card), self._layout.holders)
 
     def _begin(self) -> None:
         """Start as an owner of one's own: each store of a process, and each process forked from it, is another."""
@@ -243,24 +243,27 @@ class Leases:
     def _start(self) -> None:
         self.beat()
         stop = threading.Event()
-        arguments = (stop, self._heart, self._card, self._layout.tmp)
+        arguments = (stop, self._heart, self._card)
         threading.Thread(target=_keep_beating, args=arguments, name="etude-heartbeat", daemon=True).start()
         weakref.finalize(self, _end, stop, self._heart, os.getpid())
         self._beating = True
 
 
-def _beat(heart: str, card: bytes, tmp: str) -> None:
+def _beat(heart: str, card: bytes) -> None:
+    """Touch the heartbeat file, or write it. Makes no folder: a store that was deleted must not come back."""
     try:
         os.utime(heart)
     except FileNotFoundError:
-        disk.replace(heart, card, tmp)
+        fresh = f"{heart}.{secrets.token_hex(4)}"
+        disk.write_new(fresh, card)
+        os.rename(fresh, heart)
 
 
-def _keep_beating(stop: threading.Event, heart: str, card: bytes, tmp: str) -> None:
+def _keep_beating(stop: threading.Event, heart: str, card: bytes) -> None:
     while not stop.wait(BEAT_S):
         # A beat that fails may cost the leases, which costs work done twice, never a result.
         with contextlib.suppress(OSError):
-            _beat(heart, card, tmp)
+            _beat(heart, card)
 
 
 def _end(stop: threading.Event, heart: str, pid: int) -> None:

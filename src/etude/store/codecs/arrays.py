@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from etude.errors import StepError
 from etude.store.artifact import Content
@@ -32,7 +32,7 @@ class ArrayCodec:
         require_plain(value.dtype)
         file = f"{at}.npy"
         with draft.writing(file) as into:
-            np.lib.format.write_array(into, np.asarray(value), allow_pickle=False)
+            _write(into, np.asarray(value))
         return {"codec": self.name, "file": file}
 
     def decode(self, tree: Tree, content: Content, wanted: Any) -> np.ndarray[Any, Any]:
@@ -46,6 +46,19 @@ class ArrayCodec:
             array = np.lib.format.read_array(io.BytesIO(content.read(file)), allow_pickle=False)
         array.setflags(write=False)
         return array  # type: ignore[no-any-return]
+
+
+def _write(into: BinaryIO, array: np.ndarray[Any, Any]) -> None:
+    """Write an array as NumPy does, but without copying one that lies in one piece."""
+    import numpy as np
+
+    if not array.flags.forc or array.nbytes < MAPPED or array.dtype.names:
+        np.lib.format.write_array(into, array, allow_pickle=False)
+        return
+    fields: Any = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(into, fields)
+    flat = (array if array.flags.c_contiguous else array.T).reshape(-1)
+    into.write(flat.view(np.uint8).data)
 
 
 class ScalarCodec:

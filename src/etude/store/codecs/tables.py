@@ -97,6 +97,11 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
     import pandas as pd
     import pyarrow as pa
 
+    if frame.columns.inferred_type.startswith("mixed"):
+        raise StepError(
+            "the column names of the data frame are of several types.\n"
+            "    Mend: make them all text (`frame.columns.map(str)`)."
+        )
     for name, column in frame.items():
         if column.dtype == object and (kind := pd.api.types.infer_dtype(column)) not in _PANDAS_OBJECTS:
             raise StepError(
