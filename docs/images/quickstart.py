@@ -41,7 +41,9 @@ def main() -> None:
     for table in terminal_tables(result):
         console.print(table)
     wall_s = (read_events(runs[-1])[-1].data or {}).get("wall_s")
-    console.print(f"[green]done[/] in {float(str(wall_s)):.0f} s: {view.computed} computed, 0 reused, {view.cached} cached")
+    console.print(
+        f"[green]done[/] in {float(str(wall_s)):.0f} s: {view.computed} computed, 0 reused, {view.cached} cached"
+    )
     console.print(f"results: {os.path.relpath(ready.workplace.results)}/")
     picture = Path(__file__).with_suffix(".svg")
     drawn = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="étude"), flags=re.DOTALL)

@@ -26,7 +26,7 @@ from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.plan import Action, State, plan
-from etude.study.expand import placed
+from etude.study.faults import located
 from etude.study.history import History, after, write_history
 from etude.study.prepare import Options, Prepared
 from etude.study.provenance import Provenance
@@ -178,12 +178,10 @@ class Execution:
             if reason is not None and node.name not in faults:
                 path = f"pipeline.{node.name}.on"
                 mend = f"run it elsewhere, or lower what it asks for: --set {path}.gpus=0"
-                faults[node.name] = placed(
-                    Fault(path, f"node {node.name!r} cannot run here: {reason}", mend=mend), self.prepared.study
-                )
+                faults[node.name] = Fault(path, f"node {node.name!r} cannot run here: {reason}", mend=mend)
         backend.close()
         if faults:
-            raise ConfigError(list(faults.values()))
+            raise ConfigError(located(faults.values(), self.prepared.study))
 
     def _snapshot(self, folder: Path) -> None:
         """Keep what is run: the resolved study and the project's sources that it reaches."""
@@ -195,9 +193,9 @@ class Execution:
             kept = folder / "sources" / str(relative).lstrip("/")
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(source)
-        file = self.prepared.study.file
-        if file is not None and file.exists():
-            shutil.copyfile(file, folder / f"study{file.suffix}")
+        for file in self.prepared.study.files:
+            (folder / "study").mkdir(exist_ok=True)
+            shutil.copyfile(file, folder / "study" / file.name)
         resolved = {
             "study": self.prepared.study.name,
             "params": dict(self.prepared.study.params),

@@ -15,7 +15,7 @@ from etude.graph.versions import version_of
 from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
-from etude.study.faults import together
+from etude.study.faults import located, together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
 from etude.study.variants import Variant, variants, varied
@@ -106,6 +106,8 @@ class _Expander:
     """Node → the params that it depends on, through itself or what it reads."""
     own_params: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settings: dict[tuple[str, tuple[str, ...]], NodeSettings] = field(default_factory=dict)
+    settings_faults: dict[str, tuple[Fault, dict[tuple[str, tuple[str, ...]], Variant]]] = field(default_factory=dict)
+    settings_tried: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     made: dict[tuple[str, tuple[str, ...]], Node] = field(default_factory=dict)
     foreign: dict[tuple[str, str], Node] = field(default_factory=dict)
 
@@ -116,9 +118,10 @@ class _Expander:
         order = self._order()
         self._look_up(order)
         all_variants = variants(self.study, points)
-        for variant in all_variants:
-            for name in order:
+        for name in order:
+            for variant in all_variants:
                 self._settings_of(name, variant)
+            self._tell_settings_faults(name)
         self._raise_faults()
         pipeline = [name for name in order if name in self.study.pipeline]
         rows = [self._row(pipeline, variant) for variant in all_variants]
@@ -237,7 +240,7 @@ class _Expander:
     def _settings_of(self, name: str, variant: Variant) -> None:
         """Check and write down a node's settings for one variant; once for each set of values of its own params."""
         key = (name, tuple(variant.keys[param] for param in self.own_params[name]))
-        if key in self.settings or name not in self.uses:
+        if key in self.settings or key in self.settings_tried or name not in self.uses:
             return
         spec = self._spec(name)
         path = f"{self._where(name)}.with"
@@ -251,9 +254,24 @@ class _Expander:
         try:
             self.settings[key] = read_settings(self.uses[name].signature, given, self.files, self.study.project)
         except ConfigError as error:
-            self.faults.extend(_moved(fault, path, variant, self.own_params[name]) for fault in error.faults)
+            for fault in error.faults:
+                known = self.settings_faults.setdefault(f"{fault.path} {fault.reason} {fault.value!r}", (fault, {}))
+                known[1][key] = variant
         except IdentityError as error:
             self._fault(path, str(error))
+        self.settings_tried.add(key)
+
+    def _tell_settings_faults(self, name: str) -> None:
+        """Put a node's faults in their places; one that some values of params cause tells the first of them."""
+        path = f"{self._where(name)}.with"
+        for fault, cases in self.settings_faults.values():
+            everywhere = len(cases) == sum(tried[0] == name for tried in self.settings_tried)
+            variant = next(iter(cases.values()))
+            values = ", ".join(f"{param}={variant.params[param]!r}" for param in self.own_params[name])
+            where = "" if everywhere or not values else f" (where {values})"
+            inside = f"{path}.{fault.path}" if fault.path else path
+            self._fault(inside, fault.reason + where, fault.value, fault.mend)
+        self.settings_faults.clear()
 
     def _row(self, order: Sequence[str], variant: Variant) -> dict[str, Node]:
         row: dict[str, Node] = {}
@@ -355,7 +373,7 @@ class _Expander:
     def _raise_faults(self) -> None:
         if self.faults:
             read = [fault for fault in self.faults if fault.file]
-            later = [placed(fault, self.study) for fault in self.faults if not fault.file]
+            later = located([fault for fault in self.faults if not fault.file], self.study)
             raise ConfigError(list({str(fault): fault for fault in together(read, later)}.values()))
 
 
@@ -371,23 +389,3 @@ def _code_of(spec: NodeSpec, use: StepUse) -> str:
     if spec.code == "track":
         return use.symbols.digest
     return spec.code
-
-
-def _moved(fault: Fault, path: str, variant: Variant, own: Sequence[str]) -> Fault:
-    """The fault with its path from the top of the study, and the variant it stands for where that matters."""
-    where = f" (where {', '.join(f'{param}={variant.params[param]!r}' for param in own)})" if own else ""
-    inside = f"{path}.{fault.path}" if fault.path else path
-    return Fault(inside, fault.reason + where, fault.value, fault.mend)
-
-
-def placed(fault: Fault, study: Study) -> Fault:
-    """The fault with the file and line of the nearest part of the study that the reader saw."""
-    if fault.file:
-        return fault
-    path = fault.path
-    while path and path not in study.lines:
-        path = path.rpartition(".")[0]
-    line = study.lines.get(path)
-    if line is not None:
-        return Fault(fault.path, fault.reason, fault.value, fault.mend, line.file, line.line)
-    return Fault(fault.path, fault.reason, fault.value, fault.mend, study.file.name if study.file else "")

@@ -1,0 +1,80 @@
+"""What the documents and examples say is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from etude.cli.main import app
+from etude.config.load import load_study
+from etude.graph.signature import signature_of
+from etude.study.prepare import prepare
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readmes_study_has_no_faults(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "study.yaml").write_text(text)
+    prepared = prepare(load_study(tmp_path / "study.yaml", project=tmp_path))
+    assert len(prepared.expansion.variants) == 12
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    lines += re.findall(r"`(etude [^`]+)`", page.read_text(encoding="utf-8"))
+    for line in lines:
+        for words in (part.split() for part in line.split("#")[0].split("&&")):
+            if words[:1] != ["etude"] or len(words) < 2 or words[1].startswith("-"):
+                continue
+            assert words[1] in commands, line
+            options = {option for parameter in commands[words[1]].params for option in (*parameter.opts, "--help")}
+            options |= {option for parameter in commands[words[1]].params for option in parameter.secondary_opts}
+            assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, line
+
+
+def test_the_step_of_the_page_on_steps_is_one() -> None:
+    (text, *_) = blocks(ROOT / "docs" / "writing-a-step.md", "python")
+    module = sys.modules["page"] = type(sys)("page")
+    exec(compile(text, "page", "exec"), module.__dict__)
+    signature = signature_of("page:classify", module.__dict__["classify"])
+    assert signature.context
+    assert signature.settings["batch"].placement
+    assert signature.settings["stop_words"].file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_runs_and_is_short(example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(example.read_text().splitlines()) <= 60
+    spec = importlib.util.spec_from_file_location(example.stem, example)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "here").mkdir()
+    module.main(tmp_path / "here")
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "studies").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_a_ready_study_has_no_faults(file: Path, tmp_path: Path) -> None:
+    study = load_study(file, overrides=[f"place.store={tmp_path / 'store'}"])
+    assert prepare(study).plan.actions
