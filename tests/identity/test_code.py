@@ -203,6 +203,8 @@ def test_every_way_of_importing_leads_to_the_function(tree: Tree, source: str) -
         "from pkg.utils import *\ndef step(): return u()",
         "import pkg.utils as z\ndef step(): return getattr(z, 'u')()",
         "from pkg.utils import u, v\ndef step(): return u()",
+        "import importlib\ndef step(): return importlib.import_module('pkg.utils').u()",
+        "def step(): return __import__('pkg.utils').utils.u()",
     ],
 )
 def test_functions_beside_the_named_one_are_not_reached(tree: Tree, source: str) -> None:
@@ -409,6 +411,11 @@ EFFECTS = {
     "a subclass of a class that records them": "class Mine(registry.Recorded):\n    call = handler",
     "a subclass of a subclass": "class Mine(registry.Plain):\n    pass\nclass More(Mine):\n    call = handler",
     "a class with a recording metaclass": "class Mine(metaclass=registry.Meta):\n    call = handler",
+    "a call in a list": "[registry.register(n, handler) for n in 'ab']",
+    "a call inside a function that is called": "def fill():\n    registry.register('a', handler)\nfill()",
+    "a decorator that passes on": "def mine(f): return registry.keep(f)\n@mine\ndef h(): return handler()",
+    "a decorator by another name": "add = registry.SHOP.add\n@add('a')\ndef h(): return handler()",
+    "a partial decorator": "import functools as t\nadd = t.partial(registry.register, 'a')\n@add\ndef h(): handler()",
     "a call in a loop": "for n in 'ab':\n    registry.register(n, handler)",
 }
 
@@ -419,6 +426,9 @@ def test_whatever_a_module_puts_into_another_counts_there(tree: Tree, effect: st
         TABLE = {}
         def register(name, handler):
             TABLE[name] = handler
+        def keep(handler):
+            TABLE[handler.__name__] = handler
+            return handler
         class Shop:
             def __init__(self): self.items = {}
             def add(self, name): return lambda f: self.items.setdefault(name, f)
@@ -531,11 +541,13 @@ OPAQUE = {
     "os.environ.get": ("from os import environ\ndef step(): environ.get('A')", "reads the environment"),
     "os.getenv": ("import os as o\ndef step(): o.getenv('A')", "reads the environment"),
     "the environment two calls away": ("import os\nA = os.environ['A']\ndef f(): A\ndef step(): f()", "environment"),
+    "the place of the file": ("from pathlib import Path\ndef step(): Path(__file__).parent", "place of its file"),
+    "files of a package": ("from importlib.resources import files\ndef step(): files('a')", "files of a package"),
     "sys.modules": ("import sys\ndef step(x): sys.modules[x]", "happen to be imported"),
     "all subclasses": ("class A: pass\ndef step(): A.__subclasses__()", "derive from A"),
     "an unknown name": ("def step(): return nowhere", "nowhere is not found"),
     "a name that its module lacks": ("import lib\ndef step(): lib.nowhere", "lib.nowhere is not found"),
-    "a module that its package lacks": ("import pkg.no\ndef step(): pkg.no.f()", "pkg.no is not found"),
+    "a module that its package lacks": ("import pkg.no\ndef step(): pkg.no.f()", "pkg.no.f is not found"),
     "an import beyond the top": ("from ..x import f\ndef step(): f()", "x.f is not found"),
     "a package that is not there": ("import absent_one\ndef step(): absent_one.f()", "absent_one is not installed"),
     "a compiled module": ("import binary\ndef step(): binary.f()", "binary.f is compiled"),
@@ -564,7 +576,7 @@ SEEN_THROUGH = {
     "a function of its own of the name": "def eval(x): return x\ndef step(): eval('1')",
     "setting the environment": "import os\ndef step(): os.environ['A'] = '1'",
     "vars of an object": "def step(x): return vars(x)",
-    "names of every module": "def step(): return __name__, __file__, __doc__, __package__",
+    "names of every module": "def step(): return __name__, __doc__, __package__",
     "the class inside a method": "class A:\n    def f(self): return __class__, super()\ndef step(): A()",
     "names of a class body": "class A:\n    x = __qualname__, __module__\ndef step(): A",
     "a text that is no annotation": "def step(x: 'no such type', y: 'Unknown'): pass",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -292,6 +294,19 @@ def test_the_order_of_asking_does_not_matter(tree: Tree) -> None:
     first, second = tree.write(PROJECT).index(), tree.index()
     backwards = {step: second.symbols_of(f"lab.steps:{step}") for step in reversed(STEPS)}
     assert {step: first.symbols_of(f"lab.steps:{step}") for step in STEPS} == backwards
+
+
+def test_neither_maps_nor_digests_show_the_hash_seed(tree: Tree) -> None:
+    tree.write(PROJECT)
+    program = (
+        "import sys; from etude.identity.code import CodeIndex; index = CodeIndex([sys.argv[1]])\n"
+        "print([index.symbols_of('lab.steps:' + name) for name in sys.argv[2:]])"
+    )
+    command = [sys.executable, "-c", program, str(tree.folder), *STEPS]
+    printed = {
+        subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout for seed in "123"
+    }
+    assert len(printed) == 1
 
 
 def test_the_map_says_which_symbol_changed(tree: Tree) -> None:

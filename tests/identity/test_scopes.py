@@ -196,6 +196,9 @@ def test_type_parameters_hide() -> None:
 def test_expressions_of_any_depth_are_read() -> None:
     deep = "x = " + " + ".join(["a"] * 900) + " + b"
     assert read(deep) == {"a", "b"}
+    assert read("x = a" + ".b(c)" * 900) == {"a.b", "c"}
+    assert read("x = a" + "(c)" * 900) == {"a", "c"}
+    assert read("x = a" + "[c]" * 900) == {"a", "c"}
 
 
 def compiled_globals(source: str) -> tuple[set[str], set[str]]:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from etude.identity.references import ACTS, BASE, CALLED, CHANGED, DECORATES, MENTIONED, METACLASS, Ref, Use
+from etude.identity.references import ACTS, BASE, CALLED, CHANGED, DECORATES, GIVEN, MENTIONED, METACLASS, Ref, Use
 from etude.identity.resolve import Found, Resolver, Symbol, Target
 from etude.identity.symbols import Table
 
@@ -33,6 +33,7 @@ class Effects:
         self._everywhere: dict[str, tuple[Symbol, ...]] = {}
         self._for_effect: dict[str, tuple[str, ...]] = {}
         self._changed_by: dict[Symbol, frozenset[Symbol]] = {}
+        self._definitions: dict[Symbol, bool] = {}
         self._watching: dict[Symbol, frozenset[Symbol]] = {}
 
     def changes(self, table: Table) -> tuple[Change, ...]:
@@ -44,7 +45,7 @@ class Effects:
         return self._changes[name]
 
     def everywhere(self, table: Table) -> tuple[Symbol, ...]:
-        """Symbols whose statements act on something outside the project, and so on all code of the module.
+        """Symbols whose statements act on something outside the project, and so on all code of the process.
 
         Such as `torch.set_default_dtype(torch.float64)` at the top of a module, or `configure()` that does it.
         """
@@ -98,9 +99,10 @@ class Effects:
                 yield from self._hooked(target.symbol)
 
     def changed_by(self, symbol: Symbol) -> frozenset[Symbol]:
-        """The symbols that calling this one may change: itself, or by functions of its own module that it calls.
+        """The symbols that calling this one may change: itself, or by functions that it calls.
 
-        Not by functions of other modules: what a decorator's wrapper does later, far away, registers nothing now.
+        Functions of other modules are followed only if they are handed a variable, as in `register(function)`: what a
+        decorator's wrapper calls later, far away, registers nothing now.
         """
         found = self._changed_by.get(symbol)
         if found is not None:
@@ -113,16 +115,19 @@ class Effects:
                 changed |= self._changed_by[at]
                 continue
             table, refs = self._refs(at)
-            anywhere = not self._is_definition(at)  # such as `registry = Registry()` with an imported class
             for ref, use in refs:
-                if use.roles & (CALLED | CHANGED):
-                    for target in self._symbols(table, ref):
-                        if use.later & CHANGED:
-                            changed.add(target.symbol)
-                        near = anywhere or target.module == at.module
-                        if use.roles & CALLED and near and target.symbol not in seen:
-                            seen.add(target.symbol)
-                            todo.append(target.symbol)
+                for target in self._symbols(table, ref):
+                    if not self._is_definition(at):  # `register = SHOP.add`, `register = partial(add, SHOP)`
+                        followed = True
+                        hit = bool(target.rest) and not self._is_definition(target.symbol)
+                    else:
+                        followed = bool(use.roles & (CALLED if target.module == at.module else GIVEN))
+                        hit = bool(use.later & CHANGED)
+                    if hit:
+                        changed.add(target.symbol)
+                    if followed and target.symbol not in seen:
+                        seen.add(target.symbol)
+                        todo.append(target.symbol)
         result = self._changed_by[symbol] = frozenset(changed)
         if not changed:
             self._changed_by.update(dict.fromkeys(seen, result))
@@ -175,7 +180,10 @@ class Effects:
         return [target for target in self._resolver.targets(table, ref) if target.found is Found.SYMBOL]
 
     def _numbers(self, symbol: Symbol) -> list[int]:
-        return self._table(symbol).entries[symbol.name].statements
+        """The statements that bind a symbol; not those that change it afterwards."""
+        table = self._table(symbol)
+        facts = ((number, table.facts[number]) for number in table.entries[symbol.name].statements)
+        return [number for number, found in facts if symbol.name in found.binds | found.binds_later]
 
     def _refs(self, symbol: Symbol) -> tuple[Table, list[tuple[Ref, Use]]]:
         table = self._table(symbol)
@@ -185,8 +193,13 @@ class Effects:
         return self._resolver.table(self._resolver.finder.find(symbol.module))
 
     def _is_definition(self, symbol: Symbol) -> bool:
-        table = self._table(symbol)
-        return any(isinstance(table.statements[number], _DEFINITIONS) for number in self._numbers(symbol))
+        """Whether a `def` or `class` binds the name."""
+        if symbol not in self._definitions:
+            statements = (self._table(symbol).statements[number] for number in self._numbers(symbol))
+            self._definitions[symbol] = any(
+                isinstance(statement, _DEFINITIONS) and statement.name == symbol.name for statement in statements
+            )
+        return self._definitions[symbol]
 
 
 def _is_outside(target: Target) -> bool:

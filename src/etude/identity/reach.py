@@ -8,7 +8,6 @@ from etude.identity.effects import Effects
 from etude.identity.modules import Module, Owner
 from etude.identity.pieces import Piece, Pieces
 from etude.identity.resolve import Found, Resolver, Symbol
-from etude.identity.symbols import Table
 
 
 class Ground:
@@ -95,22 +94,22 @@ class Walk:
             if parent:
                 todo.append(parent)
             if module.owner is Owner.PROJECT:
+                table = self._ground.resolver.table(module)
                 todo.extend(self._ground.loads(module))
-                for change in self._ground.effects.changes(self._table(module)):
+                self._todo.extend(self._ground.effects.everywhere(table))
+                for change in self._ground.effects.changes(table):
                     if change.changed in self.symbols:
                         self._todo.append(change.by)
                     else:
                         self._waiting.setdefault(change.changed, []).append(change.by)
 
     def _enter(self, name: str) -> None:
-        """Code of a module is reached: what the module, and each package around it, does when imported counts."""
+        """Code of a module is reached: what it, and each package around it, imports for the effect counts whole."""
         while name and name not in self._entered:
             self._entered.add(name)
             module = self._ground.module(name)
             if module.owner is Owner.PROJECT:
-                table = self._table(module)
-                self._todo.extend(self._ground.effects.everywhere(table))
-                for other in self._ground.effects.for_effect(table):
+                for other in self._ground.effects.for_effect(self._ground.resolver.table(module)):
                     self._take_whole(other)
             name = name.rpartition(".")[0]
 
@@ -129,6 +128,3 @@ class Walk:
                 symbols, modules = self._ground.all_of(module)
                 self._todo.extend(symbols)
                 todo.extend(modules)
-
-    def _table(self, module: Module) -> Table:
-        return self._ground.resolver.table(module)

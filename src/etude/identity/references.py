@@ -19,6 +19,7 @@ CHANGED = 64  # stored into, deleted from, or a mutating method of it is called
 MENTIONED = 128  # stands somewhere in an expression statement
 ACTS = 256  # what an expression statement calls: `np` in `np.random.seed(0)`
 METACLASS = 512  # a metaclass
+GIVEN = 1024  # called with a variable as it stands: `register(function)`
 
 
 class Ref(NamedTuple):
@@ -53,14 +54,15 @@ def names_module(source: Import, chain: tuple[str, ...]) -> bool:
 
 
 def chain_of(node: ast.expr) -> tuple[str | None, tuple[str, ...], ast.expr]:
-    """The name that attributes are taken of, and the attributes; without a name, the expression they are taken of."""
+    """The name that attributes are taken of, the attributes, and the expression they are taken of if it is no name."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
         node = node.value
+    chain = tuple(reversed(names))
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        return node.id, tuple(reversed(names)), node
-    return None, (), node
+        return node.id, chain, node
+    return None, chain, node
 
 
 def root_of(node: ast.expr, through_calls: bool = False) -> tuple[str | None, tuple[str, ...]]:

@@ -12,9 +12,9 @@ from etude.identity.modules import Module, ModuleFinder, Owner
 from etude.identity.references import Ref
 from etude.identity.symbols import Table, table_of
 
-_BUILTINS = frozenset(dir(builtins))
+_BUILTINS = frozenset(dir(builtins)) | {"WindowsError", "__file__"}
 _OF_EVERY_MODULE = frozenset(
-    {"__annotations__", "__builtins__", "__cached__", "__class__", "__dict__", "__doc__", "__file__", "__loader__"}
+    {"__annotations__", "__builtins__", "__cached__", "__class__", "__dict__", "__doc__", "__loader__"}
 ) | {"__module__", "__name__", "__package__", "__path__", "__qualname__", "__spec__"}
 
 
@@ -159,14 +159,14 @@ class Resolver:
         child = f"{table.module.name}.{name}"
         if table.module.locations and self.finder.find(child).owner is not Owner.MISSING:
             return self._reach(child, rest, seen)
-        if name in _OF_EVERY_MODULE:
+        if name in _OF_EVERY_MODULE or name == "__file__":
             return (Target(Found.MODULE if name == "__dict__" else Found.NOTHING, table.module.name),)
         starred, perhaps = self._starred(table, name, rest, seen)
         if starred or perhaps:
             return starred or perhaps
         if "__getattr__" in table.entries:
             return (Target(Found.SYMBOL, table.module.name, "__getattr__"),)
-        return (Target(Found.MISSING, child),)
+        return (Target(Found.MISSING, ".".join((child, *rest))),)
 
     def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets:
         """What a name read inside a module leads to."""

@@ -21,6 +21,7 @@ from etude.identity.references import (
     CALLED,
     CHANGED,
     DECORATES,
+    GIVEN,
     MENTIONED,
     METACLASS,
     NEEDED,
@@ -111,6 +112,8 @@ class _At(NamedTuple):
     """The roles that everything below takes on."""
     guarded: bool = False
     annotation: bool = False
+    taken: tuple[str, ...] = ()
+    """Attributes taken of what the call at hand returns."""
 
 
 class _Read(NamedTuple):
@@ -176,10 +179,10 @@ class _Walk:
     def chained(self, node: ast.expr, at: _At, roles: int = 0) -> None:
         """Read a name with its attributes; where the chain starts otherwise, go on there."""
         name, chain, start = chain_of(node)
-        if name is None:
-            self.push(at, [start])
-        else:
+        if name is not None:
             self.read(name, chain, node, at, roles)
+        else:
+            self.push(at._replace(taken=chain) if isinstance(start, ast.Call) else at, [start])
 
     def changed(self, node: ast.expr, at: _At) -> None:
         """Note that what a chain of attributes and items starts from is changed."""
@@ -209,6 +212,7 @@ class _Walk:
                 return  # a text that is no annotation; its change still changes the digest
 
     def call(self, node: ast.Call, at: _At) -> None:
+        taken, at = at.taken, at._replace(taken=())
         called, first = last_name(node.func), node.args[0] if node.args else None
         seen_through = called == "vars" and first is not None
         arguments: list[ast.AST | None] = [*node.args, *node.keywords]
@@ -224,10 +228,12 @@ class _Walk:
                 arguments.remove(first)
         elif called in ("import_module", "__import__") and (module := self.literal_module(node)):
             seen_through = True
-            loaded = Import(module, (), module, node.lineno, at.guarded)
+            bound = module.partition(".")[0] if called == "__import__" else module
+            loaded = Import(bound, (), module, node.lineno, at.guarded)
             self.loads[at.scope.later].append(loaded)
-            self.found.add(Ref(module, (), loaded), node.lineno, at.roles, at.scope.later)
-        self.chained(node.func, at._replace(roles=at.roles & ~OPEN) if seen_through else at, CALLED)
+            self.found.add(Ref(bound, taken, loaded), node.lineno, at.roles, at.scope.later)
+        given = GIVEN if any(isinstance(argument, ast.Name) for argument in node.args) else 0
+        self.chained(node.func, at._replace(roles=at.roles & ~OPEN) if seen_through else at, CALLED | given)
         self.push(at, arguments)
 
     def literal_module(self, node: ast.Call) -> str | None:

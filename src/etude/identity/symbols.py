@@ -11,7 +11,7 @@ from etude.errors import IdentityError
 from etude.identity.imports import STAR, Import
 from etude.identity.modules import Module
 from etude.identity.normal_form import does_nothing
-from etude.identity.references import ACTS, CHANGED, DECORATES, MENTIONED, last_name, names_module
+from etude.identity.references import ACTS, CALLED, CHANGED, DECORATES, MENTIONED, last_name, names_module
 from etude.identity.scopes import Facts, facts_of
 
 _ONLY_SHOWN = frozenset({"logging", "warnings"})
@@ -161,7 +161,12 @@ def _entries(facts: Sequence[Facts], imports: Sequence[Facts]) -> dict[str, Entr
             entry.statements.append(number)
             entry.bindings += 1
     for number, found in enumerate(facts):
-        for name in _changed(found, entries):
+        changed = [*_changed(found, entries)]
+        if not found.binds and not changed:
+            # `[register(name) for name in "ab"]` belongs, for want of another, to what it calls.
+            roots = (ref.root for ref, use in found.refs.items() if use.now & CALLED and ref.source is None)
+            changed = [root for root in roots if root in entries and not _is_only_shown(entries[root])]
+        for name in changed:
             if number not in entries[name].statements:
                 entries[name].statements.append(number)
     for entry in entries.values():
@@ -177,13 +182,16 @@ def _changed(found: Facts, entries: Mapping[str, Entry]) -> Iterator[str]:
         if entry is None or ref.source is not None:
             continue
         if entry.is_import:
-            shown = all(source.module in _ONLY_SHOWN for source in entry.imports)
-            changes = bool(use.now & (CHANGED | ACTS)) and not shown
+            changes = bool(use.now & (CHANGED | ACTS)) and not _is_only_shown(entry)
         else:
             # What decorates `def _` changes through this definition, not through all that are named `_`.
             changes = bool(use.now & (CHANGED | DECORATES if shared else CHANGED) or use.roles & MENTIONED)
         if changes:
             yield ref.root
+
+
+def _is_only_shown(entry: Entry) -> bool:
+    return entry.is_import and all(source.module in _ONLY_SHOWN for source in entry.imports)
 
 
 def _unread(entries: Mapping[str, Entry], facts: Sequence[Facts], exports: frozenset[str]) -> Iterator[Import]:
