@@ -1,0 +1,271 @@
+"""A watch keeps meters under observation for one process: one background thread, shared by all work that is measured.
+
+The thread starts with the first piece of work, reads each counter ten times a second while something is measured, and
+ends by itself after half a minute without work. A short piece of work is framed by two readings and needs no thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from etude.errors import MeterError
+from etude.meter.clock import SYSTEM_CLOCK, Clock
+from etude.meter.cputime import machine_id
+from etude.meter.log import Log
+from etude.meter.memory import MemoryAccount, MemoryGauge
+from etude.meter.meter import Meter, Occupied
+from etude.meter.processes import ProcessTree, busy_cpu_ns
+from etude.meter.recording import Recorded, Recording
+from etude.meter.track import LOOK_S, Track
+from etude.meter.windows import Windows
+
+_BEFORE_NS = 2_000_000_000
+"""How much of the log before the work is kept: it tells the power outside."""
+_SCAN_S = 1.0
+_IDLE_S = 30.0
+_CLOSELY_AFTER_S = 0.5
+"""Work shorter than this is not worth looking for ticks."""
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One piece of work while it is measured."""
+
+    memory: MemoryAccount
+    aligned: bool
+    started_utc: float
+    busy_ns: int | None
+    start_ns: int = 0
+    start_cpu_ns: int = 0
+    foreign: dict[str, set[int]] = field(default_factory=dict)
+
+
+class Watch:
+    """The meters of one process, read in the background while something is measured."""
+
+    def __init__(
+        self,
+        meters: Sequence[Meter] = (),
+        *,
+        absent: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        tree: ProcessTree | None = None,
+        memory: MemoryGauge | None = None,
+        period_s: float = 0.1,
+        threaded: bool = True,
+    ) -> None:
+        """Watch these meters.
+
+        Args:
+            meters: In order of trust: of several sources for one component, the first one's figures count, the others'
+                are told beside them.
+            absent: Component → why no meter serves it.
+            clock: Tells the time.
+            tree: The processes whose CPU time counts; None for this one and its descendants.
+            memory: Reads memory; None for this process's.
+            period_s: How often counters are read, in seconds.
+            threaded: False to call `step` by hand.
+        """
+        self.clock = clock
+        self.tree = tree or ProcessTree()
+        self.memory = memory or MemoryGauge(self.tree)
+        self.tracks = [Track(meter, meter.traits) for meter in meters]
+        self.absent = dict(absent or {})
+        self.period_s = period_s
+        self._threaded = threaded
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._visits: list[Visit] = []
+        self._pid = os.getpid()
+        self._machine = machine_id()
+        self._sample_due_ns = 0
+        self._scan_due_ns = 0
+        self._idle_since_ns = 0
+        self._shares_machine = any(track.traits.scope == "machine" for track in self.tracks)
+        self._every_s = period_s * max(1.0, sum(track.ticks_slowly for track in self.tracks) / 2)
+
+    def begin(self, *, aligned: bool = False) -> Visit:
+        """Begin to measure: read every counter once, then mark the start."""
+        if os.getpid() != self._pid:
+            self._begin_anew()
+        self.tree.scan_if_any()
+        visit = Visit(
+            memory=self.memory.open(),
+            aligned=aligned,
+            started_utc=self.clock.utc_s(),
+            busy_ns=busy_cpu_ns(self.tree.proc) if self._shares_machine else None,
+            start_ns=self.clock.now_ns(),
+        )
+        with self._lock:
+            self._visits.append(visit)
+            self._wake()
+        try:
+            self._read_all()
+            if aligned:
+                self._align(ticks=2)
+        except BaseException:
+            self._leave(visit)
+            raise
+        visit.start_cpu_ns = self.tree.cpu_ns()
+        visit.start_ns = self.clock.now_ns()
+        return visit
+
+    def end(self, visit: Visit, windows: Windows, *, settle_share: float = 0.01) -> Recording:
+        """End it: mark the end, read every counter once more, and hand over what was noted.
+
+        Args:
+            visit: From `begin`.
+            windows: The windows that were marked.
+            settle_share: How long to wait for the tick that closes the last interval of a slow counter, as a share of
+                the work's own time; 0 for not at all. Aligned work waits for two ticks whatever they take.
+        """
+        end_ns = self.clock.now_ns()
+        self.tree.scan_if_any()
+        end_cpu_ns = self.tree.cpu_ns()
+        unclosed = windows.close_all(end_ns, end_cpu_ns)
+        try:
+            self._read_all()
+            if visit.aligned:
+                self._align(ticks=2)
+            elif settle_share > 0:
+                self._settle(settle_share * (end_ns - visit.start_ns) / 1e9)
+            busy_ns = busy_cpu_ns(self.tree.proc) if self._shares_machine else None
+            if end_ns - visit.start_ns > _CLOSELY_AFTER_S * 1e9:
+                self._look_for_others()
+        finally:
+            self._leave(visit)
+        return Recording(
+            start_ns=visit.start_ns,
+            end_ns=end_ns,
+            started_utc=visit.started_utc,
+            start_cpu_ns=visit.start_cpu_ns,
+            end_cpu_ns=end_cpu_ns,
+            busy_ns=None if busy_ns is None or visit.busy_ns is None else busy_ns - visit.busy_ns,
+            cores=os.cpu_count() or 1,
+            machine=self._machine,
+            windows=windows,
+            meters=tuple(self._recorded(track, visit) for track in self.tracks),
+            memory=visit.memory,
+            absent=self.absent,
+            warnings=(f"{unclosed} windows were still open at the end",) if unclosed else (),
+        )
+
+    def step(self) -> float:
+        """Read what is due. Returns the seconds until something is due again."""
+        now_ns = self.clock.now_ns()
+        visits = tuple(self._visits)
+        if not visits:
+            return self.period_s
+        closely = any(visit.aligned or now_ns - visit.start_ns > _CLOSELY_AFTER_S * 1e9 for visit in visits)
+        for track in self.tracks:
+            if track.due_ns <= self.clock.now_ns():
+                track.read_and_plan(
+                    self.clock, every_s=self._every_s if track.ticks_slowly else self.period_s, closely=closely
+                )
+        if self._sample_due_ns <= now_ns:
+            self.memory.sample(now_ns)
+            self._sample_due_ns = now_ns + round(self.period_s * 1e9)
+        if self._scan_due_ns <= now_ns:
+            self.tree.scan_if_any()
+            self._look_for_others()
+            self._forget(min(visit.start_ns for visit in visits))
+            self._scan_due_ns = now_ns + round(_SCAN_S * 1e9)
+        due_ns = min([self._sample_due_ns, *(track.due_ns for track in self.tracks)])
+        return max(LOOK_S / 3, (due_ns - self.clock.now_ns()) / 1e9)
+
+    def stop(self) -> None:
+        """Stop the thread; the meters stay open for another watch."""
+        self._closing.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(timeout=2.0)
+
+    def close(self) -> None:
+        """Stop the thread and close the meters."""
+        self.stop()
+        for track in self.tracks:
+            with suppress(MeterError, OSError):
+                track.meter.close()
+
+    def _leave(self, visit: Visit) -> None:
+        with self._lock:
+            self._visits.remove(visit)
+            self._idle_since_ns = self.clock.now_ns()
+        self.memory.close(visit.memory)
+
+    def _recorded(self, track: Track, visit: Visit) -> Recorded:
+        with track.lock:
+            kept = Log() if track.traits.at_marks else track.log.since(visit.start_ns - _BEFORE_NS)
+        foreign = frozenset(visit.foreign.get(track.traits.device, ()))
+        return Recorded(track.traits, kept, track.period_s, foreign)
+
+    def _read_all(self) -> None:
+        for track in self.tracks:
+            if not track.traits.at_marks:
+                track.read(self.clock)
+
+    def _align(self, *, ticks: int) -> None:
+        """Wait until every slow counter has been caught ticking this many times, or has had the time to."""
+        slow = [track for track in self.tracks if track.ticks_slowly and not track.failing]
+        wanted = [(track, track.clean + ticks) for track in slow]
+        longest_s = max((track.traits.period_s for track in slow), default=0.0)
+        self._poll_until(lambda: all(track.clean >= clean for track, clean in wanted), slow, (ticks + 2) * longest_s)
+
+    def _settle(self, limit_s: float) -> None:
+        """Wait for the tick after the end, but no longer than this."""
+        slow = [track for track in self.tracks if track.ticks_slowly and not track.failing]
+        if slow:
+            before = [(track, track.log.raws[-1] if len(track.log) else None) for track in slow]
+            longest_s = max(track.traits.period_s for track in slow)
+            self._poll_until(
+                lambda: all(len(track.log) and track.log.raws[-1] != raw for track, raw in before),
+                slow,
+                min(limit_s, 1.5 * longest_s),
+            )
+
+    def _poll_until(self, done: Callable[[], bool], slow: Sequence[Track], limit_s: float) -> None:
+        until_ns = self.clock.now_ns() + round(limit_s * 1e9)
+        while not done() and self.clock.now_ns() < until_ns:
+            self.clock.sleep(LOOK_S)
+            for track in slow:
+                track.read(self.clock)
+
+    def _look_for_others(self) -> None:
+        """Note processes of others on the devices. Ids that this machine does not show are not believed."""
+        for track in self.tracks:
+            if isinstance(track.meter, Occupied):
+                users = track.meter.users() or frozenset()
+                others = {pid for pid in users - self.tree.pids if self.tree.shows(pid)}
+                for visit in tuple(self._visits):
+                    visit.foreign.setdefault(track.traits.device, set()).update(others)
+
+    def _forget(self, oldest_ns: int) -> None:
+        for track in self.tracks:
+            with track.lock:
+                track.log.forget_before(oldest_ns - _BEFORE_NS)
+
+    def _begin_anew(self) -> None:
+        """In a forked child: the parent's thread, visits and process tree are not ours."""
+        self._pid = os.getpid()
+        self.tree.begin_anew()
+        self.memory = MemoryGauge(self.tree)
+        self._thread, self._visits = None, []
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self.tracks = [Track(track.meter, track.meter.traits) for track in self.tracks]
+
+    def _wake(self) -> None:
+        if self._threaded and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._run, name="etude-meter", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        closing = self._closing
+        while not closing.wait(self.step()):
+            with self._lock:
+                if not self._visits and self.clock.now_ns() - self._idle_since_ns > _IDLE_S * 1e9:
+                    self._thread = None
+                    return
