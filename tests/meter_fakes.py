@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 from etude.meter.clock import ManualClock
+from etude.meter.measure import Measurement
 from etude.meter.memory import MemoryGauge
-from etude.meter.meter import Meter
+from etude.meter.meter import Meter, Traits
 from etude.meter.processes import ProcessTree
-from etude.meter.simulated import PowerTrace, SimulatedMeter
+from etude.meter.quantity import Quality
+from etude.meter.simulated import PowerTrace
 from etude.meter.watch import Watch
 
 
@@ -123,6 +126,95 @@ class FakeNvml:
         return [SimpleNamespace(pid=pid) for pid in self.users[handle % len(self.users)]]
 
 
+class LiveBoard:
+    """A board whose power a test sets as time goes on, with a counter that ticks, and the truth to compare with."""
+
+    def __init__(
+        self, clock: ManualClock, *, idle_w: float = 70.0, seed: int = 0, period_s: float = 0.1, component: str = "gpu0"
+    ) -> None:
+        self.clock = clock
+        self.component = component
+        self.period_ns = round(period_s * 1e9)
+        self.phase_ns = random.Random(seed).randrange(self.period_ns)
+        self.fault: Exception | None = None
+        self.frozen_ns: int | None = None
+        self._since = [clock.ns - 10**12]
+        self._joules = [0.0]
+        self._watts = [idle_w]
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(
+            component=self.component,
+            source="fake",
+            device=f"board:{self.component}",
+            method="fake counter",
+            quality=Quality.MEASURED,
+            unit_j=1e-3,
+            max_power_w=2000.0,
+            period_s=self.period_ns / 1e9,
+            scope="device",
+        )
+
+    def draw(self, watts: float) -> None:
+        """From now on, this much."""
+        self._joules.append(self.joules_at(self.clock.ns))
+        self._since.append(self.clock.ns)
+        self._watts.append(watts)
+
+    def joules_at(self, ns: int) -> float:
+        index = bisect_right(self._since, ns) - 1
+        return self._joules[index] + self._watts[index] * (ns - self._since[index]) / 1e9
+
+    def joules_between(self, start_ns: int, end_ns: int) -> float:
+        return self.joules_at(end_ns) - self.joules_at(start_ns)
+
+    def read(self) -> int:
+        if self.fault is not None:
+            raise self.fault
+        now = self.clock.ns if self.frozen_ns is None else min(self.clock.ns, self.frozen_ns)
+        tick = (now - self.phase_ns) // self.period_ns * self.period_ns + self.phase_ns
+        return int(self.joules_at(tick) * 1e3)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def work_like_a_language_model(
+    board: LiveBoard, m: Measurement, seconds: float, seed: int
+) -> dict[str, list[tuple[int, int]]]:
+    """Batches of a short prefill and many decode steps, marked as windows, until about this long has passed.
+
+    Returns:
+        Window's path → when each began and ended.
+    """
+    clock, chance = board.clock, random.Random(seed)
+    spans: dict[str, list[tuple[int, int]]] = {"batch": [], "batch/prefill": [], "batch/decode": []}
+    began = clock.ns
+    while clock.ns < began + seconds * 1e9:
+        batch = clock.ns
+        with m.window("batch"):
+            with m.window("prefill"):
+                board.draw(chance.gauss(400, 15))
+                clock.sleep(min(0.5, max(0.02, chance.lognormvariate(-2.5, 0.6))))
+            middle = clock.ns
+            with m.window("decode"):
+                power = chance.gauss(240, 10)
+                for _ in range(chance.randint(15, 80)):
+                    step_s = chance.gauss(0.02, 0.001)
+                    board.draw(power * 1.1 + chance.gauss(0, 8))
+                    clock.sleep(step_s * 0.7)
+                    board.draw(power * 0.75 + chance.gauss(0, 8))
+                    clock.sleep(step_s * 0.3)
+        spans["batch"].append((batch, clock.ns))
+        spans["batch/prefill"].append((batch, middle))
+        spans["batch/decode"].append((middle, clock.ns))
+        board.draw(110.0)
+        clock.sleep(chance.uniform(0.002, 0.02))
+    board.draw(70.0)
+    return spans
+
+
 @dataclass
 class Phase:
     """A stretch of a simulated run."""
@@ -164,13 +256,3 @@ def llm_run(
         at += pause
     pieces.append((10.0, idle_w))
     return PowerTrace.steps(pieces), phases, at
-
-
-def board(trace: PowerTrace, clock: ManualClock, seed: int = 0, period_s: float = 0.1) -> SimulatedMeter:
-    """A board's counter that follows a trace: 100 ms ticks at a moment of their own, in millijoules."""
-    phase_s = random.Random(seed).uniform(0, period_s)
-    return SimulatedMeter(trace, clock, component="gpu0", period_s=period_s, phase_s=phase_s)
-
-
-def pairs(values: Iterable[float], others: Iterable[float]) -> list[tuple[float, float]]:
-    return list(zip(values, others, strict=True))

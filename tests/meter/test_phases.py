@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ def divided(seed: int, seconds: float, period_s: float = 0.1):  # type: ignore[n
     trace, phases, end_s = llm_run(seed, seconds)
     first = np.random.default_rng(seed).uniform(0, period_s)
     ends = [0.0, *np.arange(first, end_s, period_s), end_s]
-    joules = [trace.joules_between(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    joules = [trace.joules_between(a, b) for a, b in pairwise(ends)]
     cuts = [0, *(round(phase.end_s * 1e9) for phase in phases)]
     tick_ns = [round(end * 1e9) for end in ends]
     tick_ns[-1] = cuts[-1]

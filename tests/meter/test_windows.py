@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,7 +87,7 @@ def test_the_pieces_tile_the_run_and_each_has_an_owner(windows: Windows) -> None
     assert pieces[0].start_ns == 0
     assert pieces[-1].end_ns == end
     assert all(piece.owners for piece in pieces)
-    assert all(before.end_ns == after.start_ns for before, after in zip(pieces, pieces[1:], strict=False))
+    assert all(before.end_ns == after.start_ns for before, after in pairwise(pieces))
 
 
 @given(trees())

@@ -7,7 +7,7 @@ own difference or it is unknown.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,6 +21,8 @@ _STILL_LEAST_S = 2.0
 """A counter that must move and does not for this long has stopped."""
 _SHARP = 0.1
 """A tick is sharp when its moment is known to this part of the period."""
+_REACH = 30
+"""How many ticks away a sharp one still tells where another fell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ def curve(samples: Iterable[Sample], traits: Traits, *, period_s: float | None =
     builder = _Builder(traits, round((traits.period_s if period_s is None else period_s) * 1e9))
     for sample in samples:
         builder.add(sample)
-    return builder.finished()
+    found = _sharpened(builder.finished(), builder.period_ns)
+    if period_s is not None:
+        _snap(found, builder.period_ns)
+    return found
 
 
 @dataclass(slots=True)
@@ -155,7 +160,7 @@ class _Builder:
         still_s = (self.curve.seen_ns - self._moved_ns) / 1e9
         if self._may_stop() and still_s > max(_STILL_PERIODS * self.traits.period_s, _STILL_LEAST_S):
             self._gap(self.curve.ns[-1], self.curve.seen_ns, f"the counter did not move for the last {still_s:.1f} s")
-        return _sharpened(self.curve, self.period_ns)
+        return self.curve
 
     def _may_stop(self) -> bool:
         return bool(self.curve.ns and self.period_ns and not self.traits.may_rest)
@@ -186,10 +191,28 @@ def _sharpened(blurred: Curve, period_ns: int) -> Curve:
     return sharp
 
 
+def _snap(found: Curve, period_ns: int) -> None:
+    """Move ticks that were seen badly to where the sharp ticks nearby say that they fell."""
+    sharp = [index for index, slack in enumerate(found.slack_ns) if slack <= _SHARP * period_ns]
+    edges = {ns for gap in found.gaps for ns in (gap.start_ns, gap.end_ns)}
+    for index, slack in enumerate(found.slack_ns):
+        if slack <= _SHARP * period_ns or not sharp or found.ns[index] in edges:
+            continue
+        after = min(bisect_left(sharp, index), len(sharp) - 1)
+        near = min(sharp[max(0, after - 1)], sharp[after], key=lambda other: abs(other - index))
+        looked_ns = found.ns[index] + slack
+        ticks = (looked_ns - found.ns[near]) // period_ns
+        moved_ns = found.ns[near] + ticks * period_ns
+        before_ns = found.ns[index - 1] if index else moved_ns - 1
+        after_ns = found.ns[index + 1] if index + 1 < len(found.ns) else moved_ns + 1
+        if abs(ticks) <= _REACH and before_ns < moved_ns < after_ns:
+            found.ns[index], found.slack_ns[index] = moved_ns, found.slack_ns[near]
+
+
 def _place_first(sharp: Curve, period_ns: int) -> None:
     """The first reading's count dates from the tick before it: a period before the second, if that came at once."""
     read_ns = sharp.ns[0]
-    if sharp.ns[1] - read_ns <= period_ns:
+    if sharp.ns[1] - read_ns <= period_ns and sharp.slack_ns[1] <= _SHARP * period_ns:
         sharp.ns[0], sharp.slack_ns[0] = sharp.ns[1] - period_ns, sharp.slack_ns[1]
     else:
         sharp.ns[0], sharp.slack_ns[0] = read_ns - period_ns // 2, period_ns // 2

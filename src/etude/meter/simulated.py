@@ -53,9 +53,9 @@ class PowerTrace:
         if after == len(self.t_s):
             return self._joules[-1]
         left, right = self.t_s[after - 1], self.t_s[after]
-        slope = (self.power_w[after] - self.power_w[after - 1]) / (right - left)
         passed = t_s - left
-        return self._joules[after - 1] + passed * (self.power_w[after - 1] + slope * passed / 2)
+        power = self.power_w[after - 1] + passed / (right - left) * (self.power_w[after] - self.power_w[after - 1]) / 2
+        return self._joules[after - 1] + passed * power
 
     def joules_between(self, start_s: float, end_s: float) -> float:
         """Joules between two moments, exact."""

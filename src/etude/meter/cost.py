@@ -1,0 +1,252 @@
+"""What a piece of work cost: the record that goes into a manifest. Plain numbers, each with how it was got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from etude.meter.carbon import Footprint
+from etude.meter.ledger import Account, Ledger
+from etude.meter.quantity import Quantity, total
+from etude.meter.recording import Recording
+
+VERSION = 1
+_MOST_PATHS = 200
+"""More paths of windows than this are not kept in a manifest."""
+_NO_FACTOR = "no country and no factor were given"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one device used from one moment to another: what it takes to count it once for several processes."""
+
+    device: str
+    start_ns: int
+    end_ns: int
+    joules: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """One component's energy as one source tells it."""
+
+    component: str
+    source: str
+    joules: Quantity
+    """Our part."""
+    gross_j: float | None
+    """All that the devices used."""
+    share: float
+    """Our part of the CPU time where the counter sees the whole machine; else 1."""
+    idle_joules: float | None = None
+    """What a model says the machine would have used at rest; never in any sum."""
+    spans: tuple[Span, ...] = ()
+    foreign: int = 0
+    """Processes of others seen on the devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """All windows of one path together."""
+
+    count: int
+    wall_s: float
+    cpu_s: float
+    energy: Mapping[str, Quantity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Memory while the work ran."""
+
+    peak_rss_bytes: int | None = None
+    method: str = ""
+    start_rss_bytes: int | None = None
+    end_rss_bytes: int | None = None
+    devices: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Device → the most bytes that torch's tensors held, and that its allocator kept."""
+    timeline: tuple[tuple[float, float], ...] = ()
+    """(seconds since the start, most bytes since the point before)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one piece of work cost."""
+
+    wall_s: float | None
+    cpu_s: float | None
+    """CPU seconds of the process and its descendants."""
+    started_utc: float | None = None
+    machine: str = ""
+    """The machine since its boot: times below compare only within one."""
+    start_ns: int = 0
+    end_ns: int = 0
+    memory: Memory = field(default_factory=Memory)
+    energy: Mapping[str, Energy] = field(default_factory=dict)
+    """Component → its energy, by the source that is trusted most."""
+    beside: tuple[Energy, ...] = ()
+    """The same components as other sources tell them."""
+    covered: Quantity = field(default_factory=lambda: Quantity.absent("joules", "no meter"))
+    """The sum of the components named in `covers`, and of nothing else."""
+    covers: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Component → why nothing is known of it."""
+    carbon: Quantity = field(default_factory=lambda: Quantity.absent("grams", _NO_FACTOR))
+    footprint: Mapping[str, object] = field(default_factory=dict)
+    """The factor, its source and the PUE."""
+    windows: Mapping[str, Spent] = field(default_factory=dict)
+    closure_error: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def peak_rss_bytes(self) -> int | None:
+        return self.memory.peak_rss_bytes
+
+    @staticmethod
+    def unknown(reason: str, *, wall_s: float | None = None, cpu_s: float | None = None) -> Cost:
+        """The cost of work whose measuring failed."""
+        return Cost(
+            wall_s=wall_s,
+            cpu_s=cpu_s,
+            covered=Quantity.absent("joules", reason),
+            carbon=Quantity.absent("grams", reason),
+            warnings=(reason,),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a manifest; None is kept, never left out."""
+        from etude.meter.cost_json import told
+
+        return told(self)
+
+    @staticmethod
+    def from_json(told: Mapping[str, Any]) -> Cost:
+        """What `as_json` told. MeterError for anything else."""
+        from etude.meter.cost_json import heard
+
+        return heard(told)
+
+
+def cost(ledger: Ledger, *, footprint: Footprint | None = None, devices: Sequence[str] | None = None) -> Cost:
+    """Put a ledger into a record.
+
+    Args:
+        ledger: The resolved account.
+        footprint: How energy becomes carbon; None leaves carbon unknown.
+        devices: The GPUs whose energy counts, by component name or UUID; None for all. A GPU that is not named is told
+            nowhere: its idling is not this work's.
+    """
+    recording = ledger.recording
+    accounts = [account for account in ledger.accounts if _ours(account, devices)]
+    energy, beside = _by_component(accounts, recording)
+    covers = tuple(name for name in energy if name != "platform") or tuple(energy)
+    covered = total({name: energy[name].joules for name in covers}, "joules")
+    if not covers:
+        covered = Quantity.absent("joules", "no meter serves this machine")
+    grams = Quantity.absent("grams", _NO_FACTOR) if footprint is None else footprint.of(covered)
+    return Cost(
+        wall_s=recording.wall_s,
+        cpu_s=recording.cpu_s,
+        started_utc=recording.started_utc,
+        machine=recording.machine,
+        start_ns=recording.start_ns,
+        end_ns=recording.end_ns,
+        memory=_memory(ledger),
+        energy=energy,
+        beside=beside,
+        covered=covered,
+        covers=covers,
+        absent={name: reason for name, reason in recording.absent.items() if name not in energy},
+        carbon=grams,
+        footprint={} if footprint is None else footprint.as_json(),
+        windows=_windows(ledger, [account for account in accounts if _counts(account, energy)]),
+        closure_error=ledger.closure_error,
+        warnings=(*recording.warnings, *_warnings(accounts)),
+    )
+
+
+def _ours(account: Account, devices: Sequence[str] | None) -> bool:
+    traits = account.traits
+    if devices is None or not traits.component.startswith("gpu"):
+        return True
+    return traits.component in devices or traits.device in devices
+
+
+def _counts(account: Account, energy: Mapping[str, Energy]) -> bool:
+    return energy[account.traits.component].source == account.traits.source
+
+
+def _by_component(accounts: Sequence[Account], recording: Recording) -> tuple[dict[str, Energy], tuple[Energy, ...]]:
+    """The parts of a component (two packages) together; of several sources, the first counts."""
+    parts: dict[tuple[str, str], list[Account]] = {}
+    for account in accounts:
+        parts.setdefault((account.traits.component, account.traits.source), []).append(account)
+    counted: dict[str, Energy] = {}
+    beside = []
+    for (component, source), group in parts.items():
+        told = _energy(component, source, group, recording)
+        if component in counted:
+            beside.append(told)
+        else:
+            counted[component] = told
+    return counted, tuple(beside)
+
+
+def _energy(component: str, source: str, group: Sequence[Account], recording: Recording) -> Energy:
+    idle = [account.traits.idle_w for account in group]
+    start_ns, end_ns = recording.start_ns, recording.end_ns
+    return Energy(
+        component=component,
+        source=source,
+        joules=total({account.traits.device: account.run for account in group}, "joules"),
+        gross_j=total({account.traits.device: account.gross for account in group}, "joules").value,
+        share=group[0].share,
+        idle_joules=None if None in idle else recording.wall_s * sum(filter(None, idle)),
+        spans=tuple(Span(each.traits.device, start_ns, end_ns, each.gross.value) for each in group),
+        foreign=sum(account.foreign for account in group),
+    )
+
+
+def _memory(ledger: Ledger) -> Memory:
+    kept = ledger.recording.memory
+    return Memory(
+        peak_rss_bytes=kept.peak_rss_bytes,
+        method=kept.method,
+        start_rss_bytes=kept.start_rss_bytes,
+        end_rss_bytes=kept.end_rss_bytes,
+        devices={name: (peak.allocated_bytes, peak.reserved_bytes) for name, peak in kept.devices.items()},
+        timeline=tuple((at, most) for at, most in kept.timeline(ledger.recording.start_ns)),
+    )
+
+
+def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
+    windows = ledger.recording.windows
+    paths, path_of = windows.paths()
+    counts, walls, cpus = [0] * len(paths), [0.0] * len(paths), [0.0] * len(paths)
+    for index, path in enumerate(path_of):
+        counts[path] += 1
+        walls[path] += windows.wall_s(index)
+        cpus[path] += windows.cpu_s(index)
+    kept = sorted(sorted(range(len(paths)), key=lambda path: -walls[path])[:_MOST_PATHS])
+    return {paths[path]: Spent(counts[path], walls[path], cpus[path], _spent(accounts, paths[path])) for path in kept}
+
+
+def _spent(accounts: Sequence[Account], path: str) -> dict[str, Quantity]:
+    parts: dict[str, dict[str, Quantity]] = {}
+    for account in accounts:
+        parts.setdefault(account.traits.component, {})[account.traits.device] = account.paths[path]
+    return {component: total(devices, "joules") for component, devices in parts.items()}
+
+
+def _warnings(accounts: Sequence[Account]) -> list[str]:
+    told = [
+        f"{account.traits.component}: {account.foreign} processes of others were on the device"
+        for account in accounts
+        if account.foreign
+    ]
+    return told + [
+        f"{account.traits.component}: the parts do not add up to the run ({account.closure_error:.1e})"
+        for account in accounts
+        if account.closure_error is not None and account.closure_error > 1e-9
+    ]

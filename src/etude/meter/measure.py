@@ -1,0 +1,199 @@
+"""Measure a piece of work: `with measure(watch) as m: ...`, then `m.cost()`.
+
+    with measure(watch) as m:
+        with m.window("prefill"):
+            ...
+    manifest["cost"] = m.cost().as_json()
+
+What fails in measuring never fails the work: the numbers are then None, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from etude.errors import MeterError
+from etude.meter.clock import SYSTEM_CLOCK, Clock
+from etude.meter.meter import Meter
+from etude.meter.recording import Recording
+from etude.meter.watch import Visit, Watch
+from etude.meter.windows import RUN, Windows
+
+if TYPE_CHECKING:
+    from etude.meter.carbon import Footprint
+    from etude.meter.cost import Cost
+    from etude.meter.ledger import Ledger
+
+_NO_WINDOW = -2
+
+
+class Window:
+    """A marked interval, used as a context manager. Its index finds it in the ledger."""
+
+    __slots__ = ("_measurement", "_name", "_token", "index")
+
+    def __init__(self, measurement: Measurement, name: str) -> None:
+        self._measurement = measurement
+        self._name = name
+        self._token: Token[tuple[Measurement, int] | None] | None = None
+        self.index = _NO_WINDOW
+
+    def __enter__(self) -> Window:
+        measurement = self._measurement
+        around = _INNERMOST.get()
+        parent = around[1] if around is not None and around[0] is measurement else RUN
+        self.index = measurement._begin_window(self._name, parent)
+        if self.index >= 0:
+            self._token = _INNERMOST.set((measurement, self.index))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is None:
+            return
+        self._measurement._end_window(self.index)
+        try:
+            _INNERMOST.reset(self._token)
+        except ValueError:
+            # Closed in another context than it was opened in (a generator that moved between tasks).
+            _INNERMOST.set(None)
+
+
+_INNERMOST: ContextVar[tuple[Measurement, int] | None] = ContextVar("etude_innermost_window", default=None)
+"""The window that a new one is inside of: per thread and per asynchronous task."""
+
+
+class Measurement:
+    """One measured piece of work. Made by `measure`."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        *,
+        owned: bool = False,
+        aligned: bool = False,
+        footprint: Footprint | None = None,
+        devices: Sequence[str] | None = None,
+        settle_share: float = 0.01,
+    ) -> None:
+        self._watch = watch
+        self._owned = owned
+        self._aligned = aligned
+        self._footprint = footprint
+        self._devices = devices
+        self._settle_share = settle_share
+        self._windows = Windows()
+        self._visit: Visit | None = None
+        self._recording: Recording | None = None
+        self._ledger: Ledger | None = None
+        self._fault = ""
+        self._start_ns = 0
+        self._end_ns = 0
+
+    def __enter__(self) -> Measurement:
+        self._start_ns = self._watch.clock.now_ns()
+        try:
+            self._visit = self._watch.begin(aligned=self._aligned)
+        except Exception as error:  # the work must run whatever becomes of its measuring
+            self._fault = f"measuring did not begin: {type(error).__name__}: {error}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        visit, self._visit = self._visit, None
+        self._end_ns = self._watch.clock.now_ns()
+        try:
+            if visit is not None:
+                share = self._settle_share if kind is None else 0.0
+                self._recording = self._watch.end(visit, self._windows, settle_share=share)
+            if self._owned:
+                self._watch.close()
+        except Exception as failure:  # the work's own result or error must get through
+            self._fault = f"measuring did not end: {type(failure).__name__}: {failure}"
+
+    def window(self, name: str) -> Window:
+        """Mark an interval: `with m.window("prefill"):`. Windows nest; begin and end together take microseconds.
+
+        Use one name for one kind of thing: windows of a name are added up, and a name tells phases apart below the
+        tick of a slow counter. Outside the measured work it marks nothing.
+        """
+        return Window(self, name)
+
+    def saw_resident(self, bytes_: int | None) -> None:
+        """Take note of a process's peak that is known from elsewhere, such as from its exit."""
+        if self._visit is not None:
+            self._visit.memory.saw(bytes_)
+
+    @property
+    def recording(self) -> Recording:
+        """What was noted. MeterError before the end, or if measuring failed."""
+        if self._recording is None:
+            raise MeterError(self._fault or "the work is still being measured: ask after its block has ended")
+        return self._recording
+
+    def ledger(self) -> Ledger:
+        """Every meter's account of the work and its windows. MeterError as for `recording`."""
+        if self._ledger is None:
+            from etude.meter.ledger import resolve
+
+            self._ledger = resolve(self.recording)
+        return self._ledger
+
+    def cost(self) -> Cost:
+        """The record for the manifest. After the block has ended it never raises.
+
+        Raises:
+            MeterError: The work is still being measured.
+        """
+        if self._recording is None and not self._fault:
+            raise MeterError("the work is still being measured: ask after its block has ended")
+        from etude.meter.cost import Cost, cost
+
+        try:
+            return cost(self.ledger(), footprint=self._footprint, devices=self._devices)
+        except Exception as error:  # a result must not be lost for the sake of its cost
+            reason = self._fault or f"the readings could not be resolved: {type(error).__name__}: {error}"
+            return Cost.unknown(reason, wall_s=(self._end_ns - self._start_ns) / 1e9)
+
+    def _begin_window(self, name: str, parent: int) -> int:
+        if self._visit is None:
+            return _NO_WINDOW
+        watch = self._watch
+        return self._windows.begin(name, parent, watch.clock.now_ns(), watch.tree.cpu_ns())
+
+    def _end_window(self, index: int) -> None:
+        if self._visit is not None:
+            self._windows.end(index, self._watch.clock.now_ns(), self._watch.tree.cpu_ns())
+
+
+def measure(
+    meters: Watch | Sequence[Meter] = (),
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    aligned: bool = False,
+    footprint: Footprint | None = None,
+    devices: Sequence[str] | None = None,
+    settle_share: float = 0.01,
+) -> Measurement:
+    """Measure the work in a `with` block.
+
+    Args:
+        meters: A watch that several pieces of work share (cheap: use this for many), or meters to watch for this one.
+            Without any, time and memory are measured, and energy is None.
+        clock: Tells the time, for meters; a watch has its own.
+        aligned: Wait, before and after, for two ticks of every slow counter (up to 0.4 s each): the run's energy is
+            then known to a fraction of a per cent even for a second of work. For benchmarks.
+        footprint: How energy becomes carbon; None leaves carbon unknown.
+        devices: The GPUs that the work was given, by component name or UUID; None for all of the machine.
+        settle_share: How long to wait at the end for the closing tick of a slow counter, as a share of the work's time.
+    """
+    owned = not isinstance(meters, Watch)
+    watch = meters if isinstance(meters, Watch) else Watch(meters, clock=clock)
+    return Measurement(
+        watch, owned=owned, aligned=aligned, footprint=footprint, devices=devices, settle_share=settle_share
+    )
