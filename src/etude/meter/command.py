@@ -1,0 +1,103 @@
+"""Measure any command: what `etude meter -- COMMAND` does, as a function."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etude.errors import MeterError
+from etude.meter.carbon import Footprint
+from etude.meter.clock import SYSTEM_CLOCK, Clock
+from etude.meter.cost import Cost
+from etude.meter.measure import measure
+from etude.meter.memory import MemoryGauge
+from etude.meter.processes import ProcessTree, children_ns
+from etude.meter.survey import Survey, survey
+from etude.meter.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCost:
+    """What a command cost, and how it ended."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    """As the shell tells it; the negative of a signal's number if one ended it."""
+    cost: Cost
+
+
+def measure_command(
+    argv: Sequence[str],
+    *,
+    found: Survey | None = None,
+    footprint: Footprint | None = None,
+    aligned: bool = False,
+    cwd: Path | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> CommandCost:
+    """Run a command with our standard streams, wait for it, and tell what it and its descendants cost.
+
+    CPU time is the command's and that of all descendants that it waited for, exact to the microsecond; memory is the
+    most that they had resident together when looked at ten times a second, and at least the largest one's own peak. Of
+    a machine's counters, the command's part is by CPU time. What it started and left running is not in it.
+
+    Args:
+        argv: The command and its arguments.
+        found: The meters, from a `survey(tree=command_tree())`; None to look for them.
+        footprint: How energy becomes carbon.
+        aligned: Wait for two ticks of slow counters before and after.
+        cwd: The folder to run in.
+        clock: Tells the time.
+
+    Raises:
+        MeterError: The command cannot be run at all.
+    """
+    if not argv:
+        raise MeterError("no command was given: write it after `--`")
+    found = found or survey(tree=command_tree(), clock=clock)
+    watch = Watch(
+        found.meters,
+        absent=found.absent,
+        clock=clock,
+        tree=found.tree,
+        memory=MemoryGauge(found.tree, own=False),
+    )
+    try:
+        with measure(watch, aligned=aligned, footprint=footprint) as measured:
+            returncode, peak = _run(argv, cwd)
+            measured.saw_resident(peak)
+    finally:
+        watch.stop()
+    return CommandCost(tuple(argv), returncode, measured.cost())
+
+
+def command_tree() -> ProcessTree:
+    """The descendants of this process without the process itself."""
+    return ProcessTree(own_ns=children_ns)
+
+
+def _run(argv: Sequence[str], cwd: Path | None) -> tuple[int, int | None]:
+    """The command's return code and the largest resident size of one of its processes."""
+    try:
+        process = subprocess.Popen(list(argv), cwd=cwd)
+    except (OSError, ValueError) as error:
+        raise MeterError(f"{argv[0]}: cannot be run ({error})") from error
+    while True:
+        try:
+            return _waited(process)
+        except KeyboardInterrupt:
+            # The command got the interrupt as well; it decides what becomes of it, and we tell what it cost.
+            continue
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
+    if sys.platform == "win32":
+        return process.wait(), None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    scale = 1 if sys.platform == "darwin" else 1024
+    return process.returncode, usage.ru_maxrss * scale
