@@ -68,7 +68,7 @@ def test_padding_is_told_apart_in_counted_figures_too() -> None:
 
 
 def test_an_architecture_that_transformers_does_not_know_either_is_named() -> None:
-    with pytest.raises(ConfigError, match="transformers does not know.*'mystery'"):
+    with pytest.raises(ConfigError, match=r"transformers does not know.*'mystery'"):
         flops.count({"model_type": "mystery"}, 9)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -140,6 +141,25 @@ def test_the_gradient_passes_a_spectral_filter_only_where_something_before_it_is
     whole, head = (flops.training(model, 16, trainable=choice).backward.useful for choice in ("all", "head"))
     assert whole.spectral_flops == flops.forward(model, 16).useful.spectral_flops
     assert head.spectral_flops == 0
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "last", "attention"])
+def test_the_classifier_of_this_package_costs_what_torch_counts(pooling: Any) -> None:
+    classifier = pytest.importorskip("etude.nn.classifier")
+    config = oracle.config("llama")
+    theirs = classifier.PooledClassifier(oracle.build(config, "none", device="cpu"), pooling=pooling, classes=5)
+    ours = flops.describe(config, head=flops.PooledHead(labels=5, pooling=pooling))
+    assert ours.parameter_count == sum(parameter.numel() for parameter in theirs.parameters())
+    mask = torch.ones((3, 9), dtype=torch.long)
+    mask[1, 6:] = 0
+    with oracle.counting() as so_far:
+        theirs(torch.full((3, 9), 5), mask).sum().backward()
+    assert flops.training(ours, [9, 6, 9], trainable="all").total.issued.torch_flops == so_far()
+
+
+def test_labels_are_said_once() -> None:
+    with pytest.raises(ConfigError, match="labels"):
+        flops.describe(oracle.config("llama"), head=flops.PooledHead(labels=5), labels=7)
 
 
 @pytest.mark.parametrize("wrong", [{"labels": 0}, {"labels": 2, "hidden": (0,)}, {"labels": 2, "queries": 0}])

@@ -86,7 +86,7 @@ def test_freezing_any_parameters_costs_what_torch_counts(name: str, head: str) -
     model, ours = oracle.build(config, head), described(name, head)
     names = sorted(key for key, parameter in ours.parameters.items() if not parameter.frozen)
     theirs = dict(model.named_parameters())
-    for count in (1, 1, 2, 5):
+    for count in (1, 3):
         trained = tuple(chance.sample(names, count))
         for key, parameter in theirs.items():
             known = "roberta.embeddings.word_embeddings.weight" if key == "lm_head.decoder.weight" else key

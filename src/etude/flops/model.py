@@ -77,6 +77,7 @@ def describe(
     """
     values = read_config(config)
     if labels is not None:
+        require(not isinstance(head, PooledHead), "labels", labels, "nothing: a pooled head says its labels itself")
         require(labels >= 1, "labels", labels, "1 or more")
         values = {**values, "num_labels": labels}
     blueprint = blueprint_of(values)
