@@ -49,7 +49,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; errors that étude raises on purpose are told without a traceback, with exit code 2."""
+    """Run the command line. What étude or the system refuses is told without a traceback, with exit code 2."""
     from etude.errors import EtudeError
 
     try:
@@ -58,6 +58,11 @@ def main() -> None:
         from etude.cli.tell import tell_error
 
         tell_error(error)
+        sys.exit(2)
+    except OSError as error:
+        from etude.cli.tell import tell_refusal
+
+        tell_refusal(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -27,6 +27,25 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def tell_refusal(error: OSError) -> None:
+    """Show what the system refused: the reason, the file, and what can be done in the common cases."""
+    import errno
+
+    from rich.text import Text
+
+    mends = {
+        errno.ENOSPC: "free some space, or `etude gc`; then run the same command again",
+        errno.EDQUOT: "free some space, or `etude gc`; then run the same command again",
+        errno.EACCES: "check the permissions of this file and its folder",
+        errno.EROFS: "the file system is read-only: choose another folder",
+        errno.EMFILE: "raise the limit on open files: ulimit -n 4096",
+    }
+    text = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    err().print(Text.assemble(("error ", "bold red"), text), soft_wrap=True)
+    if error.errno in mends:
+        err().print(Text(f"    → {mends[error.errno]}", style="green"))
+
+
 def tell_error(error: EtudeError) -> None:
     """Show an error: every fault of a faulty study with its place, value, reason and mend."""
     from rich.text import Text

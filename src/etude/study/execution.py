@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,7 @@ class Execution:
     tell: Tell
     runner: Runner | None = None
     stopping: bool = False
+    summary: Summary = field(default_factory=Summary)
 
     def run(self) -> Result:
         """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
@@ -86,14 +87,16 @@ class Execution:
         with EventLog(folder / "events.jsonl") as log:
             self._snapshot(folder)
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
-            summary = Summary()
+            finished = False
             try:
-                summary = self._rounds(run, partial(self._say, log))
+                self._rounds(run, partial(self._say, log))
+                finished = True
             finally:
-                self._remember(run, summary)
-                data = {"succeeded": summary.succeeded, "wall_s": time.perf_counter() - start}
+                self._remember(run)
+                succeeded = finished and self.summary.succeeded
+                data = {"succeeded": succeeded, "wall_s": time.perf_counter() - start}
                 self._say(log, Event(Kind.RUN_ENDED, now(), data=data))
-        return Result(self.prepared, summary, run, time.perf_counter() - start)
+        return Result(self.prepared, self.summary, run, time.perf_counter() - start)
 
     def interrupt(self) -> None:
         """Ask the run to stop at the next checkpoints."""
@@ -101,9 +104,9 @@ class Execution:
         if self.runner is not None:
             self.runner.interrupt()
 
-    def _rounds(self, run: str, tell: Tell) -> Summary:
+    def _rounds(self, run: str, tell: Tell) -> None:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
-        prepared, total = self.prepared, Summary()
+        prepared, total = self.prepared, self.summary
         made = prepared.plan
         backend = self._backend()
         try:
@@ -113,8 +116,11 @@ class Execution:
                 self.runner = Runner(made, prepared.store, backend, provenance, policy, tell)
                 if self.stopping:
                     self.runner.interrupt()
-                summary = self.runner.run()
-                _add(total, summary)
+                try:
+                    self.runner.run()
+                finally:
+                    summary = self.runner.summary
+                    _add(total, summary)
                 if not summary.damaged or summary.interrupted or (summary.failures and self.options.fail_fast):
                     break
                 done = made.forced & total.computed.keys()
@@ -124,7 +130,6 @@ class Execution:
                 total.damaged = summary.damaged
         finally:
             backend.close()
-        return total
 
     def _backend(self) -> Backend:
         study, workplace = self.prepared.study, self.prepared.workplace
@@ -221,8 +226,8 @@ class Execution:
         log(event)
         self.tell(event)
 
-    def _remember(self, run: str, summary: Summary) -> None:
-        prepared = self.prepared
+    def _remember(self, run: str) -> None:
+        prepared, summary = self.prepared, self.summary
         cached = {node.fingerprint: None for node in prepared.plan.cached}
         done = {**cached, **summary.computed, **summary.reused}
         nodes = [action.node for action in prepared.plan.actions]
