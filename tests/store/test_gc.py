@@ -120,6 +120,7 @@ def test_what_a_living_process_writes_stays_and_what_a_dead_one_left_goes(store:
     age(alive)
     assert store.gc(list(store.entries())).temporary == 1
     assert not dead.exists()
+    assert store.gc(list(store.entries()), older_than_s=NOW).temporary == 0
     age(elsewhere)
     assert store.gc(list(store.entries())).temporary == 1
     assert list(tmp.iterdir()) == [alive]

@@ -20,7 +20,8 @@ A, B, C = fingerprint("a"), fingerprint("b"), fingerprint("c")
 
 
 def folder(store: Store, name: str) -> Path:
-    return store.root / name[:2] / name
+    assert store.folder(name) == store.root / name[:2] / name
+    return store.folder(name)
 
 
 def test_a_result_comes_back_with_all_that_was_said_of_it(store: Store) -> None:
@@ -168,6 +169,10 @@ def test_adopting_never_replaces_a_sound_result(store: Store) -> None:
     store.commit(B, 2, object, header())
     store.adopt(B, A, header())
     assert store.read(B) == 2
+    store.adopt(B, A, header(), replace=True)
+    assert (store.read(A), store.read(B)) == (1, 1)
+    store.adopt(A, A, header("again"), replace=True)
+    assert store.traced(fingerprint("again")) == A
 
 
 def test_a_trace_key_finds_a_sound_result_and_no_other(store: Store) -> None:
@@ -279,6 +284,10 @@ class TestOpening:
         (tmp_path / "thesis.tex").touch()
         with pytest.raises(StoreError, match=r"is not a store: it holds 'thesis.tex'"):
             Store.open(tmp_path)
+
+    def test_hidden_files_do_not_make_a_folder_something_else(self, tmp_path: Path) -> None:
+        (tmp_path / ".gitignore").write_text("*\n")
+        assert stored(Store.open(tmp_path), 1)
 
     def test_a_store_of_a_newer_etude_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "store.json").write_text('{"schema": 99}')

@@ -14,6 +14,8 @@ from etude.store.layout import MANIFEST, Layout, is_digest
 from etude.store.lease import Lease, Leases
 from etude.store.owner import Liveness, Owner
 
+_FORGOTTEN_S = 3600.0
+"""Age from which a trace of a process on another machine is that of a dead one, seconds."""
 _DIGESTS = re.compile(rb"[0-9a-f]{64}")
 _OWN_FOLDERS = {"traces", "notes", "failures", "leases", "scratch", "quarantine", "tmp"}
 
@@ -70,7 +72,9 @@ class Sweep:
         self._is_living = is_living
         self._keep = frozenset(keep)
         self._dry_run = dry_run
-        self._before_s = (time.time() if dry_run else disk.now(layout.tmp)) - older_than_s
+        now_s = time.time() if dry_run else disk.now(layout.tmp)
+        self._before_s = now_s - older_than_s
+        self._forgotten_s = now_s - max(older_than_s, _FORGOTTEN_S)
         self._links: dict[tuple[int, int], int] = {}
         self._gone: set[str] = set()
         self.removed = Removed()
@@ -170,7 +174,7 @@ class Sweep:
         for entry in disk.listed(self._layout.tmp):
             owner = Owner.parse(entry.name.rpartition(".")[0])
             alive = self._is_living(owner) if owner else None
-            if alive is False or (alive is None and _newest(entry.path) < self._before_s):
+            if alive is False or (alive is None and _newest(entry.path) < self._forgotten_s):
                 self.removed.temporary += 1
                 self._count(entry.path)
                 if not self._dry_run:
@@ -186,7 +190,8 @@ class Sweep:
                     self._drop_lease(entry.path, fingerprint)
         for entry in disk.listed(self._layout.holders):
             owner = Owner.parse(entry.name.removesuffix(".json"))
-            if (owner is None or not self._is_living(owner)) and self._is_old(entry.path):
+            alive = self._is_living(owner) if owner else None
+            if alive is False or (alive is None and _newest(entry.path) < self._forgotten_s):
                 self._drop_file(entry.path)
 
     def _drop_lease(self, path: str, fingerprint: str) -> None:

@@ -85,7 +85,7 @@ class Store:
         return artifact.inspect(self._layout, fingerprint)
 
     def folder(self, fingerprint: str) -> Path:
-        """Where a result stands, or would."""
+        """Where a result stands, or would stand. For people: what is there is checked by `read` alone."""
         return Path(self._layout.artifact(fingerprint))
 
     def commit(
@@ -365,7 +365,7 @@ def _exists(layout: Layout) -> bool:
 
 def _require_empty(layout: Layout) -> None:
     try:
-        others = [name for name in os.listdir(layout.root) if not name.startswith("store.json")]
+        others = [name for name in os.listdir(layout.root) if not name.startswith(("store.json", "."))]
     except FileNotFoundError:
         return
     except OSError as error:

@@ -13,6 +13,8 @@ from etude.store.codecs.annotations import is_namedtuple
 PLAIN = (bool, int, float, str, type(None))
 """The types that JSON itself tells apart."""
 
+_PLAIN = frozenset(PLAIN)
+
 
 def difference(was: Any, back: Any, *, typed: bool) -> str | None:
     """Where a value that was read back differs from the one that was written, and how; None where it does not.
@@ -61,7 +63,7 @@ def _difference(was: Any, back: Any, at: str, *, typed: bool) -> str | None:
 def _difference_of_sequences(was: Any, back: Any, at: str, *, typed: bool) -> str | None:
     if type(was) is not type(back) or len(was) != len(back):
         return _told(was, back, at)
-    if was == back and list(map(type, was)) == list(map(type, back)) and set(map(type, back)) <= set(PLAIN):
+    if _is_plainly_same(was, back):
         return None
     return _first_difference(((a, b, f"{at}[{i}]") for i, (a, b) in enumerate(zip(was, back))), typed=typed)
 
@@ -69,8 +71,16 @@ def _difference_of_sequences(was: Any, back: Any, at: str, *, typed: bool) -> st
 def _difference_of_mappings(was: Any, back: Any, at: str, *, typed: bool) -> str | None:
     if not (isinstance(was, dict) if typed else type(was) is dict) or len(was) != len(back):
         return _told(was, back, at)
+    if _is_plainly_same(list(was), list(back)) and _is_plainly_same(list(was.values()), list(back.values())):
+        return None
     keys = _first_difference(((a, b, f"{at}[{a!r}] (key)") for a, b in zip(was, back)), typed=typed)
     return keys or _first_difference(((was[a], back[b], f"{at}[{a!r}]") for a, b in zip(was, back)), typed=typed)
+
+
+def _is_plainly_same(was: Any, back: Any) -> bool:
+    """Whether two sequences are equal, of equal and plain types: the usual case, seen without a look at each item."""
+    kinds = list(map(type, back))
+    return _PLAIN.issuperset(kinds) and was == back and list(map(type, was)) == kinds
 
 
 def _first_difference(pairs: Any, *, typed: bool) -> str | None:
