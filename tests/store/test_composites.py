@@ -10,10 +10,62 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typing_extensions import TypedDict
 
 from etude.errors import DamagedArtifact, StepError
 from etude.store import Store
 from storing import Batch, Point, Quality, Splits, Words, files_below, round_trip, stored
+
+many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+leaves = st.one_of(
+    st.integers(0, 5).map(lambda n: np.arange(n)),
+    st.text(max_size=3).map(lambda word: np.array([word, "x"])),
+    st.integers(0, 3).map(lambda n: pa.table({"n": list(range(n))})),
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.lists(st.integers(), max_size=3),
+    st.binary(min_size=1, max_size=3),
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+        | st.dictionaries(st.integers(-3, 12), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+# A table beside everything makes the whole a composite, whatever else is in it.
+composites = trees.map(lambda tree: {"tree": tree, "table": pa.table({"a": [1]})})
+
+
+def needs_annotation(value: Any) -> bool:
+    """Whether something in it is what JSON cannot tell apart: a tuple, an integer key, bytes."""
+    if isinstance(value, dict):
+        return any(type(key) is int for key in value) or any(map(needs_annotation, value.values()))
+    return isinstance(value, tuple | bytes) or (isinstance(value, list) and any(map(needs_annotation, value)))
+
+
+@many
+@given(composites)
+def test_composites_come_back_as_they_are_or_are_refused(store: Store, value: Any) -> None:
+    try:
+        manifest = stored(store, value)
+    except StepError:
+        assert needs_annotation(value["tree"])
+    else:
+        assert described(store.read(manifest.fingerprint)) == described(value)
+        assert described(store.read(manifest.fingerprint, item="tree")) == described(value["tree"])
+
+
+@many
+@given(st.dictionaries(st.text(max_size=4), leaves, min_size=1))
+def test_the_order_in_which_items_were_put_in_is_no_content(store: Store, items: dict[str, Any]) -> None:
+    one, two = {"#": TRAIN, **items}, {**dict(reversed(items.items())), "#": TRAIN}
+    assert stored(store, one).content == stored(store, two).content == stored(store, one).content
+
 
 TRAIN, TEST = pa.table({"text": ["a", "b"]}), pa.table({"text": ["c"]})
 
@@ -162,9 +214,6 @@ def test_a_typed_dict_with_arrays_keeps_its_fields(store: Store) -> None:
     assert (back["x"].tolist(), back["name"]) == ([1.0], "a")
     with pytest.raises(StepError, match="no field 'z'"):
         stored(store, {"x": np.ones(1), "z": 1}, Sample)
-
-
-from typing_extensions import TypedDict  # noqa: E402
 
 
 class Sample(TypedDict, total=False):

@@ -245,6 +245,13 @@ def test_a_value_with_no_codec_is_refused_with_what_to_return_instead(store: Sto
         stored(store, {"a": Fraction(1, 2)})
 
 
+def test_a_generator_is_not_used_up_but_refused(store: Store) -> None:
+    numbers = (i for i in range(3))
+    with pytest.raises(StepError, match=r"generator(.|\n)*return a list"):
+        stored(store, numbers)
+    assert list(numbers) == [0, 1, 2]
+
+
 def test_small_values_stand_in_the_manifest_and_large_ones_in_a_file(store: Store) -> None:
     assert stored(store, list(range(10))).files == ()
     assert [file.path for file in stored(store, list(range(10_000))).files] == ["value.json"]

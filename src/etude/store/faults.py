@@ -15,6 +15,7 @@ _TOLD = {
     errno.EACCES: ("no permission", _ACCESS),
     errno.EPERM: ("the operation is not permitted", _ACCESS),
     errno.ENOTDIR: ("a file stands where the store needs a folder", "remove that file, or name another store"),
+    errno.ENOENT: ("a folder is missing", "make it, or name another store (`place.store`)"),
     errno.EIO: ("the disk failed (input/output error)", "see the system log; check the disk before going on"),
     errno.ESTALE: ("the shared file system lost the folder (stale handle)", "mount it again, then run once more"),
     errno.EDQUOT: ("the disk quota is used up", "free space in your quota, or run `etude gc`"),

@@ -38,6 +38,7 @@ INLINE = 2048
 """Bytes up to which a value stands in the manifest itself instead of a file of its own."""
 
 Tree = dict[str, Any]
+_WRITTEN_BY_PYDANTIC = ("datetime", "decimal", "uuid", "collections")
 
 
 class NotJson(Exception):
@@ -163,7 +164,7 @@ def _valid(text: bytes, annotation: Any, value: Any) -> Any:
 
 def _refusal(value: Any, annotation: Any, fault: str) -> StepError:
     if annotation is object:
-        mend = "annotate the step's return type (`-> tuple[int, ...]`), so that it can be read back as it is"
+        mend = "annotate the step's return type (as in `-> tuple[int, ...]`), so that it can be read back as it is"
         return StepError(
             f"cannot store a {type(value).__qualname__} without a return annotation: {fault}.\n    Mend: {mend}."
         )
@@ -212,7 +213,7 @@ def _simplified(value: Any) -> Any:
         plain = value.item()
         if type(plain) in PLAIN:
             return plain
-    elif type(value).__module__.partition(".")[0] in ("datetime", "decimal", "uuid", "builtins", "collections"):
+    elif isinstance(value, complex) or type(value).__module__.partition(".")[0] in _WRITTEN_BY_PYDANTIC:
         return _by_pydantic(value)
     raise NotJson(f"{type(value).__module__}.{type(value).__qualname__}")
 

@@ -107,7 +107,7 @@ def _shape_of_class(cls: type, annotation: Any, arguments: tuple[Any, ...], abov
     if issubclass(cls, set | frozenset | collections.abc.Set):
         return _shape_of_set(annotation, arguments, above)
     if issubclass(cls, _LAZY):
-        return _never(f"{readable(annotation)} can be read only once. Mend: return a list, or a Path to a file")
+        return _never(f"{readable(annotation)} can be read only once. Mend: {mend_for(cls)}")
     if cls in _SEQUENCES:
         return _together([_shape(part, above) for part in arguments if part is not Ellipsis]) if arguments else _OPEN
     if cls is not _CALLABLE and (getattr(cls, "_is_protocol", False) or isabstract(cls)):
@@ -120,6 +120,8 @@ def mend_for(cls: type) -> str:
     for names, mend in _FOREIGN:
         if belongs(cls, names):
             return mend
+    if issubclass(cls, _LAZY):
+        return "return a list, or a Path to a file"
     if issubclass(cls, PurePath):
         return "return a pathlib.Path to a file or folder that exists"
     if issubclass(cls, _CALLABLE):
