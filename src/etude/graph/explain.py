@@ -93,7 +93,8 @@ def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
     found: list[Change] = []
     if old.get("step") != new["step"]:
         found.append(Change(Kind.STEP, "", str(old.get("step")), str(new["step"])))
-    for difference in differences(str(old.get("settings", "")), node.settings_text):
+    settings = str(old.get("settings") or "")
+    for difference in differences(settings, node.settings_text) if settings and node.settings_text else ():
         setting, inside, _ = difference.path.partition(".content")
         if inside:
             found.append(Change(Kind.FILE, f"{setting} has other content"))

@@ -62,7 +62,8 @@ class StepLibrary:
         try:
             symbols = self.index.symbols_of(reference)
         except IdentityError as error:
-            raise NotAStep(f"no step {name!r}: {error}") from error
+            reason, _, mend = str(error).removeprefix(f"{reference}: ").partition("\n    Mend: ")
+            raise NotAStep(f"there is no step {name!r}: {reason}", mend) from error
         use_sources({str(path): self.index.source_of(path) for path in symbols.files if not path.is_relative_to(_ROOT)})
         return StepUse(reference, signature_of(reference, import_function(reference)), symbols)
 

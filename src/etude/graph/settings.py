@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from etude.errors import ConfigError, Fault, IdentityError, shown
-from etude.graph.signature import Setting, Signature, type_text
+from etude.errors import ConfigError, Fault, IdentityError
+from etude.graph.signature import Setting, Signature
 from etude.identity.canonical import canonical
 from etude.identity.files import FileDigests
 
@@ -41,8 +41,8 @@ def read_settings(signature: Signature, given: Mapping[str, object], files: File
         try:
             identity[name] = _identity(signature, setting, absolute, files)
         except IdentityError as error:
-            mend = f"{type_text(setting.annotation)} is the type of this setting"
-            faults.append(Fault(name, str(error), shown(given.get(name, setting.default)), mend))
+            reason, _, mend = str(error).partition("\n    Mend: ")
+            faults.append(Fault(name, reason, given.get(name, setting.default), mend))
     if faults:
         raise ConfigError(faults)
     return NodeSettings(absolute, canonical(identity))

@@ -154,7 +154,10 @@ class CodeIndex:
             parent = parent.rpartition(".")[0]
         wrong = name.removeprefix(f"{parent}." if parent else "").partition(".")[0]
         known = self._finder.names_in(self._finder.find(parent) if parent else None)
-        return f"there is no module {wrong!r}{f' in {parent}' if parent else ''}; {nearest(wrong, known)}"
+        suggestion = nearest(wrong, known)
+        if not parent and not suggestion.startswith("did you mean"):
+            return f"there is no module {wrong!r}"  # all that is installed would be no help
+        return f"there is no module {wrong!r}{f' in {parent}' if parent else ''}; {suggestion}"
 
 
 def _opaque(pieces: Sequence[Piece]) -> tuple[Opaque, ...]:
