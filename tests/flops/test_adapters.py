@@ -26,6 +26,7 @@ TARGETS = {
     "bart": ("q_proj", "fc2"),
     "phi3": ("qkv_proj",),
 }
+NAMES = [pytest.param(name, marks=() if name in ("llama", "bert") else pytest.mark.slow) for name in TARGETS]
 _TASKS = {"classification": "SEQ_CLS", "language": "CAUSAL_LM"}
 
 
@@ -71,19 +72,19 @@ def check(name: str, head: str, adapter: flops.Lora | flops.Ia3) -> None:
     assert (cost.forward.issued.torch_flops, cost.backward.issued.torch_flops) == counted
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_lora_costs_what_torch_counts(name: str) -> None:
     for head in oracle.HEADS[1:]:
         check(name, head, flops.Lora(rank=4, targets=TARGETS[name]))
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_ia3_costs_what_torch_counts(name: str) -> None:
     for head in oracle.HEADS[1:]:
         check(name, head, flops.Ia3(targets=TARGETS[name], feedforward=TARGETS[name][-1:]))
 
 
-@pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("mixtral", "roberta")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] not in ("mixtral", "roberta")])
 def test_lora_on_all_linear_layers_costs_what_torch_counts(name: str) -> None:
     for head in oracle.HEADS[1:]:
         check(name, head, flops.Lora(rank=3, targets="all-linear"))

@@ -14,8 +14,8 @@ from etude.flops.forward import forward
 from etude.flops.model import Model, describe
 from etude.flops.training import training
 
-SHAPES = [(1, 7), (3, 11)]
-"""Batch and tokens: one below and one above the windows of the small configs."""
+SHAPES = [pytest.param(3, 11), pytest.param(1, 7, marks=pytest.mark.slow), pytest.param(2, 4, marks=pytest.mark.slow)]
+"""Batch and tokens, above and below the windows of the small configs."""
 
 
 QUICK = {
@@ -69,15 +69,14 @@ def test_parameters_are_those_of_the_model(name: str, head: str) -> None:
     assert ours == theirs
 
 
+@pytest.mark.parametrize(("batch", "tokens"), SHAPES)
 @pytest.mark.parametrize(("name", "head"), quickly(first_of_its_kind))
-def test_forward_and_backward_are_what_torch_counts(name: str, head: str) -> None:
+def test_forward_and_backward_are_what_torch_counts(name: str, head: str, batch: int, tokens: int) -> None:
     config = oracle.config(name)
     model, ours = oracle.build(config, head), described(name, head)
-    for batch, tokens in SHAPES:
-        model.zero_grad()
-        counted = oracle.forward_and_backward(model, config, batch, tokens, oracle.target_of(config, head))
-        cost = training(ours, [tokens] * batch, target=targets(name, head, batch), trainable="all")
-        assert (cost.forward.issued.torch_flops, cost.backward.issued.torch_flops) == counted
+    counted = oracle.forward_and_backward(model, config, batch, tokens, oracle.target_of(config, head))
+    cost = training(ours, [tokens] * batch, target=targets(name, head, batch), trainable="all")
+    assert (cost.forward.issued.torch_flops, cost.backward.issued.torch_flops) == counted
 
 
 @pytest.mark.parametrize(("name", "head"), quickly(lambda name, head: name in QUICK and first_of_its_kind(name, head)))
