@@ -41,11 +41,13 @@ def quiet_watch(
     cpu: CpuHand | None = None,
     tree: ProcessTree | None = None,
     period_s: float = 0.1,
+    beside: Sequence[Meter] = (),
 ) -> Watch:
     """A watch that runs by a manual clock: no thread, no look at the real machine."""
     tree = tree or ProcessTree(proc=proc, own_ns=cpu or CpuHand())
     watch = Watch(
         meters,
+        beside=beside,
         clock=clock,
         tree=tree,
         memory=MemoryGauge(tree, proc=proc, modules={}),

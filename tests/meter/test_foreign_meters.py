@@ -183,7 +183,7 @@ def test_one_run_is_metered_three_ways_side_by_side(clock: ManualClock, proc: Pa
         *CodeCarbonTracker(country="FRA", library=carbon).meters()[:1],
         *zeus_meters(zeus(RuntimeError("none"), Growing([(0.0, None)]))),
     ]
-    with measure(quiet_watch([ours, *others], clock, proc=proc)) as m:
+    with measure(quiet_watch([ours], clock, proc=proc, beside=others)) as m:
         clock.sleep(5.0)
         carbon.kwh["cpu"] = 700 / 3.6e6
         clock.sleep(5.0)

@@ -317,6 +317,15 @@ def test_a_second_source_is_told_beside_the_first_and_not_added(clock: ManualClo
     assert [(other.source, other.component) for other in m.cost().beside] == [("cpu-time", "cpu")]
 
 
+def test_a_meter_read_for_comparison_never_counts_even_if_it_is_the_only_one(clock: ManualClock, proc: Path) -> None:
+    guess = steady(clock, 20, "dram", "guess")
+    with measure(quiet_watch([steady(clock, 50, "cpu", "a")], clock, proc=proc, beside=[guess])) as m:
+        clock.sleep(1.0)
+    assert m.cost().covers == ("cpu",)
+    assert m.cost().covered.value == pytest.approx(50.0)
+    assert [other.component for other in m.cost().beside] == ["dram"]
+
+
 def test_a_gpu_that_the_work_was_not_given_is_not_counted(clock: ManualClock, proc: Path) -> None:
     meters = [steady(clock, 100, "gpu0", "GPU-a"), steady(clock, 70, "gpu1", "GPU-b"), steady(clock, 10, "cpu", "c")]
     with measure(quiet_watch(meters, clock, proc=proc), devices=["GPU-b"]) as m:

@@ -143,7 +143,8 @@ def test_the_model_may_be_read_beside_a_counter(root: Path, clock: ManualClock) 
     moving(clock, rapl_zone(root / "powercap", "intel-rapl:0", "package-0"))
     found = look(root, clock, beside=["cpu-time"])
     assert states(found)["cpu", "cpu-time"] is State.BESIDE
-    assert [meter.traits.source for meter in found.meters] == ["rapl", "cpu-time"]
+    assert [meter.traits.source for meter in found.meters] == ["rapl"]
+    assert [meter.traits.source for meter in found.beside] == ["cpu-time"]
 
 
 def test_foreign_meters_that_are_not_installed_are_told_with_the_mend(root: Path, clock: ManualClock) -> None:

@@ -61,6 +61,7 @@ def measure_command(
     found = found or survey(tree=command_tree(), clock=clock)
     watch = Watch(
         found.meters,
+        beside=found.beside,
         absent=found.absent,
         clock=clock,
         tree=found.tree,

@@ -174,19 +174,20 @@ def _ours(account: Account, devices: Sequence[str] | None) -> bool:
 
 
 def _counts(account: Account, energy: Mapping[str, Energy]) -> bool:
-    return energy[account.traits.component].source == account.traits.source
+    counted = energy.get(account.traits.component)
+    return counted is not None and not account.beside and counted.source == account.traits.source
 
 
 def _by_component(accounts: Sequence[Account], recording: Recording) -> tuple[dict[str, Energy], tuple[Energy, ...]]:
     """The parts of a component (two packages) together; of several sources, the first counts."""
-    parts: dict[tuple[str, str], list[Account]] = {}
+    parts: dict[tuple[str, str, bool], list[Account]] = {}
     for account in accounts:
-        parts.setdefault((account.traits.component, account.traits.source), []).append(account)
+        parts.setdefault((account.traits.component, account.traits.source, account.beside), []).append(account)
     counted: dict[str, Energy] = {}
     beside = []
-    for (component, source), group in parts.items():
+    for (component, source, aside), group in parts.items():
         told = _energy(component, source, group, recording)
-        if component in counted:
+        if aside or component in counted:
             beside.append(told)
         else:
             counted[component] = told

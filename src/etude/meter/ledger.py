@@ -51,6 +51,8 @@ class Account:
     """|run - (windows + between)| / run; None where the run is not known."""
     foreign: int = 0
     """Processes of others that were seen on the device."""
+    beside: bool = False
+    """Told for comparison, and never counted."""
     guessed_s: float = 0.0
     """Seconds at the end, after the last tick, whose energy is a guess from the power before."""
 
@@ -78,7 +80,7 @@ class Ledger:
 
     def of(self, component: str) -> Account | None:
         """The first account of a component: the one that counts."""
-        return next((account for account in self.accounts if account.traits.component == component), None)
+        return next((each for each in self.accounts if each.traits.component == component and not each.beside), None)
 
 
 def resolve(recording: Recording, *, idle_w: Mapping[str, float] | None = None) -> Ledger:
@@ -135,7 +137,7 @@ def _account(recording: Recording, meter: Recorded, layout: _Layout, idle_w: flo
     if cutout.reason or gross.value is None:
         unknown = dict.fromkeys(layout.paths, Quantity.absent("joules", gross.reason, method=gross.method))
         nothing = (math.nan,) * len(layout.windows)
-        return Account(traits, run, gross, share, nothing, math.nan, unknown, None, len(meter.foreign))
+        return Account(traits, run, gross, share, nothing, math.nan, unknown, None, len(meter.foreign), meter.beside)
     joules, split = _divided(cutout, found, layout, continuous=not traits.period_s)
     windows, between = _gathered(layout, [value * share for value in joules])
     paths, blurred = _by_path(layout, windows, split, run, share)
@@ -143,7 +145,17 @@ def _account(recording: Recording, meter: Recorded, layout: _Layout, idle_w: flo
     closed = _closure_error(run.value, layout.windows, windows, between)
     told = tuple(math.nan if layout.path_of[index] in blurred else value for index, value in enumerate(windows))
     return Account(
-        traits, run, gross, share, told, between, paths, closed, len(meter.foreign), guessed_s=cutout.guessed_s
+        traits=traits,
+        run=run,
+        gross=gross,
+        share=share,
+        windows=told,
+        between=between,
+        paths=paths,
+        closure_error=closed,
+        foreign=len(meter.foreign),
+        beside=meter.beside,
+        guessed_s=cutout.guessed_s,
     )
 
 

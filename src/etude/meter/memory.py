@@ -19,6 +19,9 @@ from typing import Any
 from etude.meter.processes import PROC, ProcessTree, kernel_text
 
 _TIMELINE_POINTS = 32
+_KERNEL = "high-water mark of the kernel"
+_SAMPLED = "sampled"
+_OTHERS = "all processes together, sampled; at least the largest one's own peak"
 
 
 @dataclass(slots=True)
@@ -55,13 +58,12 @@ class MemoryAccount:
         """[seconds since the start, most bytes since the point before], at most 32 of them."""
         count = len(self.ns)
         step = max(1, -(-count // _TIMELINE_POINTS))
-        return [
-            [
-                round((self.ns[min(at + step, count) - 1] - start_ns) / 1e9, 3),
-                float(max(self.rss_bytes[at : at + step])),
-            ]
-            for at in range(0, count, step)
-        ]
+        points = []
+        for at in range(0, count, step):
+            last = min(at + step, count) - 1
+            seconds = max(0.0, round((self.ns[last] - start_ns) / 1e9, 3))
+            points.append([seconds, float(max(self.rss_bytes[at : at + step]))])
+        return points
 
     def saw(self, bytes_: int | None) -> None:
         """Take a reading of the process's own high-water mark into account."""
@@ -103,9 +105,11 @@ class MemoryGauge:
         """Begin an account. The kernel's mark is set back to what is resident now; open accounts keep what they saw."""
         if self._open:
             self._fold(self._status()[1])
-        account = MemoryAccount(start_rss_bytes=self._rss(), method="high-water mark of the kernel")
-        if not self._set_back():
-            account.method = "sampled"
+        account = MemoryAccount(start_rss_bytes=self._rss() if self._own else None, method=_KERNEL)
+        if not self._own:
+            account.method = _OTHERS
+        elif not self._set_back():
+            account.method = _SAMPLED
             account._mark_bytes = self._status()[1] or 0
         self._fold_devices(set_back=True)
         self._open.append(account)
@@ -123,11 +127,12 @@ class MemoryGauge:
 
     def close(self, account: MemoryAccount) -> None:
         """End an account."""
-        account.end_rss_bytes, mark = self._status()
+        resident, mark = self._status()
         self._fold(mark)
+        account.end_rss_bytes = resident if self._own else None
         self._fold_devices(set_back=False)
-        for resident in (account.start_rss_bytes, account.end_rss_bytes):
-            account.saw(resident)
+        account.saw(account.start_rss_bytes)
+        account.saw(account.end_rss_bytes)
         self._open.remove(account)
 
     def _fold(self, mark: int | None) -> None:
@@ -156,8 +161,6 @@ class MemoryGauge:
 
     def _set_back(self) -> bool:
         """Set the kernel's high-water mark to what is resident now (Linux 4.0, proc(5), clear_refs)."""
-        if not self._own:
-            return False
         try:
             file = os.open(f"{self._proc}/clear_refs", os.O_WRONLY)
         except OSError:

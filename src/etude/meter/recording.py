@@ -32,6 +32,8 @@ class Recorded:
     """The period as observed; None where it was not."""
     foreign: frozenset[int] = frozenset()
     """Processes of others seen on the device."""
+    beside: bool = False
+    """Read for comparison only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ def _told(recording: Recording) -> dict[str, Any]:
                 "traits": asdict(each.traits),
                 "period_s": each.period_s,
                 "foreign": sorted(each.foreign),
+                "beside": each.beside,
                 "times": list(each.log.times),
                 "raws": list(each.log.raws),
                 "reasons": list(each.log.reasons.items()),
@@ -158,4 +161,4 @@ def _heard_meter(told: Mapping[str, Any]) -> Recorded:
     traits["quality"] = Quality(traits["quality"])
     traits["factor"] = tuple(traits["factor"])
     log = Log(array("q", told["times"]), array("q", told["raws"]), dict(map(tuple, told["reasons"])))
-    return Recorded(Traits(**traits), log, told["period_s"], frozenset(told["foreign"]))
+    return Recorded(Traits(**traits), log, told["period_s"], frozenset(told["foreign"]), told["beside"])

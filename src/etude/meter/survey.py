@@ -72,27 +72,30 @@ class Survey:
     """As the kernel names it; empty where it does not."""
     findings: tuple[Finding, ...]
     meters: tuple[Meter, ...]
+    beside: tuple[Meter, ...]
+    """Read for comparison only."""
     tree: ProcessTree
 
     @property
     def absent(self) -> dict[str, str]:
-        """Component → why nothing serves it."""
+        """Component → why nothing serves it. The platform as a whole is no part of a sum and is not missed."""
         served = {finding.component for finding in self.findings if finding.state is State.SERVING}
         reasons: dict[str, str] = {}
         for finding in self.findings:
-            if finding.component not in served and finding.state is not State.NOT_NEEDED:
+            if finding.component not in {*served, "platform"} and finding.state is not State.NOT_NEEDED:
                 reasons.setdefault(finding.component, f"{finding.source} {finding.state}: {finding.detail}")
         return reasons
 
     def watch(self, *, clock: Clock = SYSTEM_CLOCK) -> Watch:
         """A watch over what serves."""
-        return Watch(self.meters, absent=self.absent, clock=clock, tree=self.tree)
+        return Watch(self.meters, beside=self.beside, absent=self.absent, clock=clock, tree=self.tree)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     findings: tuple[Finding, ...]
     meters: tuple[Meter, ...] = ()
+    beside: tuple[Meter, ...] = ()
 
     @property
     def components(self) -> set[str]:
@@ -142,16 +145,17 @@ def survey(
         processor=model,
         findings=tuple(finding for part in parts for finding in part.findings),
         meters=tuple(meter for part in parts for meter in part.meters),
+        beside=tuple(meter for part in parts for meter in part.beside),
         tree=tree,
     )
 
 
 def doctor(*, calibration: Path | None = None, country: str | None = None) -> Survey:
     """The survey with everything tried, for people: it takes some seconds, and closes what it opened."""
-    found = survey(
-        calibration=calibration, beside=("cpu-time", "codecarbon", "zeus"), country=country or "FRA", thorough=True
-    )
-    for meter in found.meters:
+    # CodeCarbon starts only with a country; which one does not matter to whether its meters serve.
+    every = ("cpu-time", "codecarbon", "zeus")
+    found = survey(calibration=calibration, beside=every, country=country or "FRA", thorough=True)
+    for meter in (*found.meters, *found.beside):
         meter.close()
     return found
 
@@ -230,7 +234,7 @@ def _cpu_time(tree: ProcessTree, model: str, calibration: Path | None, *, needed
     low, high = traits.factor
     detail = f"{traits.method}; the true value is {low:.2g} to {high:.2g} times the told one in nine of ten cases"
     told = Finding(component="cpu", source="cpu-time", state=state, detail=detail, quality=traits.quality)
-    return _Found((told, *findings), (meter,) if needed or wanted else ())
+    return _Found((told, *findings), (meter,) if needed else (), (meter,) if wanted and not needed else ())
 
 
 def _codecarbon(country: str | None, library: Any) -> _Found:
@@ -242,7 +246,7 @@ def _codecarbon(country: str | None, library: Any) -> _Found:
         meters = CodeCarbonTracker(country=country, library=library).meters()
     except MeterError as error:
         return _Found((_foreign_fault("codecarbon", error, "pip install 'etude[carbon]'"),))
-    return _Found(tuple(_beside(meter) for meter in meters), tuple(meters))
+    return _Found(tuple(_beside(meter) for meter in meters), beside=tuple(meters))
 
 
 def _zeus(library: Any) -> _Found:
@@ -252,7 +256,7 @@ def _zeus(library: Any) -> _Found:
         meters = zeus_meters(library)
     except MeterError as error:
         return _Found((_foreign_fault("zeus", error, "pip install 'etude[zeus]'"),))
-    return _Found(tuple(_beside(meter) for meter in meters), tuple(meters))
+    return _Found(tuple(_beside(meter) for meter in meters), beside=tuple(meters))
 
 
 def _still(meters: Sequence[Meter], clock: Clock, wait_s: float) -> list[Meter]:
@@ -287,4 +291,4 @@ def _beside(meter: Meter) -> Finding:
 def _foreign_fault(source: str, error: MeterError, install: str) -> Finding:
     missing = isinstance(error.__cause__, ImportError)
     state = State.NOT_INSTALLED if missing else State.ABSENT
-    return _finding("cpu", source, state, str(error), install if missing else "")
+    return _finding("cpu", source, state, str(error).partition(" Mend: ")[0], install if missing else "")

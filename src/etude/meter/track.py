@@ -33,6 +33,8 @@ class Track:
 
     meter: Meter
     traits: Traits
+    beside: bool = False
+    """Read for comparison only."""
     log: Log = field(default_factory=Log)
     due_ns: int = 0
     """When it wants to be read next."""

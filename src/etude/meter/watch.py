@@ -51,6 +51,7 @@ class Watch:
         self,
         meters: Sequence[Meter] = (),
         *,
+        beside: Sequence[Meter] = (),
         absent: Mapping[str, str] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         tree: ProcessTree | None = None,
@@ -63,6 +64,7 @@ class Watch:
         Args:
             meters: In order of trust: of several sources for one component, the first one's figures count, the others'
                 are told beside them.
+            beside: Further meters, read for comparison: their figures are told beside the others and never counted.
             absent: Component → why no meter serves it.
             clock: Tells the time.
             tree: The processes whose CPU time counts; None for this one and its descendants.
@@ -74,6 +76,7 @@ class Watch:
         self.tree = tree or ProcessTree()
         self.memory = memory or MemoryGauge(self.tree)
         self.tracks = [Track(meter, meter.traits) for meter in meters]
+        self.tracks += [Track(meter, meter.traits, beside=True) for meter in beside]
         self.absent = dict(absent or {})
         self.period_s = period_s
         self._threaded = threaded
@@ -201,7 +204,7 @@ class Watch:
         with track.lock:
             kept = Log() if track.traits.at_marks else track.log.since(visit.start_ns - _BEFORE_NS)
         foreign = frozenset(visit.foreign.get(track.traits.device, ()))
-        return Recorded(track.traits, kept, track.period_s, foreign)
+        return Recorded(track.traits, kept, track.period_s, foreign, track.beside)
 
     def _read_all(self) -> None:
         for track in self.tracks:
@@ -255,7 +258,7 @@ class Watch:
         self.memory = MemoryGauge(self.tree)
         self._thread, self._visits = None, []
         self._lock, self._closing = threading.Lock(), threading.Event()
-        self.tracks = [Track(track.meter, track.meter.traits) for track in self.tracks]
+        self.tracks = [Track(track.meter, track.meter.traits, track.beside) for track in self.tracks]
 
     def _wake(self) -> None:
         if self._threaded and (self._thread is None or not self._thread.is_alive()):
