@@ -72,6 +72,13 @@ def test_an_architecture_that_transformers_does_not_know_either_is_named() -> No
         flops.count({"model_type": "mystery"}, 9)
 
 
+def test_a_config_or_head_that_transformers_refuses_is_told() -> None:
+    with pytest.raises(ConfigError, match="transformers refuses it"):
+        flops.count({**UNKNOWN, "n_embd": "wide"}, 9)
+    with pytest.raises(ConfigError, match="head"):
+        flops.count(UNKNOWN, 9, head="classification")
+
+
 def test_a_model_that_asks_for_values_is_sent_to_the_cpu() -> None:
     config = oracle.config("gpt2")
     with pytest.raises(ConfigError, match='device="cpu"'):

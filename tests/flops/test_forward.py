@@ -134,6 +134,7 @@ def test_figures_are_whole_numbers_however_large() -> None:
         ({"tokens": [3, 4], "cached": [1, 2, 3]}, "cached"),
         ({"tokens": 3, "batch": 0}, "batch"),
         ({"tokens": 3, "target": 3}, "target"),
+        ({"tokens": 3, "logits": "some"}, "logits"),
     ],
 )
 def test_a_senseless_length_is_named(arguments: dict[str, object], field: str) -> None:

@@ -143,11 +143,31 @@ def test_a_missing_size_is_named_and_never_guessed(missing: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("hidden_size", "2048"), ("hidden_size", -1), ("num_hidden_layers", 1.5), ("tie_word_embeddings", "yes")],
+    [
+        ("hidden_size", "2048"),
+        ("hidden_size", -1),
+        ("num_hidden_layers", 1.5),
+        ("num_key_value_heads", 5),
+        ("tie_word_embeddings", "yes"),
+    ],
 )
 def test_a_senseless_value_is_named(field: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=field):
+    with pytest.raises(ConfigError, match="num_attention_heads" if field == "num_key_value_heads" else field):
         flops.describe({**LLAMA_1B, field: value})
+
+
+def test_heads_that_do_not_share_out_the_width_are_refused() -> None:
+    for name in ("gpt2", "bert", "opt", "bart", "modernbert"):
+        config = oracle.config(name).to_dict()
+        for key in ("n_head", "num_attention_heads", "encoder_attention_heads"):
+            config |= {key: 7} if key in config else {}
+        with pytest.raises(ConfigError, match="a divisor of 48"):
+            flops.describe(config)
+
+
+def test_more_active_experts_than_there_are_is_refused() -> None:
+    with pytest.raises(ConfigError, match="num_experts_per_tok"):
+        flops.describe({**oracle.config("mixtral").to_dict(), "num_experts_per_tok": 6})
 
 
 def test_a_layer_type_that_is_not_described_is_refused() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 import flops_oracle as oracle
 from etude.flops.architecture.table import ARCHITECTURES
@@ -93,6 +94,24 @@ def test_freezing_any_parameters_costs_what_torch_counts(name: str, head: str) -
         counted = oracle.forward_and_backward(model, config, 2, 6, oracle.target_of(config, head))
         cost = training(ours, [6, 6], target=targets(name, head, 2), trainable=trained)
         assert (cost.forward.issued.torch_flops, cost.backward.issued.torch_flops) == counted, trained
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in oracle.CONFIGS]
+)
+def test_exact_attention_counts_the_pairs_that_get_a_weight(name: str) -> None:
+    """The masks of the real model are the source: what is masked gets a weight of exactly 0."""
+    config = oracle.config(name)
+    head = "none" if oracle.is_encoder(config) else "language"
+    model, target = oracle.build(config, head, device="cpu").eval(), oracle.target_of(config, head)
+    with torch.no_grad():
+        output = oracle.run(model, config, 2, 11, target, output_attentions=True)
+    kinds = ("attentions", "encoder_attentions", "decoder_attentions", "cross_attentions")
+    maps = [weights for kind in kinds for weights in getattr(output, kind, None) or ()]
+    weighted = sum(int((weights > 0).sum()) // weights.shape[1] for weights in maps)
+    rectangle = sum(weights[:, 0].numel() for weights in maps)
+    cost = forward(described(name, head), [11, 11], target=targets(name, head, 2)).useful
+    assert cost.attention_exact_flops * rectangle == cost.attention_torch_flops * weighted
 
 
 def decoders() -> list[Any]:

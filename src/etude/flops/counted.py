@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from etude.errors import ConfigError, Fault
+from etude.errors import ConfigError, Fault, require
 from etude.flops.architecture.fields import ConfigSource, read_config
 from etude.flops.architecture.table import model_type_of
 from etude.flops.cost import NOTHING, Cost, Flops, Quality, TrainingCost
@@ -89,17 +89,20 @@ def count(
 def _built(values: Mapping[str, object], head: str, labels: int | None, device: str) -> Any:
     """The model on this device, without weights."""
     import torch
-    from transformers import AutoConfig
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     kind = model_type_of(values)
     rest = {name: value for name, value in values.items() if name not in ("model_type", "transformers_version")}
     if labels is not None:
         rest["num_labels"] = labels
-    try:
-        config = AutoConfig.for_model(kind, **rest)
-    except ValueError as problem:
+    if kind not in CONFIG_MAPPING:
         reason = "the installed transformers does not know this architecture either"
-        raise ConfigError([Fault(path="config.model_type", value=kind, reason=reason)]) from problem
+        raise ConfigError([Fault(path="config.model_type", value=kind, reason=reason)])
+    try:
+        config = CONFIG_MAPPING[kind](**rest)
+    except (ValueError, TypeError, StrictDataclassError) as problem:
+        raise ConfigError([Fault(path="config", reason=f"transformers refuses it: {problem}")]) from problem
     options: dict[str, Any] = {"attn_implementation": "eager"}
     if hasattr(config, "num_experts_per_tok"):
         options["experts_implementation"] = "batched_mm"
@@ -119,8 +122,9 @@ def _class(config: Any, head: str) -> Any:
         "none": ("AutoModel",),
         "language": language[:-1],
         "classification": ("AutoModelForSequenceClassification",),
-    }[head]
-    for name in choices:
+    }
+    require(head in choices, "head", head, "auto, none, language or classification")
+    for name in choices[head]:
         found = getattr(transformers, name)
         if type(config) in found._model_mapping:
             return found

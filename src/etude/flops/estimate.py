@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from etude.errors import require
+from etude.errors import ConfigError, Fault, require
 from etude.flops.adapters import Adapter
 from etude.flops.architecture.fields import ConfigSource, read_config
 from etude.flops.architecture.table import model_type_of, supported
-from etude.flops.cost import Cost, TrainingCost
+from etude.flops.cost import Cost
 from etude.flops.counted import count
 from etude.flops.forward import Lengths, forward
 from etude.flops.heads import PooledHead
@@ -57,10 +57,8 @@ def model_cost(
             return forward(model, tokens, target=target, batch=batch)
         return training(model, tokens, target=target, batch=batch, trainable=trainable).total
     require(adapter is None, "adapter", adapter, "none: an architecture that is not described is counted as it is")
-    assert_countable = trainable in (None, "all") and not isinstance(head, PooledHead)
-    require(assert_countable, "trainable", trainable, "None or all, and no pooled head: the rest is not counted")
-    assert not isinstance(head, PooledHead)
-    cost: TrainingCost = count(
-        values, tokens, head=head, labels=labels, target=target, batch=batch, backward=trainable is not None
-    )
+    require(trainable in (None, "all"), "trainable", trainable, "None or all: the rest is not counted")
+    if isinstance(head, PooledHead):
+        raise ConfigError([Fault(path="head", value=head, reason="a pooled head is not counted")])
+    cost = count(values, tokens, head=head, labels=labels, target=target, batch=batch, backward=trainable is not None)
     return cost.forward if trainable is None else cost.total

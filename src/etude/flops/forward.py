@@ -135,6 +135,7 @@ def positive(value: int, field: str) -> int:
 
 
 def _pass(model: Model, tokens: int, decoded: int, kept: int, logits: Logits) -> Pass:
+    require(logits in ("all", "last", "none"), "logits", logits, "all, last or none")
     new = decoded if model.kind == "encoder-decoder" else tokens
     scored = {"all": new, "last": min(new, 1), "none": 0}[logits]
     if model.kind != "encoder-decoder":

@@ -218,10 +218,9 @@ def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator
 
 def _chosen_experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
     share = layer.active / layer.count
-    inner = layer.d_expert * (2 if layer.gated else 1)
     for name, wire, out, d_in, d_out in (
-        (layer.up_name, source, "expert inner", layer.d_model, inner),
-        (layer.down_name, "expert inner", target, layer.d_expert, layer.d_model),
+        ("gate_up_proj", source, "expert inner", layer.d_model, 2 * layer.d_expert),
+        ("down_proj", "expert inner", target, layer.d_expert, layer.d_model),
     ):
         shape = (layer.count, d_in, d_out) if layer.flipped else (layer.count, d_out, d_in)
         weight = Parameter(place.prefix + layer.name + name, shape, Role.EXPERT, used_share=share)

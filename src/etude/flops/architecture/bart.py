@@ -19,7 +19,7 @@ from etude.flops.architecture.blueprint import (
     Sublayer,
     normed,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,8 @@ def _bart_attention(fields: Fields, stack: str, name: str, mask: Mask) -> Attent
     query, key, value = ((Dense(f"{name}.{part}_proj", width, width, bias=True),) for part in "qkv")
     return Attention(
         heads=heads,
-        key_dim=width // heads,
-        value_dim=width // heads,
+        key_dim=each(width, heads),
+        value_dim=each(width, heads),
         query=query,
         key=key,
         value=value,

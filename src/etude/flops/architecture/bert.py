@@ -18,7 +18,7 @@ from etude.flops.architecture.blueprint import (
     Stack,
     Sublayer,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,8 @@ def _post_norm(names: _Names, width: int, heads: int, inner: int, *, biased: boo
     query, key, value, output = (Dense(name, width, width, bias=True) for name in names.attention)
     attention = Attention(
         heads=heads,
-        key_dim=width // heads,
-        value_dim=width // heads,
+        key_dim=each(width, heads),
+        value_dim=each(width, heads),
         query=(query,),
         key=(key,),
         value=(value,),

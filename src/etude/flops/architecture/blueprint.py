@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from etude.errors import require
+
 Kind = Literal["decoder", "encoder", "encoder-decoder"]
 Mask = Literal["causal", "bidirectional", "cross"]
 
@@ -94,14 +96,13 @@ class Experts:
     active: int
     d_model: int
     d_expert: int
-    gated: bool = True
-    up_name: str = "gate_up_proj"
-    down_name: str = "down_proj"
     bias: bool = False
     flipped: bool = False
-    router_parameters: tuple[Norm, ...] = ()
     shared: FeedForward | None = None
     shared_gate: Dense | None = None
+
+    def __post_init__(self) -> None:
+        require(self.active <= self.count, "config.num_experts_per_tok", self.active, f"at most {self.count} experts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from etude.errors import ConfigError, Fault
+from etude.errors import ConfigError, Fault, require
 
 
 class ConfigObject(Protocol):
@@ -123,6 +123,12 @@ class Fields:
 
     def _fault(self, name: str, value: object, reason: str, mend: str) -> ConfigError:
         return ConfigError([Fault(path=f"{self.where}.{name}", value=value, reason=reason, mend=mend)])
+
+
+def each(size: int, heads: int) -> int:
+    """What each of the heads has of this size. ConfigError where they do not share it out evenly."""
+    require(size % heads == 0, "config.num_attention_heads", heads, f"a divisor of {size}")
+    return size // heads
 
 
 def read_config(source: ConfigSource) -> Mapping[str, object]:

@@ -18,7 +18,7 @@ from etude.flops.architecture.blueprint import (
     Stack,
     Sublayer,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,11 @@ def framed(fields: Fields, frame: Frame, width: int, layers: tuple[Layer, ...]) 
 
 
 def _fused(name: str, width: int, heads: int, kv_heads: int, bias: bool, *, flipped: bool = False) -> Dense:
-    return Dense(name, width, width + 2 * kv_heads * (width // heads), bias, flipped=flipped)
+    return Dense(name, width, width + 2 * kv_heads * each(width, heads), bias, flipped=flipped)
 
 
 def _self_attention(heads: int, width: int, fused: Dense, output: Dense, *, cached_heads: int) -> Attention:
-    dim = width // heads
+    dim = each(width, heads)
     return Attention(
         heads=heads,
         key_dim=dim,
@@ -121,7 +121,7 @@ def _gpt2_like(fields: Fields, kv_heads: int | None, flipped: bool) -> Blueprint
 def gptj(fields: Fields) -> Blueprint:
     """GPT-J: attention and feed-forward in parallel behind one norm; the head has a bias."""
     width, heads = fields.number("n_embd", "hidden_size"), fields.number("n_head", "num_attention_heads")
-    inner, dim = fields.number("n_inner", default=4 * width), width // heads
+    inner, dim = fields.number("n_inner", default=4 * width), each(width, heads)
     query, key, value = ((Dense(f"attn.{name}_proj", width, width),) for name in "qkv")
     attention = Attention(
         heads=heads,

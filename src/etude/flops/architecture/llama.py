@@ -20,7 +20,7 @@ from etude.flops.architecture.blueprint import (
     Stack,
     Sublayer,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 from etude.flops.architecture.windows import (
     WindowRule,
     all_but_every,
@@ -108,7 +108,7 @@ STYLES: dict[str, Style] = {
         kv_heads=32,
         head_dim=128,
     ),
-    "gemma": replace(_BIASED, kv_heads=16, head_dim=256, tied=True, bidirectional="use_bidirectional_attention"),
+    "gemma": replace(_BIASED, kv_heads=16, head_dim=256, tied=True),
     "gemma2": replace(
         _BIASED,
         order="sandwich",
@@ -279,7 +279,8 @@ def _norm(style: Style, name: str, size: int) -> Norm:
 def _attention(fields: Fields, style: Style, window: int | None) -> Attention:
     width, heads = fields.number("hidden_size"), fields.number("num_attention_heads")
     kv_heads = fields.number("num_key_value_heads", default=style.kv_heads or heads)
-    dim = fields.number("head_dim", default=style.head_dim or width // heads)
+    dim = fields.optional("head_dim") or style.head_dim or each(width, heads)
+    each(heads, kv_heads)
     bias = said(fields, style.qkv_bias)
     query, key, value = (
         _projected(fields, style, name, heads if name == "q" else kv_heads, dim, bias) for name in ("q", "k", "v")

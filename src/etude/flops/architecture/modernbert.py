@@ -16,7 +16,7 @@ from etude.flops.architecture.blueprint import (
     Stack,
     Sublayer,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 
 
 def modernbert(fields: Fields) -> Blueprint:
@@ -64,8 +64,8 @@ def _modernbert_layer(
     bias, mlp_bias = fields.flag("attention_bias"), fields.flag("mlp_bias")
     attention = Attention(
         heads=heads,
-        key_dim=width // heads,
-        value_dim=width // heads,
+        key_dim=each(width, heads),
+        value_dim=each(width, heads),
         query=(Dense("attn.Wqkv", width, 3 * width, bias),),
         key=None,
         value=None,

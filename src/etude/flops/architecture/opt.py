@@ -16,7 +16,7 @@ from etude.flops.architecture.blueprint import (
     Sublayer,
     normed,
 )
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import Fields, each
 
 
 def opt(fields: Fields) -> Blueprint:
@@ -52,7 +52,7 @@ def opt(fields: Fields) -> Blueprint:
 def _opt_layer(
     fields: Fields, width: int, heads: int, *, bias: bool, before: bool, affine: bool
 ) -> tuple[Sublayer, ...]:
-    dim, inner = width // heads, fields.number("ffn_dim")
+    dim, inner = each(width, heads), fields.number("ffn_dim")
     query, key, value = ((Dense(f"self_attn.{name}_proj", width, width, bias),) for name in "qkv")
     attention = Attention(
         heads=heads,
