@@ -63,8 +63,8 @@ def test_composites_come_back_as_they_are_or_are_refused(store: Store, value: An
 @many
 @given(st.dictionaries(st.text(max_size=4), leaves, min_size=1))
 def test_the_order_in_which_items_were_put_in_is_no_content(store: Store, items: dict[str, Any]) -> None:
-    one, two = {"#": TRAIN, **items}, {**dict(reversed(items.items())), "#": TRAIN}
-    assert stored(store, one).content == stored(store, two).content == stored(store, one).content
+    one, two = {"a table": TRAIN, **items}, {**dict(reversed(items.items())), "a table": TRAIN}
+    assert stored(store, one).content == stored(store, two).content
 
 
 TRAIN, TEST = pa.table({"text": ["a", "b"]}), pa.table({"text": ["c"]})

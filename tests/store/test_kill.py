@@ -16,7 +16,7 @@ import pytest
 from etude.store import Lease, Manifest, Store
 from storing import fingerprint, header
 
-ROUNDS = 250
+ROUNDS = 120
 NAMES = 24
 
 
