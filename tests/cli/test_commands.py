@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -334,3 +335,28 @@ def test_every_option_is_a_decision() -> None:
     }
     expected = json.loads((Path(__file__).parent.parent / "expected" / "options.json").read_text())
     assert found == expected
+
+
+def test_any_command_can_be_measured_and_keeps_its_exit_code(etude: Etude) -> None:
+    said = etude("meter", "--json", "--", sys.executable, "-c", "print('out'); raise SystemExit(3)")
+    assert (said.code, said.out) == (3, "out\n")
+    cost = json.loads(said.err)
+    assert cost["wall_s"] > 0
+    assert cost["carbon"]["grams"] is None
+    said = etude("meter", "--g-per-kwh", "100", "--", sys.executable, "-c", "sum(range(10**6))")
+    for word in ("wall", "CPU", "memory", "carbon"):
+        assert word in said.err
+
+
+def test_a_command_that_cannot_be_run_is_told(etude: Etude) -> None:
+    said = etude("meter", "--", "no-such-program-anywhere")
+    assert said.code == 2
+    assert "no-such-program-anywhere" in said.err
+
+
+def test_the_doctor_tells_which_meter_serves_and_why_others_do_not(etude: Etude) -> None:
+    findings = json.loads(etude("doctor", "energy", "--json").out)
+    assert {"cpu", "gpu"} <= {finding["component"] for finding in findings}
+    assert all(finding["state"] == "serving" or finding["detail"] for finding in findings)
+    assert "cpu" in etude("doctor", "energy").out
+    assert etude("doctor", "enrgy").code == 2

@@ -11,7 +11,7 @@ import pytest
 from etude.config import json_schema, read_study
 from etude.config.build import build
 from etude.config.draft import PlainDraft, overlay
-from etude.config.schema import NEEDS, NODE, PLACE, STUDY, TOP, VARY
+from etude.config.schema import METER, NEEDS, NODE, PLACE, STUDY, TOP, VARY
 from etude.config.yaml12 import parse_yaml
 from study_files import Read, Write
 
@@ -82,6 +82,7 @@ def test_the_message_is_what_the_reader_says(write: Write, monkeypatch: pytest.M
         ("## vary", VARY),
         ("`top` takes these keys:", TOP),
         ("## place", PLACE),
+        ("`meter` takes these keys:", METER),
     ],
 )
 def test_each_table_names_every_key_once(heading: str, record) -> None:

@@ -46,7 +46,16 @@ FULL: dict[str, Any] = {
         "top": {"of": "x", "by": "y", "k": 3, "direction": "minimize"},
     },
     "collect": {"table": {"step": "a.b", "from": "records"}},
-    "place": {"backend": "inline", "workers": 1, "gpus": 0, "memory": 1024, "retries": 0, "store": "s", "results": "r"},
+    "place": {
+        "backend": "inline",
+        "workers": 1,
+        "gpus": 0,
+        "memory": 1024,
+        "retries": 0,
+        "store": "s",
+        "results": "r",
+        "meter": {"country": "DEU", "g_per_kwh": 35.5, "pue": 1.2, "calibration": "processor.json"},
+    },
     "profiles": {
         "tiny": {"params": {"a": 2}, "pipeline": {"model": {"with": {"a": 1}}, "raw": None}, "vary": {"grid": None}}
     },

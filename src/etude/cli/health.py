@@ -65,23 +65,21 @@ def _hardware(environment: Mapping[str, str]) -> list[Finding]:
 
 
 def _meters() -> list[Finding]:
-    rapl = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
-    if not rapl.exists():
-        finding = Finding(
-            "meters", "CPU energy (RAPL)", False, f"{rapl} is absent", "none on this machine or in this container"
-        )
-    else:
-        try:
-            rapl.read_text()
-            finding = Finding("meters", "CPU energy (RAPL)", True, str(rapl))
-        except OSError as error:
-            finding = Finding("meters", "CPU energy (RAPL)", False, str(error), f"sudo chmod a+r {rapl}")
-    peak = Path("/proc/self/clear_refs").exists()
-    return [
-        Finding("meters", "time and CPU time", True, "always"),
-        Finding("meters", "peak memory", peak, "/proc"),
-        finding,
-    ]
+    """A line for each component; `etude doctor energy` tells more."""
+    from etude.meter import survey
+
+    found = survey()
+    for meter in (*found.meters, *found.beside):
+        meter.close()
+    lines = {}
+    for finding in found.findings:
+        serves = finding.state == "serving"
+        if serves or finding.component not in lines:
+            detail = f"{finding.source}: {finding.detail if serves else finding.state}"
+            lines[finding.component] = Finding(
+                "meters", f"{finding.component} energy", serves, detail, "etude doctor energy"
+            )
+    return [Finding("meters", "time, CPU time, memory", True, "always"), *lines.values()]
 
 
 def _backends() -> list[Finding]:

@@ -10,6 +10,7 @@ from etude.cli.commands.accept import accept
 from etude.cli.commands.doctor import doctor
 from etude.cli.commands.gc import gc
 from etude.cli.commands.init import init
+from etude.cli.commands.meter import meter
 from etude.cli.commands.plan import plan
 from etude.cli.commands.run import run
 from etude.cli.commands.schema import schema
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, plan, show, watch, accept, verify, gc, schema, doctor):
+for command in (init, run, plan, show, watch, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
 
 

@@ -12,7 +12,7 @@ from etude.config.references import reference_faults
 from etude.config.schema import NAME_RULE, STUDY, STUDY_NAME
 from etude.config.sources import sources_of
 from etude.errors import Fault
-from etude.study.study import Needs, NodeSpec, Place, Study, Top, Vary
+from etude.study.study import Metering, Needs, NodeSpec, Place, Study, Top, Vary
 
 UNKNOWN_STEP: Final = ""
 """The step of a node whose step is faulty: the fault is told here, so later checks pass such a node over."""
@@ -86,4 +86,5 @@ def _vary(read: Mapping[str, Any]) -> Vary:
 
 
 def _place(read: Mapping[str, Any]) -> Place:
-    return Place(**{"memory_bytes" if key == "memory" else key: value for key, value in read.items()})
+    plain = {"memory_bytes" if key == "memory" else key: value for key, value in read.items() if key != "meter"}
+    return Place(**plain, meter=Metering(**read.get("meter", {})))

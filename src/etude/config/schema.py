@@ -16,6 +16,7 @@ from etude.config.shapes import (
     OneOf,
     Partial,
     Quantity,
+    Real,
     Record,
     Text,
     Whole,
@@ -196,6 +197,24 @@ VARY: Final = Record(
     },
 )
 
+METER: Final = Record(
+    what="meter",
+    keys={
+        "country": Key(
+            shape=Text(expected="an ISO code of three letters", pattern=r"[A-Za-z]{3}"),
+            tells="Where the energy comes from, for its carbon. Without it and g_per_kwh, carbon is not known.",
+            example="DEU",
+        ),
+        "g_per_kwh": Key(shape=Real(least=0), tells="Carbon per energy, where you know it.", example=35.0),
+        "pue": Key(shape=Real(least=1), tells="Power usage effectiveness of the building. Default 1.", example=1.2),
+        "calibration": Key(
+            shape=Text(expected="a file", pattern=r".+"),
+            tells="File of a calibrated processor, for the estimate where no counter can be read.",
+            example="processor.json",
+        ),
+    },
+)
+
 PLACE: Final = Record(
     what="place",
     keys={
@@ -224,6 +243,7 @@ PLACE: Final = Record(
             tells="Folder of the exported tables and figures. Default results/<study> in the project.",
             example="results/first",
         ),
+        "meter": Key(shape=METER, tells="How energy becomes carbon.", example={"country": "DEU"}),
     },
 )
 

@@ -81,6 +81,25 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Real:
+    """A finite number of at least so much."""
+
+    least: float
+
+    def read(self, value: object, path: str, faults: list[Fault]) -> object:
+        """The number, as a float."""
+        expected = f"a number of {self.least:g} or more"
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            mend = "write it without quotes" if isinstance(value, str) else ""
+            return _refuse(faults, path, value, expected, mend)
+        return float(value) if value >= self.least else _refuse(faults, path, value, expected, right_kind=True)
+
+    def schema(self, partial: bool = False) -> JsonSchema:
+        """A number."""
+        return {"type": "number", "minimum": self.least}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """True or false."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +18,9 @@ class RunContext:
     cpus: int = 1
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
+    mark: Callable[[str], AbstractContextManager[object]] = field(default=lambda _name: nullcontext())
+    """Marks a window of the measurement under way."""
     clock: Callable[[], float] = time.perf_counter
-    windows: dict[str, float] = field(default_factory=dict)
-    """Seconds spent in each window so far."""
     _scratch: Path | None = None
     _told: float = float("-inf")
 
@@ -28,6 +28,11 @@ class RunContext:
     def scratch(self) -> Path:
         if self._scratch is None:
             self._scratch = self.make_scratch()
+        return self._scratch
+
+    @property
+    def made_scratch(self) -> Path | None:
+        """The scratch folder, if the step asked for it."""
         return self._scratch
 
     @property
@@ -40,10 +45,5 @@ class RunContext:
             self._told = now
             self.tell(float(done), None if total is None else float(total), message)
 
-    @contextmanager
-    def window(self, name: str) -> Iterator[None]:
-        start = self.clock()
-        try:
-            yield
-        finally:
-            self.windows[name] = self.windows.get(name, 0.0) + self.clock() - start
+    def window(self, name: str) -> AbstractContextManager[object]:
+        return self.mark(name)

@@ -1,54 +1,87 @@
-"""What running a node took: wall and CPU time, and peak memory of the process."""
+"""How the nodes of one process are measured: the meters that this machine has, and how energy becomes carbon."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_CLEAR = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
+if TYPE_CHECKING:
+    from etude.meter.carbon import Footprint
+    from etude.meter.measure import Measurement
+    from etude.meter.watch import Watch
+
+RECORDED: Mapping[str, tuple[str, ...]] = {
+    "wall_s": ("wall_s",),
+    "cpu_s": ("cpu_s",),
+    "peak_rss_bytes": ("peak_rss_bytes",),
+    "energy_j": ("energy_covered", "joules"),
+    "energy_quality": ("energy_covered", "quality"),
+    "carbon_g": ("carbon", "grams"),
+}
+"""Column of the records → where it stands in a cost."""
 
 
-@contextmanager
-def measured() -> Iterator[dict[str, float | int | None]]:
-    """Measure a block. The mapping is filled in when the block ends, however it ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """What is known of the place where nodes run."""
 
-    `wall_s` and `cpu_s` (user and system, children that were waited for included) are in seconds; `peak_rss_bytes` is
-    the highest resident size of this process during the block, None where the system does not tell it.
+    country: str | None = None
+    """ISO code of three letters; None leaves carbon unknown."""
+    g_per_kwh: float | None = None
+    """Carbon per energy, where the user knows it."""
+    pue: float = 1.0
+    calibration: Path | None = None
+    """File of a calibrated processor."""
+
+
+@dataclass(slots=True)
+class Metering:
+    """Measures the nodes of this process. The meters are looked for when the first node needs them."""
+
+    settings: MeterSettings = field(default_factory=MeterSettings)
+    gpus: tuple[str, ...] | None = None
+    """The GPUs given to this process, by index or UUID; None for all of the machine."""
+    _watch: Watch | None = None
+    _footprint: Footprint | None = None
+
+    def measured(self) -> Measurement:
+        """A block to measure one node in."""
+        from etude.meter import measure, survey
+
+        if self._watch is None:
+            self._watch = survey(calibration=self.settings.calibration).watch()
+            self._footprint = footprint_of(self.settings)
+        return measure(self._watch, footprint=self._footprint, devices=self._devices())
+
+    def _devices(self) -> tuple[str, ...] | None:
+        if self.gpus is None:
+            return None
+        return tuple(f"gpu{name}" if name.isdigit() else name for name in self.gpus)
+
+
+def footprint_of(settings: MeterSettings) -> Footprint | None:
+    """How energy becomes carbon in this place; None where nothing says it.
+
+    Raises:
+        MeterError: The country has no factor, or a number makes no sense.
     """
-    cost: dict[str, float | int | None] = {}
-    resettable = _reset_peak()
-    wall, cpu = time.perf_counter(), _cpu_s()
-    try:
-        yield cost
-    finally:
-        cost["wall_s"] = time.perf_counter() - wall
-        cost["cpu_s"] = _cpu_s() - cpu
-        cost["peak_rss_bytes"] = _peak_rss_bytes() if resettable else None
+    if settings.country is None and settings.g_per_kwh is None:
+        return None
+    from etude.meter.carbon import Footprint, factor_for, stated
+
+    factor = stated(settings.g_per_kwh) if settings.g_per_kwh is not None else factor_for(settings.country or "")
+    return Footprint(factor=factor, pue=settings.pue)
 
 
-def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+def recorded(cost: Mapping[str, object]) -> dict[str, object]:
+    """The part of a cost that goes into the record: column → value, None where it was not measured."""
+    return {column: _at(cost, path) for column, path in RECORDED.items()}
 
 
-def _reset_peak() -> bool:
-    with suppress(OSError):
-        descriptor = os.open(_CLEAR, os.O_WRONLY)
-        try:
-            os.write(descriptor, b"5")
-        finally:
-            os.close(descriptor)
-        return True
-    return False
-
-
-def _peak_rss_bytes() -> int | None:
-    with suppress(OSError):
-        for line in _STATUS.read_bytes().splitlines():
-            if line.startswith(b"VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return None
+def _at(cost: Mapping[str, object], path: tuple[str, ...]) -> object:
+    value: object = cost
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.cost import Metering
 from etude.execute.logs import log_path, python_output_to
 from etude.execute.perform import Host, Pause, perform
 from etude.graph.pipeline import Needs
@@ -26,6 +27,7 @@ class InlineBackend:
     tell: TellProgress = field(default=lambda _progress: None)
     devices: tuple[str, ...] = ()
     pause: Pause | None = None
+    metering: Metering = field(default_factory=Metering)
     _stopping: bool = False
 
     def admits(self, needs: Needs) -> bool:
@@ -44,6 +46,7 @@ class InlineBackend:
             lambda: self._stopping,
             partial(self._tell, call.fingerprint),
             self.pause,
+            self.metering,
         )
         log = log_path(self.logs, call.name, call.fingerprint)
         with nullcontext() if self.pause else python_output_to(log):

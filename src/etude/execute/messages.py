@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from etude.execute.cost import MeterSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Hello:
@@ -17,6 +19,9 @@ class Hello:
     """The project's files, by absolute path, as they were when the study was planned."""
     devices: tuple[str, ...]
     cpus: int
+    meter: MeterSettings
+    gpus: tuple[str, ...]
+    """The GPUs that this worker may use, by index or UUID."""
 
 
 @dataclass(frozen=True, slots=True)

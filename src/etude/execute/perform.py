@@ -13,7 +13,7 @@ from typing import Any, get_args
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
 from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
-from etude.execute.cost import measured
+from etude.execute.cost import Metering
 from etude.execute.records import record_table
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
@@ -36,6 +36,7 @@ class Host:
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
     pause: Pause | None = None
+    metering: Metering = field(default_factory=Metering)
 
 
 _signatures: dict[str, tuple[object, Signature]] = {}
@@ -53,13 +54,15 @@ def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         arguments, settings = _arguments(call, store, signature), _settings(call, signature)
         if host.pause:
             host.pause("before", call.name, {**arguments, "settings": settings})
-        with measured() as cost:
+        measurement = host.metering.measured()
+        context.mark = measurement.window
+        with measurement:
             value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
-        if context.windows:
-            cost = {**cost, "windows": dict(context.windows)}  # type: ignore[dict-item]
-        return _store(call, store, value, signature.returns, cost, deterministic=signature.deterministic)
+        cost = measurement.cost().as_json()
+        deterministic = signature.deterministic
+        return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch)
     except Stopped as stopped:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
     except DamagedArtifact as damaged:
@@ -140,8 +143,8 @@ def _store(
     value: object,
     returns: object,
     cost: Mapping[str, object],
-    *,
     deterministic: bool = True,
+    owned: Path | None = None,
 ) -> Outcome:
     header = Header(
         trace=call.trace,
@@ -151,7 +154,6 @@ def _store(
         cost=cost,
         deterministic=deterministic,
     )
-    owned = store.scratch(call.fingerprint) if isinstance(value, Path) else None
     manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
     store.drop_scratch(call.fingerprint)
     return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost)

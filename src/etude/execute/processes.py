@@ -17,6 +17,7 @@ from pathlib import Path
 
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.cost import MeterSettings
 from etude.execute.messages import STOP, Hello, Told
 from etude.graph.pipeline import Needs
 
@@ -66,6 +67,7 @@ class ProcessBackend:
     tell: TellProgress = field(default=lambda _progress: None)
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment of the workers, besides what étude sets."""
+    meter: MeterSettings = field(default_factory=MeterSettings)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[_Worker] = field(default_factory=list)
     _busy: dict[str, _Worker | None] = field(default_factory=dict)
@@ -184,7 +186,16 @@ class ProcessBackend:
             )
         connection = Connection(ours.detach())
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
-        hello = Hello(str(self.store), str(self.logs), self.import_path, self.sources, names, self._threads())
+        hello = Hello(
+            str(self.store),
+            str(self.logs),
+            self.import_path,
+            self.sources,
+            names,
+            self._threads(),
+            self.meter,
+            devices,
+        )
         with contextlib.suppress(OSError):
             connection.send(hello)
         return _Worker(process, connection, devices)

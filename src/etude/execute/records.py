@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.execute.call import RefRow
+from etude.execute.cost import recorded
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
 from etude.store.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-COSTS = ("wall_s", "cpu_s", "peak_rss_bytes")
 
 
 def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, object]) -> pa.Table:
@@ -41,7 +40,7 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
         "varied": _list(settings.get("varied")),
         "repeat": settings.get("repeat"),
         "metrics": [name for name in columns if "." in name and ".cost." not in name],
-        "costs": [name for name in columns if ".cost." in name],
+        "costs": [name for name in columns if ".cost." in name and not name.endswith("_quality")],
     }
     table = pa.table(dict(zip(columns, arrays, strict=True)))
     return table.replace_schema_metadata({"etude": json.dumps(meaning)})
@@ -58,7 +57,7 @@ def _row(store: Store, row: RefRow, read: dict[str, dict[str, object]]) -> dict[
         if fingerprint not in read:
             read[fingerprint] = {
                 **(_metrics(store, name, fingerprint) if metrics else {}),
-                **{f"{name}.cost.{cost}": manifest.cost.get(cost) for cost in COSTS},
+                **{f"{name}.cost.{column}": value for column, value in recorded(manifest.cost).items()},
             }
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):

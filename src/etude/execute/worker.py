@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.cost import Metering
 from etude.execute.logs import captured, log_path
 from etude.execute.messages import STOP, Hello, Told
 from etude.execute.perform import Host, perform
@@ -39,7 +40,8 @@ def serve(connection: Connection) -> None:
         with lock:
             connection.send(message)
 
-    host = Host(hello.devices, hello.cpus, stop.is_set, lambda *told: send(Told(*told)))
+    metering = Metering(hello.meter, hello.gpus)
+    host = Host(hello.devices, hello.cpus, stop.is_set, lambda *told: send(Told(*told)), metering=metering)
     while True:
         call = calls.get()
         log = log_path(Path(hello.logs), call.name, call.fingerprint)

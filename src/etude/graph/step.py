@@ -66,7 +66,7 @@ class Context(Protocol):
         """Tell how far the step is; cheap enough to call in every iteration."""
         ...
 
-    def window(self, name: str) -> AbstractContextManager[None]:
+    def window(self, name: str) -> AbstractContextManager[object]:
         """Mark an interval of the step whose cost is wanted of its own: `with ctx.window("prefill"):`."""
         ...
 

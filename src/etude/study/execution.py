@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etude.errors import ConfigError, Fault
+from etude.errors import ConfigError, Fault, MeterError
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import call_of
+from etude.execute.cost import Metering, MeterSettings, footprint_of
 from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
 from etude.execute.inline import InlineBackend
@@ -143,7 +144,7 @@ class Execution:
         )
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
-            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause)
+            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, Metering(self._meter()))
         return ProcessBackend(
             found,
             workplace.store,
@@ -152,7 +153,23 @@ class Execution:
             self.prepared.expansion.library.sources(),
             self._heard,
             self.options.environment,
+            self._meter(),
         )
+
+    def _meter(self) -> MeterSettings:
+        """How nodes are measured, checked before the first one runs.
+
+        Raises:
+            ConfigError: The country has no factor, or a number makes no sense.
+        """
+        said, project = self.prepared.study.place.meter, self.prepared.workplace.project
+        calibration = project / said.calibration if said.calibration else None
+        settings = MeterSettings(country=said.country, g_per_kwh=said.g_per_kwh, pue=said.pue, calibration=calibration)
+        try:
+            footprint_of(settings)
+        except MeterError as error:
+            raise ConfigError(located([Fault("place.meter", str(error))], self.prepared.study)) from error
+        return settings
 
     def _heard(self, progress: Progress) -> None:
         if self.runner is not None:

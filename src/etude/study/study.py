@@ -35,6 +35,20 @@ class Top:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metering:
+    """What turns energy into carbon, and the estimate of the processor into a better one. Never identity."""
+
+    country: str | None = None
+    """ISO code of three letters; None leaves carbon unknown."""
+    g_per_kwh: float | None = None
+    """Carbon per energy where the user knows it; then no country is needed."""
+    pue: float = 1.0
+    """Power usage effectiveness of the building."""
+    calibration: str | None = None
+    """File of a calibrated processor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where and how a study runs. Never identity."""
 
@@ -51,6 +65,7 @@ class Place:
     """The store's folder; None for `.etude/store` in the project."""
     results: str | None = None
     """Folder of the exported tables; None for `results/<study>` in the project."""
+    meter: Metering = field(default_factory=Metering)
 
 
 @dataclass(frozen=True, slots=True)

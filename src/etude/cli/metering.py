@@ -1,0 +1,81 @@
+"""Shows what things cost, and which meters this machine has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from etude.cli.tell import err, out
+from etude.units import readable_bytes, readable_seconds
+
+if TYPE_CHECKING:
+    from etude.execute.cost import MeterSettings
+    from etude.meter.cost import Cost
+    from etude.meter.quantity import Quantity
+
+INTERRUPTED = 128
+
+
+def measure_shown(command: Sequence[str], settings: MeterSettings, *, aligned: bool, as_json: bool) -> int:
+    """Run a command, show what it cost on standard error, and give its exit code."""
+    from etude.execute.cost import footprint_of
+    from etude.meter.command import measure_command
+
+    told = measure_command(command, footprint=footprint_of(settings), aligned=aligned)
+    if as_json:
+        err().print_json(json.dumps(told.cost.as_json()))
+    else:
+        show_cost(told.cost)
+    return told.returncode if told.returncode >= 0 else INTERRUPTED - told.returncode
+
+
+def show_cost(cost: Cost) -> None:
+    """Print a cost: each number with its method, each missing one with its reason."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    time = "not measured" if cost.wall_s is None else readable_seconds(cost.wall_s)
+    table.add_row("wall", time, "")
+    table.add_row("CPU", "not measured" if cost.cpu_s is None else readable_seconds(cost.cpu_s), "all processes")
+    peak = cost.peak_rss_bytes
+    table.add_row("memory", "not measured" if peak is None else readable_bytes(peak), cost.memory.method)
+    for component, energy in cost.energy.items():
+        table.add_row(f"{component} energy", *_told(energy.joules, "J"))
+    for component, reason in cost.absent.items():
+        table.add_row(f"{component} energy", Text("not measured", style="dim"), Text(reason, style="dim"))
+    table.add_row("carbon", *_told(cost.carbon, "g"))
+    err().print(table)
+    for warning in cost.warnings:
+        err().print(Text(f"note: {warning}", style="yellow"))
+
+
+def _told(quantity: Quantity, unit: str) -> tuple[str, str]:
+    if quantity.value is None:
+        return "not measured", quantity.reason
+    text = f"{quantity.value:.4g} {unit}"
+    if quantity.lo is not None and quantity.hi is not None and quantity.lo != quantity.hi:
+        text += f"  ({quantity.lo:.3g} to {quantity.hi:.3g})"
+    return text, f"{quantity.quality}: {quantity.method}"
+
+
+def show_meters(*, as_json: bool) -> None:
+    """Print which meter serves each component, why others do not, and the mend."""
+    from rich.markup import escape
+
+    from etude.meter import doctor
+
+    found = doctor()
+    if as_json:
+        out().print_json(json.dumps([asdict(finding) for finding in found.findings]))
+        return
+    out().print(f"processor: {found.processor or 'not named by the system'}")
+    for finding in found.findings:
+        serves = finding.state in ("serving", "beside")
+        mark = "[green]✓[/]" if serves else "[yellow]–[/]"
+        out().print(f"{mark} [bold]{finding.component}[/] {finding.source}: {finding.state}", highlight=False)
+        out().print(f"    {escape(finding.detail)}", soft_wrap=True)
+        if finding.mend:
+            out().print(f"    [green]→ {escape(finding.mend)}[/]", soft_wrap=True)
