@@ -34,7 +34,7 @@ def generated(
 ) -> tuple[Measurement, LiveBoard, dict[str, list[tuple[int, int]]]]:
     """A simulated language model, measured through a counter that ticks, after some idling."""
     clock = ManualClock(ns=10**12)
-    board = LiveBoard(clock, seed=seed, period_s=period_s)
+    board = LiveBoard(clock, seed=seed, period_s=period_s, wobble_w=8.0)
     watch = quiet_watch([board], clock, proc=proc)
     clock.sleep(1.0 + seed / 100)
     with measure(watch, aligned=aligned) as m:

@@ -60,6 +60,19 @@ def test_a_child_that_ends_between_scans_is_not_lost_and_not_counted_twice(proc:
     assert tree.cpu_ns() == 9 * TICK_NS
 
 
+def test_a_child_that_ends_during_the_scan_is_not_counted_twice(proc: Path) -> None:
+    reaped = iter([0, 0, 0, 9 * TICK_NS, 9 * TICK_NS, 9 * TICK_NS, 9 * TICK_NS])
+    tree = ProcessTree(TOP, proc=proc, own_ns=lambda: (0, next(reaped)))
+    show(proc, TOP, children="101 ")
+    show(proc, 101, ticks=9)
+    tree.scan()
+    assert tree.cpu_ns() == 9 * TICK_NS
+    show(proc, TOP)
+    hide(proc, 101)
+    assert tree.cpu_ns() == 9 * TICK_NS
+    assert tree.cpu_ns() == 9 * TICK_NS
+
+
 def test_what_a_grandchild_used_stays_with_the_child_that_reaped_it(proc: Path) -> None:
     tree = ProcessTree(TOP, proc=proc, own_ns=CpuHand())
     show(proc, TOP, children="101 ")
@@ -99,7 +112,7 @@ def test_the_counter_never_falls(events: list[tuple[str, int]]) -> None:
         if kind == "own":
             cpu.own_ns += ticks
         elif kind == "child":
-            tree._live = {101: (ticks, 0)}
+            tree._seen = {101: (ticks, 0)}, cpu.reaped_ns
         else:
             cpu.reaped_ns += ticks
         seen.append(tree.cpu_ns())

@@ -58,6 +58,14 @@ def test_a_slow_meter_is_read_no_more_often_than_it_asks(clock: ManualClock, pro
     assert 10 <= meter.reads <= 14
 
 
+def test_a_gpu_that_the_work_was_not_given_is_not_even_read(clock: ManualClock, proc: Path) -> None:
+    board = LiveBoard(clock)
+    board.fault = AssertionError("read")
+    with measure(quiet_watch([board], clock, proc=proc), devices=[]) as m:
+        clock.sleep(3.0)
+    assert m.recording.meters == ()
+
+
 def test_nothing_is_read_while_nothing_is_measured(clock: ManualClock, proc: Path) -> None:
     meter = Counting()
     quiet_watch([meter], clock, proc=proc)
@@ -139,13 +147,17 @@ def test_a_watch_that_is_shared_stays_open(clock: ManualClock, proc: Path) -> No
 
 
 def test_one_thread_serves_a_process_and_stops_when_told() -> None:
+    def threads() -> int:
+        return sum(thread.name == "etude-meter" for thread in threading.enumerate())
+
+    before = threads()
     watch = Watch([Counting()])
     for _ in range(3):
         with measure(watch):
             pass
-    assert sum(thread.name == "etude-meter" for thread in threading.enumerate()) == 1
+    assert threads() == before + 1
     watch.close()
-    assert not any(thread.name == "etude-meter" for thread in threading.enumerate())
+    assert threads() == before
 
 
 def test_a_closed_watch_still_lets_work_run(clock: ManualClock) -> None:

@@ -128,17 +128,10 @@ class Cost:
         return heard(told)
 
 
-def cost(ledger: Ledger, *, footprint: Footprint | None = None, devices: Sequence[str] | None = None) -> Cost:
-    """Put a ledger into a record.
-
-    Args:
-        ledger: The resolved account.
-        footprint: How energy becomes carbon; None leaves carbon unknown.
-        devices: The GPUs whose energy counts, by component name or UUID; None for all. A GPU that is not named is told
-            nowhere: its idling is not this work's.
-    """
+def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
+    """Put a resolved ledger into a record; without a footprint carbon is unknown."""
     recording = ledger.recording
-    accounts = [account for account in ledger.accounts if _ours(account, devices)]
+    accounts = ledger.accounts
     energy, beside = _by_component(accounts, recording)
     covers = tuple(name for name in energy if name != "platform") or tuple(energy)
     covered = total({name: energy[name].joules for name in covers}, "joules")
@@ -164,13 +157,6 @@ def cost(ledger: Ledger, *, footprint: Footprint | None = None, devices: Sequenc
         closure_error=ledger.closure_error,
         warnings=(*recording.warnings, *_warnings(accounts)),
     )
-
-
-def _ours(account: Account, devices: Sequence[str] | None) -> bool:
-    traits = account.traits
-    if devices is None or not traits.component.startswith("gpu"):
-        return True
-    return traits.component in devices or traits.device in devices
 
 
 def _counts(account: Account, energy: Mapping[str, Energy]) -> bool:

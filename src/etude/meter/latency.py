@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from etude.errors import MeterError
 
+_TELLS_CORRELATION = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -57,10 +59,11 @@ def effective_size(sample: Sequence[float]) -> float:
     """How many independent observations a sample is worth, at least 1 and at most its length.
 
     From the lag-one correlation r, corrected for its bias of -(1 + 3 r) / n (Marriott & Pope, Biometrika 41, 1954), as
-    n (1 - r) / (1 + r) of a first-order autoregression; a negative r is taken as none.
+    n (1 - r) / (1 + r) of a first-order autoregression; a negative r is taken as none. Fewer than ten observations
+    cannot tell a correlation, and are taken as independent.
     """
     n = len(sample)
-    if n < 4:
+    if n < _TELLS_CORRELATION:
         return float(n)
     mean = math.fsum(sample) / n
     centred = [x - mean for x in sample]
@@ -68,7 +71,7 @@ def effective_size(sample: Sequence[float]) -> float:
     if variance <= 1e-24 * max(1.0, mean * mean) * n:
         return float(n)
     r = math.fsum(centred[i] * centred[i + 1] for i in range(n - 1)) / variance
-    r = min((r + 1 / n) / (1 - 3 / n), 0.999) if n > 3 else r
+    r = min((r + 1 / n) / (1 - 3 / n), 0.999)
     return float(n) if r <= 0 else max(1.0, n * (1 - r) / (1 + r))
 
 

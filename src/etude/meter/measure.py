@@ -97,7 +97,7 @@ class Measurement:
     def __enter__(self) -> Measurement:
         self._start_ns = self._watch.clock.now_ns()
         try:
-            self._visit = self._watch.begin(aligned=self._aligned)
+            self._visit = self._watch.begin(aligned=self._aligned, devices=self._devices)
         except Exception as error:  # the work must run whatever becomes of its measuring
             self._fault = f"measuring did not begin: {type(error).__name__}: {error}"
         return self
@@ -155,7 +155,7 @@ class Measurement:
         from etude.meter.cost import Cost, cost
 
         try:
-            return cost(self.ledger(), footprint=self._footprint, devices=self._devices)
+            return cost(self.ledger(), footprint=self._footprint)
         except Exception as error:  # a result must not be lost for the sake of its cost
             reason = self._fault or f"the readings could not be resolved: {type(error).__name__}: {error}"
             return Cost.unknown(reason, wall_s=(self._end_ns - self._start_ns) / 1e9)

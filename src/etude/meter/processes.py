@@ -35,7 +35,7 @@ class ProcessTree:
     children as of the last `scan`. What the kernel tells of living children has steps of 10 ms.
     """
 
-    __slots__ = ("_last_ns", "_live", "_own", "_reaped_ns", "pid", "proc")
+    __slots__ = ("_last_ns", "_own", "_seen", "pid", "proc")
 
     def __init__(
         self, pid: int | None = None, *, proc: Path = PROC, own_ns: Callable[[], tuple[int, int]] | None = None
@@ -54,27 +54,31 @@ class ProcessTree:
     def begin_anew(self, pid: int | None = None) -> None:
         """Forget everything and look at the calling process (it may be a fork of the one before), or at another."""
         self.pid = os.getpid() if pid is None else pid
-        self._live: dict[int, tuple[int, int]] = {}
-        self._reaped_ns = 0
+        self._seen: tuple[dict[int, tuple[int, int]], int] = ({}, 0)
         self._last_ns = 0
 
     @property
     def pids(self) -> frozenset[int]:
         """The process and its descendants as of the last scan."""
-        return frozenset((self.pid, *self._live))
+        return frozenset((self.pid, *self._seen[0]))
 
     @property
     def children_rss_bytes(self) -> int:
         """Resident memory of the descendants at the last scan; pages that several share count in each."""
-        return sum(rss for _, rss in self._live.values())
+        return sum(rss for _, rss in self._seen[0].values())
 
     def cpu_ns(self) -> int:
         """CPU time since the process began, descendants and ended children counted; never falls."""
         own, reaped = self._own()
-        if self._live and reaped != self._reaped_ns:
+        live, reaped_then = self._seen
+        if live and reaped != reaped_then:
+            # A child has ended since: its time is in `reaped` now and must not be counted as a living child's as well.
             self.scan()
             own, reaped = self._own()
-        total = own + reaped + sum(cpu for cpu, _ in self._live.values())
+            live, reaped_then = self._seen
+        total = own + reaped
+        if reaped == reaped_then:
+            total += sum(cpu for cpu, _ in live.values())
         self._last_ns = max(self._last_ns, total)
         return self._last_ns
 
@@ -84,15 +88,14 @@ class ProcessTree:
 
     def scan_if_any(self) -> None:
         """Scan, but only if there are descendants: a single small read where there are none."""
-        if self._live or self._children_of(self.pid, main_thread_only=True):
+        if self._seen[0] or self._children_of(self.pid, main_thread_only=True):
             self.scan()
 
     def scan(self) -> None:
         """Look at all living descendants again."""
-        self._live = {
-            pid: (cpu, self._rss(pid)) for pid in self._descendants() if (cpu := self._cpu_ns(pid)) is not None
-        }
-        self._reaped_ns = self._own()[1]
+        reaped = self._own()[1]
+        live = {pid: (cpu, self._rss(pid)) for pid in self._descendants() if (cpu := self._cpu_ns(pid)) is not None}
+        self._seen = live, reaped
 
     def _told_ns(self) -> tuple[int, int]:
         return self._stat(self.pid) or (0, 0)

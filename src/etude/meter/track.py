@@ -16,8 +16,12 @@ from etude.meter.meter import Meter, Traits
 
 LOOK_S = 0.0015
 """Between two looks while waiting for a tick."""
+_LOOK_NS = round(LOOK_S * 1e9)
 _EARLY_S = 0.003
-"""How long before an expected tick to begin looking."""
+_LATE_S = 0.003
+"""How long before and after an expected tick to look for it."""
+_TRUST_S = 5.0
+"""How long the last tick that was caught tells where the next ones fall."""
 _SLOW_TICK_S = 0.01
 _JITTER = 0.3
 _LEARNS = 0.2
@@ -27,7 +31,7 @@ _PATIENCE = 5
 _TRY_AGAIN_S = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Track:
     """A meter, its log, and the times of its ticks as far as they were caught."""
 
@@ -47,6 +51,7 @@ class Track:
     _seen_ns: int = 0
     _clean_ns: int = 0
     _looking_ns: int = 0
+    _expected_ns: int = 0
     _failures: int = 0
 
     @property
@@ -93,19 +98,27 @@ class Track:
         elif closely and self.ticks_slowly and not self._failures:
             self._plan_closely(now_ns, self.clean > caught, round(every_s * 1e9))
         else:
-            self._looking_ns = 0
             self.due_ns = now_ns + round(max(every_s, self.traits.every_s) * 1e9)
 
     def _plan_closely(self, now_ns: int, caught: bool, every_ns: int) -> None:
-        if caught and self.period_s is not None:
+        if self.period_s is None or now_ns - self._clean_ns > _TRUST_S * 1e9:
+            self._search(now_ns, caught)
+        elif caught or now_ns > self._expected_ns + round(_LATE_S * 1e9):
+            # Caught, or missed because something kept us: go to the next one, rather than look until then.
             self._looking_ns = 0
-            ticks = max(1, round(every_ns / 1e9 / self.period_s))
-            self.due_ns = now_ns + round((ticks * self.period_s - _EARLY_S) * 1e9)
-            return
+            period_ns = self.period_s * 1e9
+            ticks = max(1, round(every_ns / period_ns), int((now_ns - self._clean_ns) / period_ns) + 1)
+            self._expected_ns = self._clean_ns + round(ticks * period_ns)
+            self.due_ns = max(now_ns + _LOOK_NS, self._expected_ns - round(_EARLY_S * 1e9))
+        else:
+            self.due_ns = now_ns + _LOOK_NS
+
+    def _search(self, now_ns: int, caught: bool) -> None:
+        """Look without pause until two ticks are caught, or for so long that there can be none."""
         if caught or not self._looking_ns:
             self._looking_ns = now_ns
         in_vain = now_ns - self._looking_ns > 1.5e9 * self.traits.period_s
-        self.due_ns = now_ns + round((self.traits.period_s if in_vain else LOOK_S) * 1e9)
+        self.due_ns = now_ns + (round(self.traits.period_s * 1e9) if in_vain else _LOOK_NS)
 
     def _moved(self, now_ns: int) -> None:
         """The counter moved between two looks; note when, if they were close together."""

@@ -17,7 +17,7 @@ from etude.meter.clock import SYSTEM_CLOCK, Clock
 from etude.meter.cputime import machine_id
 from etude.meter.log import Log
 from etude.meter.memory import MemoryAccount, MemoryGauge
-from etude.meter.meter import Meter, Occupied
+from etude.meter.meter import Meter, Occupied, Traits
 from etude.meter.processes import ProcessTree, busy_cpu_ns
 from etude.meter.recording import Recorded, Recording
 from etude.meter.track import LOOK_S, Track
@@ -25,7 +25,9 @@ from etude.meter.windows import Windows
 
 _BEFORE_NS = 2_000_000_000
 """How much of the log before the work is kept: it tells the power outside."""
-_SCAN_S = 1.0
+_OTHERS_S = 1.0
+_SCAN_SHARE = 0.005
+"""Looking at descendants may take this part of the time; the more there are, the less often."""
 _IDLE_S = 30.0
 _CLOSELY_AFTER_S = 0.5
 """Work shorter than this is not worth looking for ticks."""
@@ -36,6 +38,8 @@ class Visit:
     """One piece of work while it is measured."""
 
     memory: MemoryAccount
+    tracks: tuple[Track, ...]
+    """The meters that count for it."""
     aligned: bool
     started_utc: float
     busy_ns: int | None
@@ -88,17 +92,24 @@ class Watch:
         self._machine = machine_id()
         self._sample_due_ns = 0
         self._scan_due_ns = 0
+        self._others_due_ns = 0
         self._idle_since_ns = 0
         self._shares_machine = any(track.traits.scope == "machine" for track in self.tracks)
         self._every_s = period_s * max(1.0, sum(track.ticks_slowly for track in self.tracks) / 2)
 
-    def begin(self, *, aligned: bool = False) -> Visit:
-        """Begin to measure: read every counter once, then mark the start."""
+    def begin(self, *, aligned: bool = False, devices: Sequence[str] | None = None) -> Visit:
+        """Begin to measure: read every counter once, then mark the start.
+
+        Args:
+            aligned: Wait first for two ticks of every slow counter.
+            devices: The GPUs that count, by component name or UUID; None for all.
+        """
         if os.getpid() != self._pid:
             self._begin_anew()
         self.tree.scan_if_any()
         visit = Visit(
             memory=self.memory.open(),
+            tracks=tuple(track for track in self.tracks if _counts(track.traits, devices)),
             aligned=aligned,
             started_utc=self.clock.utc_s(),
             busy_ns=busy_cpu_ns(self.tree.proc) if self._shares_machine else None,
@@ -108,9 +119,9 @@ class Watch:
             self._visits.append(visit)
             self._wake()
         try:
-            self._read_all()
+            self._read(visit.tracks)
             if aligned:
-                self._align(ticks=2)
+                self._align(visit.tracks)
         except BaseException:
             self._leave(visit)
             raise
@@ -132,11 +143,11 @@ class Watch:
         end_cpu_ns = self.tree.cpu_ns()
         unclosed = windows.close_all(end_ns, end_cpu_ns)
         try:
-            self._read_all()
+            self._read(visit.tracks)
             if visit.aligned:
-                self._align(ticks=2)
+                self._align(visit.tracks)
             elif settle_share > 0:
-                self._settle(settle_share * (end_ns - visit.start_ns) / 1e9)
+                self._settle(visit.tracks, settle_share * (end_ns - visit.start_ns) / 1e9)
             busy_ns = busy_cpu_ns(self.tree.proc) if self._shares_machine else None
             if end_ns - visit.start_ns > _CLOSELY_AFTER_S * 1e9:
                 self._look_for_others()
@@ -152,7 +163,7 @@ class Watch:
             cores=os.cpu_count() or 1,
             machine=self._machine,
             windows=windows,
-            meters=tuple(self._recorded(track, visit) for track in self.tracks),
+            meters=tuple(self._recorded(track, visit) for track in visit.tracks),
             memory=visit.memory,
             absent=self.absent,
             warnings=(f"{unclosed} windows were still open at the end",) if unclosed else (),
@@ -164,21 +175,20 @@ class Watch:
         visits = tuple(self._visits)
         if not visits:
             return self.period_s
+        tracks = dict.fromkeys(track for visit in visits for track in visit.tracks)
         closely = any(visit.aligned or now_ns - visit.start_ns > _CLOSELY_AFTER_S * 1e9 for visit in visits)
-        for track in self.tracks:
+        for track in tracks:
             if track.due_ns <= self.clock.now_ns():
                 track.read_and_plan(
                     self.clock, every_s=self._every_s if track.ticks_slowly else self.period_s, closely=closely
                 )
         if self._sample_due_ns <= now_ns:
-            self.memory.sample(now_ns)
-            self._sample_due_ns = now_ns + round(self.period_s * 1e9)
-        if self._scan_due_ns <= now_ns:
-            self.tree.scan_if_any()
+            self._look_at_processes(now_ns)
+        if self._others_due_ns <= now_ns:
             self._look_for_others()
             self._forget(min(visit.start_ns for visit in visits))
-            self._scan_due_ns = now_ns + round(_SCAN_S * 1e9)
-        due_ns = min([self._sample_due_ns, *(track.due_ns for track in self.tracks)])
+            self._others_due_ns = now_ns + round(_OTHERS_S * 1e9)
+        due_ns = min([self._sample_due_ns, *(track.due_ns for track in tracks)])
         return max(LOOK_S / 3, (due_ns - self.clock.now_ns()) / 1e9)
 
     def stop(self) -> None:
@@ -194,6 +204,12 @@ class Watch:
             with suppress(MeterError, OSError):
                 track.meter.close()
 
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _leave(self, visit: Visit) -> None:
         with self._lock:
             self._visits.remove(visit)
@@ -206,21 +222,30 @@ class Watch:
         foreign = frozenset(visit.foreign.get(track.traits.device, ()))
         return Recorded(track.traits, kept, track.period_s, foreign, track.beside)
 
-    def _read_all(self) -> None:
-        for track in self.tracks:
+    def _look_at_processes(self, now_ns: int) -> None:
+        if self._scan_due_ns <= now_ns:
+            began_ns = self.clock.now_ns()
+            self.tree.scan()
+            took_ns = self.clock.now_ns() - began_ns
+            self._scan_due_ns = now_ns + round(took_ns / _SCAN_SHARE)
+        self.memory.sample(now_ns)
+        self._sample_due_ns = now_ns + round(self.period_s * 1e9)
+
+    def _read(self, tracks: Sequence[Track]) -> None:
+        for track in tracks:
             if not track.traits.at_marks:
                 track.read(self.clock)
 
-    def _align(self, *, ticks: int) -> None:
-        """Wait until every slow counter has been caught ticking this many times, or has had the time to."""
-        slow = [track for track in self.tracks if track.ticks_slowly and not track.failing]
-        wanted = [(track, track.clean + ticks) for track in slow]
+    def _align(self, tracks: Sequence[Track]) -> None:
+        """Wait until every slow counter has been caught ticking twice, or has had the time to."""
+        slow = [track for track in tracks if track.ticks_slowly and not track.failing]
+        wanted = [(track, track.clean + 2) for track in slow]
         longest_s = max((track.traits.period_s for track in slow), default=0.0)
-        self._poll_until(lambda: all(track.clean >= clean for track, clean in wanted), slow, (ticks + 2) * longest_s)
+        self._poll_until(lambda: all(track.clean >= clean for track, clean in wanted), slow, 4 * longest_s)
 
-    def _settle(self, limit_s: float) -> None:
+    def _settle(self, tracks: Sequence[Track], limit_s: float) -> None:
         """Wait for the tick after the end, but no longer than this."""
-        slow = [track for track in self.tracks if track.ticks_slowly and not track.failing]
+        slow = [track for track in tracks if track.ticks_slowly and not track.failing]
         if slow:
             before = [(track, track.log.raws[-1] if len(track.log) else None) for track in slow]
             longest_s = max(track.traits.period_s for track in slow)
@@ -272,3 +297,10 @@ class Watch:
                 if not self._visits and self.clock.now_ns() - self._idle_since_ns > _IDLE_S * 1e9:
                     self._thread = None
                     return
+
+
+def _counts(traits: Traits, devices: Sequence[str] | None) -> bool:
+    """Whether a meter counts for work that was given these GPUs. A GPU that it was not given idles for others."""
+    if devices is None or not traits.component.startswith("gpu"):
+        return True
+    return traits.component in devices or traits.device in devices
