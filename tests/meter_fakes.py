@@ -132,7 +132,14 @@ class LiveBoard:
     """A board whose power a test sets as time goes on, with a counter that ticks, and the truth to compare with."""
 
     def __init__(
-        self, clock: ManualClock, *, idle_w: float = 70.0, seed: int = 0, period_s: float = 0.1, component: str = "gpu0"
+        self,
+        clock: ManualClock,
+        *,
+        idle_w: float = 70.0,
+        wobble_w: float = 0.0,
+        seed: int = 0,
+        period_s: float = 0.1,
+        component: str = "gpu0",
     ) -> None:
         self.clock = clock
         self.component = component
@@ -143,6 +150,11 @@ class LiveBoard:
         self._since = [clock.ns - 10**12]
         self._joules = [0.0]
         self._watts = [idle_w]
+        self._idle_w: float | None = idle_w
+        self._wobble_w = wobble_w
+        self._chance = random.Random(seed)
+        if wobble_w:
+            clock.attach(self._wobble)
 
     @property
     def traits(self) -> Traits:
@@ -160,6 +172,20 @@ class LiveBoard:
 
     def draw(self, watts: float) -> None:
         """From now on, this much."""
+        self._idle_w = None
+        self._set(watts)
+
+    def rest(self, watts: float) -> None:
+        """From now on idle at about this much."""
+        self._idle_w = watts
+        self._set(watts)
+
+    def _wobble(self) -> float:
+        if self._idle_w is not None:
+            self._set(self._idle_w + self._chance.gauss(0, self._wobble_w))
+        return 0.03
+
+    def _set(self, watts: float) -> None:
         self._joules.append(self.joules_at(self.clock.ns))
         self._since.append(self.clock.ns)
         self._watts.append(watts)
@@ -213,7 +239,7 @@ def work_like_a_language_model(
         spans["batch/decode"].append((middle, clock.ns))
         board.draw(110.0)
         clock.sleep(chance.uniform(0.002, 0.02))
-    board.draw(70.0)
+    board.rest(90.0)
     return spans
 
 
