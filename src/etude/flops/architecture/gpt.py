@@ -202,11 +202,11 @@ def bloom(fields: Fields) -> Blueprint:
 
 def falcon(fields: Fields) -> Blueprint:
     """Falcon: the new architecture (grouped heads), or the old with one or all key heads; parallel or in turn."""
-    width, heads = fields.number("hidden_size", "n_embed"), fields.number("num_attention_heads", "n_head")
-    count = fields.number("num_hidden_layers", "n_layer")
+    width, heads = fields.number("hidden_size", "n_embed"), fields.number("num_attention_heads")
+    count = fields.number("num_hidden_layers")
     new, bias = fields.flag("new_decoder_architecture"), fields.flag("bias")
     if new:
-        kv_heads = fields.number("num_kv_heads", "n_head_kv", default=heads)
+        kv_heads = fields.number("num_kv_heads", default=heads)
     else:
         kv_heads = 1 if fields.flag("multi_query", default=True) else heads
     attention = _self_attention(
