@@ -12,7 +12,7 @@ quickstart: setup
 
 test: setup
 	$(PYTEST) -n auto --dist worksteal -m "not slow"
-	$(PYTEST) -m slow
+	$(PYTEST) -n auto --dist worksteal -m slow
 
 test-fast: setup
 	$(PYTEST) -n auto --dist worksteal -m "not slow"
