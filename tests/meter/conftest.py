@@ -5,6 +5,11 @@ from pathlib import Path
 import pytest
 
 from etude.meter.clock import ManualClock
+from hypothesis import settings
+
+# Time is never a test: a busy machine must not fail a property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture
