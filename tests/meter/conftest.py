@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from etude.meter.clock import ManualClock
-from hypothesis import settings
 
 # Time is never a test: a busy machine must not fail a property.
 settings.register_profile("untimed", deadline=None)
