@@ -42,7 +42,8 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
             assert words[1] in commands, line
             options = {option for parameter in commands[words[1]].params for option in (*parameter.opts, "--help")}
             options |= {option for parameter in commands[words[1]].params for option in parameter.secondary_opts}
-            assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, line
+            own = words[: words.index("--")] if "--" in words else words
+            assert {word.split("=")[0] for word in own if word.startswith("--")} <= options, line
 
 
 def test_the_step_of_the_page_on_steps_is_one() -> None:

@@ -54,7 +54,7 @@ FULL: dict[str, Any] = {
         "retries": 0,
         "store": "s",
         "results": "r",
-        "meter": {"country": "DEU", "g_per_kwh": 35.5, "pue": 1.2, "calibration": "processor.json"},
+        "meter": {"country": "DEU", "g_per_kwh": 35.5, "pue": 1.2, "calibration": "processor.json", "beside": ["zeus"]},
     },
     "profiles": {
         "tiny": {"params": {"a": 2}, "pipeline": {"model": {"with": {"a": 1}}, "raw": None}, "vary": {"grid": None}}

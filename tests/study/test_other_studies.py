@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from projects import CALLED, Project
 
 from etude.errors import ConfigError
 from etude.study.execution import Execution
 from etude.study.prepare import Options, Prepared, prepare
 from etude.study.study import NodeSpec, Source, Study, Top, Vary
+from projects import CALLED, Project
 
 STEPS = (
     CALLED

@@ -21,9 +21,11 @@ INTERRUPTED = 128
 def measure_shown(command: Sequence[str], settings: MeterSettings, *, aligned: bool, as_json: bool) -> int:
     """Run a command, show what it cost on standard error, and give its exit code."""
     from etude.execute.cost import footprint_of
-    from etude.meter.command import measure_command
+    from etude.meter import survey
+    from etude.meter.command import command_tree, measure_command
 
-    told = measure_command(command, footprint=footprint_of(settings), aligned=aligned)
+    found = survey(beside=settings.beside, country=settings.country, tree=command_tree())
+    told = measure_command(command, found=found, footprint=footprint_of(settings), aligned=aligned)
     if as_json:
         err().print_json(json.dumps(told.cost.as_json()))
     else:
@@ -44,6 +46,8 @@ def show_cost(cost: Cost) -> None:
     table.add_row("memory", "not measured" if peak is None else readable_bytes(peak), cost.memory.method)
     for component, energy in cost.energy.items():
         table.add_row(f"{component} energy", *_told(energy.joules, "J"))
+    for other in cost.beside:
+        table.add_row(f"{other.component} energy", *_told(other.joules, "J"))
     for component, reason in cost.absent.items():
         table.add_row(f"{component} energy", Text("not measured", style="dim"), Text(reason, style="dim"))
     table.add_row("carbon", *_told(cost.carbon, "g"))

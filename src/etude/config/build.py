@@ -87,4 +87,5 @@ def _vary(read: Mapping[str, Any]) -> Vary:
 
 def _place(read: Mapping[str, Any]) -> Place:
     plain = {"memory_bytes" if key == "memory" else key: value for key, value in read.items() if key != "meter"}
-    return Place(**plain, meter=Metering(**read.get("meter", {})))
+    meter: dict[str, Any] = dict(read.get("meter", {}))
+    return Place(**plain, meter=Metering(**{**meter, "beside": tuple(meter.get("beside", ()))}))

@@ -212,6 +212,11 @@ METER: Final = Record(
             tells="File of a calibrated processor, for the estimate where no counter can be read.",
             example="processor.json",
         ),
+        "beside": Key(
+            shape=ListOf(item=Text(choices=("cpu-time", "codecarbon", "zeus"))),
+            tells="Further sources to read for comparison: cpu-time, codecarbon, zeus. They are in no sum.",
+            example=["codecarbon"],
+        ),
     },
 )
 

@@ -34,6 +34,8 @@ class MeterSettings:
     pue: float = 1.0
     calibration: Path | None = None
     """File of a calibrated processor."""
+    beside: tuple[str, ...] = ()
+    """Further sources to read for comparison: `cpu-time`, `codecarbon`, `zeus`."""
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class Metering:
         from etude.meter import measure, survey
 
         if self._watch is None:
-            self._watch = survey(calibration=self.settings.calibration).watch()
+            said = self.settings
+            self._watch = survey(calibration=said.calibration, beside=said.beside, country=said.country).watch()
             self._footprint = footprint_of(self.settings)
         return measure(self._watch, footprint=self._footprint, devices=self._devices())
 

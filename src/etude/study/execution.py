@@ -164,7 +164,13 @@ class Execution:
         """
         said, project = self.prepared.study.place.meter, self.prepared.workplace.project
         calibration = project / said.calibration if said.calibration else None
-        settings = MeterSettings(country=said.country, g_per_kwh=said.g_per_kwh, pue=said.pue, calibration=calibration)
+        settings = MeterSettings(
+            country=said.country,
+            g_per_kwh=said.g_per_kwh,
+            pue=said.pue,
+            calibration=calibration,
+            beside=said.beside,
+        )
         try:
             footprint_of(settings)
         except MeterError as error:

@@ -46,6 +46,8 @@ class Metering:
     """Power usage effectiveness of the building."""
     calibration: str | None = None
     """File of a calibrated processor."""
+    beside: tuple[str, ...] = ()
+    """Further sources to read for comparison; in no sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

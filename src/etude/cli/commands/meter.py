@@ -24,6 +24,12 @@ def meter(
     country: Annotated[str | None, typer.Option(help="Where the energy comes from (ISO, three letters).")] = None,
     g_per_kwh: Annotated[float | None, typer.Option(help="Carbon per energy, where you know it.")] = None,
     pue: Annotated[float, typer.Option(help="Power usage effectiveness of the building.")] = 1.0,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE", help="Read this as well, for comparison: codecarbon, zeus, cpu-time. Repeatable."
+        ),
+    ] = None,
     aligned: Annotated[
         bool, typer.Option("--aligned", help="Wait for the ticks of slow counters: exact for short commands.")
     ] = False,
@@ -33,7 +39,7 @@ def meter(
     from etude.cli.metering import measure_shown
     from etude.execute.cost import MeterSettings
 
-    settings = MeterSettings(country=country, g_per_kwh=g_per_kwh, pue=pue)
+    settings = MeterSettings(country=country, g_per_kwh=g_per_kwh, pue=pue, beside=tuple(beside or ()))
     raise typer.Exit(measure_shown(command, settings, aligned=aligned, as_json=as_json))
 
 
