@@ -38,11 +38,16 @@ def export(summary: Summary, folder: Path) -> tuple[Path, ...]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file under another name in its folder, then rename it."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file under another name in its folder, then rename it."""
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         Path(partial).chmod(0o644)
         Path(partial).replace(path)
     except BaseException:

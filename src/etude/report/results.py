@@ -1,50 +1,66 @@
-"""Writes what a run came to into the study's results folder: records, tables, and what collect nodes gave."""
+"""Writes what a run came to into the study's results folder: records, tables, charts, and what collect nodes gave."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from etude.analysis.summary import Summary
-from etude.report.export import export, write_text
+from etude.report.drawing.image import drawn
+from etude.report.export import export, write_bytes, write_text
+from etude.report.gallery import gallery
 from etude.report.terminal import TerminalTable
 from etude.store.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
 STAMP = ".exported.json"
+FORM = "2"
+"""Changes with what is exported, so that results of earlier forms are exported anew."""
+CHARTS = "charts"
 
 
 def terminal_tables(result: Result) -> list[TerminalTable]:
     """A table for each summary that the study's collect nodes gave."""
     prepared = result.prepared
-    return [TerminalTable(summary, f"{prepared.study.name}: {name}") for name, summary in _summaries(prepared)]
+    return [TerminalTable(summary, f"{prepared.study.name}: {name}") for name, summary in summaries_of(prepared)]
 
 
 def export_results(result: Result) -> list[str]:
     """Write the results folder, unless it holds these very results already.
 
     Returns:
-        The names of its files, the tables first; empty where nothing is done yet.
+        The names of its files for people, the tables first; empty where nothing is done yet.
     """
     prepared = result.prepared
     folder = prepared.workplace.results
     stamp = _stamp(prepared)
     known = _read_stamp(folder)
     if known is not None and known["stamp"] == stamp and all((folder / name).exists() for name in known["files"]):
-        return [str(name) for name in known["files"]]
+        return told(known["files"])
     records = result.records()
     if all(status != "done" for status in records["status"].to_pylist()):
         return []
     folder.mkdir(parents=True, exist_ok=True)
     names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
+    names += _write_charts(prepared, records.to_pylist(), folder)
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
-    return names
+    return told(names)
+
+
+def told(names: Sequence[str]) -> list[str]:
+    """File names as a run tells them: a folder of charts as one."""
+    folders = Counter(name.rpartition("/")[0] for name in names)
+    charts = {folder for folder in folders if folder.rpartition("/")[2] == CHARTS}
+    tables = [name for name in names if name.rpartition("/")[0] not in charts]
+    counted = {folder: f"{count} file{'s' if count > 1 else ''}" for folder, count in folders.items()}
+    return tables + [f"{folder}/ ({count})" for folder, count in counted.items() if folder in charts]
 
 
 def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
@@ -54,7 +70,8 @@ def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
             yield name, manifest
 
 
-def _summaries(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
+def summaries_of(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
+    """The summaries that the study's collect nodes gave, by the name of the node."""
     for name, manifest in _collected(prepared):
         use = prepared.expansion.collect[name].use
         if use is not None and use.signature.returns is Summary:
@@ -64,7 +81,7 @@ def _summaries(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
 
 
 def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
-    summaries = dict(_summaries(prepared))
+    summaries = dict(summaries_of(prepared))
     for name, summary in summaries.items():
         place = folder if len(summaries) == 1 else folder / name
         for path in export(summary, place):
@@ -72,6 +89,25 @@ def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
     for name, manifest in _collected(prepared):
         if name not in summaries:
             yield _write_value(prepared.store.read(manifest.fingerprint), folder / name).name
+
+
+def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
+    """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
+    summaries = dict(summaries_of(prepared))
+    for name, summary in summaries.items():
+        place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
+        place.mkdir(parents=True, exist_ok=True)
+        written = set()
+        for stem, chart in gallery(prepared, summary, rows).named():
+            images = drawn(chart)
+            for suffix, data in (("png", images.png), ("svg", images.svg)):
+                path = place / f"{stem}.{suffix}"
+                write_bytes(path, data)
+                written.add(path)
+                yield str(path.relative_to(folder))
+        for path in (*place.glob("*.png"), *place.glob("*.svg")):
+            if path not in written:
+                path.unlink()
 
 
 def _write_value(value: Any, path: Path) -> Path:
@@ -117,7 +153,7 @@ def _write_parquet(table: Any, path: Path) -> Path:
 
 def _stamp(prepared: Prepared) -> str:
     """Identity of what there is to export: contents and costs of all that is stored."""
-    digest = sha256()
+    digest = sha256(FORM.encode())
     nodes = [prepared.expansion.records, *prepared.expansion.collect.values()]
     nodes += [node for row in prepared.expansion.nodes for node in row.values()]
     for fingerprint in dict.fromkeys(node.fingerprint for node in nodes):

@@ -1,0 +1,74 @@
+"""What a column of the records is called on an axis, with its unit."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_SPOKEN = {
+    "wall_s": "wall time (s)",
+    "cpu_s": "CPU time (s)",
+    "peak_rss_bytes": "peak memory (MB)",
+    "energy_j": "energy (J)",
+    "carbon_g": "carbon (g CO₂eq)",
+}
+_UNITS = {
+    "_s": "s",
+    "_ms": "ms",
+    "_us": "µs",
+    "_j": "J",
+    "_kwh": "kWh",
+    "_g": "g CO₂eq",
+    "_bytes": "MB",
+    "_w": "W",
+    "flops": "FLOP",
+    "_flop": "FLOP",
+}
+_PER_UNIT = {"_bytes": 1e-6}
+
+
+def label_of(column: str) -> str:
+    """The last part of a dotted name as people write it, with the unit that its ending tells: `latency (ms)`."""
+    last = column.rpartition(".")[2]
+    if last in _SPOKEN:
+        return _SPOKEN[last]
+    ending = _ending(last)
+    if ending is None:
+        return last.replace("_", " ")
+    stem = last.removesuffix(ending) if ending.startswith("_") else last
+    return f"{stem.replace('_', ' ')} ({_UNITS[ending]})"
+
+
+def is_cost(column: str) -> bool:
+    """Whether a number is one of which less is wanted, as its unit tells: time, energy, carbon, memory, FLOPs."""
+    return ".cost." in column or _ending(column.rpartition(".")[2]) is not None
+
+
+def scale_of(column: str) -> float:
+    """What a number of this column is multiplied with to be in the unit that its label names."""
+    return _PER_UNIT.get(_ending(column.rpartition(".")[2]) or "", 1.0)
+
+
+def number_text(value: float) -> str:
+    """A number with four significant digits, as people write it: `0.7037`, `13750`, `2.1e+09`."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e6:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+        return f"{value:.{decimals}f}"
+    return f"{value:.2e}"
+
+
+def one_line(text: str, most: int = 60) -> str:
+    """Text that is drawn as it stands: on one line, without marks that cannot be seen, cut where it is long."""
+    printed = "".join(mark for mark in " ".join(text.split()) if mark.isprintable())
+    return printed if len(printed) <= most else printed[: most - 1] + "…"
+
+
+def file_stem(text: str) -> str:
+    """Text as a file's name: small letters, digits, dots, `-` and `_`."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.")[:80] or "chart"
+
+
+def _ending(last: str) -> str | None:
+    return next((ending for ending in sorted(_UNITS, key=len, reverse=True) if last.endswith(ending)), None)

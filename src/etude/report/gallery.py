@@ -1,0 +1,192 @@
+"""Which charts a study gives: read from its records and results, once, for files and pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etude.analysis.grouping import key_of
+from etude.analysis.summary import Summary
+from etude.graph.node import Node
+from etude.report.charts.bars import Bars, bars
+from etude.report.charts.confusion import Confusion, confusion
+from etude.report.charts.curves import Curves, is_curve, learning_curves
+from etude.report.charts.naming import file_stem, is_cost
+from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
+from etude.store.manifest import Manifest
+from etude.study.prepare import Prepared
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_METRICS = 24
+"""Bar charts at most, those of the metrics that the summary names first."""
+MOST_MATRICES = 12
+MOST_CURVE_BYTES = 4_000_000
+"""Larger tables are data, not curves."""
+WHOLE_COSTS = ("energy_j", "wall_s")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """All charts of one summary of one study."""
+
+    bars: tuple[Bars, ...]
+    pareto: tuple[ParetoPoints, ...]
+    curves: tuple[Curves, ...]
+    confusions: tuple[Confusion, ...]
+
+    def named(self) -> Iterator[tuple[str, Bars | ParetoPoints | Curves | Confusion]]:
+        """Each chart with the stem of its file's name, no two alike."""
+        seen: dict[str, int] = {}
+        for stem, chart in self._stems():
+            stem = file_stem(stem)
+            seen[stem] = seen.get(stem, 0) + 1
+            yield (stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"), chart
+
+    def _stems(self) -> Iterator[tuple[str, Bars | ParetoPoints | Curves | Confusion]]:
+        for chart in self.bars:
+            yield chart.metric, chart
+        for points in self.pareto:
+            yield f"{points.quality}_against_{points.cost}", points
+        for curves in self.curves:
+            yield f"{curves.node}.{curves.column}_curves", curves
+        for matrix in self.confusions:
+            yield f"{matrix.node}_confusion_{matrix.name}", matrix
+
+
+def gallery(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Gallery:
+    """The charts of a study.
+
+    Args:
+        prepared: The study; results that are not stored are left out.
+        summary: Its groups.
+        rows: Its records, one for each variant, in order.
+    """
+    if not summary.groups:
+        return Gallery((), (), (), ())
+    groups = groups_of(summary, rows)
+    shown = summary.metrics[:MOST_METRICS]
+    return Gallery(
+        bars=tuple(bars(summary, metric) for metric in shown),
+        pareto=tuple(_pareto(prepared, summary, rows)),
+        curves=tuple(_curves(prepared, groups)),
+        confusions=tuple(_confusions(prepared, groups)),
+    )
+
+
+def groups_of(summary: Summary, rows: Sequence[Row]) -> tuple[str, ...]:
+    """For each row the name of its group, empty where it has none."""
+    by = {key_of(group.params): group.name for group in summary.groups}
+    params = tuple(summary.groups[0].params)
+    return tuple(by.get(key_of({name: row.get(name) for name in params}), "") for row in rows)
+
+
+def path_to(prepared: Prepared, metric: str) -> tuple[str, ...]:
+    """The nodes of a variant that the node of a metric needs, itself among them, in the order of the pipeline."""
+    row = prepared.expansion.nodes[0]
+    wanted = row.get(metric.partition(".")[0])
+    if wanted is None:
+        return ()
+    reached: set[str] = set()
+    waiting: list[Node] = [wanted]
+    while waiting:
+        node = waiting.pop()
+        if node.fingerprint not in reached:
+            reached.add(node.fingerprint)
+            waiting.extend(node.upstream())
+    return tuple(name for name in prepared.study.pipeline if name in row and row[name].fingerprint in reached)
+
+
+def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
+    """The first metric that is no cost against what a whole variant costs, and against each metric that is one."""
+    quality = next((metric for metric in summary.metrics if not is_cost(metric)), None)
+    if quality is None or len(summary.groups) < 2:
+        return
+    nodes = path_to(prepared, quality)
+    for cost in WHOLE_COSTS if nodes else ():
+        spent = costs_of_variants(rows, summary, nodes, cost)
+        covers = f"all of {', '.join(nodes)}, what variants share in full{_quality(rows, nodes, cost)}"
+        yield pareto_points(summary, quality, cost, spent, covers)
+    for cost in summary.metrics:
+        if is_cost(cost):
+            yield pareto_points(summary, quality, cost)
+
+
+def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
+    """How the energy was got: the worst of its parts."""
+    if cost != "energy_j":
+        return ""
+    found = {row.get(f"{node}.cost.energy_quality") for row in rows for node in nodes}
+    worst = next((word for word in ("absent", "simulated", "estimated", "measured") if word in found), None)
+    return f"; energy {worst}" if worst else ""
+
+
+def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
+    for name in prepared.study.pipeline:
+        for item in _items(prepared, name):
+            found: dict[str, list[list[Row]]] = {}
+            read: set[tuple[str, str]] = set()
+            for group, row in zip(groups, prepared.expansion.nodes, strict=False):
+                fingerprint = row[name].fingerprint
+                if (group, fingerprint) not in read and isinstance(prepared.store.inspect(fingerprint), Manifest):
+                    read.add((group, fingerprint))
+                    table = prepared.store.read(fingerprint, item=item)
+                    found.setdefault(group, []).append(table.to_pylist())
+            yield from learning_curves(name, found)
+
+
+def _items(prepared: Prepared, name: str) -> Iterator[str | None]:
+    """The items of a node's result that are learning curves; None for the result itself."""
+    manifest = _stored(prepared, name)
+    if manifest is None:
+        return
+    items: list[Any] = (
+        manifest.codec.get("items", []) if manifest.codec.get("codec") == "composite" else [[None, manifest.codec]]
+    )
+    sizes = {file.path: file.size for file in manifest.files}
+    for item, codec in items:
+        is_table = codec.get("codec") == "arrow" and codec.get("of") == "arrow"
+        if is_table and sizes.get(codec["file"], 0) < MOST_CURVE_BYTES:
+            table: pa.Table = prepared.store.read(manifest.fingerprint, item=item)
+            if is_curve(table.column_names, table.num_rows):
+                yield item
+
+
+def _stored(prepared: Prepared, name: str) -> Manifest | None:
+    """The first stored result of a node."""
+    for row in prepared.expansion.nodes:
+        manifest = prepared.store.inspect(row[name].fingerprint)
+        if isinstance(manifest, Manifest):
+            return manifest
+    return None
+
+
+def _confusions(prepared: Prepared, groups: Sequence[str]) -> Iterator[Confusion]:
+    for name in prepared.study.pipeline:
+        if not _is_prediction(prepared, name):
+            continue
+        found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+        for group, row in zip(groups, prepared.expansion.nodes, strict=False):
+            fingerprint = row[name].fingerprint
+            if group not in found and len(found) == MOST_MATRICES:
+                continue
+            if isinstance(prepared.store.inspect(fingerprint), Manifest):
+                replicates = found.setdefault(group, {})
+                if fingerprint not in replicates:
+                    table = prepared.store.read(fingerprint).select(["label", "prediction"])
+                    replicates[fingerprint] = [(each["label"], each["prediction"]) for each in table.to_pylist()]
+        for group, replicates in found.items():
+            yield confusion(name, group, list(replicates.values()))
+
+
+def _is_prediction(prepared: Prepared, name: str) -> bool:
+    """Whether a node's result is a table of true and predicted classes."""
+    manifest = _stored(prepared, name)
+    if manifest is None or manifest.codec.get("codec") != "arrow" or manifest.codec.get("of") != "arrow":
+        return False
+    kinds = {field.name: str(field.type) for field in prepared.store.read(manifest.fingerprint).schema}
+    return kinds.get("label") == "string" and kinds.get("prediction") == "string"

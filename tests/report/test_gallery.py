@@ -1,0 +1,136 @@
+"""The charts that a run writes: of every metric, of quality against cost, of curves and of predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from etude.report.gallery import gallery, groups_of, path_to
+from etude.report.results import export_results, summaries_of, told
+from etude.study.execution import Result
+from etude.study.study import Vary
+from projects import Project
+
+STEPS = """
+from dataclasses import dataclass
+import pyarrow as pa
+
+@dataclass(frozen=True)
+class Scores:
+    accuracy: float
+    latency_ms: float
+
+@dataclass(frozen=True)
+class Model:
+    weight: float
+    curve: pa.Table
+
+@step
+def texts() -> pa.Table:
+    return pa.table({"id": [0, 1, 2, 3], "label": ["cat", "dog", "cat", "<b>cow</b>"]})
+
+@step
+def fit(texts: pa.Table, *, width: int, seed: int) -> Model:
+    curve = pa.table({"epoch": [1, 2, 3], "loss": [1.0 + seed, 0.5, 0.25 / width]})
+    return Model(float(width), curve)
+
+@step
+def predict(model: Model, texts: pa.Table) -> pa.Table:
+    said = texts["label"].to_pylist()
+    return pa.table({"label": said, "prediction": said[1:] + said[:1]})
+
+@step
+def score(predictions: pa.Table, *, width: int) -> Scores:
+    return Scores(1.0 - 1.0 / (1 + width), float(width))
+
+@step
+def other(texts: pa.Table) -> Scores:
+    return Scores(0.25, 1.0)
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A study of two groups and two seeds, run in this process."""
+    project = Project(tmp_path_factory.mktemp("gallery")).write(STEPS)
+    study = project.study(
+        {
+            "texts": ("texts",),
+            "model": ("fit", "texts", {"width": "${width}", "seed": "${seed}"}),
+            "scored": ("predict", {"model": "model", "texts": "texts"}),
+            "quality": ("score", "scored", {"width": "${width}"}),
+            "majority": ("other", "texts"),
+        },
+        collect={"table": ("analysis.aggregate", "records", {"references": {"majority": "commonest"}})},
+        params={"width": 1, "seed": 0},
+        vary=Vary(grid={"width": (1, 2)}, repeat={"seed": (0, 1)}),
+    )
+    result = project.run(study)
+    assert result.succeeded
+    return result
+
+
+def test_a_study_gives_bars_pareto_charts_curves_and_confusions(finished: Result) -> None:
+    (_, summary), *_ = summaries_of(finished.prepared)
+    made = gallery(finished.prepared, summary, finished.records().to_pylist())
+    assert [chart.metric for chart in made.bars] == ["quality.accuracy", "quality.latency_ms"]
+    assert [chart.cost for chart in made.pareto] == ["energy_j", "wall_s", "quality.latency_ms"]
+    assert [(chart.node, chart.column) for chart in made.curves] == [("model", "loss")]
+    assert [len(curve.runs) for curve in made.curves[0].curves] == [2, 2]
+    assert [(matrix.name, matrix.examples) for matrix in made.confusions] == [("width=1", 8), ("width=2", 8)]
+
+
+def test_the_cost_of_a_variant_covers_what_its_quality_needs_and_no_baseline(finished: Result) -> None:
+    assert path_to(finished.prepared, "quality.accuracy") == ("texts", "model", "scored", "quality")
+
+
+def test_every_row_has_its_group(finished: Result) -> None:
+    (_, summary), *_ = summaries_of(finished.prepared)
+    rows = finished.records().to_pylist()
+    assert groups_of(summary, rows) == ("width=1", "width=1", "width=2", "width=2")
+
+
+def test_charts_are_written_as_pictures_in_both_formats(finished: Result) -> None:
+    export_results(finished)
+    charts = finished.prepared.workplace.results / "charts"
+    stems = {path.stem for path in charts.glob("*.png")}
+    assert {"quality.accuracy", "quality.accuracy_against_energy_j", "model.loss_curves"} <= stems
+    assert "scored_confusion_width-1" in stems
+    assert stems == {path.stem for path in charts.glob("*.svg")}
+    assert not list(charts.glob(".*"))
+
+
+def test_nothing_is_drawn_again_where_nothing_has_changed(finished: Result) -> None:
+    export_results(finished)
+    chart = finished.prepared.workplace.results / "charts" / "quality.accuracy.png"
+    chart.write_bytes(b"mark")
+    export_results(finished)
+    assert chart.read_bytes() == b"mark"
+    chart.unlink()
+    export_results(finished)
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_charts_of_an_earlier_export_do_not_stay(finished: Result) -> None:
+    export_results(finished)
+    results = finished.prepared.workplace.results
+    (results / "charts" / "gone.png").write_bytes(b"old")
+    stamp = results / ".exported.json"
+    stamp.write_text(json.dumps({"stamp": "earlier", "files": []}))
+    export_results(finished)
+    assert not (results / "charts" / "gone.png").exists()
+
+
+def test_a_folder_of_charts_is_told_as_one() -> None:
+    names = ["a.csv", "charts/x.png", "charts/x.svg", "t/charts/y.png"]
+    assert told(names) == ["a.csv", "charts/ (2 files)", "t/charts/ (1 file)"]
+
+
+def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, tmp_path: Path) -> None:
+    (_, summary), *_ = summaries_of(finished.prepared)
+    rows = [{**row, "model.cost.energy_j": None} for row in finished.records().to_pylist()]
+    made = gallery(finished.prepared, summary, rows)
+    assert made.pareto[0].points == ()
+    assert made.pareto[0].missing == ("width=1", "width=2")
