@@ -56,7 +56,7 @@ def test_what_is_young_stays(store: Store) -> None:
     store.put_note("symbols", {"a": 1})
     store.record_failure(A, {})
     store.scratch(B)
-    assert not store.gc([])
+    assert not store.gc([]).quarantined
     age(store.root / manifest.fingerprint[:2])
     assert store.gc([]).artifacts == [manifest.fingerprint]
 
@@ -130,7 +130,7 @@ def test_old_quarantine_goes(store: Store) -> None:
     store.commit(A, np.zeros(1000), object, header())
     moved = store.quarantine(A, "test")
     age(store.root / str(moved))
-    assert not store.gc([])
+    assert not store.gc([]).quarantined
     age(store.root / "quarantine")
     removed = store.gc([])
     assert (removed.quarantined, removed.bytes > 8000) == (1, True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from etude.execute.cost import recorded
 from etude.execute.events import Event, Kind
 from etude.units import readable_bytes, readable_seconds
 
@@ -239,12 +238,11 @@ def _escaped(value: object) -> str:
 def _cost_text(cost: object) -> str:
     if not isinstance(cost, Mapping):
         return ""
-    known = recorded(cost)
     parts = []
-    if (wall_s := _number(known["wall_s"])) is not None:
+    if (wall_s := _number(cost.get("wall_s"))) is not None:
         parts.append(readable_seconds(wall_s))
-    if (peak := _number(known["peak_rss_bytes"])) is not None:
+    if (peak := _number(cost.get("peak_rss_bytes"))) is not None:
         parts.append(readable_bytes(peak))
-    if (energy_j := _number(known["energy_j"])) is not None and energy_j >= 1:
-        parts.append(f"{'≈' if known['energy_quality'] == 'estimated' else ''}{energy_j:.0f} J")
+    if (energy_j := _number(cost.get("energy_j"))) is not None and energy_j >= 1:
+        parts.append(f"{'≈' if cost.get('energy_quality') == 'estimated' else ''}{energy_j:.0f} J")
     return ", ".join(parts)

@@ -18,6 +18,9 @@ from etude.graph.pipeline import Needs
 from etude.store.store import Store
 
 
+_CPUS = os.cpu_count() or 1
+
+
 @dataclass(slots=True)
 class InlineBackend:
     """Runs each call when it is submitted. The future it gives is done already."""
@@ -42,7 +45,7 @@ class InlineBackend:
         future: Future[Outcome] = Future()
         host = Host(
             self.devices[: call.needs.gpus],
-            os.cpu_count() or 1,
+            _CPUS,
             lambda: self._stopping,
             partial(self._tell, call.fingerprint),
             self.pause,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from etude.errors import StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import Outcome, Status, call_of
+from etude.execute.cost import recorded
 from etude.execute.events import Event, Kind, Tell, now
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import Action, Cause, Plan, State
@@ -312,7 +313,7 @@ class Runner:
         self._made[fingerprint] = made
         (self.summary.computed if kind is Kind.DONE else self.summary.reused)[fingerprint] = made
         if kind is Kind.DONE or self._action(fingerprint).state is State.RUN:
-            self._say(kind, node, cost=dict(made.cost))
+            self._say(kind, node, cost=recorded(made.cost))
         for reader in self._readers.get(fingerprint, ()):
             self._waiting[reader] -= 1
             if self._waiting[reader] == 0 and reader not in self._blocked:

@@ -7,6 +7,7 @@ plain text and calls go straight to `os`, here as in the whole room: `pathlib` w
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from etude.store.owner import Owner
 
 READ_ONLY = 0o444
+NO_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EACCES}
+"""What a file system answers that cannot make hard links."""
 _CHUNK = 1 << 16
 _counter = itertools.count()
 

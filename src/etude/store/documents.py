@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -12,7 +13,7 @@ import orjson
 
 from etude.errors import StoreError
 from etude.store import disk
-from etude.store.layout import Layout, is_digest
+from etude.store.layout import MANIFEST, Layout, is_digest
 from etude.store.manifest import Json
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]*")
@@ -60,17 +61,41 @@ def forget_failure(layout: Layout, fingerprint: str) -> None:
 
 
 def put_trace(layout: Layout, key: str, fingerprint: str) -> None:
-    """Say which result has a trace key; the latest word counts."""
-    disk.replace(layout.trace(key), fingerprint.encode(), layout.tmp)
+    """Say which result has a trace key; the latest word counts.
+
+    A link to the result's own manifest says it without a file of its own, which would cost as much as the result;
+    where links are impossible, it is a file that holds the fingerprint.
+    """
+    path, manifest = layout.trace(key), f"{layout.artifact(fingerprint)}/{MANIFEST}"
+    try:
+        disk.with_folder(lambda: os.link(manifest, path), os.path.dirname(path))
+    except FileExistsError:
+        if trace(layout, key) != fingerprint:
+            disk.replace(path, fingerprint.encode(), layout.tmp)
+    except OSError as error:
+        if error.errno not in {*disk.NO_LINKS, errno.ENOENT}:
+            raise
+        disk.replace(path, fingerprint.encode(), layout.tmp)
 
 
 def trace(layout: Layout, key: str) -> str | None:
     """The fingerprint that was noted for a trace key."""
     try:
-        text = disk.read(layout.trace(key)).decode("ascii", "replace")
+        return told_by_trace(disk.read(layout.trace(key)))
     except FileNotFoundError:
         return None
-    return text if is_digest(text) else None
+
+
+def told_by_trace(data: bytes) -> str | None:
+    """The fingerprint in a trace's bytes: a manifest, or the bare text. None where they are torn."""
+    if not data.startswith(b"{"):
+        text = data.decode("ascii", "replace")
+        return text if is_digest(text) else None
+    try:
+        found = orjson.loads(data)["fingerprint"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) and is_digest(found) else None
 
 
 def _require_kind(kind: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from etude.store import disk
+from etude.store.documents import told_by_trace
 from etude.store.layout import MANIFEST, Layout, is_digest
 from etude.store.lease import Lease, Leases
 from etude.store.owner import Liveness, Owner
@@ -118,10 +119,10 @@ class Sweep:
 
     def _is_dangling_trace(self, path: str) -> bool:
         try:
-            fingerprint = disk.read(path).decode("ascii", "replace")
+            fingerprint = told_by_trace(disk.read(path))
         except FileNotFoundError:
             return False
-        if not is_digest(fingerprint) or fingerprint in self._gone:
+        if fingerprint is None or fingerprint in self._gone:
             return True
         return not os.path.exists(f"{self._layout.artifact(fingerprint)}/{MANIFEST}")
 

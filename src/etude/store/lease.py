@@ -13,7 +13,6 @@ Correctness never rests on any of this: two holders of one lease do the same wor
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import threading
@@ -35,7 +34,6 @@ SILENCE_S = 60.0
 """Seconds without a heartbeat after which a holder on another machine counts as dead."""
 
 _ATTEMPTS = 100
-_NO_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EACCES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +201,7 @@ class Leases:
             self.beat()
             return self._create_by(os.link, path)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in disk.NO_LINKS:
                 raise
             return self._create_by(lambda _, target: disk.write_new(target, self._card), path)
         return True
