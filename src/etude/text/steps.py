@@ -8,7 +8,11 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from etude import Context, InputFile, placement, step
 from etude.nn.pooling_kind import PoolingKind
+from etude.text.noise.perturbation import PerturbationKind
+from etude.text.noise.pools import FamilyName
 from etude.text.types import Evaluation, Predictions, SplitName, Splits, TextTable, Tokens, TrainedModel
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 DOCSTRING_PACKAGES = (
     "matplotlib",
@@ -75,6 +79,69 @@ def split(
 
     return divide(
         data, test_fraction=test_fraction, validation_fraction=validation_fraction, stratify=stratify, seed=seed
+    )
+
+
+@step
+def add_noise(
+    splits: Splits,
+    *,
+    family: FamilyName,
+    seed: NonNegativeInt,
+    parts: tuple[SplitName, ...] = ("train", "validation", "test"),
+    two_fragments: Share = 0.3,
+    follow_up: Share = 0.65,
+    train_typos: Share = 0.2,
+    test_typos: Share = 0.1,
+    letter: Share = 0.02,
+    train_corrections: Share = 0.18,
+    test_corrections: Share = 0.12,
+    correction_words: PositiveInt = 6,
+    longest: Annotated[float, Field(ge=1)] = 1.45,
+) -> Splits:
+    """Phrases that people put around what they want to say, worded otherwise in the test split than for training.
+
+    The texts themselves stay whole: the column `edits` says where phrases stand, and without them the texts are as
+    they were. Typos are made in phrases alone.
+    """
+    from etude.text.noise.fragments import NoiseSpec
+    from etude.text.noise.noisy import with_phrases
+    from etude.text.noise.pools import family_named
+
+    def spec(typos: float, corrections: float) -> NoiseSpec:
+        return NoiseSpec(
+            typos=typos,
+            corrections=corrections,
+            two_fragments=two_fragments,
+            follow_up=follow_up,
+            letter=letter,
+            correction_words=correction_words,
+            longest=longest,
+        )
+
+    train, test = spec(train_typos, train_corrections), spec(test_typos, test_corrections)
+    return with_phrases(splits, family_named(family), train=train, test=test, parts=parts, seed=seed)
+
+
+@step
+def perturb(
+    splits: Splits,
+    *,
+    kind: PerturbationKind,
+    severity: Share,
+    seed: NonNegativeInt,
+    parts: tuple[SplitName, ...] = ("test",),
+) -> Splits:
+    """Texts with a share of their characters or words changed: neighbouring keys, scanning, look-alikes, case, words.
+
+    The column `edits` says what stood there before.
+    """
+    from etude.text.noise.noisy import altered
+    from etude.text.noise.perturbation import perturbed
+
+    return altered(
+        splits,
+        {part: lambda texts, ids: perturbed(texts, ids, kind, severity=severity, seed=seed) for part in parts},
     )
 
 

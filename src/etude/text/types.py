@@ -9,8 +9,9 @@ from typing import Literal, TypeAlias
 import pyarrow as pa
 
 TextTable: TypeAlias = pa.Table
-"""Labelled texts: `id` (int64, the row's place in its source), `text`, `label` (both string), and `split` where the
-source comes divided (`train`, `validation` or `test`)."""
+"""Labelled texts: `id` (int64, the row's place in its source), `text`, `label` (both string), `split` where the source
+comes divided (`train`, `validation` or `test`), and `edits` where noise was added: a list of `start`, `end` (characters
+of `text`) and `was`, what stood there before."""
 
 Predictions: TypeAlias = pa.Table
 """One row per example: `id` (int64), `label`, `prediction` (string), `probabilities` (list of float32, one per class).
