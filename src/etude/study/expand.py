@@ -143,13 +143,14 @@ class _Expander:
     def _order(self) -> list[str]:
         """The names with producers before consumers. Faults for unknown nodes and circles."""
         specs = {**self.study.pipeline, **self.study.collect}
+        known = frozenset(specs)  # `set - specs.keys()` would walk all of the keys, for each node
         waiting: dict[str, set[str]] = {}
         readers: dict[str, list[str]] = {name: [] for name in specs}
         for name, spec in specs.items():
             others = {source.node for source in _sources(spec) if not source.study and source.node != RECORDS}
-            for other in sorted(others - specs.keys()):
+            for other in sorted(others - known):
                 self._fault(f"{self._where(name)}.from", f"there is no node {other!r}", other, nearest(other, specs))
-            waiting[name] = others & specs.keys()
+            waiting[name] = others & known
             for other in waiting[name]:
                 readers[other].append(name)
         order: list[str] = []
