@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.analysis.summary import Summary
-from etude.report.drawing.image import drawn
 from etude.report.export import export, write_bytes, write_text
-from etude.report.gallery import gallery
 from etude.report.terminal import TerminalTable
 from etude.store.manifest import Manifest
 from etude.study.execution import Result
@@ -93,6 +91,9 @@ def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
 
 def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
+    from etude.report.drawing.image import drawn  # here, for charts load SciPy, and most runs draw none
+    from etude.report.gallery import gallery
+
     summaries = dict(summaries_of(prepared))
     for name, summary in summaries.items():
         place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
