@@ -87,7 +87,7 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "const": ("a constant of the module", ("bc",)),
     "default": ("a default argument of `b`", ("bc",)),
     "comment": ("a comment in `b`", ("",)),
-    "cutoff": ("body of `a`, same value", ("a",)),
+    "cutoff": ("body of `a`, same value", ("a", "")),
     "rewire": ("`c` reads `d` instead of `b`", ("c",)),
     "mutate": ("`b` changes its input in place", ("",)),
     "keepgoing": ("`d` fails, is mended, rerun", ("d",)),
@@ -102,7 +102,9 @@ ROWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 def verdict(row: str, found: Mapping[str, Any]) -> tuple[str, bool]:
     """What a tool did in one row, in a word or two, and whether it was right and did no more than needed."""
     if "error" in found:
-        return "error", False
+        return "hangs" if "TimeoutExpired" in str(found["error"]) else "error", False
+    if row == "truncate" and not found.get("n_files"):
+        return "no files", True
     code = next((code for code in found.get("rcs", [found.get("rc", 0)]) if code), 0)
     calls = str(found.get("second_calls" if row == "keepgoing" else "calls", ""))
     if row == "keepgoing" and not found.get("rc1"):
@@ -115,18 +117,22 @@ def verdict(row: str, found: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def probe(probes: ModuleType, names: list[str], keep: Path | None) -> Table:
-    """Run the probes of étude and of other tools."""
+    """Run the probes of étude and of other tools; not of those whose findings are kept already."""
     tools = {"étude": probe_tool(probes), **{tool.__name__: tool for tool in probes.TOOLS}}
     for name in names:
         if name not in tools:
             raise SystemExit(f"the harness has no tool {name!r}: choose from {', '.join(tools)}")
     found: dict[str, Mapping[str, Any]] = {}
     for name in names:
+        kept = keep / f"{name}.json" if keep is not None else None
+        if kept is not None and kept.exists():
+            found[name] = json.loads(kept.read_text())
+            continue
         print(f"probing {name} ...", file=sys.stderr, flush=True)
         found[name] = probes.probe(tools[name])
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{name}.json").write_text(json.dumps(found[name], indent=1))
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(found[name], indent=1))
     table = Table(
         "What is computed again, by what was changed",
         ("changed between two runs", "needed", *names),
@@ -276,7 +282,7 @@ def main() -> None:
     programs = parser.add_subparsers(dest="program", required=True)
     probing = programs.add_parser("probes", help="what is computed again, and is it right?")
     probing.add_argument("tools", nargs="*", default=["étude"])
-    probing.add_argument("--keep", type=Path, help="folder for the raw findings, JSON")
+    probing.add_argument("--keep", type=Path, help="folder of raw findings, JSON: kept ones are shown, others probed")
     timing = programs.add_parser("bench", help="overhead per node")
     timing.add_argument("tools", help="names of the harness's tools, ours and ours-processes, comma-separated")
     timing.add_argument("sizes", help="two numbers of nodes, comma-separated")
