@@ -95,3 +95,22 @@ def test_step_files_import_without_anything_heavy() -> None:
 
 def test_the_command_line_imports_without_anything_heavy() -> None:
     assert not loaded_after("import etude.cli.main") & HEAVY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["plan", "run --dry-run", "show"])
+def test_looking_at_the_quickstart_never_imports_torch(command: str, tmp_path: Path) -> None:
+    words = [*command.split(), "studies/intent/quickstart.yaml", "--set", f"place.store={tmp_path / 'store'}"]
+    program = (
+        f"import sys; sys.argv = ['etude', *{words!r}]\n"
+        "from etude.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('loaded', *sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=SOURCE.parent.parent
+    )
+    loaded = done.stdout.rpartition("loaded ")[2].split()
+    assert "pyarrow" in loaded, done.stdout + done.stderr
+    assert not {"torch", "transformers", "lightning", "sklearn", "matplotlib"} & set(loaded)

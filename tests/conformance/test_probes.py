@@ -16,6 +16,8 @@ from project import Project, Version
 
 BASE = Version()
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

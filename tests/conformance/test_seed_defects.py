@@ -15,6 +15,8 @@ from etude.study.study import Study
 from projects import CALLED
 from projects import Project as InProcess
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
