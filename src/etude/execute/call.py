@@ -80,6 +80,8 @@ class Outcome:
     status: Status
     content: str = ""
     cost: Mapping[str, object] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    """The classes that the result is made of, as `module:Name`."""
     error: str = ""
     """One line: what went wrong."""
     traceback: str = ""

@@ -20,6 +20,7 @@ from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
 from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
+from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
 
@@ -156,7 +157,7 @@ def _store(
     )
     manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
     store.drop_scratch(call.fingerprint)
-    return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost)
+    return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost, classes=classes_in(manifest.codec))
 
 
 def _one_line(error: BaseException) -> str:

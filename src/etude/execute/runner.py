@@ -293,7 +293,7 @@ class Runner:
         self._deadlines.pop(fingerprint, None)
         match outcome.status:
             case Status.DONE:
-                self._finish(fingerprint, Made(outcome.content, outcome.cost), Kind.DONE)
+                self._finish(fingerprint, Made(outcome.content, outcome.cost, classes=outcome.classes), Kind.DONE)
             case Status.STOPPED:
                 self.summary.stopped.append(node)
                 self._say(Kind.STOPPED, node)

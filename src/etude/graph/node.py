@@ -11,6 +11,7 @@ from typing import NamedTuple
 from etude.graph.library import StepUse
 from etude.graph.pipeline import RECORDS as RECORDS
 from etude.graph.pipeline import Needs
+from etude.store.codecs import classes_in
 from etude.store.manifest import Manifest
 
 SCHEMA = "etude/1"
@@ -158,21 +159,28 @@ class Made(NamedTuple):
     cost: Mapping[str, object]
     accepted: bool = False
     """Whether it was adopted from other code that the user vouched for."""
+    classes: frozenset[str] = frozenset()
+    """The classes that the value is made of, whose code a reader of it may run: `module:Name`."""
 
     @staticmethod
     def of(manifest: Manifest) -> Made:
         """The same from a manifest."""
-        return Made(manifest.content, manifest.cost, bool(manifest.provenance.get("accepted")))
+        accepted = bool(manifest.provenance.get("accepted"))
+        return Made(manifest.content, manifest.cost, accepted, classes_in(manifest.codec))
 
 
 def input_contents(node: Node, made: Mapping[str, Made]) -> dict[str, str] | None:
     """The content digest of each input; None where some input's result is not there.
 
+    Equal bytes are equal inputs only if the reader's own code tells all code that it can run on them. An object whose
+    class the reader never names (it takes `Any`, a protocol or a base class) brings code of its own: it counts with the
+    fingerprint of the node that gave it, in which that code is.
+
     Args:
         made: Fingerprint → content digest and cost of the stored result.
     """
     try:
-        contents = {name: _content_of(source, made) for name, source in node.inputs.items()}
+        contents = {name: _content_of(source, made, node.use) for name, source in node.inputs.items()}
         if node.rows:
             contents["rows"] = _content_of_rows(node.rows, made)
     except KeyError:
@@ -195,11 +203,18 @@ def _content_of_rows(rows: tuple[Row, ...], made: Mapping[str, Made]) -> str:
     return digest.hexdigest()
 
 
-def _content_of(source: InputOf, made: Mapping[str, Made]) -> str:
+def _content_of(source: InputOf, made: Mapping[str, Made], reader: StepUse | None) -> str:
     if isinstance(source, Feed):
-        return _feed_text(source, made[source.node.fingerprint].content)
+        return _feed_text(source, _seen_by(reader, source.node, made))
     feeds = source.feeds if isinstance(source, Spread) else source
-    text = " ".join(_feed_text(feed, made[feed.node.fingerprint].content) for feed in feeds)
+    text = " ".join(_feed_text(feed, _seen_by(reader, feed.node, made)) for feed in feeds)
     if isinstance(source, Spread):
         text += "|" + " ".join(map(_params_text, source.variants))
     return sha256(text.encode()).hexdigest()
+
+
+def _seen_by(reader: StepUse | None, node: Node, made: Mapping[str, Made]) -> str:
+    result = made[node.fingerprint]
+    if not result.classes or reader is None or all(map(reader.symbols.covers, result.classes)):
+        return result.content
+    return f"{result.content}~{node.fingerprint}"

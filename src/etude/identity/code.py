@@ -11,6 +11,7 @@ Comments, docstrings, formatting and code that the step does not reach never cha
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,13 @@ class SymbolMap:
     """Source files that importing and running the step reads → sha256 of the bytes that were digested."""
     digest: str
     """The digest of `symbols`: the step's code in one word."""
+
+    def covers(self, reference: str) -> bool:
+        """Whether a change of a class, named `module:Name`, changes this map, or is no project's code at all."""
+        module, _, name = reference.partition(":")
+        package = module.partition(".")[0]
+        outside = package in sys.stdlib_module_names or package in self.packages
+        return outside or f"{module}:{name.partition('.')[0]}" in self.symbols
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,5 +7,15 @@ from etude.store.codecs.encoding import encode as encode
 from etude.store.codecs.metrics import flatten_metrics as flatten_metrics
 from etude.store.codecs.metrics import is_metrics as is_metrics
 from etude.store.codecs.shapes import reason_not_storable as reason_not_storable
+from etude.store.codecs.spelling import classes_in as classes_in
 
-__all__ = ["decode", "decode_item", "encode", "flatten_metrics", "is_metrics", "items_of", "reason_not_storable"]
+__all__ = [
+    "classes_in",
+    "decode",
+    "decode_item",
+    "encode",
+    "flatten_metrics",
+    "is_metrics",
+    "items_of",
+    "reason_not_storable",
+]

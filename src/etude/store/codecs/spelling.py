@@ -8,10 +8,9 @@ from __future__ import annotations
 import builtins
 import collections.abc
 import importlib
-import json
 import sys
 import types
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from etude.errors import StoreError
@@ -58,7 +57,7 @@ def found(written: Spelled) -> Any:
     Raises:
         StoreError: Its module cannot be imported or has no such class any more.
     """
-    return _found(json.dumps(written))
+    return _built(written)  # never remembered: a module that was edited is imported anew, and its classes with it
 
 
 def read_as(written: Spelled) -> str:
@@ -70,9 +69,24 @@ def read_as(written: Spelled) -> str:
     return str(written).rpartition(":")[2]
 
 
-@lru_cache(maxsize=1024)
-def _found(text: str) -> Any:
-    return _built(json.loads(text))
+def classes_in(tree: Mapping[str, Any]) -> frozenset[str]:
+    """The classes that reading a stored value makes, as `module:Name`: their code runs when the value is used."""
+    return frozenset(_classes_in(tree))
+
+
+def _classes_in(tree: Mapping[str, Any]) -> Iterator[str]:
+    yield from _named_in(tree.get("type"))
+    if tree["codec"] == "composite":
+        for _, inner in tree["items"]:
+            yield from _classes_in(inner)
+
+
+def _named_in(written: Spelled) -> Iterator[str]:
+    if isinstance(written, str) and ":" in written:
+        yield written
+    elif isinstance(written, list) and written[0] != "Literal":
+        for part in written:
+            yield from _named_in(part)
 
 
 def _built(written: Spelled) -> Any:
