@@ -42,3 +42,24 @@ def test_the_bag_of_words_is_as_good_as_the_same_model_fitted_by_hand() -> None:
     # Eleven training rows fewer: those that repeat another text.
     assert steps.bag_of_words(splits).accuracy == pytest.approx(expected, abs=0.005)
     assert steps.majority(splits).accuracy == pytest.approx(1 / 77, abs=1e-4)
+
+
+def test_the_layout_is_known_by_name_and_reads_the_same() -> None:
+    assert steps.known(name="banking77", folder=BANKING) == steps.read(file=BANKING, label="category")
+
+
+def test_test_texts_that_stand_in_training_are_reported() -> None:
+    data = steps.read(file=BANKING, label="category")
+    raw = {name: list(csv.DictReader((BANKING / f"{name}.csv").open(encoding="utf-8"))) for name in ("train", "test")}
+    train, test = ({row["text"].strip().lower() for row in raw[name]} for name in ("train", "test"))
+    found = [row for row in steps.duplicates(data).to_pylist() if row["across"]]
+    assert len(train & test) == 6
+    assert train & test < {row["text"] for row in found}
+    assert len(found) == 7  # One more pair differs in a space between words.
+    assert all(set(row["splits"]) == {"train", "test"} for row in found)
+
+
+def test_the_splits_in_numbers() -> None:
+    found = steps.describe(steps.split(steps.read(file=BANKING, label="category"), seed=0))
+    assert (found.labels, found.test, found.labels_unseen, found.shared_with_train) == (77, 3080, 0, 0)
+    assert found.words_mean == pytest.approx(11.7, abs=0.2)

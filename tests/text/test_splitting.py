@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.errors import StepError
-from etude.text.splitting import divide, same_text
+from etude.text import steps
+from etude.text.splitting import divide, learnable, same_text
 from etude.text.types import Splits
 
 
@@ -87,3 +88,64 @@ def test_no_validation_split_is_made_where_none_is_wanted() -> None:
 def test_a_split_that_would_be_empty_is_refused() -> None:
     with pytest.raises(StepError, match="of 2 texts 2 are left for training and 0 for the test"):
         divided(table([("one", "a"), ("two", "b")]), test=0.1)
+
+
+def grouped(groups: list[int | None], labels: str = "ab", splits: list[str] | None = None) -> pa.Table:
+    rows = [(f"text {row}", labels[row % len(labels)]) for row in range(len(groups))]
+    names = [None if group is None else f"group {group}" for group in groups]
+    return table(rows, splits).append_column("group", pa.array(names, pa.string()))
+
+
+def groups_in(splits: Splits) -> list[set[str]]:
+    return [set(part["group"].to_pylist()) - {None} for part in (splits.train, splits.validation, splits.test)]
+
+
+@given(
+    groups=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=40, max_size=90),
+    test=st.floats(0.2, 0.5),
+    stratify=st.booleans(),
+    seed=st.integers(0, 20),
+)
+def test_no_group_is_in_two_splits_and_no_row_is_lost(
+    groups: list[int | None], test: float, stratify: bool, seed: int
+) -> None:
+    data = grouped([*groups, *range(100, 112)])
+    splits = divided(data, test, 0.2, stratify, seed)
+    assert not any(one & other for one, other in combinations(groups_in(splits), 2))
+    assert sorted(chain(*parts(splits))) == list(range(len(data)))
+
+
+@given(sizes=st.lists(st.integers(1, 9), min_size=8, max_size=30), test=st.floats(0.1, 0.5), seed=st.integers(0, 9))
+def test_whole_groups_come_as_near_to_the_share_as_half_the_largest(sizes: list[int], test: float, seed: int) -> None:
+    data = grouped([group for group, size in enumerate(sizes) for _ in range(size)])
+    found = len(divided(data, test, 0.0, False, seed).test) if sum(sizes) * test > max(sizes) else None
+    assert found is None or abs(found - sum(sizes) * test) <= max(sizes) / 2
+
+
+def test_training_loses_the_groups_that_a_given_test_split_holds() -> None:
+    splits = divided(grouped([1, 2, 3, 1, 4, 2], splits=["train"] * 3 + ["validation", "validation", "test"]))
+    assert parts(splits) == ([2], [3, 4], [5])
+
+
+def test_rows_without_a_group_are_groups_of_their_own() -> None:
+    splits = divided(grouped([None] * 40))
+    assert len(splits.test) == 10
+
+
+def test_data_with_one_label_are_refused() -> None:
+    with pytest.raises(StepError, match="all 23 training texts have one label, 'a': there is nothing to tell apart"):
+        steps.split(table([(f"text {row}", "a") for row in range(32)]), seed=0)
+
+
+def test_a_label_that_training_does_not_know_is_refused_unless_it_is_named_as_outside() -> None:
+    rows = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "oos")]
+    splits = divided(table(rows, ["train", "train", "test", "test"]), validation=0.0)
+    with pytest.raises(StepError, match=r"1 labels of the test split are in no training text: \['oos'\]"):
+        learnable(splits, outside=None)
+    assert learnable(splits, outside="oos") is splits
+
+
+def test_the_label_for_what_is_outside_is_none_that_can_be_told_apart() -> None:
+    splits = divided(table([("one", "a"), ("two", "oos"), ("three", "a")], ["train", "train", "test"]), validation=0.0)
+    with pytest.raises(StepError, match="one label, 'a'"):
+        learnable(splits, outside="oos")

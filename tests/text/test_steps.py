@@ -17,7 +17,10 @@ from etude.text import steps
 from etude.text.types import Splits, Tokens, TrainedModel
 from step_context import StepContext
 
-STEPS = ["load", "read", "split", "tokenize", "train", "predict", "evaluate", "majority", "bag_of_words"]
+STEPS = [
+    *("load", "read", "known", "hub", "duplicates", "label_statistics", "describe", "split", "few_shot"),
+    *("add_noise", "perturb", "tokenize", "train", "predict", "evaluate", "majority", "bag_of_words"),
+]
 
 
 def test_a_model_beats_the_commonest_label_and_matches_the_bag_of_words_where_words_decide(

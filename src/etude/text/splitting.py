@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etude.errors import StepError
+from etude.errors import StepError, shown
+from etude.text.grouping import groups_of, whole_groups
 from etude.text.types import Splits, TextTable
 
 
@@ -18,6 +19,10 @@ def divide(data: TextTable, *, test_fraction: float, validation_fraction: float,
     Of texts that are the same but for case and white space one is kept: that in the test split if there is one there,
     else the first; where such texts have different labels within one split, none is kept, except in a given test
     split, from which nothing is ever taken.
+
+    Where the data have a column `group`, no group is divided: whole groups are drawn, so that shares are met as nearly
+    as groups allow, and training loses the groups that a given test or validation split holds. A row without a group is
+    one of its own.
 
     Args:
         data: Labelled texts.
@@ -33,15 +38,46 @@ def divide(data: TextTable, *, test_fraction: float, validation_fraction: float,
     kept = _without_duplicates(data, given)
     rest, validation, test = (kept[given[kept] == name] for name in ("train", "validation", "test"))
     labels = np.array(data["label"].to_pylist(), dtype=object)
+    groups = groups_of(data)
+    if groups is not None:
+        validation = validation[~np.isin(groups[validation], groups[test])]
+        rest = rest[~np.isin(groups[rest], groups[np.concatenate([validation, test])])]
     random = np.random.default_rng(seed)
     if not len(test):
-        rest, test = _draw(rest, labels, test_fraction, stratify, random)
+        rest, test = _draw(rest, labels, groups, test_fraction, stratify, random)
     if not len(validation):
-        rest, validation = _draw(rest, labels, validation_fraction, stratify, random)
+        rest, validation = _draw(rest, labels, groups, validation_fraction, stratify, random)
     if not len(rest) or not len(test):
         raise StepError(f"of {len(data)} texts {len(rest)} are left for training and {len(test)} for the test")
-    columns = data.select(["id", "text", "label"])
+    columns = data.select(["id", "text", "label"] + ["group"] * (groups is not None))
     return Splits(*(columns.take(pa.array(np.sort(rows))) for rows in (rest, validation, test)))
+
+
+def learnable(splits: Splits, *, outside: str | None) -> Splits:
+    """The same splits, where the training split holds what the others ask for.
+
+    Args:
+        splits: Labelled texts.
+        outside: The label that training need not know, because it stands for what belongs to no class.
+
+    Raises:
+        StepError: The training split has fewer than two labels, or lacks one that another split has.
+    """
+    known = set(splits.train["label"].to_pylist())
+    if len(known - {outside}) < 2:
+        only = ", ".join(map(repr, sorted(known - {outside})))
+        raise StepError(
+            f"all {len(splits.train)} training texts have one label, {only}: there is nothing to tell apart"
+        )
+    for name in ("validation", "test"):
+        unknown = sorted(set(getattr(splits, name)["label"].to_pylist()) - known - {outside})
+        if unknown:
+            raise StepError(
+                f"{len(unknown)} labels of the {name} split are in no training text: {shown(unknown[:5])}.\n"
+                "    Mend: take them out of the data, or give training some of their texts; one that stands for what\n"
+                "    belongs to no class may be named as `outside`."
+            )
+    return splits
 
 
 def same_text(text: str) -> str:
@@ -67,12 +103,16 @@ def _without_duplicates(data: TextTable, given: npt.NDArray[np.object_]) -> npt.
 def _draw(
     rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.object_],
+    belonging: npt.NDArray[np.int64] | None,
     fraction: float,
     stratify: bool,
     random: np.random.Generator,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Rows that stay and rows that are drawn."""
     names = labels[rows] if stratify else np.zeros(len(rows), dtype=object)
+    if belonging is not None:
+        drawn_groups = rows[whole_groups(belonging[rows], names, fraction, random)]
+        return np.setdiff1d(rows, drawn_groups), drawn_groups
     groups = [random.permutation(rows[names == name]) for name in sorted(set(names.tolist()))]
     drawn = [group[:count] for group, count in zip(groups, _counts([len(g) for g in groups], fraction), strict=True)]
     taken = np.concatenate(drawn) if drawn else rows[:0]

@@ -6,11 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from etude import Context, InputFile, placement, step
+from etude import Context, InputFile, InputFolder, placement, step
 from etude.nn.pooling_kind import PoolingKind
+from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
-from etude.text.types import Evaluation, Predictions, SplitName, Splits, TextTable, Tokens, TrainedModel
+from etude.text.types import (
+    Duplicates,
+    Evaluation,
+    LabelTable,
+    Predictions,
+    SplitName,
+    Splits,
+    SplitSummary,
+    TextTable,
+    Tokens,
+    TrainedModel,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -58,11 +70,92 @@ def load(
 
 
 @step
-def read(*, file: InputFile, text: str = "text", label: str = "label") -> TextTable:
-    """Labelled texts of your own: a CSV, TSV, JSON Lines or Parquet file, or a folder with `train`, `test`, …."""
+def read(
+    *,
+    file: InputFile,
+    text: str = "text",
+    label: str = "label",
+    id: str | None = None,
+    group: str | None = None,
+    encoding: str = "utf-8",
+) -> TextTable:
+    """Labelled texts of your own: a CSV, TSV, JSON, JSON Lines or Parquet file, or a folder with `train`, `test`, ….
+
+    All but the file name columns: `id` one of whole numbers, where rows are not to be numbered through; `group` one
+    that says what must not be divided between splits.
+    """
     from etude.text.reading import read_texts
 
-    return read_texts(file, text=text, label=label)
+    return read_texts(file, text=text, label=label, id=id, group=group, encoding=encoding)
+
+
+@step
+def known(
+    *,
+    name: KnownName,
+    folder: InputFolder | None = None,
+    variant: ClincVariant = "full",
+    train_out_of_scope: bool = True,
+    revision: str | None = None,
+) -> TextTable:
+    """BANKING77 or CLINC150, from a folder with the files as their authors publish them, or else from the hub.
+
+    `variant` and `train_out_of_scope` are about CLINC150, whose texts that belong to no class are labelled `oos`.
+    From the hub, name a commit as `revision`: it fixes what comes.
+    """
+    from etude.text.layouts import known
+
+    return known(name, folder, variant=variant, train_out_of_scope=train_out_of_scope, revision=revision)
+
+
+@step
+def hub(
+    *,
+    name: str,
+    text: str = "text",
+    label: str = "label",
+    config: str | None = None,
+    revision: str | None = None,
+    id: str | None = None,
+    group: str | None = None,
+) -> TextTable:
+    """Labelled texts from the Hugging Face hub. Name a commit as `revision`: it fixes what comes."""
+    from etude.text.hub import from_hub
+    from etude.text.reading import Columns
+
+    return from_hub(name, Columns(text=text, label=label, id=id, group=group), config=config, revision=revision)
+
+
+@step
+def duplicates(data: TextTable) -> Duplicates:
+    """Texts that occur more than once but for case and white space: in which rows and splits, with which labels."""
+    from etude.text.describing import repeated
+
+    return repeated(data)
+
+
+@step
+def label_statistics(splits: Splits) -> LabelTable:
+    """How many texts of each label each split has, and how long they are."""
+    from etude.text.describing import labels_of
+
+    return labels_of(splits)
+
+
+@step
+def describe(splits: Splits) -> SplitSummary:
+    """The splits in numbers: rows, labels, how uneven they are, and what should not be there."""
+    from etude.text.describing import summary
+
+    return summary(splits)
+
+
+@step
+def few_shot(splits: Splits, *, shots: PositiveInt, seed: NonNegativeInt, allow_fewer: bool = False) -> Splits:
+    """A few training texts of each label; validation and test stay whole. More shots add to those of fewer."""
+    from etude.text.few_shot import sampled
+
+    return sampled(splits, shots=shots, seed=seed, allow_fewer=allow_fewer)
 
 
 @step
@@ -72,14 +165,19 @@ def split(
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2,
     validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     stratify: bool = True,
+    outside: str | None = None,
     seed: NonNegativeInt,
 ) -> Splits:
-    """Training, validation and test texts that share no text. Splits that the data come with stay as they are."""
-    from etude.text.splitting import divide
+    """Training, validation and test texts that share no text, and no group where the data have groups.
 
-    return divide(
+    Splits that the data come with stay as they are. `outside` is the label, if any, that may be unknown in training.
+    """
+    from etude.text.splitting import divide, learnable
+
+    splits = divide(
         data, test_fraction=test_fraction, validation_fraction=validation_fraction, stratify=stratify, seed=seed
     )
+    return learnable(splits, outside=outside)
 
 
 @step

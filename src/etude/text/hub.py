@@ -1,0 +1,64 @@
+"""Labelled texts from the Hugging Face hub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from etude.errors import StepError
+from etude.text.file_kinds import with_class_names
+from etude.text.reading import SPLITS, Columns, identified, labelled
+from etude.text.types import TextTable
+
+
+def from_hub(name: str, columns: Columns, *, config: str | None = None, revision: str | None = None) -> TextTable:
+    """A data set of the hub with the splits it has; what was fetched once is found again without the hub.
+
+    Args:
+        name: As the hub has it: `owner/name`.
+        columns: What its columns are called.
+        config: Which of its configurations, where it has several.
+        revision: A commit, branch or tag; None for the newest. Only a commit fixes what comes.
+
+    Raises:
+        StepError: The library is not installed, the hub cannot be reached, or it has no such data set or column.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise StepError("the hub is read by the package datasets. Mend: pip install 'etude[ml]'.") from error
+    local = "save the data to a file or folder and use the step text.read (or `folder` of text.known)."
+    try:
+        found = datasets.load_dataset(name, config, revision=revision)
+    except datasets.exceptions.DatasetNotFoundError as error:
+        raise StepError(f"the hub has no data set {name!r} that is open to you: {error}") from error
+    except ConnectionError as error:
+        raise StepError(f"{name}: the hub cannot be reached ({error}).\n    Mend: try again, or {local}") from error
+    except ValueError as error:
+        raise StepError(f"{name}: {error}") from error
+    except RuntimeError as error:
+        mend = f"try `revision: refs/convert/parquet`, or {local}"
+        raise StepError(f"{name} cannot be loaded ({error}).\n    Mend: {mend}") from error
+    return table_of({split: _arrow(part) for split, part in found.items()}, columns, name)
+
+
+def table_of(parts: dict[str, pa.Table], columns: Columns, name: str) -> TextTable:
+    """The splits of a data set as one table; splits of other names than the usual are told and not used.
+
+    Raises:
+        StepError: There is no training split, or a column is not there.
+    """
+    if "train" not in {SPLITS.get(split) for split in parts}:
+        raise StepError(f"{name} has no training split; it has {', '.join(sorted(parts))}")
+    tables = []
+    for split, part in parts.items():
+        if split in SPLITS:
+            table = labelled(with_class_names(part, columns.names(), name), columns, f"{name}, {split} split,")
+            tables.append(table.append_column("split", pa.array([SPLITS[split]] * len(table), pa.string())))
+    return identified(pa.concat_tables(tables), name)
+
+
+def _arrow(part: Any) -> pa.Table:
+    """A split as one Arrow table, with the features' names in its metadata."""
+    return part.with_format("arrow")[:].replace_schema_metadata(part.data.table.schema.metadata)
