@@ -4,6 +4,9 @@ import pytest
 
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Comparison, Group, Interval, Reference, Summary
+from etude.study.execution import Result
+from etude.study.study import Vary
+from projects import Project
 
 ACCURACY, LOSS, COST = "quality.accuracy", "quality.loss", "fit.cost.wall_s"
 VALUES = {"mean": [0.70, 0.72], "a_b & 50%": [0.75, 0.77]}
@@ -52,3 +55,64 @@ def summary() -> Summary:
         references=(Reference(node="majority", title="commonest | label", values={ACCURACY: 0.1111, LOSS: None}),),
         notes=("2 replicates in the smallest group",),
     )
+
+
+HOSTILE = '</script><script>alert(1)</script> & "quoted" <b>bold</b>'
+
+STEPS = """
+from dataclasses import dataclass
+import pyarrow as pa
+
+@dataclass(frozen=True)
+class Scores:
+    accuracy: float
+    latency_ms: float
+
+@dataclass(frozen=True)
+class Model:
+    weight: float
+    curve: pa.Table
+
+@step
+def texts() -> pa.Table:
+    return pa.table({"id": [0, 1, 2, 3], "label": ["cat", "dog", "cat", "<b>cow</b>"]})
+
+@step
+def fit(texts: pa.Table, *, width: int, seed: int) -> Model:
+    curve = pa.table({"epoch": [1, 2, 3], "loss": [1.0 + seed, 0.5, 0.25 / width]})
+    return Model(float(width), curve)
+
+@step
+def predict(model: Model, texts: pa.Table) -> pa.Table:
+    said = texts["label"].to_pylist()
+    return pa.table({"label": said, "prediction": said[1:] + said[:1]})
+
+@step
+def score(predictions: pa.Table, *, width: int) -> Scores:
+    return Scores(1.0 - 1.0 / (1 + width), float(width))
+
+@step
+def other(texts: pa.Table) -> Scores:
+    return Scores(0.25, 1.0)
+"""
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A study of two groups and two seeds, run in this process."""
+    project = Project(tmp_path_factory.mktemp("gallery")).write(STEPS)
+    study = project.study(
+        {
+            "texts": ("texts",),
+            "model": ("fit", "texts", {"width": "${width}", "seed": "${seed}"}),
+            "scored": ("predict", {"model": "model", "texts": "texts"}),
+            "quality": ("score", "scored", {"width": "${width}"}),
+            "majority": ("other", "texts"),
+        },
+        collect={"table": ("analysis.aggregate", "records", {"references": {"majority": "commonest"}})},
+        params={"width": 1, "seed": 0, "title": HOSTILE},
+        vary=Vary(grid={"width": (1, 2)}, repeat={"seed": (0, 1)}),
+    )
+    result = project.run(study)
+    assert result.succeeded
+    return result

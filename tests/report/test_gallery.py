@@ -5,71 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from etude.report.gallery import gallery, groups_of, path_to
 from etude.report.results import export_results, summaries_of, told
 from etude.study.execution import Result
-from etude.study.study import Vary
-from projects import Project
-
-STEPS = """
-from dataclasses import dataclass
-import pyarrow as pa
-
-@dataclass(frozen=True)
-class Scores:
-    accuracy: float
-    latency_ms: float
-
-@dataclass(frozen=True)
-class Model:
-    weight: float
-    curve: pa.Table
-
-@step
-def texts() -> pa.Table:
-    return pa.table({"id": [0, 1, 2, 3], "label": ["cat", "dog", "cat", "<b>cow</b>"]})
-
-@step
-def fit(texts: pa.Table, *, width: int, seed: int) -> Model:
-    curve = pa.table({"epoch": [1, 2, 3], "loss": [1.0 + seed, 0.5, 0.25 / width]})
-    return Model(float(width), curve)
-
-@step
-def predict(model: Model, texts: pa.Table) -> pa.Table:
-    said = texts["label"].to_pylist()
-    return pa.table({"label": said, "prediction": said[1:] + said[:1]})
-
-@step
-def score(predictions: pa.Table, *, width: int) -> Scores:
-    return Scores(1.0 - 1.0 / (1 + width), float(width))
-
-@step
-def other(texts: pa.Table) -> Scores:
-    return Scores(0.25, 1.0)
-"""
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A study of two groups and two seeds, run in this process."""
-    project = Project(tmp_path_factory.mktemp("gallery")).write(STEPS)
-    study = project.study(
-        {
-            "texts": ("texts",),
-            "model": ("fit", "texts", {"width": "${width}", "seed": "${seed}"}),
-            "scored": ("predict", {"model": "model", "texts": "texts"}),
-            "quality": ("score", "scored", {"width": "${width}"}),
-            "majority": ("other", "texts"),
-        },
-        collect={"table": ("analysis.aggregate", "records", {"references": {"majority": "commonest"}})},
-        params={"width": 1, "seed": 0},
-        vary=Vary(grid={"width": (1, 2)}, repeat={"seed": (0, 1)}),
-    )
-    result = project.run(study)
-    assert result.succeeded
-    return result
 
 
 def test_a_study_gives_bars_pareto_charts_curves_and_confusions(finished: Result) -> None:

@@ -12,6 +12,7 @@ from etude.cli.commands.gc import gc
 from etude.cli.commands.init import init
 from etude.cli.commands.meter import meter
 from etude.cli.commands.plan import plan
+from etude.cli.commands.report import report
 from etude.cli.commands.run import run
 from etude.cli.commands.schema import schema
 from etude.cli.commands.show import show
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, plan, show, watch, accept, verify, gc, meter, schema, doctor):
+for command in (init, run, plan, show, report, watch, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
 
 

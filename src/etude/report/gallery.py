@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etude.analysis.grouping import key_of
 from etude.analysis.summary import Summary
 from etude.graph.node import Node
+from etude.meter.quantity import Quality, worst
 from etude.report.charts.bars import Bars, bars
 from etude.report.charts.confusion import Confusion, confusion
 from etude.report.charts.curves import Curves, is_curve, learning_curves
@@ -120,9 +121,9 @@ def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
     """How the energy was got: the worst of its parts."""
     if cost != "energy_j":
         return ""
-    found = {row.get(f"{node}.cost.energy_quality") for row in rows for node in nodes}
-    worst = next((word for word in ("absent", "simulated", "estimated", "measured") if word in found), None)
-    return f"; energy {worst}" if worst else ""
+    found = {row.get(f"{node}.cost.energy_quality") or "absent" for row in rows for node in nodes}
+    known = [Quality(word) for word in found if word in set(Quality)]
+    return f"; energy {worst(known)}" if known else ""
 
 
 def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:

@@ -59,6 +59,14 @@ def number_text(value: float) -> str:
     return f"{value:.2e}"
 
 
+def spread_text(mean: float, std: float | None) -> str:
+    """A mean with its standard deviation, two digits of it: `0.809 ± 0.013`."""
+    if not std or not math.isfinite(std) or not 1e-6 < abs(std) < 1e5:
+        return number_text(mean) if std is None else f"{number_text(mean)} ± {number_text(std)}"
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
+
+
 def one_line(text: str, most: int = 60) -> str:
     """Text that is drawn as it stands: on one line, without marks that cannot be seen, cut where it is long."""
     printed = "".join(mark for mark in " ".join(text.split()) if mark.isprintable())

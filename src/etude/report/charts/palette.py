@@ -16,3 +16,19 @@ SCALE = ("#F7FBFF", "#08306B")
 def colour(index: int) -> str:
     """The colour of the series with this number."""
     return SERIES[index % len(SERIES)]
+
+
+DARK_FROM = 0.648
+"""The share from which white can be read on its shade better than black; either has a contrast of 4.5 there."""
+
+
+def shade(share: float) -> str:
+    """The colour of a share from 0 to 1."""
+    ends = [[int(end[at : at + 2], 16) for at in (1, 3, 5)] for end in SCALE]
+    mixed = (round(low + (high - low) * share) for low, high in zip(*ends, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def ink_on(share: float) -> str:
+    """The colour in which a number can be read on a shade."""
+    return "#ffffff" if share > DARK_FROM else "#000000"

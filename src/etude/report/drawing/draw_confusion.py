@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from etude.report.charts.confusion import Confusion, folded
 from etude.report.charts.naming import one_line
-from etude.report.charts.palette import INK, SCALE
+from etude.report.charts.palette import SCALE, ink_on
 from etude.report.drawing.caption import write_caption
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def draw_confusion(chart: Confusion, figure: Figure) -> None:
     if size <= MOST_WRITTEN:
         for true, row in enumerate(shown.counts):
             for said, count in enumerate(row):
-                ink = "white" if shares[true][said] > 0.45 else INK
+                ink = ink_on(shares[true][said])
                 axes.text(said, true, str(count), ha="center", va="center", color=ink, fontsize=10)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")

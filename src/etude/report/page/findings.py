@@ -1,0 +1,196 @@
+"""All that a report tells of one study, read once; everything after this is text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from etude.analysis.aggregation import summarise
+from etude.analysis.summary import Summary
+from etude.errors import EtudeError
+from etude.execute.call import call_of
+from etude.execute.records import record_table
+from etude.graph.node import RECORDS, Node
+from etude.report.gallery import Gallery, Row, gallery
+from etude.report.results import summaries_of
+from etude.store.manifest import Damaged, Manifest
+from etude.study.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One node's result, or that there is none."""
+
+    label: str
+    name: str
+    step: str
+    fingerprint: str
+    state: str
+    """`stored`, `damaged`, `failed` or `absent`."""
+    reason: str
+    """Why it is not stored."""
+    settings: Mapping[str, object]
+    code: str
+    """Digest of the code that it reaches."""
+    reads: tuple[str, ...]
+    """Labels of the nodes that it reads."""
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    content: str = ""
+    created: str = ""
+    size: int = 0
+    deterministic: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A summary with its charts."""
+
+    title: str
+    summary: Summary
+    gallery: Gallery
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBox:
+    """A node as written: all its results together."""
+
+    name: str
+    step: str
+    results: int
+    stored: int
+    kind: str
+    """`pipeline`, `collect`, `records` or `other study`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One study, as far as it has been run."""
+
+    title: str
+    study: str
+    description: str
+    file: str
+    varied: tuple[str, ...]
+    summaries: tuple[Named, ...]
+    rows: tuple[Row, ...]
+    """The records, one for each variant."""
+    nodes: Mapping[str, Finding]
+    """By fingerprint."""
+    variants: tuple[tuple[str, ...], ...]
+    """For each row the fingerprints of its nodes."""
+    boxes: tuple[NodeBox, ...]
+    edges: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def done(self) -> int:
+        """Variants with all their results."""
+        return sum(row["status"] == "done" for row in self.rows)
+
+
+def findings(prepared: Prepared, title: str = "") -> Findings:
+    """Read a study's records, summaries and manifests. Nothing is run."""
+    call = call_of(prepared.expansion.records, {}, {})
+    table = record_table(prepared.store, call.rows, call.settings)
+    rows: list[Row] = table.to_pylist()
+    notes: list[str] = []
+    summaries = dict(summaries_of(prepared))
+    if not summaries:
+        try:
+            summaries = {"all records": summarise(table)}
+            notes.append("the study has no table of its own: these means were made for this report")
+        except EtudeError as error:
+            notes.append(f"no means: {error}")
+    study = prepared.study
+    boxes, edges = _graph(prepared)
+    return Findings(
+        title=title or study.name,
+        study=study.name,
+        description=study.description,
+        file=study.file.name if study.file else "",
+        varied=tuple(dict.fromkeys([*study.vary.grid, *(key for point in study.vary.points for key in point)])),
+        summaries=tuple(Named(name, found, gallery(prepared, found, rows)) for name, found in summaries.items()),
+        rows=tuple(rows),
+        nodes={node.fingerprint: _finding(prepared, node) for node in _all_nodes(prepared)},
+        variants=tuple(tuple(node.fingerprint for node in row.values()) for row in prepared.expansion.nodes),
+        boxes=boxes,
+        edges=edges,
+        notes=(*notes, *_unfinished(rows)),
+    )
+
+
+def _unfinished(rows: Sequence[Row]) -> Iterator[str]:
+    missing = sum(row["status"] != "done" for row in rows)
+    if missing:
+        yield f"{missing} of {len(rows)} variants are not done: what is shown is of what there is"
+    accepted = {name for row in rows for name in str(row.get("accepted") or "").split()}
+    if accepted:
+        yield f"results of earlier code were adopted by hand for: {', '.join(sorted(accepted))}"
+
+
+def _all_nodes(prepared: Prepared) -> Iterator[Node]:
+    expansion = prepared.expansion
+    for row in expansion.nodes:
+        yield from row.values()
+    yield expansion.records
+    yield from expansion.collect.values()
+
+
+def _finding(prepared: Prepared, node: Node) -> Finding:
+    manifest = prepared.store.inspect(node.fingerprint)
+    reads = tuple(other.label() for other in node.upstream()) if node.name != RECORDS else ()
+    known = (node.label(), node.name, node.step, node.fingerprint)
+    if isinstance(manifest, Manifest):
+        return Finding(
+            *known,
+            "stored",
+            "",
+            node.settings,
+            node.code,
+            reads,
+            manifest.cost,
+            manifest.provenance,
+            manifest.content,
+            manifest.created,
+            manifest.size,
+            manifest.deterministic,
+        )
+    failure = prepared.store.failure(node.fingerprint)
+    if isinstance(manifest, Damaged):
+        return Finding(*known, "damaged", manifest.reason, node.settings, node.code, reads)
+    if failure is not None:
+        return Finding(*known, "failed", str(failure.get("error", "")), node.settings, node.code, reads)
+    return Finding(*known, "absent", "not computed as code and settings are now", node.settings, node.code, reads)
+
+
+def _graph(prepared: Prepared) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
+    """The nodes as written and what reads what."""
+    found: dict[str, dict[str, Node]] = {}
+    for node in _all_nodes(prepared):
+        found.setdefault(node.name, {})[node.fingerprint] = node
+    own = {fingerprint for nodes in found.values() for fingerprint in nodes}
+    boxes = {name: _box(prepared, name, nodes) for name, nodes in found.items()}
+    edges: dict[tuple[str, str], None] = {}
+    for name, nodes in found.items():
+        for node in nodes.values():
+            for other in _shown_upstream(node):
+                source = other.name if other.fingerprint in own else f"@{other.name}"
+                if source not in boxes:
+                    boxes[source] = NodeBox(source, other.step, 1, 1, "other study")
+                edges[source, name] = None
+    return tuple(boxes.values()), tuple(edges)
+
+
+def _shown_upstream(node: Node) -> list[Node]:
+    """What a node reads; of the records only the metrics, for they read everything."""
+    if node.name != RECORDS:
+        return node.upstream()
+    return [other for other in node.upstream() if other.metrics]
+
+
+def _box(prepared: Prepared, name: str, nodes: Mapping[str, Node]) -> NodeBox:
+    kind = "records" if name == RECORDS else "collect" if name in prepared.expansion.collect else "pipeline"
+    stored = sum(isinstance(prepared.store.inspect(fingerprint), Manifest) for fingerprint in nodes)
+    return NodeBox(name, next(iter(nodes.values())).step, len(nodes), stored, kind)

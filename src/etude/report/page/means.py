@@ -1,0 +1,112 @@
+"""The tables of a summary: what each group comes to, and how groups differ from their baseline."""
+
+from __future__ import annotations
+
+from etude.analysis.summary import Comparison, Estimate, Summary
+from etude.report.charts.naming import label_of, number_text
+from etude.report.layout import Cell as Mean
+from etude.report.layout import laid_out, short_names
+from etude.report.page.markup import Markup, joined, tag
+from etude.report.page.tables import Cell, Column, data_table
+
+NOTHING = "–"
+
+
+def table_of_means(summary: Summary, title: str, identity: str) -> Markup:
+    """Mean ± sample standard deviation, the best of each metric marked; baselines at the foot."""
+    layout = laid_out(summary)
+    columns = [
+        *(Column(name) for name in layout.label_columns),
+        Column("n", numeric=True),
+        *(Column(name, numeric=True) for name in layout.metric_columns),
+    ]
+    rows = [
+        [*map(Cell, line.labels), Cell(line.n), *map(_mean, line.cells)]
+        for line in (*layout.groups, *layout.references)
+    ]
+    name = f"{title}: mean ± sample standard deviation{f' over {summary.repeat}' if summary.repeat else ''}"
+    notes = [tag("li", note) for note in layout.notes if note not in summary.notes]
+    return joined(
+        data_table(name, identity, columns, rows, foot=len(layout.references)),
+        tag("ul", *notes, class_="notes") if notes else None,
+    )
+
+
+def _mean(cell: Mean) -> Cell:
+    numbers = cell.numbers()
+    if numbers is None:
+        return Cell(NOTHING)
+    shown = f"{numbers[0]} ± {numbers[1]}" if numbers[1] else numbers[0]
+    if cell.best:
+        return Cell(joined(tag("strong", shown), tag("span", " best", class_="unseen")), cell.mean, "best")
+    return Cell(shown, cell.mean)
+
+
+def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None:
+    """Every estimate in full: mean, deviation, median, interquartile mean, extremes and both intervals."""
+    heads = ("n", "mean", "std", "median", "IQM", "lowest", "highest", "95 % (t)", "95 % (bootstrap)")
+    columns = [Column("number"), Column("group"), *(Column(head, numeric=True) for head in heads), Column("note")]
+    rows = [
+        [Cell(number), Cell(group.name), *_estimate(group.estimates[number])]
+        for number in dict.fromkeys((*summary.metrics, *summary.costs))
+        for group in summary.groups
+        if number in group.estimates
+    ]
+    if not rows:
+        return None
+    table = data_table(f"{title}: all statistics", identity, columns, rows)
+    return tag("details", tag("summary", "All statistics, costs included"), table)
+
+
+def _estimate(found: Estimate) -> list[Cell]:
+    numbers = (found.mean, found.std, found.median, found.iqm, found.low, found.high)
+    between = [
+        Cell(f"{number_text(each.low)} to {number_text(each.high)}" if each else NOTHING, each.low if each else None)
+        for each in (found.t_interval, found.bootstrap)
+    ]
+    return [Cell(str(found.n)), *map(_number, numbers), *between, Cell(found.note, css="long" if found.note else "")]
+
+
+def _number(value: float | None) -> Cell:
+    return Cell(NOTHING) if value is None else Cell(number_text(value), value)
+
+
+def table_of_comparisons(summary: Summary, title: str, identity: str) -> Markup | None:
+    """Each group against its baseline; nothing where none was named."""
+    if not summary.comparisons:
+        return None
+    heads = (
+        Column("metric"),
+        Column("group"),
+        Column("against"),
+        Column("pairs", numeric=True),
+        Column("difference", numeric=True),
+        Column("95 % interval", numeric=True),
+        Column("p (t, Holm)", numeric=True),
+        Column("p (sign flip, Holm)", numeric=True),
+        Column("effect", numeric=True),
+        Column("shown"),
+    )
+    names = dict(zip(summary.metrics, short_names(summary.metrics), strict=True))
+    rows = [_comparison(one, names.get(one.metric, label_of(one.metric))) for one in summary.comparisons]
+    notes = sorted({one.note for one in summary.comparisons if one.note})
+    table = data_table(f"{title}: groups against their baseline, replicate by replicate", identity, heads, rows)
+    if all(one.claim == "not tested" for one in summary.comparisons):
+        table = tag("details", tag("summary", "Differences from the baseline, none of them tested"), table)
+    return joined(table, tag("ul", *(tag("li", note) for note in notes), class_="notes") if notes else None)
+
+
+def _comparison(one: Comparison, metric: str) -> list[Cell]:
+    between = f"{one.interval.low:+.4g} to {one.interval.high:+.4g}" if one.interval else NOTHING
+    return [
+        Cell(metric),
+        Cell(one.group),
+        Cell(one.baseline),
+        Cell(str(one.pairs)),
+        Cell(NOTHING if one.difference is None else f"{one.difference:+.4g}", one.difference),
+        Cell(between, one.interval.low if one.interval else None),
+        Cell(NOTHING if one.p_t_holm is None else f"{one.p_t_holm:.3g}", one.p_t_holm),
+        Cell(NOTHING if one.p_sign_holm is None else f"{one.p_sign_holm:.3g}", one.p_sign_holm),
+        Cell(NOTHING if one.effect is None else f"{one.effect:+.2f}", one.effect),
+        Cell(one.claim),
+    ]

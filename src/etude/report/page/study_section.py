@@ -1,0 +1,191 @@
+"""One study's part of a report, from what it found down to where each result comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from etude.analysis.summary import Summary
+from etude.graph.node import RECORDS
+from etude.report.layout import laid_out, short_names
+from etude.report.page.costs import Spent, spent
+from etude.report.page.drill_down import commit_of, described, results_in_full, table_of_variants, variants_in_full
+from etude.report.page.figures import figures
+from etude.report.page.findings import Finding, Findings
+from etude.report.page.markup import Markup, joined, tag
+from etude.report.page.means import table_of_comparisons, table_of_costs, table_of_means
+from etude.report.page.picture_graph import picture_of_graph
+from etude.report.page.tables import Cell, Column, data_table
+
+
+def study_section(found: Findings, prefix: str) -> Markup:
+    """All that is told of one study, under a heading of the second level."""
+    parts = [
+        tag("h2", found.title, id=f"{prefix}-head"),
+        tag("p", found.description, class_="lead") if found.description else None,
+        _overview(found),
+        *_summaries(found, prefix),
+        tag("h3", "Variants", id=f"{prefix}-variants-head"),
+        table_of_variants(found, prefix),
+        tag("h4", "Each variant"),
+        _folded(f"All {len(found.rows)} variants in full", f"{prefix}-all-variants", variants_in_full(found, prefix)),
+        tag("h3", "Costs", id=f"{prefix}-costs-head"),
+        _costs(found, prefix),
+        tag("h3", "Plan", id=f"{prefix}-plan-head"),
+        _plan(found, prefix),
+        tag("h3", "Provenance", id=f"{prefix}-provenance-head"),
+        _provenance(found),
+        tag("h4", "Each result"),
+        _folded(f"All {len(found.nodes)} results in full", f"{prefix}-all-results", results_in_full(found, prefix)),
+    ]
+    return tag("section", *parts, aria_labelledby=f"{prefix}-head", class_="study")
+
+
+def _folded(name: str, identity: str, content: Markup) -> Markup:
+    """What is there to be looked up: closed until it is opened, or until a link leads into it; not printed."""
+    return tag("details", tag("summary", name), content, id=identity)
+
+
+def _overview(found: Findings) -> Markup:
+    stored = [one for one in found.nodes.values() if one.state == "stored"]
+    cost = spent([one for one in stored if one.name != RECORDS])
+    facts = {
+        "study": f"{found.study}{f' ({found.file})' if found.file else ''}",
+        "variants": f"{found.done} of {len(found.rows)} done",
+        "results": f"{len(stored)} of {len(found.nodes)} stored",
+        "computing": f"{cost.wall()} wall, {cost.cpu()} CPU",
+        "energy": cost.energy(),
+        "carbon": cost.carbon(),
+    }
+    notes = [*found.notes, *(note for each in found.summaries for note in each.summary.notes)]
+    said = [sentence for each in found.summaries for sentence in _said(each.summary)]
+    return joined(
+        described(facts),
+        *(tag("p", sentence) for sentence in said),
+        tag("ul", *(tag("li", note) for note in dict.fromkeys(notes)), class_="notes") if notes else None,
+    )
+
+
+def _said(summary: Summary) -> Iterator[str]:
+    """The best group of the first metric, and whether it was shown to be better than its baseline."""
+    if not summary.metrics or len(summary.groups) < 2:
+        return
+    metric = summary.metrics[0]
+    name = short_names(summary.metrics)[0]
+    for best in sorted(summary.best(metric)):
+        at = next(at for at, group in enumerate(summary.groups) if group.name == best)
+        mean, std = laid_out(summary).groups[at].cells[0].numbers() or ("", "")
+        n = summary.groups[at].estimates[metric].n
+        claims = {one.claim for one in summary.comparisons if one.metric == metric and one.group == best}
+        word = {
+            frozenset({"higher"}): "; shown to be higher than its baseline",
+            frozenset({"lower"}): "; shown to be lower than its baseline",
+            frozenset({"none shown"}): "; no difference from its baseline is shown",
+        }.get(frozenset(claims), "; no difference between groups was tested")
+        yield f"Best mean {name}: {best}, {mean}{f' ± {std}' if std else ''} (n = {n}){word}."
+
+
+def _summaries(found: Findings, prefix: str) -> Iterator[Markup | None]:
+    for at, each in enumerate(found.summaries):
+        own = f"{prefix}-s{at}"
+        yield tag("h3", f"Results: {each.title}", id=f"{own}-head")
+        yield table_of_means(each.summary, each.title, f"{own}-means")
+        yield table_of_comparisons(each.summary, each.title, f"{own}-comparisons")
+        yield table_of_costs(each.summary, each.title, f"{own}-all")
+        yield figures(each.gallery, own)
+
+
+def _costs(found: Findings, prefix: str) -> Markup:
+    """What each node cost over all its results, each counted once; gathering the records is not measured."""
+    by: dict[str, list[Finding]] = {}
+    for one in found.nodes.values():
+        if one.state == "stored" and one.name != RECORDS:
+            by.setdefault(one.name, []).append(one)
+    columns = (
+        Column("node"),
+        Column("results", numeric=True),
+        Column("wall", numeric=True),
+        Column("CPU", numeric=True),
+        Column("peak memory", numeric=True),
+        Column("energy (J), low to high, quality"),
+        Column("carbon", numeric=True),
+    )
+    total = spent([one for group in by.values() for one in group])
+    rows = [_cost_row(name, spent(group)) for name, group in by.items()]
+    if not rows:
+        return tag("p", "Nothing is stored yet, so nothing has a cost.")
+    facts = {
+        "energy covers": ", ".join(total.covers) or "nothing",
+        "method": "; ".join(total.methods) or "–",
+        "not known": "; ".join(total.unknown) or "nothing is missing",
+    }
+    name = f"Costs of {found.title}, each result counted once"
+    return joined(
+        data_table(name, f"{prefix}-costs", columns, [*rows, _cost_row("all", total)], foot=1), described(facts)
+    )
+
+
+def _cost_row(name: str, cost: Spent) -> list[Cell]:
+    return [
+        Cell(name),
+        Cell(str(cost.results), float(cost.results)),
+        Cell(cost.wall(), cost.wall_s),
+        Cell(cost.cpu(), cost.cpu_s),
+        Cell(cost.peak(), cost.peak_rss_bytes),
+        Cell(cost.energy(), cost.energy_j),
+        Cell(cost.carbon(), cost.carbon_g),
+    ]
+
+
+def _plan(found: Findings, prefix: str) -> Markup:
+    reads: dict[str, list[str]] = {}
+    for source, target in found.edges:
+        reads.setdefault(target, []).append(source)
+    columns = (
+        Column("node"),
+        Column("step"),
+        Column("reads"),
+        Column("results", numeric=True),
+        Column("stored", numeric=True),
+    )
+    rows = [
+        [
+            Cell(box.name),
+            Cell(box.step),
+            Cell(", ".join(reads.get(box.name, [])) or "–"),
+            Cell(str(box.results), float(box.results)),
+            Cell(str(box.stored), float(box.stored)),
+        ]
+        for box in found.boxes
+    ]
+    table = data_table(f"Nodes of {found.title}", f"{prefix}-nodes", columns, rows)
+    caption = "Each box is a node as written; results that variants share are counted once. Dashed: not all are stored."
+    return joined(
+        tag("figure", picture_of_graph(found.boxes, found.edges, prefix), tag("figcaption", caption)),
+        tag("details", tag("summary", "The same as a table"), table),
+    )
+
+
+def _provenance(found: Findings) -> Markup:
+    """What all results have in common, with how many have each where they differ."""
+    stored = [one for one in found.nodes.values() if one.state == "stored"]
+    where = [one.provenance for one in stored]
+    packages = [f"{name} {version}" for each in where for name, version in sorted((each.get("packages") or {}).items())]
+    facts = {
+        "made": " to ".join(dict.fromkeys(sorted(one.created for one in stored)[:: max(1, len(stored) - 1)])),
+        "runs": ", ".join(dict.fromkeys(str(each["run"]) for each in where if each.get("run"))),
+        "hosts": _counted([str(each["host"]) for each in where if each.get("host")]),
+        "platforms": _counted([str(each["platform"]) for each in where if each.get("platform")]),
+        "commits": _counted([commit_of(each) for each in where]),
+        "Python": _counted([str(each["python"]) for each in where if each.get("python")]),
+        "étude": _counted([str(each["etude"]) for each in where if each.get("etude")]),
+        "packages": ", ".join(dict.fromkeys(packages)),
+        "code digests": ", ".join(dict.fromkeys(f"{one.step} {one.code[:12]}" for one in stored if one.code)),
+        "not deterministic": ", ".join(dict.fromkeys(one.name for one in stored if not one.deterministic)) or "none",
+    }
+    return described(facts)
+
+
+def _counted(values: Sequence[str]) -> str:
+    found = Counter(values)
+    return ", ".join(value if len(found) == 1 else f"{value} ({count} results)" for value, count in found.items())

@@ -1,0 +1,91 @@
+"""Writes a report on studies, and the charts that lay several side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etude.errors import ConfigError, Fault
+from etude.report.charts.naming import file_stem
+from etude.report.drawing.image import drawn
+from etude.report.export import write_bytes, write_text
+from etude.report.page.comparison import comparable, first_summaries
+from etude.report.page.document import document
+from etude.report.page.findings import Findings, findings
+from etude.study.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written, and what is to be known of it."""
+
+    files: tuple[Path, ...]
+    """The report, and a folder of charts where several studies were compared."""
+    notes: tuple[str, ...]
+    complete: bool
+    """Whether every study has at least one variant that is done."""
+
+
+def check_names(names: Sequence[str], studies: Sequence[object]) -> None:
+    """Refuse names that are not one for each study, or that do not tell them apart.
+
+    Raises:
+        ConfigError: There are too few or too many, one is empty, or two are equal.
+    """
+    if not names:
+        return
+    if len(names) != len(studies):
+        reason = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}, but {len(names)} names"
+        raise ConfigError([Fault("--name", reason, list(names), "give one --name for each study, or none")])
+    if len({name.strip() for name in names}) < len(names) or not all(name.strip() for name in names):
+        raise ConfigError([Fault("--name", "each study needs a name of its own", list(names))])
+
+
+def write_report(studies: Sequence[Prepared], names: Sequence[str] = (), output: Path | None = None) -> Written:
+    """Write a report; a file that is there is replaced.
+
+    Args:
+        studies: One or more, as far as they have been run.
+        names: What they are called; their own names where none are given.
+        output: The file; None for `report.html` in the study's results, or in a folder of several studies' names.
+    """
+    found = [findings(study, name) for study, name in zip(studies, _titles(studies, names), strict=True)]
+    target = output or _place(studies)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, document(found))
+    files = [target]
+    if len(found) > 1 and (charts := _write_charts(found, target)):
+        files.append(charts)
+    return Written(tuple(files), tuple(_notes(found)), all(each.done for each in found))
+
+
+def _titles(studies: Sequence[Prepared], names: Sequence[str]) -> list[str]:
+    """A name for each study: as given, else its own, numbered where two have the same."""
+    if names:
+        return [name.strip() for name in names]
+    own = [study.study.name for study in studies]
+    return [f"{name} ({own[: at + 1].count(name)})" if own.count(name) > 1 else name for at, name in enumerate(own)]
+
+
+def _place(studies: Sequence[Prepared]) -> Path:
+    results = studies[0].workplace.results
+    if len(studies) == 1:
+        return results / "report.html"
+    return results.parent / file_stem("+".join(study.study.name for study in studies)) / "report.html"
+
+
+def _write_charts(found: Sequence[Findings], report: Path) -> Path | None:
+    """A bar chart of every metric that the studies share, in a folder beside the report."""
+    charts = comparable(first_summaries(found))
+    folder = report.parent / f"{report.stem}-charts"
+    for chart in charts:
+        folder.mkdir(exist_ok=True)
+        images = drawn(chart)
+        write_bytes(folder / f"{file_stem(chart.metric)}.png", images.png)
+        write_bytes(folder / f"{file_stem(chart.metric)}.svg", images.svg)
+    return folder if charts else None
+
+
+def _notes(found: Sequence[Findings]) -> list[str]:
+    return [f"{each.title}: {note}" if len(found) > 1 else note for each in found for note in each.notes]

@@ -1,0 +1,180 @@
+"""The report in a real browser without a screen: it draws, sorts, filters, opens and asks nothing of the network."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etude.report.page.document import document
+from etude.report.page.findings import findings
+from etude.study.execution import Result
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+
+PROBE = """
+<script>
+(() => {
+  const by = (selector) => document.querySelector(selector);
+  const column = (table, at) => Array.from(table.tBodies[0].rows, (row) => row.cells[at].textContent);
+  const visible = (rows) => Array.from(rows).filter((row) => !row.hidden).length;
+  const told = {};
+  const variants = by("#study0-variants");
+  const heads = Array.from(variants.tHead.rows[0].cells);
+  const accuracy = heads.findIndex((cell) => cell.textContent === "quality.accuracy");
+  const head = heads[accuracy];
+  head.firstChild.click();
+  told.up = column(variants, accuracy).map(Number);
+  told.sort = head.getAttribute("aria-sort");
+  head.firstChild.click();
+  told.down = column(variants, accuracy).map(Number);
+  const field = by("input[data-filters]");
+  const rows = document.getElementById(field.dataset.filters).tBodies[0].rows;
+  told.rows = visible(rows);
+  field.value = "no such row anywhere";
+  field.dispatchEvent(new Event("input"));
+  told.filtered = visible(rows);
+  told.count = document.getElementById(`${field.dataset.filters}-shown`).textContent;
+  const select = by("select[data-chooses]");
+  const figures = document.getElementById(select.dataset.chooses).children;
+  told.figures = visible(figures);
+  select.value = "1";
+  select.dispatchEvent(new Event("change"));
+  told.chosen = Array.from(figures).findIndex((figure) => !figure.hidden);
+  const legend = by("button.legend");
+  legend.click();
+  told.pressed = legend.getAttribute("aria-pressed");
+  told.hiddenSeries = legend.closest("figure").querySelectorAll("g.series.off").length;
+  const mark = figures[1].querySelector("g.mark");
+  mark.focus();
+  told.tip = by("#tip").hidden ? null : by("#tip").textContent;
+  told.expected = mark.dataset.tip;
+  document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  told.closed = by("#tip").hidden;
+  location.hash = "#study0-v1";
+  told.requests = performance.getEntriesByType("resource").length;
+  told.scripts = document.scripts.length;
+  told.wide = document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+  setTimeout(() => {
+    told.opened = by("#study0-v1").open && by("#study0-all-variants").open;
+    document.body.textContent = `PROBED${JSON.stringify(told)}DONE`;
+  }, 50);
+})();
+</script>
+"""
+
+
+@pytest.fixture(scope="session")
+def page(finished: Result) -> str:
+    found = findings(finished.prepared)
+    return document([found, replace(found, title="Another")])
+
+
+def browse(folder: Path, page: str, *words: str) -> str:
+    assert CHROMIUM is not None
+    file = folder / "report.html"
+    file.write_text(page, encoding="utf-8")
+    told = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+    profile = f"--user-data-dir={folder / 'profile'}"
+    done = subprocess.run(
+        [CHROMIUM, *told, profile, *words, file.as_uri()], capture_output=True, text=True, timeout=240, check=True
+    )
+    return done.stdout
+
+
+def probed(folder: Path, page: str, width: int) -> dict[str, Any]:
+    dumped = browse(
+        folder,
+        page.replace("</body>", f"{PROBE}</body>"),
+        "--virtual-time-budget=5000",
+        f"--window-size={width},900",
+        "--dump-dom",
+    )
+    match = re.search(r"PROBED(.*)DONE", html.unescape(dumped), re.DOTALL)
+    assert match, dumped[-2000:]
+    found: dict[str, Any] = json.loads(match[1])
+    return found
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_can_sort_filter_choose_and_open_without_any_request(tmp_path: Path, page: str, width: int) -> None:
+    told = probed(tmp_path, page, width)
+    assert told["up"] == sorted(told["up"])
+    assert told["down"] == sorted(told["up"], reverse=True)
+    assert told["sort"] == "ascending"
+    assert told["rows"] > 0
+    assert told["filtered"] == 0
+    assert told["count"].startswith("0 of")
+    assert told["figures"] == 1
+    assert told["chosen"] == 1
+    assert told["pressed"] == "false"
+    assert told["hiddenSeries"] == 1
+    assert told["tip"] == told["expected"]
+    assert told["closed"]
+    assert told["opened"]
+    assert told["requests"] == 0
+    assert told["scripts"] == 2  # our own and the probe
+    assert told["wide"], "the page itself scrolls sideways"
+
+
+def colours(png: bytes) -> set[bytes]:
+    """The colours of the pixels of a PNG of 8 bits a channel, filters undone."""
+    width, _, depth, kind = struct.unpack(">IIBB", png[16:26])
+    assert depth == 8
+    size = {2: 3, 6: 4}[kind]
+    data, at = b"", 8
+    while at < len(png):
+        length = struct.unpack(">I", png[at : at + 4])[0]
+        if png[at + 4 : at + 8] == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += 12 + length
+    raw, stride = zlib.decompress(data), width * size
+    before, found = bytes(stride), set()
+    for start in range(0, len(raw), stride + 1):
+        row = undone(raw[start], bytearray(raw[start + 1 : start + 1 + stride]), before, size)
+        found |= {bytes(row[place : place + 3]) for place in range(0, stride, size)}
+        before = bytes(row)
+    return found
+
+
+def undone(kind: int, row: bytearray, before: bytes, size: int) -> bytearray:
+    for at in range(len(row)):
+        left = row[at - size] if at >= size else 0
+        above = before[at]
+        corner = before[at - size] if at >= size else 0
+        row[at] = (row[at] + (0, left, above, (left + above) // 2, paeth(left, above, corner))[kind]) & 255
+    return row
+
+
+def paeth(left: int, above: int, corner: int) -> int:
+    guess = left + above - corner
+    return min((left, above, corner), key=lambda each: abs(guess - each))
+
+
+def test_a_screenshot_shows_text_and_bars_in_their_colours(tmp_path: Path, page: str) -> None:
+    picture = tmp_path / "page.png"
+    browse(tmp_path, page, "--window-size=1000,900", f"--screenshot={picture}")
+    seen = colours(picture.read_bytes())
+    assert {b"\x00\x72\xb2", b"\xd5\x5e\x00", b"\xff\xff\xff"} <= seen
+    assert len(seen) > 50
+
+
+def test_the_report_can_be_printed(tmp_path: Path, page: str) -> None:
+    printed = tmp_path / "report.pdf"
+    browse(tmp_path, page, "--no-pdf-header-footer", f"--print-to-pdf={printed}")
+    assert printed.read_bytes().startswith(b"%PDF")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes())) <= 40
