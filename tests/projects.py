@@ -95,8 +95,12 @@ class Project:
     def run(self, study: Study, **options: Any) -> Result:
         """Run a study; its events are in `events`."""
         chosen = Options(**{"environment": environment(), **options})
+        return self.run_prepared(prepare(study, chosen), chosen)
+
+    def run_prepared(self, prepared: Prepared, options: Options | None = None) -> Result:
+        """Run what was planned before; its events are in `events`."""
         self.events.clear()
-        return Execution(prepare(study, chosen), chosen, self.events.append).run()
+        return Execution(prepared, options or Options(environment=environment()), self.events.append).run()
 
 
 def environment() -> dict[str, str]:

@@ -53,7 +53,7 @@ def test_the_step_of_the_page_on_steps_is_one() -> None:
     signature = signature_of("page:classify", module.__dict__["classify"])
     assert signature.context
     assert signature.settings["batch"].placement
-    assert signature.settings["stop_words"].file
+    assert signature.settings["stop_words"].reads
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -42,7 +42,7 @@ def test_the_context_is_neither() -> None:
 
 def test_marks_are_read() -> None:
     assert SIGNATURE.settings["batch"].placement
-    assert SIGNATURE.settings["words"].file
+    assert SIGNATURE.settings["words"].reads
     assert not SIGNATURE.settings["rate"].placement
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from etude.errors import ConfigError
@@ -178,3 +180,58 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_line(project: Project
     (fault,) = faults_of(project, study)
     assert "ZeroDivisionError" in fault
     assert f"{project.module}.py:6" in fault
+
+
+READERS = """
+@step
+def by_default(*, file: InputFile = Path("words.txt")) -> str:
+    return file.read_text()
+
+@step
+def read_file(*, file: InputFile) -> str:
+    return file.read_text()
+
+@step
+def read_folder(*, folder: InputFolder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+@step
+def read_either(*, place: InputFile | InputFolder) -> str:
+    return place.name
+"""
+
+
+def test_a_default_path_starts_from_the_project_wherever_one_stands(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.folder / "words.txt").write_text("of the project")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "words.txt").write_text("of another folder")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    study = project.write(READERS).study({"it": ("by_default",)})
+    assert project.run(study).value("it") == "of the project"
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "said"),
+    [
+        ("read_file", {"file": "here"}, "here is a folder, and the step reads a file"),
+        ("read_file", {"file": ""}, "it names no file"),
+        ("read_folder", {"folder": "here/a.txt"}, "a.txt is a file, and the step reads a folder"),
+    ],
+)
+def test_a_folder_is_no_input_file_and_a_file_no_input_folder(
+    project: Project, function: str, settings: dict[str, str], said: str
+) -> None:
+    (project.folder / "here").mkdir()
+    (project.folder / "here" / "a.txt").touch()
+    (fault,) = faults_of(project.write(READERS), project.study({"it": (function, None, settings)}))
+    assert said in fault
+
+
+def test_a_setting_that_takes_either_takes_both(project: Project) -> None:
+    (project.folder / "here").mkdir()
+    (project.folder / "a.txt").touch()
+    project.write(READERS)
+    pipeline = {"x": ("read_either", None, {"place": "here"}), "y": ("read_either", None, {"place": "a.txt"})}
+    assert project.run(project.study(pipeline)).succeeded

@@ -50,6 +50,8 @@ class NodeCall:
     settings: Mapping[str, object]
     inputs: Mapping[str, InputRef]
     rows: tuple[RefRow, ...]
+    files: Mapping[str, str]
+    """Absolute path of each file or folder that the settings name → digest of its content as planned."""
     needs: Needs
     trace: str
     contents: Mapping[str, str]
@@ -113,6 +115,7 @@ def call_of(
             RefRow(row.variant, row.params, tuple((part.name, part.fingerprint, part.metrics) for part in row.nodes))
             for row in node.rows
         ),
+        files=node.files,
         needs=node.needs,
         trace=node.trace_key(contents),
         contents=contents,

@@ -15,8 +15,8 @@ from etude.execute.cost import Metering
 from etude.execute.logs import log_path, python_output_to
 from etude.execute.perform import Host, Pause, perform
 from etude.graph.pipeline import Needs
+from etude.identity.files import FileDigests
 from etude.store.store import Store
-
 
 _CPUS = os.cpu_count() or 1
 
@@ -31,6 +31,7 @@ class InlineBackend:
     devices: tuple[str, ...] = ()
     pause: Pause | None = None
     metering: Metering = field(default_factory=Metering)
+    digests: FileDigests = field(default_factory=FileDigests)
     _stopping: bool = False
 
     def admits(self, needs: Needs) -> bool:
@@ -50,6 +51,7 @@ class InlineBackend:
             partial(self._tell, call.fingerprint),
             self.pause,
             self.metering,
+            self.digests,
         )
         log = log_path(self.logs, call.name, call.fingerprint)
         with nullcontext() if self.pause else python_output_to(log):

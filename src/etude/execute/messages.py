@@ -22,6 +22,8 @@ class Hello:
     meter: MeterSettings
     gpus: tuple[str, ...]
     """The GPUs that this worker may use, by index or UUID."""
+    digests: str | None = None
+    """File that remembers the digests of input files."""
 
 
 @dataclass(frozen=True, slots=True)

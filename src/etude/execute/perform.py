@@ -14,12 +14,14 @@ from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreE
 from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
 from etude.execute.cost import Metering
+from etude.execute.input_guard import inputs_kept
 from etude.execute.records import record_table
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
 from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
+from etude.identity.files import FileDigests
 from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
@@ -38,6 +40,8 @@ class Host:
     tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
     pause: Pause | None = None
     metering: Metering = field(default_factory=Metering)
+    digests: FileDigests = field(default_factory=FileDigests)
+    """Tells whether an input file is still what was planned."""
 
 
 _signatures: dict[str, tuple[object, Signature]] = {}
@@ -57,7 +61,7 @@ def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
             host.pause("before", call.name, {**arguments, "settings": settings})
         measurement = host.metering.measured()
         context.mark = measurement.window
-        with measurement:
+        with inputs_kept(call.files, host.digests, arguments.values()), measurement:
             value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})

@@ -68,6 +68,8 @@ class ProcessBackend:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment of the workers, besides what étude sets."""
     meter: MeterSettings = field(default_factory=MeterSettings)
+    digests: Path | None = None
+    """File that remembers the digests of input files."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[_Worker] = field(default_factory=list)
     _busy: dict[str, _Worker | None] = field(default_factory=dict)
@@ -195,6 +197,7 @@ class ProcessBackend:
             self._threads(),
             self.meter,
             devices,
+            str(self.digests) if self.digests else None,
         )
         with contextlib.suppress(OSError):
             connection.send(hello)

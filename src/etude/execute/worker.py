@@ -20,6 +20,7 @@ from etude.execute.logs import captured, log_path
 from etude.execute.messages import STOP, Hello, Told
 from etude.execute.perform import Host, perform
 from etude.graph.importing import use_sources
+from etude.identity.files import FileDigests
 from etude.store.store import Store
 
 
@@ -41,7 +42,9 @@ def serve(connection: Connection) -> None:
             connection.send(message)
 
     metering = Metering(hello.meter, hello.gpus)
-    host = Host(hello.devices, hello.cpus, stop.is_set, lambda *told: send(Told(*told)), metering=metering)
+    digests = FileDigests(Path(hello.digests) if hello.digests else None)
+    tell = lambda *told: send(Told(*told))  # noqa: E731
+    host = Host(hello.devices, hello.cpus, stop.is_set, tell, metering=metering, digests=digests)
     while True:
         call = calls.get()
         log = log_path(Path(hello.logs), call.name, call.fingerprint)

@@ -68,6 +68,8 @@ class Node:
     rows: tuple[Row, ...] = ()
     metrics: bool = False
     """Whether its result is metrics, which go into the record."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Absolute path of each file or folder that its settings name → digest of its content."""
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,8 @@ class NodeSettings(NamedTuple):
     """What the study gives, with the paths of input files made absolute: JSON values."""
     text: str
     """Canonical form of everything that bears identity, defaults included; input files by content."""
+    files: Mapping[str, str]
+    """Absolute path of each file or folder that the settings name → digest of its content."""
 
 
 def read_settings(signature: Signature, given: Mapping[str, object], files: FileDigests, project: Path) -> NodeSettings:
@@ -31,29 +33,48 @@ def read_settings(signature: Signature, given: Mapping[str, object], files: File
     faults = signature.settings_faults(given, "")
     if faults:
         raise ConfigError([_from_here(fault) for fault in faults])
-    absolute = dict(given)
+    absolute = {**given, **_paths(signature, given, project)}
     identity: dict[str, object] = {}
+    read: dict[str, str] = {}
     for name, setting in signature.settings.items():
-        if setting.file and isinstance(given.get(name), str):
-            absolute[name] = str(project / str(given[name]))
         if setting.placement:
             continue
         try:
-            identity[name] = _identity(signature, setting, absolute, files)
+            identity[name] = _identity(signature, setting, absolute, files, read)
         except IdentityError as error:
             reason, _, mend = str(error).partition("\n    Mend: ")
-            faults.append(Fault(name, reason, given.get(name, setting.default), mend))
+            shown = given.get(name, setting.default)
+            faults.append(Fault(name, reason, str(shown) if isinstance(shown, Path) else shown, mend))
     if faults:
         raise ConfigError(faults)
-    return NodeSettings(absolute, canonical(identity))
+    return NodeSettings(absolute, canonical(identity), read)
 
 
-def _identity(signature: Signature, setting: Setting, given: Mapping[str, object], files: FileDigests) -> object:
+def _paths(signature: Signature, given: Mapping[str, object], project: Path) -> dict[str, str]:
+    """The paths of input files, given or by default, from the project on, wherever one stands."""
+    named = {name: given.get(name, setting.default) for name, setting in signature.settings.items() if setting.reads}
+    return {name: str(project / path) for name, path in named.items() if isinstance(path, (str, Path)) and str(path)}
+
+
+def _identity(
+    signature: Signature, setting: Setting, given: Mapping[str, object], files: FileDigests, read: dict[str, str]
+) -> object:
     value = signature.validated(setting.name, given[setting.name]) if setting.name in given else setting.default
-    if setting.file and isinstance(value, (Path, str)):
-        return {"content": files.digest(Path(value))}
+    if setting.reads and isinstance(value, (Path, str)):
+        _require_kind(Path(value), setting, given[setting.name])
+        digest = read[str(value)] = files.digest(Path(value))
+        return {"content": digest}
     canonical(value)
     return value
+
+
+def _require_kind(path: Path, setting: Setting, given: object) -> None:
+    kinds = {mark.folder for mark in setting.reads}
+    if given == "":
+        raise IdentityError("it names no file.\n    Mend: write the path of one.")
+    if path.exists() and path.is_dir() not in kinds:
+        found, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
+        raise IdentityError(f"{path} is {found}, and the step reads {wanted}.\n    Mend: name {wanted}.")
 
 
 def _from_here(fault: Fault) -> Fault:

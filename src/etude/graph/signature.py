@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ class Setting:
     annotation: object
     default: object = EMPTY
     placement: bool = False
-    file: bool = False
-    """Names a file or folder whose content is identity (`InputFile`, `InputFolder`)."""
+    reads: tuple[FileInput, ...] = ()
+    """What it names, where that is a file or folder whose content is identity (`InputFile`, `InputFolder`)."""
 
     @property
     def required(self) -> bool:
@@ -183,21 +183,19 @@ def signature_of(reference: str, function: object) -> Signature:
 def _setting(reference: str, parameter: inspect.Parameter, annotation: object) -> Setting:
     marks = getattr(annotation, "__metadata__", ())
     is_placement = any(isinstance(mark, Placement) for mark in marks)
-    is_file = any(isinstance(mark, FileInput) for mark in marks) or _optional_file(annotation)
-    if not is_file and not is_placement and _bare(annotation) is Path:
+    reads = tuple(mark for mark in (*marks, *_marks_inside(annotation)) if isinstance(mark, FileInput))
+    if not reads and not is_placement and _bare(annotation) is Path:
         raise NotAStep(
             f"{reference}: the setting {parameter.name!r} is a Path, and a path alone says nothing of its content",
             "use InputFile or InputFolder for what is read, Annotated[Path, placement] for what changes no result",
         )
-    return Setting(parameter.name, annotation, parameter.default, is_placement, is_file)
+    return Setting(parameter.name, annotation, parameter.default, is_placement, reads)
 
 
-def _optional_file(annotation: object) -> bool:
-    return any(
-        isinstance(mark, FileInput)
-        for part in typing.get_args(annotation)
-        for mark in getattr(part, "__metadata__", ())
-    )
+def _marks_inside(annotation: object) -> Iterator[object]:
+    """The marks of the members of a union."""
+    for part in typing.get_args(annotation):
+        yield from getattr(part, "__metadata__", ())
 
 
 def _bare(annotation: object) -> object:

@@ -24,11 +24,13 @@ class Placement:
 class FileInput:
     """Marks a setting that names a file or folder whose content, not whose path, is identity."""
 
+    folder: bool = False
+
 
 placement = Placement()
 InputFile = Annotated[Path, FileInput()]
 """A setting's type: a file that the step reads. Its content (and its suffix) is identity, its place is not."""
-InputFolder = Annotated[Path, FileInput()]
+InputFolder = Annotated[Path, FileInput(folder=True)]
 """A setting's type: a folder that the step reads. Its files' contents and relative names are identity."""
 
 

@@ -29,7 +29,7 @@ from etude.graph.node import Node
 from etude.graph.plan import Action, State, plan
 from etude.study.faults import located
 from etude.study.history import History, after, write_history
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ class Execution:
         )
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
-            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, Metering(self._meter()))
+            metering, digests = Metering(self._meter()), self.prepared.files
+            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests)
         return ProcessBackend(
             found,
             workplace.store,
@@ -154,6 +155,7 @@ class Execution:
             self._heard,
             self.options.environment,
             self._meter(),
+            workplace.etude / DIGESTS,
         )
 
     def _meter(self) -> MeterSettings:

@@ -305,6 +305,7 @@ class _Expander:
             spec.needs,
             params,
             metrics=is_metrics(use.signature.returns),
+            files=settings.files,
         )
 
     def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:

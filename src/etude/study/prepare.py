@@ -17,6 +17,9 @@ from etude.study.study import Study
 from etude.study.top import with_top
 from etude.study.variants import points, text_of
 
+DIGESTS = "digests.json"
+"""File in a project's `.etude` that remembers the digests of input files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -84,7 +87,7 @@ def prepare(
     """
     options = options or Options()
     workplace = Workplace.of(study)
-    files = FileDigests(workplace.etude / "digests.json")
+    files = FileDigests(workplace.etude / DIGESTS)
     store = Store.open(workplace.store, create=create)
     study = with_top(study, store, files, other_study)
     chosen = _chosen_points(study, options.only)
