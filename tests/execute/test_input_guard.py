@@ -76,8 +76,14 @@ def test_a_step_that_writes_into_the_folder_of_another_node_fails_and_its_siblin
 ) -> None:
     pipeline = {"folder": ("folder",), "spoiled": ("spoil", "folder"), "listed": ("listed", "folder")}
     result = project.run(project.study(pipeline))
-    assert "wrote inner/new.txt into a folder" in result.summary.failures[0].outcome.error
+    assert "inner/new.txt was written into a folder" in result.summary.failures[0].outcome.error
     assert result.value("listed") == ["a.txt", "inner"]
+
+
+def test_a_step_that_changes_a_file_of_another_node_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StepError, match="file was changed in a folder"), inputs_kept({}, FileDigests(), [tmp_path]):
+        (tmp_path / "file").write_text("longer")
 
 
 def test_what_a_failing_step_left_in_a_folder_is_removed_too(tmp_path: Path) -> None:

@@ -12,6 +12,10 @@ from etude.errors import StepError
 from etude.identity.files import FileDigests
 
 
+Names = Mapping[str, "tuple[int, int] | None"]
+"""Path of everything below a folder → size and modification time of a file, None for anything else."""
+
+
 @contextmanager
 def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Iterable[object]) -> Iterator[None]:
     """Hold a step to its inputs while it runs.
@@ -19,24 +23,23 @@ def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Itera
     Args:
         files: Path of each file or folder that its settings name → digest of its content when the study was planned.
         digests: Tells what is there now; what is known of a file that was left alone is not read again.
-        arguments: What the step is given by other nodes. Of folders among it, whatever the step adds is removed.
+        arguments: What the step is given by other nodes. What is added to folders among it is removed again.
 
     Raises:
-        StepError: A file is not as planned, or the step has written into a folder of another node.
+        StepError: A file is not as planned, or a folder of another node changed while the step ran.
         IdentityError: A file cannot be read any more.
     """
     _require_as_planned(files, digests)
     folders = {folder: _names_below(folder) for folder in _folders_in(arguments)}
     try:
         yield
-    except BaseException:
-        _restored(folders)
-        raise
-    added = _restored(folders)
-    if added:
+    finally:
+        added, altered = _restored(folders)
+    if added or altered:
+        what = f"{added[0]} was written into" if added else f"{altered[0]} was changed in"
         raise StepError(
-            f"the step wrote {added[0]} into a folder that it reads; that belongs to another node, so it was removed.\n"
-            "    Mend: copy the folder to ctx.scratch first, or write elsewhere."
+            f"{what} a folder that the step reads, which belongs to another node.\n"
+            "    Mend: write into ctx.scratch alone; copy the folder there first where that is needed."
         )
     _require_as_planned(files, digests)
 
@@ -58,22 +61,32 @@ def _folders_in(arguments: Iterable[object]) -> Iterator[Path]:
             yield value
 
 
-def _names_below(root: Path) -> frozenset[str]:
-    return frozenset(
-        os.path.join(path, name)  # noqa: PTH118
-        for path, folders, files in os.walk(root)
-        for name in (*folders, *files)
-    )
+def _names_below(root: Path) -> Names:
+    found: dict[str, tuple[int, int] | None] = {}
+    stack = [str(root)]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+                    found[entry.path] = None
+                else:
+                    status = entry.stat(follow_symlinks=False)
+                    found[entry.path] = (status.st_size, status.st_mtime_ns)
+    return found
 
 
-def _restored(folders: Mapping[Path, frozenset[str]]) -> list[str]:
-    """Remove what was added below these folders; what that was, by its name in the folder."""
-    added = []
-    for folder, names in folders.items():
-        for name in sorted(_names_below(folder) - names):
+def _restored(folders: Mapping[Path, Names]) -> tuple[list[str], list[str]]:
+    """Remove what was added below these folders. What that was, and what is changed or gone, by names in the folder."""
+    added: list[str] = []
+    altered: list[str] = []
+    for folder, before in folders.items():
+        now = _names_below(folder)
+        for name in sorted(now.keys() - before.keys()):
             added.append(os.path.relpath(name, folder))
-            if os.path.isdir(name) and not os.path.islink(name):  # noqa: PTH112, PTH114
+            if now[name] is None:
                 shutil.rmtree(name, ignore_errors=True)
             else:
                 Path(name).unlink(missing_ok=True)
-    return added
+        altered += [os.path.relpath(name, folder) for name in sorted(before) if now.get(name, ()) != before[name]]
+    return added, altered
