@@ -35,6 +35,7 @@ def latex_text(summary: Summary) -> str:
     heads = [*map(escaped, layout.label_columns), "$n$", *map(escaped, layout.metric_columns)]
     lines = [
         "% Needs \\usepackage{booktabs}.",
+        *_hint(heads, layout),
         f"\\begin{{tabular}}{{{'l' * labels}r{'r' * metrics}}}",
         "\\toprule",
         _row(heads),
@@ -72,6 +73,17 @@ def _cell(cell: Cell) -> str:
 
 def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
+
+
+def _hint(heads: list[str], layout: Layout) -> list[str]:
+    """What the document needs besides, where names go beyond the letters that every engine and font has."""
+    names = [*heads, *(label for line in (*layout.groups, *layout.references) for label in line.labels)]
+    if all(map(str.isascii, names)):
+        return []
+    return [
+        "% Names hold characters beyond ASCII: add \\usepackage[T1]{fontenc}, or compile with XeLaTeX or LuaLaTeX",
+        "% and a font that has them.",
+    ]
 
 
 def _comments(layout: Layout) -> list[str]:

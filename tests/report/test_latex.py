@@ -1,0 +1,148 @@
+"""The LaTeX table compiles: by a strict reading of the commands that we write, and by an engine where there is one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import string
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etude.analysis.estimates import estimate
+from etude.analysis.summary import Group, Reference, Summary
+from etude.report.latex import escaped, latex_text
+
+PDFLATEX = shutil.which("pdflatex")
+PLAIN = re.compile(r"[^\\{}$&#%_~^\[\]*\n]")
+COMMAND = re.compile(
+    r"\\(?:textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar)\{\}|\\[{}$&#%_]|\{[]\[*]\}|\$\\pm\$"
+)
+NUMBER = re.compile(r"\$(?:-?[\d.]+|\\mathbf\{-?[\d.]+\})(?: \\pm [\d.]+)?\$")
+RULES = ("\\toprule", "\\midrule", "\\bottomrule")
+
+
+def cell_is_sound(cell: str) -> bool:
+    """Whether a cell is text and commands of ours, with nothing left over."""
+    if cell in ("$n$", "--", "") or NUMBER.fullmatch(cell):
+        return True
+    at = 0
+    while at < len(cell):
+        match = COMMAND.match(cell, at) or PLAIN.match(cell, at)
+        if match is None:
+            return False
+        at = match.end()
+    return True
+
+
+def faults(text: str) -> list[str]:
+    """What a TeX engine would stumble over, line by line."""
+    lines = [line for line in text.removesuffix("\n").split("\n") if not line.startswith("%")]
+    head = re.fullmatch(r"\\begin\{tabular\}\{(l+r+)\}", lines[0])
+    if head is None or lines[-1] != "\\end{tabular}":
+        return ["no tabular"]
+    found = []
+    for line in lines[1:-1]:
+        if line in RULES:
+            continue
+        if not line.endswith(r" \\"):
+            found.append(f"no end of row: {line}")
+            continue
+        cells = re.split(r"(?<!\\) & |(?<!\\) &(?= )", line.removesuffix(r" \\"))
+        if len(cells) != len(head[1]):
+            found.append(f"{len(cells)} cells for {len(head[1])} columns: {line}")
+        found += [f"not sound: {cell}" for cell in cells if not cell_is_sound(cell.strip())]
+    return found
+
+
+def named(names: list[str]) -> Summary:
+    groups = tuple(
+        Group(name=f"k={name}", params={"k": name}, replicates=2, estimates={"q.m_1": estimate([-0.1, index / 7])})
+        for index, name in enumerate(names)
+    )
+    return Summary(
+        metrics=("q.m_1",),
+        costs=(),
+        varied=("k",),
+        repeat="seed",
+        lower_is_better=(),
+        groups=groups,
+        comparisons=(),
+        references=(Reference(node="base", title=names[0] if names else "x", values={"q.m_1": 1e-9}),),
+        notes=("100 % of \\nothing {",),
+    )
+
+
+def test_the_strict_reading_finds_what_is_wrong() -> None:
+    good = latex_text(named(["a"]))
+    assert faults(good) == []
+    for wrong in (("a &", "a_b &"), ("$n$ &", "$n$ & x &"), (r" \\", " "), ("a &", "\\x &"), ("a &", "$a &")):
+        assert faults(good.replace(*wrong)), wrong
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=4, unique=True))
+def test_every_table_is_sound_whatever_the_names(names: list[str]) -> None:
+    assert faults(latex_text(named(names))) == []
+
+
+def test_a_table_of_no_groups_is_sound(summary: Summary) -> None:
+    assert faults(latex_text(replace(summary, groups=(), references=()))) == []
+
+
+def test_names_beyond_ascii_are_kept_and_what_they_need_is_said() -> None:
+    assert "fontenc" not in latex_text(named(["plain"]))
+    text = latex_text(named(["größe 大"]))
+    assert "größe 大" in text
+    assert "fontenc" in text
+    assert faults(text) == []
+
+
+DOCUMENT = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs}
+\begin{document}
+\begin{table}\centering\input{table.tex}\caption{A table}\end{table}
+%s
+\end{document}
+"""
+
+
+def compiled(folder: Path, table: str, more: str = "") -> str:
+    """Compile a document with this table; what the engine said, its first fault as the assertion."""
+    assert PDFLATEX is not None
+    (folder / "table.tex").write_text(table, encoding="utf-8")
+    (folder / "paper.tex").write_text(DOCUMENT % more, encoding="utf-8")
+    words = [PDFLATEX, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, timeout=120, check=False)
+    said = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, said[-2000:]
+    assert (folder / "paper.pdf").read_bytes().startswith(b"%PDF")
+    return said
+
+
+def has_booktabs() -> bool:
+    kpsewhich = shutil.which("kpsewhich")
+    if PDFLATEX is None or kpsewhich is None:
+        return False
+    return subprocess.run([kpsewhich, "booktabs.sty"], capture_output=True, check=False).returncode == 0
+
+
+engine = pytest.mark.skipif(not has_booktabs(), reason="no pdflatex with booktabs on this machine")
+
+
+@pytest.mark.slow
+@engine
+def test_an_engine_compiles_the_table(summary: Summary, tmp_path: Path) -> None:
+    assert "Overfull" not in compiled(tmp_path, latex_text(summary))
+
+
+@pytest.mark.slow
+@engine
+def test_an_engine_prints_every_mark_of_a_keyboard_as_it_is(tmp_path: Path) -> None:
+    marks = string.punctuation
+    names = [*marks, *(f"{mark}{mark}x{mark}" for mark in marks), "a]b[c", "\\input{x}", "%", "^^M", "«Größe»"]
+    compiled(tmp_path, latex_text(named(names)), "\n\n".join(map(escaped, names)))
