@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etude.errors import IdentityError, StepError
+from etude.execute.call import Status, call_of
 from etude.execute.input_guard import inputs_kept
+from etude.execute.perform import Host, perform
 from etude.identity.files import FileDigests
+from etude.store.store import Store
 from projects import Project
 
 CODE = """
@@ -117,3 +121,28 @@ def test_another_content_is_told_before_the_step_starts(tmp_path: Path) -> None:
     with pytest.raises(IdentityError, match="does not exist"), inputs_kept({"/nowhere": "0"}, FileDigests(), []):
         started.append(True)
     assert started == []
+
+
+def test_a_folder_that_was_changed_before_it_is_watched_is_damaged(project: Project) -> None:
+    study = project.study({"folder": ("folder",), "listed": ("listed", "folder")})
+    result = project.run(study, until="folder")
+    stored = (
+        result.prepared.store.folder(result.prepared.expansion.named("folder")[0].fingerprint)
+        / "value"
+        / "inner"
+        / "a.txt"
+    )
+
+    class Slow(Store):
+        """Between a read and the watch, somebody writes."""
+
+        def read(self, fingerprint: str, **how: Any) -> Any:
+            value = super().read(fingerprint, **how)
+            stored.chmod(0o644)
+            stored.write_text("b")
+            return value
+
+    prepared = project.prepare(study)
+    call = call_of(prepared.expansion.named("listed")[0], {}, {})
+    outcome = perform(call, Slow(prepared.store.root), Host())
+    assert outcome.status is Status.DAMAGED

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.events import Kind
+from etude.execute.events import Event, Kind
 from etude.execute.inline import InlineBackend
 from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.pipeline import Needs
@@ -307,3 +307,26 @@ def test_only_what_a_node_needs_runs_until_it(project: Project) -> None:
 
 def test_a_summary_of_nothing_is_a_success() -> None:
     assert Summary().succeeded
+
+
+def test_a_step_that_failed_is_not_run_again_when_the_run_starts_over_for_a_damaged_input(project: Project) -> None:
+    pipeline = {
+        "m": ("number", None, {"value": 1}),
+        "bad": ("fail", "m"),
+        "after": ("double", "bad"),
+        "n": ("number", None, {"value": 4}),
+        "d": ("double", "n"),
+    }
+    prepared = project.prepare(project.write(STEPS).study(pipeline))
+    names = {name: prepared.expansion.named(name)[0].fingerprint for name in ("n", "after", "records")}
+    spoiled = []
+
+    def spoil(event: Event) -> None:
+        if event.kind is Kind.DONE and event.name == "n" and not spoiled:
+            spoiled.append(event)
+            (prepared.store.folder(names["n"]) / "manifest.json").unlink()
+
+    result = Execution(prepared, Options(), spoil).run()
+    assert sorted(project.calls()) == ["double4", "fail", "number1", "number4", "number4"]
+    assert [failure.node.name for failure in result.summary.failures] == ["bad"]
+    assert result.summary.blocked.keys() == {names["after"], names["records"]}

@@ -11,14 +11,13 @@ from pathlib import Path
 from etude.errors import StepError
 from etude.identity.files import FileDigests
 
-
 Names = Mapping[str, "tuple[int, int] | None"]
 """Path of everything below a folder → size and modification time of a file, None for anything else."""
 
 
 @contextmanager
-def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Iterable[object]) -> Iterator[None]:
-    """Hold a step to its inputs while it runs.
+def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Iterable[object]) -> Iterator[list[Path]]:
+    """Hold a step to its inputs while it runs. Gives the folders of other nodes that are watched.
 
     Args:
         files: Path of each file or folder that its settings name → digest of its content when the study was planned.
@@ -32,7 +31,7 @@ def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Itera
     _require_as_planned(files, digests)
     folders = {folder: _names_below(folder) for folder in _folders_in(arguments)}
     try:
-        yield
+        yield list(folders)
     finally:
         added, altered = _restored(folders)
     if added or altered:

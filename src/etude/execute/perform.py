@@ -61,8 +61,11 @@ def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
             host.pause("before", call.name, {**arguments, "settings": settings})
         measurement = host.metering.measured()
         context.mark = measurement.window
-        with inputs_kept(call.files, host.digests, arguments.values()), measurement:
-            value = _call_step(signature, arguments, settings, context)
+        with inputs_kept(call.files, host.digests, arguments.values()) as folders:
+            if folders:
+                _arguments(call, store, signature)  # checked once more: it may have changed before it was watched
+            with measurement:
+                value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
         cost = measurement.cost().as_json()

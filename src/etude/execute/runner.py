@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -78,6 +78,8 @@ class Runner:
     provenance: Callable[[Node], Mapping[str, object]]
     policy: Policy = field(default_factory=Policy)
     tell: Tell = field(default=lambda _event: None)
+    barred: Collection[str] = frozenset()
+    """Fingerprints of nodes that have failed in this run before, and are not run again."""
     clock: Callable[[], float] = time.monotonic
     summary: Summary = field(default_factory=Summary)
     _made: dict[str, Made] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Runner:
     def run(self) -> Summary:
         """Run the plan to its end, or to where it cannot go on."""
         self._lay_out()
+        self._bar()
         last_poll = self.clock()
         try:
             while self._ready or self._running or self._elsewhere or self._retry:
@@ -144,6 +147,11 @@ class Runner:
                     heapq.heappush(self._ready, (position, fingerprint))
             elif action.manifest is not None:
                 self._made[fingerprint] = Made.of(action.manifest)
+
+    def _bar(self) -> None:
+        for fingerprint in self._waiting.keys() & set(self.barred):
+            self._blocked.add(fingerprint)
+            self._block_readers(fingerprint, self._action(fingerprint).node, told=True)
 
     def _action(self, fingerprint: str) -> Action:
         return self.plan.by_fingerprint[fingerprint]
@@ -347,14 +355,15 @@ class Runner:
             self._elsewhere.clear()
             self._blocked.update(self._waiting)
 
-    def _block_readers(self, fingerprint: str, because: Node) -> None:
+    def _block_readers(self, fingerprint: str, because: Node, *, told: bool = False) -> None:
         stack = [fingerprint]
         while stack:
             for reader in self._readers.get(stack.pop(), ()):
                 if reader not in self._blocked:
                     self._blocked.add(reader)
                     self.summary.blocked[reader] = because
-                    self._say(Kind.BLOCKED, self._action(reader).node, because=because.label())
+                    if not told:
+                        self._say(Kind.BLOCKED, self._action(reader).node, because=because.label())
                     stack.append(reader)
 
     # Looking around.

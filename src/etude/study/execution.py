@@ -114,7 +114,8 @@ class Execution:
             provenance = Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store)
             for _ in range(MOST_ROUNDS):
                 policy = Policy(retries=prepared.study.place.retries, fail_fast=self.options.fail_fast)
-                self.runner = Runner(made, prepared.store, backend, provenance, policy, tell)
+                failed = {failure.node.fingerprint for failure in total.failures}
+                self.runner = Runner(made, prepared.store, backend, provenance, policy, tell, failed)
                 if self.stopping:
                     self.runner.interrupt()
                 try:
