@@ -21,7 +21,7 @@ from etude.study.prepare import Prepared
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_METRICS = 24
+MOST_METRICS = 12
 """Bar charts at most, those of the metrics that the summary names first."""
 MOST_MATRICES = 12
 MOST_CURVE_BYTES = 4_000_000

@@ -9,7 +9,7 @@ from etude.analysis.summary import Estimate, Summary
 from etude.errors import StepError, nearest
 from etude.report.charts.naming import label_of, scale_of
 
-MOST_GROUPS = 40
+MOST_GROUPS = 24
 
 
 class Bar(NamedTuple):

@@ -28,7 +28,7 @@ def draw_bars(chart: Bars, figure: Figure) -> None:
     axes = figure.add_subplot()
     for index, (series, row) in enumerate(zip(chart.series, chart.values, strict=True)):
         places = [place - 0.4 + thick * (index + 0.5) for place in range(len(chart.groups))]
-        _series(axes, places, row, thick, index, one_line(series))
+        _series(axes, places, row, thick, index, one_line(series), crossed=bool(chart.marks))
     for mark, dash in zip(chart.marks, DASHES * len(chart.marks), strict=False):
         label = f"{one_line(mark.title)}: {number_text(mark.value)}"
         axes.axvline(mark.value, color=MARK, linewidth=1.6, linestyle=dash, label=label)
@@ -44,7 +44,9 @@ def draw_bars(chart: Bars, figure: Figure) -> None:
     write_caption(figure, chart.caption)
 
 
-def _series(axes: Axes, places: list[float], row: tuple[Bar, ...], thick: float, index: int, name: str) -> None:
+def _series(
+    axes: Axes, places: list[float], row: tuple[Bar, ...], thick: float, index: int, name: str, *, crossed: bool
+) -> None:
     known = [(place, bar.mean, bar.std) for place, bar in zip(places, row, strict=True) if bar.mean is not None]
     axes.barh(
         [place for place, _, _ in known],
@@ -77,5 +79,5 @@ def _series(axes: Axes, places: list[float], row: tuple[Bar, ...], thick: float,
             ha=side,
             va="center",
             fontsize=10.5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85} if crossed else None,
         )

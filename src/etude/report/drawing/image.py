@@ -85,7 +85,9 @@ def drawn(chart: Chart) -> Images:
     """Draw a chart. Nothing of matplotlib's own state is left changed, and no window system is needed."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A mark that the font lacks is drawn as a box; a warning for each would drown what the run says.
@@ -93,14 +95,14 @@ def drawn(chart: Chart) -> Images:
         defaults: dict[Any, Any] = matplotlib.rcParamsDefault
         plain = {key: defaults[key] for key in defaults if key.startswith(LOOKS)}
         matplotlib.rcParams.update({**plain, **STYLE})
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = Figure(dpi=DOTS_PER_INCH)
+        raster = FigureCanvasAgg(figure)
         _drawer(chart)(figure)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the places are settled, and need not be reckoned again for each format
+        ConstrainedLayoutEngine().execute(figure)
         png, svg = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        # Laid out once, and written by the canvases themselves: `savefig` would lay out and draw for each format anew.
+        raster.print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 3})  # type: ignore[no-untyped-call]
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return Images(png.getvalue(), svg.getvalue())
 
 
