@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import safetensors.numpy
 
 from etude import Stopped
 from etude.graph.step import options_of
@@ -20,6 +21,8 @@ from step_context import StepContext
 STEPS = [
     *("load", "read", "known", "hub", "duplicates", "label_statistics", "describe", "split", "few_shot"),
     *("add_noise", "perturb", "tokenize", "train", "predict", "evaluate", "majority", "bag_of_words"),
+    *("quality", "reliability", "confusion", "evaluate_labels"),
+    *("out_of_scope", "out_of_scope_curve", "robustness"),
 ]
 
 
@@ -50,6 +53,20 @@ def test_the_size_of_batches_does_not_change_predictions(tokens: Tokens, model: 
     left, right = small.pop("probabilities"), large.pop("probabilities")
     assert small == large
     assert np.abs(np.array(left) - np.array(right)).max() < 2e-6
+
+
+def test_logits_and_states_are_kept_where_they_are_asked_for(
+    tokens: Tokens, model: TrainedModel, tmp_path: Path
+) -> None:
+    plain = steps.predict(model, tokens, ctx=StepContext(tmp_path))
+    table = steps.predict(model, tokens, ctx=StepContext(tmp_path), keep=("logits", "states"), batch_tokens=30)
+    logits, states = (np.array(table[name].to_pylist()) for name in ("logits", "states"))
+    likely = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    head = safetensors.numpy.load_file(model.folder / "head.safetensors")
+    assert np.abs(likely - np.array(plain["probabilities"].to_pylist())).max() < 1e-4
+    assert states @ head["head.weight"].T + head["head.bias"] == pytest.approx(logits, abs=1e-3)
+    assert table["prediction"] == plain["prediction"]
+    assert plain.column_names == ["id", "label", "prediction", "probabilities"]
 
 
 def test_predicting_can_be_stopped(tokens: Tokens, model: TrainedModel, tmp_path: Path) -> None:

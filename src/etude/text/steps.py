@@ -12,14 +12,24 @@ from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
 from etude.text.types import (
+    ConfusionTable,
     Duplicates,
     Evaluation,
+    Kept,
+    LabelScores,
     LabelTable,
+    OutOfScope,
     Predictions,
+    Quality,
+    ReliabilityTable,
+    Robustness,
+    ScopeCurve,
+    ScopeMethod,
     SplitName,
     Splits,
     SplitSummary,
     TextTable,
+    ThresholdChoice,
     Tokens,
     TrainedModel,
 )
@@ -299,12 +309,13 @@ def predict(
     *,
     ctx: Context,
     split: SplitName = "test",
+    keep: tuple[Kept, ...] = (),
     batch_tokens: Annotated[PositiveInt, placement] = 8192,
 ) -> Predictions:
-    """The class and all class probabilities of each text of a split."""
+    """The class and all class probabilities of each text of a split; logits and pooled states where they are kept."""
     from etude.text.prediction import predicted
 
-    return predicted(model, tokens, ctx=ctx, split=split, batch_tokens=batch_tokens)
+    return predicted(model, tokens, ctx=ctx, split=split, keep=keep, batch_tokens=batch_tokens)
 
 
 @step
@@ -313,6 +324,111 @@ def evaluate(predictions: Predictions) -> Evaluation:
     from etude.text.scores import scores
 
     return scores(predictions["label"].to_pylist(), predictions["prediction"].to_pylist())
+
+
+@step
+def quality(predictions: Predictions, *, top: tuple[PositiveInt, ...] = (2, 3, 5), bins: PositiveInt = 15) -> Quality:
+    """Matthews' correlation, top-k accuracy, calibration error, Brier score and log loss."""
+    from etude.text.outputs import outputs_of
+    from etude.text.quality import quality
+
+    return quality(outputs_of(predictions), top=top, bins=bins)
+
+
+@step
+def reliability(predictions: Predictions, *, bins: PositiveInt = 15) -> ReliabilityTable:
+    """Confidence against accuracy, by bins of confidence."""
+    from etude.text.outputs import outputs_of
+    from etude.text.quality import reliability
+
+    return reliability(outputs_of(predictions), bins)
+
+
+@step
+def confusion(predictions: Predictions) -> ConfusionTable:
+    """How often each label was predicted as each."""
+    from etude.text.outputs import outputs_of
+    from etude.text.quality import confusion
+
+    found = outputs_of(predictions)
+    return confusion(found.truth, found.prediction)
+
+
+@step
+def evaluate_labels(predictions: Predictions) -> LabelScores:
+    """Precision, recall and F1 of each label."""
+    from etude.text.outputs import outputs_of
+    from etude.text.quality import by_label
+
+    found = outputs_of(predictions)
+    return by_label(found.truth, found.prediction)
+
+
+@step
+def out_of_scope(
+    validation: Predictions,
+    test: Predictions,
+    train: Predictions | None = None,
+    *,
+    method: ScopeMethod,
+    outside: str = "oos",
+    choose: ThresholdChoice = "accuracy",
+    at_least: Share = 0.95,
+    temperature: PositiveFloat = 1.0,
+    neighbours: PositiveInt = 10,
+) -> OutOfScope:
+    """How well texts that belong to no class are detected, by a threshold chosen on validation texts alone.
+
+    `mahalanobis` and `knn` need the predictions of the training split too, all with `keep: [states]`; `energy` needs
+    `keep: [logits]`. `at_least` goes with `choose: in_scope_accuracy` and `in_scope_kept`.
+    """
+    from etude.errors import require
+    from etude.text.out_of_scope import detected, judged
+    from etude.text.outputs import outputs_of
+    from etude.text.scope_scores import scope_score
+
+    require(choose != "argmax" or method == "oos_class", "choose", choose, "argmax with method oos_class alone")
+    known = outputs_of(train) if train is not None else None
+    sides = [
+        judged(
+            found,
+            scope_score(found, method, train=known, outside=outside, temperature=temperature, neighbours=neighbours),
+            outside,
+        )
+        for found in map(outputs_of, (validation, test))
+    ]
+    return detected(*sides, choose=choose, at_least=at_least)
+
+
+@step
+def out_of_scope_curve(
+    test: Predictions,
+    train: Predictions | None = None,
+    *,
+    method: ScopeMethod,
+    outside: str = "oos",
+    temperature: PositiveFloat = 1.0,
+    neighbours: PositiveInt = 10,
+) -> ScopeCurve:
+    """Recall out of scope against accuracy in scope, at every threshold: for a figure, not for choosing one."""
+    from etude.text.out_of_scope import curve, judged
+    from etude.text.outputs import outputs_of
+    from etude.text.scope_scores import scope_score
+
+    found, known = outputs_of(test), outputs_of(train) if train is not None else None
+    score = scope_score(found, method, train=known, outside=outside, temperature=temperature, neighbours=neighbours)
+    return curve(judged(found, score, outside))
+
+
+@step
+def robustness(
+    clean: Predictions, noisy: Predictions, *, resamples: PositiveInt = 4999, seed: NonNegativeInt = 0
+) -> Robustness:
+    """What noise costs: the same examples predicted clean and noisy, with paired 95 % intervals by example."""
+    from etude.text.outputs import outputs_of
+    from etude.text.robustness import robustness
+
+    return robustness(outputs_of(clean), outputs_of(noisy), resamples=resamples, seed=seed)
 
 
 @step

@@ -16,7 +16,25 @@ and `edits` where noise was added: lists of `start`, `end` (characters of `text`
 
 Predictions: TypeAlias = pa.Table
 """One row per example: `id` (int64), `label`, `prediction` (string), `probabilities` (list of float32, one per class).
-The schema's metadata `etude` gives the classes in that order: `{"labels": [...]}`."""
+The schema's metadata `etude` gives the classes in that order: `{"labels": [...]}`. Where they were kept, `logits` (list
+of float32, one per class) and `states` (list of float32: what the classes are told from)."""
+
+ConfusionTable: TypeAlias = pa.Table
+"""One row per pair that occurs: `label`, `prediction` (strings), `count` (int64)."""
+
+LabelScores: TypeAlias = pa.Table
+"""One row per label, by name: `label`, `support` (true), `predicted` (int64), `precision`, `recall`, `f1` (float64,
+null where there is nothing below the line)."""
+
+ReliabilityTable: TypeAlias = pa.Table
+"""One row per bin of confidence: `above`, `up_to`, `count`, mean `confidence` and `accuracy` (null in an empty bin)."""
+
+ScopeCurve: TypeAlias = pa.Table
+"""One row per threshold, rising: `threshold`, `in_scope_accuracy`, `in_scope_kept`, `oos_recall` (float64)."""
+
+Kept: TypeAlias = Literal["logits", "states"]
+ScopeMethod: TypeAlias = Literal["msp", "energy", "mahalanobis", "knn", "oos_class"]
+ThresholdChoice: TypeAlias = Literal["accuracy", "in_scope_accuracy", "in_scope_kept", "argmax"]
 
 Duplicates: TypeAlias = pa.Table
 """One row per text that occurs more than once: `text` (in lower case, spaces single) and how many `rows` have it.
@@ -113,3 +131,79 @@ class SplitSummary:
     """Validation and test texts that stand in the training split as well."""
     groups_divided: int | None
     """Groups that are in several splits; None where the data have no groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good probabilities are, and predictions beyond chance."""
+
+    mcc: float | None
+    """Matthews' correlation, -1 to 1; None where predictions or truths are all the same."""
+    top: dict[str, float | None]
+    """k → share of the true classes among the k likeliest; None where there are no more than k classes."""
+    ece: float
+    """Expected calibration error, 0 to 1."""
+    brier: float
+    """Squared distance of probabilities from the truth, summed over classes: 0 to 2."""
+    log_loss: float | None
+    """In nats; None where a true class has probability 0."""
+    confidence: float
+    """Mean of the highest probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfScope:
+    """How well texts that belong to no class are told from the others. None where a kind of text is lacking.
+
+    Measures with a threshold are None where validation texts allow of none.
+    """
+
+    in_scope: int
+    """Test texts."""
+    out_of_scope: int
+    auroc: float | None
+    aupr_out: float | None
+    """Average precision with out of scope as what is sought."""
+    aupr_in: float | None
+    """The same for in scope."""
+    fpr95: float | None
+    """Share of the out-of-scope that pass where 95 % of the in-scope do."""
+    threshold: float | None
+    """The score above which a text is rejected."""
+    in_scope_accuracy_without: float | None
+    """Accuracy in scope if nothing were rejected."""
+    accuracy: float | None
+    """Share of all test texts that are answered right, a rejection being right out of scope."""
+    in_scope_accuracy: float | None
+    """Share of the in-scope that are kept and given their class."""
+    in_scope_kept: float | None
+    oos_recall: float | None
+    """Share of the out-of-scope that are rejected."""
+    oos_precision: float | None
+    """Share of the rejected that are out of scope; None where none is rejected."""
+    oos_f1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """What noise costs; a drop is clean less noisy, with the ends of its 95 % interval."""
+
+    examples: int
+    accuracy_clean: float
+    accuracy_noisy: float
+    accuracy_drop: float
+    accuracy_drop_low: float | None
+    accuracy_drop_high: float | None
+    accuracy_kept: float | None
+    """Noisy over clean; None where nothing is right clean."""
+    f1_macro_clean: float
+    f1_macro_noisy: float
+    f1_macro_drop: float
+    f1_macro_drop_low: float | None
+    f1_macro_drop_high: float | None
+    broken: int
+    """Examples that are right clean and wrong noisy."""
+    mended: int
+    """The other way round."""
+    p_value: float | None
+    """McNemar's exact test; None where no prediction turned."""
