@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -127,3 +128,9 @@ def test_what_the_real_library_makes_is_understood() -> None:
     part = datasets.Dataset.from_dict({"text": ["x", "y"], "label": [1, 0]}, features=features)
     table = table_of({"train": _arrow(part)}, Columns(text="text", label="label"), "made up")
     assert table["label"].to_pylist() == ["yes", "no"]
+
+
+def test_a_folder_at_hand_is_left_to_the_step_that_sees_its_content(library: FakeLibrary, tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"is a file or folder here(?s:.*)text\.read"):
+        steps.hub(name=str(tmp_path))
+    assert not library.asked

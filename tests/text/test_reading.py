@@ -155,6 +155,7 @@ def test_a_byte_order_mark_is_no_part_of_a_column_name(tmp_path: Path) -> None:
         ("a.json", '{"text": "x"}', "expected a list of objects"),
         ("a.jsonl", '{"text": "x", "label": "a"}\n{"text": ', r"a\.jsonl:2: "),
         ("a.jsonl", '["x", "a"]', "entry 1 is no object"),
+        ("a.jsonl", '{"text": "\\ud83d", "label": "a"}', "entry 1 holds half of a character"),
         ("a.jsonl", '{"text": ["x"], "label": "a"}', "entry 1: expected text or a number"),
         ("a.parquet", "PAR1", "no whole Parquet file"),
         ("a.csv.gz", "text,label", "no whole gzip archive"),
@@ -176,3 +177,15 @@ def test_classes_that_the_hubs_library_wrote_as_numbers_get_their_names(tmp_path
     table = pa.table({"text": ["x", "y", "z"], "label": [1, 0, -1]})
     parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(notes)}), tmp_path / "a.parquet")
     assert read(tmp_path / "a.parquet")["label"] == ["high", "low"]
+
+
+def test_a_text_may_be_longer_than_any_block(tmp_path: Path) -> None:
+    long = "word " * 600_000
+    (tmp_path / "a.csv").write_text(f'text,label\n"{long}",a\nshort,b\n')
+    assert [len(text) for text in read(tmp_path / "a.csv")["text"]] == [len(long), 5]
+
+
+def test_a_column_that_is_not_wanted_may_hold_anything(tmp_path: Path) -> None:
+    rows = "".join(f"some words to fill the file,a,{row}\n" for row in range(40_000))
+    (tmp_path / "a.csv").write_text(f"text,label,note\n{rows}last,b,not a number\n")
+    assert len(read(tmp_path / "a.csv")["text"]) == 40_001

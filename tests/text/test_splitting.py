@@ -149,3 +149,13 @@ def test_the_label_for_what_is_outside_is_none_that_can_be_told_apart() -> None:
     splits = divided(table([("one", "a"), ("two", "oos"), ("three", "a")], ["train", "train", "test"]), validation=0.0)
     with pytest.raises(StepError, match="one label, 'a'"):
         learnable(splits, outside="oos")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_drawn_so_that_labels_keep_their_shares(seed: int) -> None:
+    # One label in five, and groups of three rows of one label each.
+    data = table([(f"text {row}", "rare" if row // 3 % 5 == 0 else "common") for row in range(300)])
+    data = data.append_column("group", pa.array([str(row // 3) for row in range(300)]))
+    counts = Counter(divided(data, 0.25, 0.0, True, seed).test["label"].to_pylist())
+    assert counts["rare"] == pytest.approx(15, abs=1.5)
+    assert counts["common"] == pytest.approx(60, abs=1.5)

@@ -70,9 +70,13 @@ def _separated(delimiter: str) -> Callable[[Path, str, Sequence[str]], pa.Table]
 
         if not text.strip():
             return pa.table({})
+        data = text.encode()
+        # In one block: a row may be as long as it likes, and the type of a column is judged by all of it.
+        whole = min(len(data) + 1, 2**31 - 1)
         try:
             return csv.read_csv(
-                pa.BufferReader(text.encode()),
+                pa.BufferReader(data),
+                read_options=csv.ReadOptions(block_size=whole),
                 parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, quote_char='"'),
                 convert_options=csv.ConvertOptions(
                     column_types=dict.fromkeys(columns, pa.string()), null_values=[""], strings_can_be_null=True
@@ -121,7 +125,11 @@ def _from_objects(path: Path, rows: Sequence[tuple[int, Any]], columns: Sequence
 
 
 def _text(path: Path, number: int, value: object) -> str | None:
-    if value is None or isinstance(value, str):
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise StepError(f"{path}: entry {number} holds half of a character (a lone surrogate): {shown(value)}")
         return value
     if isinstance(value, bool):
         return str(value).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ def from_hub(name: str, columns: Columns, *, config: str | None = None, revision
     Raises:
         StepError: The library is not installed, the hub cannot be reached, or it has no such data set or column.
     """
+    if Path(name).exists():
+        raise StepError(f"{name} is a file or folder here. Mend: use the step text.read, which sees when it changes.")
     try:
         import datasets
     except ImportError as error:
