@@ -236,3 +236,20 @@ def test_folding_keeps_the_classes_that_are_mistaken_most() -> None:
 def test_the_commonest_mistakes_come_first() -> None:
     made = confusion("scored", "all", [[("a", "b"), ("a", "b"), ("b", "a"), ("a", "a")]])
     assert made.worst() == (("a", "b", 2), ("b", "a", 1))
+
+
+def test_of_many_points_only_those_on_the_front_are_named() -> None:
+    few = {f"{index}": [0.5] for index in range(12)}
+    costs = {f"{index}": [float(1 + index)] for index in range(13)}
+    made = pareto_points(study(few, costs), ACCURACY, "fit.cost.energy_j")
+    assert len(made.told) == 12
+    many = pareto_points(study({**few, "12": [0.9]}, costs), ACCURACY, "fit.cost.energy_j")
+    assert many.told == {"k=0", "k=12"}
+    assert "13 groups in all" in many.caption
+
+
+def test_a_long_name_keeps_both_its_ends() -> None:
+    cut = one_line("width=1, " + "x" * 50 + ", seed=7", 20)
+    assert cut.startswith("width=1, ")
+    assert cut.endswith("seed=7")
+    assert len(cut) == 20

@@ -74,6 +74,17 @@ def test_a_reference_is_never_marked_best_even_where_it_is(summary: Summary) -> 
     assert not any(cell.best for cell in layout.references[0].cells)
 
 
+def test_a_cost_is_marked_best_only_where_it_is_said_that_less_is_better() -> None:
+    groups = tuple(
+        Group(name=f"k={at}", params={"k": at}, replicates=1, estimates={"q.latency_ms": estimate([float(at)])})
+        for at in (1, 2)
+    )
+    summary = replace(grouped({}), metrics=("q.latency_ms",), groups=groups)
+    said = replace(summary, lower_is_better=("q.latency_ms",))
+    assert [line.cells[0].best for line in laid_out(summary).groups] == [False, False]
+    assert [line.cells[0].best for line in laid_out(said).groups] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("values", "shown"),
     [

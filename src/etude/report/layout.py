@@ -8,6 +8,7 @@ from statistics import median_low
 from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
+from etude.report.charts.naming import is_cost
 
 MOST_DECIMALS = 6
 
@@ -51,7 +52,7 @@ class Layout(NamedTuple):
 def laid_out(summary: Summary) -> Layout:
     """The table of a summary's metrics, best means marked."""
     decimals = {metric: _decimals(summary, metric) for metric in summary.metrics}
-    best = {metric: summary.best(metric) if len(summary.groups) > 1 else frozenset() for metric in summary.metrics}
+    best = {metric: _best(summary, metric) for metric in summary.metrics}
     groups = [
         Line(
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
@@ -93,6 +94,12 @@ def spoken(value: Scalar) -> str:
     if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _best(summary: Summary, metric: str) -> frozenset[str]:
+    """The groups to be marked; none of one, nor of a cost of which nobody said that less of it is better."""
+    undecided = is_cost(metric) and metric not in summary.lower_is_better
+    return frozenset() if undecided or len(summary.groups) < 2 else summary.best(metric)
 
 
 def _decimals(summary: Summary, metric: str) -> int:

@@ -68,9 +68,12 @@ def spread_text(mean: float, std: float | None) -> str:
 
 
 def one_line(text: str, most: int = 60) -> str:
-    """Text that is drawn as it stands: on one line, without marks that cannot be seen, cut where it is long."""
+    """Text that is drawn as it stands: on one line, without marks that cannot be seen, a long one cut in its middle."""
     printed = "".join(mark for mark in " ".join(text.split()) if mark.isprintable())
-    return printed if len(printed) <= most else printed[: most - 1] + "…"
+    if len(printed) <= most:
+        return printed
+    tail = (most - 1) * 2 // 5
+    return f"{printed[: most - 1 - tail]}…{printed[len(printed) - tail :]}"
 
 
 def file_stem(text: str) -> str:

@@ -14,6 +14,10 @@ FEWEST_FOR_INTERVAL = 3
 """Of two values the interval is that wide that it hides the chart."""
 
 
+MOST_TOLD = 12
+"""More points than this would hide each other behind names and whiskers."""
+
+
 class Point(NamedTuple):
     """One group."""
 
@@ -51,15 +55,23 @@ class ParetoPoints(NamedTuple):
         return tuple(sorted((point for point in self.points if point.on_front), key=lambda point: point.cost))
 
     @property
+    def told(self) -> frozenset[str]:
+        """The points that have their name and their whiskers: all, or of many those on the front."""
+        crowded = len(self.points) > MOST_TOLD
+        return frozenset(point.name for point in self.points if point.on_front or not crowded)
+
+    @property
     def caption(self) -> str:
         """What the points, the line and the whiskers mean."""
         counts = sorted({point.n for point in self.points})
         spread = any(point.quality_interval or point.cost_interval for point in self.points)
+        crowded = len(self.told) < len(self.points)
+        only = f"; names and whiskers of the front only, {len(self.points)} groups in all" if crowded else ""
         whiskers = "whiskers: 95 % interval of the mean" if spread else "too few replicates for intervals"
         n = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "") if counts else "n = 0"
         missing = f"; not measured: {', '.join(self.missing)}" if self.missing else ""
         covers = f"; cost of {self.covers}" if self.covers else ""
-        return f"line: groups that no other beats in both; {whiskers}, {n}{covers}{missing}"
+        return f"line: groups that no other beats in both; {whiskers}, {n}{only}{covers}{missing}"
 
 
 def pareto_points(

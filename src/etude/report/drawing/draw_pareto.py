@@ -24,6 +24,8 @@ def is_logarithmic(costs: list[float]) -> bool:
 
 def draw_pareto(chart: ParetoPoints, figure: Figure) -> None:
     """Points with their intervals; those on the front filled and joined."""
+    from matplotlib.ticker import MaxNLocator
+
     from etude.report.drawing.image import WIDTH_IN
 
     figure.set_size_inches(WIDTH_IN, 5.2)
@@ -39,9 +41,11 @@ def draw_pareto(chart: ParetoPoints, figure: Figure) -> None:
         zorder=1,
     )
     for point in chart.points:
-        _point(axes, point)
+        _point(axes, point, whiskers=point.name in chart.told)
     if is_logarithmic([point.cost for point in chart.points]):
         axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(0.14)
     axes.grid()
     axes.set_xlabel(f"{chart.cost_label}, less is better")
@@ -50,12 +54,12 @@ def draw_pareto(chart: ParetoPoints, figure: Figure) -> None:
     write_caption(figure, chart.caption)
 
 
-def _point(axes: Axes, point: Point) -> None:
+def _point(axes: Axes, point: Point, *, whiskers: bool) -> None:
     axes.errorbar(
         point.cost,
         point.quality,
-        xerr=_around(point.cost, point.cost_interval),
-        yerr=_around(point.quality, point.quality_interval),
+        xerr=_around(point.cost, point.cost_interval) if whiskers else None,
+        yerr=_around(point.quality, point.quality_interval) if whiskers else None,
         fmt="o" if point.on_front else "D",
         markersize=9 if point.on_front else 7.5,
         color=SERIES[0] if point.on_front else FAINT,
@@ -63,7 +67,7 @@ def _point(axes: Axes, point: Point) -> None:
         markeredgewidth=1.6,
         elinewidth=1.2,
         capsize=3,
-        zorder=2,
+        zorder=3 if point.on_front else 2,
     )
 
 
@@ -76,11 +80,15 @@ def _name_points(axes: Axes, chart: ParetoPoints) -> None:
     axes.get_xlim(), axes.get_ylim()  # settles the limits, on which the places rest
     to_axes = axes.transData + axes.transAxes.inverted()
     taken: list[tuple[float, float]] = []
-    for point in sorted(chart.points, key=lambda each: (each.cost, -each.quality)):
+    for point in sorted(chart.points, key=lambda each: (not each.on_front, each.cost, -each.quality)):
+        if point.name not in chart.told:
+            continue
         x, y = to_axes.transform((point.cost, point.quality))
         right = bool(x < 0.6)
         steps = sorted((0.03 + step * sign * 0.05 for step in range(12) for sign in (1, -1)), key=abs)
-        offset = next((each for each in steps if _is_free(taken, x, y + each)), steps[0])
+        offset = next((each for each in steps if _is_free(taken, x, y + each)), None)
+        if offset is None:
+            continue
         taken.append((x, y + offset))
         axes.annotate(
             one_line(point.name, 36),
@@ -91,7 +99,8 @@ def _name_points(axes: Axes, chart: ParetoPoints) -> None:
             va="bottom" if offset > 0 else "center",
             fontsize=11,
             color=INK if point.on_front else FAINT,
-            zorder=3,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.75},
+            zorder=4,
         )
 
 

@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
     "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-3, 5),
     "grid.color": "#D9DEE3",
     "grid.linewidth": 0.8,
     "xtick.color": INK,

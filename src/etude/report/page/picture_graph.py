@@ -53,7 +53,7 @@ def _box(box: NodeBox, place: Place, reads: Sequence[str]) -> Markup:
     return mark(
         tip,
         tag("rect", x=x, y=y, width=WIDE, height=HIGH, rx=7),
-        words(x + WIDE / 2, y + 22, cut(box.name, WIDE - 12), anchor="middle", css="name"),
+        words(x + WIDE / 2, y + 22, cut(box.name, 0.85 * (WIDE - 12)), anchor="middle", css="name"),
         words(x + WIDE / 2, y + 40, cut(stored, WIDE - 12), anchor="middle", css="faint"),
         css=f"mark box {kind}",
     )

@@ -30,7 +30,7 @@ def picture_of_pareto(chart: ParetoPoints) -> Markup:
         bottom_axis(along, TOP, BOTTOM, f"{chart.cost_label}, less is better"),
         left_axis(up, LEFT, WIDTH - 30, f"{chart.quality_label}, {better} is better"),
         tag("path", d=f"M{front[0][0]:.1f} {front[0][1]:.1f}{''.join(steps)}", class_="front") if front else None,
-        *(_point(point, chart, along, up) for point in chart.points),
+        *(_point(point, chart, along, up) for point in sorted(chart.points, key=lambda each: each.on_front)),
         *_names(chart, along, up),
     )
 
@@ -38,9 +38,10 @@ def picture_of_pareto(chart: ParetoPoints) -> Markup:
 def _point(point: Point, chart: ParetoPoints, along: Axis, up: Axis) -> Markup:
     x, y = along.at(point.cost), up.at(point.quality)
     whiskers = []
-    if point.cost_interval and point.cost_interval[0] >= along.ticks[0]:
+    told = point.name in chart.told
+    if told and point.cost_interval and point.cost_interval[0] >= along.ticks[0]:
         whiskers.append(line(along.at(point.cost_interval[0]), y, along.at(point.cost_interval[1]), y, "whisker"))
-    if point.quality_interval:
+    if told and point.quality_interval:
         whiskers.append(line(x, up.at(point.quality_interval[0]), x, up.at(point.quality_interval[1]), "whisker"))
     shape = (
         tag("circle", cx=x, cy=y, r=7, class_="best")
@@ -63,7 +64,9 @@ def _names(chart: ParetoPoints, along: Axis, up: Axis) -> list[Markup]:
     """Each name beside its point, towards the middle, where no other name lies."""
     taken: list[tuple[float, float, float]] = []
     drawn = []
-    for point in sorted(chart.points, key=lambda each: (each.cost, -each.quality)):
+    for point in sorted(chart.points, key=lambda each: (not each.on_front, each.cost, -each.quality)):
+        if point.name not in chart.told:
+            continue
         x, y = along.at(point.cost), up.at(point.quality)
         right = x < LEFT + 0.6 * (WIDTH - LEFT)
         name = cut(point.name, 280)
@@ -71,7 +74,9 @@ def _names(chart: ParetoPoints, along: Axis, up: Axis) -> list[Markup]:
         start = x + 11 if right else x - 11 - width
         offsets = [-8.0, 18.0, *(5.0 + sign * (13.0 + 17.0 * step) for step in range(1, 9) for sign in (-1, 1))]
         free = [each for each in offsets if _is_free(taken, start, y + each, width)]
-        place = y + (free[0] if free else offsets[0])
+        if not free:
+            continue
+        place = y + free[0]
         taken.append((start, place, width))
         drawn.append(words(x + (11 if right else -11), place, name, anchor="start" if right else "end", css="name"))
     return [joined(*drawn)]

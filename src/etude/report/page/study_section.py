@@ -17,6 +17,9 @@ from etude.report.page.means import table_of_comparisons, table_of_costs, table_
 from etude.report.page.picture_graph import picture_of_graph
 from etude.report.page.tables import Cell, Column, data_table
 
+MOST_LEADERS = 3
+"""Groups with the same best mean that are named one by one."""
+
 
 def study_section(found: Findings, prefix: str) -> Markup:
     """All that is told of one study, under a heading of the second level."""
@@ -72,7 +75,11 @@ def _said(summary: Summary) -> Iterator[str]:
         return
     metric = summary.metrics[0]
     name = short_names(summary.metrics)[0]
-    for best in sorted(summary.best(metric)):
+    leaders = sorted(summary.best(metric))
+    if len(leaders) > MOST_LEADERS:
+        yield f"{len(leaders)} of {len(summary.groups)} groups share the best mean {name}."
+        return
+    for best in leaders:
         at = next(at for at, group in enumerate(summary.groups) if group.name == best)
         mean, std = laid_out(summary).groups[at].cells[0].numbers() or ("", "")
         n = summary.groups[at].estimates[metric].n
