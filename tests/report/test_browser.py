@@ -65,6 +65,14 @@ PROBE = """
   told.expected = mark.dataset.tip;
   document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
   told.closed = by("#tip").hidden;
+  mark.blur();
+  const last = Array.from(figures[1].querySelectorAll("g.mark")).at(-1);
+  const at = { bubbles: true, clientX: 40, clientY: 90 };
+  const move = (target) => target.dispatchEvent(new PointerEvent("pointermove", at));
+  move(last);
+  told.hovered = by("#tip").textContent === last.dataset.tip && !by("#tip").hidden;
+  move(by("h1"));
+  told.left = by("#tip").hidden;
   location.hash = "#study0-v1";
   told.requests = performance.getEntriesByType("resource").length;
   told.scripts = document.scripts.length;
@@ -125,6 +133,8 @@ def test_a_browser_can_sort_filter_choose_and_open_without_any_request(tmp_path:
     assert told["hiddenSeries"] == 1
     assert told["tip"] == told["expected"]
     assert told["closed"]
+    assert told["hovered"]
+    assert told["left"]
     assert told["opened"]
     assert told["requests"] == 0
     assert told["scripts"] == 2  # our own and the probe

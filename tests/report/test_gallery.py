@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from etude.report.gallery import gallery, groups_of, path_to
@@ -72,3 +74,9 @@ def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, 
     made = gallery(finished.prepared, summary, rows)
     assert made.pareto[0].points == ()
     assert made.pareto[0].missing == ("width=1", "width=2")
+
+
+def test_what_a_run_with_nothing_to_do_loads_neither_draws_nor_reckons() -> None:
+    code = "import sys, etude.report.results; print({'scipy', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -13,6 +13,7 @@ from etude.execute.call import call_of
 from etude.execute.records import record_table
 from etude.graph.node import RECORDS, Node
 from etude.report.gallery import Gallery, Row, gallery
+from etude.report.page.withheld import without_secrets
 from etude.report.results import summaries_of
 from etude.store.manifest import Damaged, Manifest
 from etude.study.prepare import Prepared
@@ -112,7 +113,7 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
         file=study.file.name if study.file else "",
         varied=tuple(dict.fromkeys([*study.vary.grid, *(key for point in study.vary.points for key in point)])),
         summaries=tuple(Named(name, found, gallery(prepared, found, rows)) for name, found in summaries.items()),
-        rows=tuple(rows),
+        rows=tuple(map(without_secrets, rows)),
         nodes={node.fingerprint: _finding(prepared, node) for node in _all_nodes(prepared)},
         variants=tuple(tuple(node.fingerprint for node in row.values()) for row in prepared.expansion.nodes),
         boxes=boxes,
@@ -141,13 +142,14 @@ def _all_nodes(prepared: Prepared) -> Iterator[Node]:
 def _finding(prepared: Prepared, node: Node) -> Finding:
     manifest = prepared.store.inspect(node.fingerprint)
     reads = tuple(other.label() for other in node.upstream()) if node.name != RECORDS else ()
+    settings = without_secrets(node.settings)
     known = (node.label(), node.name, node.step, node.fingerprint)
     if isinstance(manifest, Manifest):
         return Finding(
             *known,
             "stored",
             "",
-            node.settings,
+            settings,
             node.code,
             reads,
             manifest.cost,
@@ -159,10 +161,10 @@ def _finding(prepared: Prepared, node: Node) -> Finding:
         )
     failure = prepared.store.failure(node.fingerprint)
     if isinstance(manifest, Damaged):
-        return Finding(*known, "damaged", manifest.reason, node.settings, node.code, reads)
+        return Finding(*known, "damaged", manifest.reason, settings, node.code, reads)
     if failure is not None:
-        return Finding(*known, "failed", str(failure.get("error", "")), node.settings, node.code, reads)
-    return Finding(*known, "absent", "not computed as code and settings are now", node.settings, node.code, reads)
+        return Finding(*known, "failed", str(failure.get("error", "")), settings, node.code, reads)
+    return Finding(*known, "absent", "not computed as code and settings are now", settings, node.code, reads)
 
 
 def _graph(prepared: Prepared) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
