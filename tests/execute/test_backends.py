@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etude.execute.backend import Backend, Progress
@@ -66,6 +68,72 @@ def killed(*, ctx: Context, times: int) -> int:
     if marks < times:
         os.kill(os.getpid(), 9)
     return marks
+
+class Odd(BaseException):
+    pass
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+@step
+def odd(*, which: str) -> int:
+    if which == "odd":
+        raise Odd("as odd as it gets")
+    if which == "silent":
+        raise Silent
+    try:
+        raise KeyError("first")
+    except KeyError as error:
+        raise ValueError("second") from error
+
+@step
+def upset(*, how: str) -> int:
+    import sys
+    if how == "closed":
+        sys.stdout.close()
+        sys.stderr.close()
+    elif how == "none":
+        sys.stdout = sys.stderr = None
+    elif how == "descriptors":
+        os.close(1)
+        os.close(2)
+    return 1
+
+@step
+def move(*, where: str) -> int:
+    import decimal, sys
+    os.chdir(where)
+    sys.path.insert(0, where)
+    decimal.getcontext().prec = 3
+    return 1
+
+@step
+def place(*, turn: int) -> list[object]:
+    import decimal, sys
+    return [os.getcwd(), sys.path[0], decimal.getcontext().prec]
+
+@step
+def fork(*, how: str) -> int:
+    child = os.fork()
+    if child == 0:
+        if how == "raise":
+            raise ValueError("in the child")
+        if how == "leave":
+            raise SystemExit(5)
+        return 2
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@step
+def interrupted(*, times: int) -> int:
+    raise KeyboardInterrupt
+
+@step
+def leave_a_child(*, note: str) -> int:
+    import subprocess
+    child = subprocess.Popen(["sleep", "600"])
+    Path(note).write_text(str(child.pid))
+    os.kill(os.getpid(), 9)
 
 @step
 def surroundings(*, ctx: Context) -> dict[str, object]:
@@ -134,10 +202,46 @@ class BackendContract:
         assert outcome.status is Status.FAILED
         assert "SystemExit(3)" in outcome.error
 
-    def test_a_result_without_a_codec_is_refused_by_its_type(self, make: Make, project: Project) -> None:
+    def test_a_result_without_a_codec_is_refused_by_its_type_and_without_a_traceback_of_ours(
+        self, make: Make, project: Project
+    ) -> None:
         outcome = self.outcome(make, project, "opaque", {"value": 1})
         assert outcome.status is Status.FAILED
         assert "object" in outcome.error
+        assert outcome.traceback == ""
+
+    def test_an_error_that_is_no_exception_fails_its_node_alone(self, make: Make, project: Project) -> None:
+        outcome = self.outcome(make, project, "odd", {"which": "odd"})
+        assert (outcome.status, outcome.error) == (Status.FAILED, "Odd: as odd as it gets")
+
+    def test_an_error_whose_text_cannot_be_had_is_named(self, make: Make, project: Project) -> None:
+        outcome = self.outcome(make, project, "odd", {"which": "silent"})
+        assert outcome.status is Status.FAILED
+        assert outcome.error.startswith("Silent, whose text cannot be had")
+
+    def test_the_error_that_led_to_another_is_told_too(self, make: Make, project: Project) -> None:
+        outcome = self.outcome(make, project, "odd", {"which": "chain"})
+        assert 'raise KeyError("first")' in outcome.traceback
+        assert outcome.traceback.endswith("ValueError: second\n")
+
+    def test_a_step_leaves_folder_import_path_and_precision_as_they_were(
+        self, make: Make, project: Project, tmp_path: Path
+    ) -> None:
+        before = [("place", None, {"turn": 1}), ("move", None, {"where": str(tmp_path)}), ("place", None, {"turn": 2})]
+        study = project.write(STEPS).study(dict(zip("abc", before, strict=True)))
+        prepared = project.prepare(study)
+        backend, calls = make(prepared), calls_of(prepared)
+        for name in "abc":
+            assert backend.submit(calls[name]).result(timeout=60).status is Status.DONE
+        first, last = (prepared.store.read(calls[name].fingerprint) for name in "ac")
+        assert first == last
+
+    @pytest.mark.parametrize(("how", "code"), [("return", 0), ("leave", 5), ("raise", 1)])
+    def test_a_process_that_a_step_forks_ends_there(self, make: Make, project: Project, how: str, code: int) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("fork", None, {"how": how})}))
+        call = calls_of(prepared)["it"]
+        assert make(prepared).submit(call).result(timeout=60).status is Status.DONE
+        assert prepared.store.read(call.fingerprint) == code
 
     def test_a_damaged_input_is_an_outcome_that_names_it(self, make: Make, project: Project) -> None:
         study = project.write(STEPS).study({"n": ("number", None, {"value": 4}), "d": ("double", "n")})
@@ -193,6 +297,34 @@ class TestProcesses(BackendContract):
             return backend
 
         return make
+
+    @pytest.mark.parametrize("how", ["closed", "none", "descriptors"])
+    def test_a_step_that_upsets_the_output_harms_no_later_one(self, make: Make, project: Project, how: str) -> None:
+        pipeline = {"first": ("upset", None, {"how": how}), "second": ("talk", None, {"times": 2})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        backend, calls = make(prepared), calls_of(prepared)
+        assert backend.submit(calls["first"]).result(timeout=60).status is Status.DONE
+        outcome = backend.submit(calls["second"]).result(timeout=60)
+        assert outcome.error == "ValueError: enough said"
+        assert "a word a word" in Path(outcome.log).read_text()
+
+    def test_an_interrupt_that_a_step_raises_itself_is_its_own_error(self, make: Make, project: Project) -> None:
+        outcome = self.outcome(make, project, "interrupted", {"times": 1})
+        assert (outcome.status, outcome.error) == (Status.FAILED, "the step raised KeyboardInterrupt")
+
+    def test_what_a_killed_worker_has_started_ends_with_it(self, make: Make, project: Project, tmp_path: Path) -> None:
+        note = tmp_path / "pid"
+        assert self.outcome(make, project, "leave_a_child", {"note": str(note)}).status is Status.LOST
+        with contextlib.suppress(psutil.NoSuchProcess):
+            assert psutil.Process(int(note.read_text())).wait(timeout=60) is None
+
+    def test_modules_in_the_folder_of_the_command_do_not_hide_those_that_a_worker_needs(
+        self, make: Make, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "queue.py").write_text("raise RuntimeError('not this one')")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert self.outcome(make, project, "number", {"value": 1}).status is Status.DONE
 
     def two(self, project: Project, first: tuple[object, ...], second: tuple[object, ...]) -> Prepared:
         return project.write(STEPS).prepare(project.study({"first": first, "second": second}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ def out() -> Console:
 
 @cache
 def err() -> Console:
-    """Where progress and errors go: standard error."""
+    """Where progress and errors go: the process's own standard error, while a step's output goes to its log."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(file=sys.__stderr__, stderr=True, highlight=False)
 
 
 def tell_refusal(error: OSError) -> None:

@@ -8,39 +8,64 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
+
+_LONGEST_NAME = 80
 
 
 def log_path(folder: Path, name: str, fingerprint: str) -> Path:
     """The log of one node. Attempts are appended."""
-    return folder / f"{name}-{fingerprint[:12]}.log"
+    return folder / f"{name[:_LONGEST_NAME]}-{fingerprint[:12]}.log"
 
 
 @contextlib.contextmanager
 def captured(path: Path) -> Iterator[None]:
     """Send what this process prints, from Python or not, to a file for the length of a block.
 
-    Works on file descriptors 1 and 2, so it serves a worker process; an empty file is dropped.
+    Works on file descriptors 1 and 2, so it serves a worker process; an empty file is dropped. Afterwards both lead
+    where they led before and Python's streams are open, whatever the block did to them. Where no log can be written,
+    what is printed is lost: no result depends on it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    streams = sys.stdout, sys.stderr
+    _flush()
     kept = os.dup(1), os.dup(2)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = _opened(path)
     try:
         os.dup2(log, 1)
         os.dup2(log, 2)
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(ValueError, OSError):
-                stream.flush()
+        _flush()
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
+        sys.stdout, sys.stderr = (_reopened(stream, descriptor) for descriptor, stream in enumerate(streams, 1))
         size = os.fstat(log).st_size
         for descriptor in (*kept, log):
             os.close(descriptor)
         if size == 0:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.flush()
+
+
+def _reopened(stream: TextIO, descriptor: int) -> TextIO:
+    """The stream, or a fresh one on the same descriptor where it was closed."""
+    if not stream.closed:
+        return stream
+    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 class LazyFile:

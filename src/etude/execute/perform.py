@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +13,8 @@ from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Sta
 from etude.execute.context import RunContext
 from etude.execute.cost import Metering
 from etude.execute.input_guard import inputs_kept
+from etude.execute.mishaps import one_line, trace_below
+from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
@@ -78,9 +78,11 @@ def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
     except StoreError as error:
         return Outcome(status=Status.FAILED, error=f"its result cannot be stored: {error}")
     except EtudeError as error:
-        return Outcome(status=Status.FAILED, error=str(error), traceback=_trace(error))
-    except (Exception, SystemExit) as error:  # a step may raise anything; the run goes on without it
-        return Outcome(status=Status.FAILED, error=_one_line(error), traceback=_trace(error))
+        return Outcome(status=Status.FAILED, error=str(error), traceback=trace_below(error, CALLED_FROM))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a step may raise anything; the run goes on without it
+        return Outcome(status=Status.FAILED, error=one_line(error), traceback=trace_below(error, CALLED_FROM))
 
 
 def _call_step(
@@ -96,7 +98,7 @@ def _call_step(
     named = {
         given.name: arguments[given.name] for given in signature.inputs[len(positional) :] if given.name in arguments
     }
-    return signature.function(*positional, **named, **settings, **extra)
+    return run_apart(partial(signature.function, *positional, **named, **settings, **extra))
 
 
 def _signature(reference: str) -> Signature:
@@ -165,23 +167,3 @@ def _store(
     manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
     store.drop_scratch(call.fingerprint)
     return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost, classes=classes_in(manifest.codec))
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"the step left Python with SystemExit({error.code})"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the disk is full: {error}"
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
-
-
-def _trace(error: BaseException) -> str:
-    """The traceback from the step's own first frame on, cut where it is very long."""
-    frames = traceback.extract_tb(error.__traceback__)
-    here = str(Path(__file__))
-    inner = [index for index, frame in enumerate(frames) if frame.filename == here]
-    kept = frames[inner[-1] + 1 :] if inner else frames
-    lines = [*traceback.format_list(kept or frames), *traceback.format_exception_only(error)]
-    text = "".join(lines)
-    return text if len(text) <= 20_000 else text[:10_000] + "\n…\n" + text[-10_000:]

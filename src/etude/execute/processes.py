@@ -170,7 +170,7 @@ class ProcessBackend:
         code = _end(worker)
         if worker.lost_because:
             return Outcome(status=Status.LOST, error=worker.lost_because, again=False)
-        if code is not None and code < 0:
+        if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
             hint = " (perhaps out of memory: see the kernel's log)" if name == "SIGKILL" else ""
             return Outcome(status=Status.LOST, error=f"its worker was killed by {name}{hint}")
@@ -180,7 +180,7 @@ class ProcessBackend:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "etude.execute.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "etude.execute.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=self._environment(devices),
@@ -249,12 +249,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _end(worker: _Worker) -> int | None:
-    """Let a worker go and tell its exit code. One that still lives ends itself when its connection closes."""
+def _end(worker: _Worker) -> int:
+    """Let a worker go and tell its exit code. One that still lives ends itself when its connection closes.
+
+    What it has started ends with it, even if the worker was killed and could not see to that.
+    """
     with contextlib.suppress(OSError):
         worker.connection.close()
-    try:
-        return worker.process.wait(timeout=2.0)
-    except subprocess.TimeoutExpired:
-        _kill(worker.process)
-        return worker.process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        worker.process.wait(timeout=2.0)
+    _kill(worker.process)
+    return worker.process.wait()

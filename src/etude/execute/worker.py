@@ -49,10 +49,17 @@ def serve(connection: Connection) -> None:
         call = calls.get()
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
         with captured(log):
-            outcome = perform(call, store, host)
+            outcome = _outcome(call, store, host)
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
         send(outcome)
+
+
+def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
+    try:
+        return perform(call, store, host)
+    except KeyboardInterrupt:  # a worker hears no Ctrl-C: the step itself raised it
+        return Outcome(status=Status.FAILED, error="the step raised KeyboardInterrupt")
 
 
 def _listen(connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: threading.Event) -> None:
