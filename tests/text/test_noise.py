@@ -153,6 +153,26 @@ def test_another_seed_and_another_id_give_other_noise() -> None:
     assert len({text for text, _ in one}) > 60
 
 
+def test_another_seed_gives_other_typos() -> None:
+    spec = replace(SPEC, typos=1.0, letter=0.5)
+    texts, ids, known = ["a text"] * 100, list(range(100)), set(phrases(family_named("banking").train))
+    seen = [
+        {text[start:end].strip() for text, edits in noisy(texts, ids, seed=seed, spec=spec) for start, end, _ in edits}
+        for seed in (0, 1)
+    ]
+    typed = [found - known for found in seen]
+    assert min(map(len, typed)) > 10
+    assert len(typed[0] & typed[1]) < len(typed[0]) / 2
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_phrases_and_text_are_one_space_apart(family: FamilyName) -> None:
+    texts, spec = ["a text without an end mark that has some words"] * 300, replace(WILD, typos=0.0)
+    for after, _ in noisy(texts, list(range(300)), family, spec=spec):
+        assert "  " not in after
+        assert after == after.strip()
+
+
 # ----- how much there is
 
 

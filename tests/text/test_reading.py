@@ -140,7 +140,8 @@ def test_bytes_in_another_encoding_are_told_with_their_line(tmp_path: Path) -> N
 
 def test_a_byte_order_mark_is_no_part_of_a_column_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("\ufefftext,label\nx,a\n".encode())
-    assert read(tmp_path / "a.csv")["text"] == ["x"]
+    (tmp_path / "a.jsonl").write_bytes('\ufeff{"text": "x", "label": "a"}'.encode())
+    assert read(tmp_path / "a.csv") == read(tmp_path / "a.jsonl") == {"id": [0], "text": ["x"], "label": ["a"]}
 
 
 @pytest.mark.parametrize(
