@@ -138,6 +138,16 @@ def test_a_page_has_its_landmarks_its_language_and_one_first_heading(root: Eleme
     assert skip.attributes["href"] == f"#{all_of(root, 'main')[0].attributes['id']}"
 
 
+def test_landmarks_of_one_kind_are_told_apart_by_their_names(root: Element) -> None:
+    landmarks = [
+        element for element in root.walk() if element.name == "section" or "region" in element.attributes.values()
+    ]
+    names = [element.attributes.get("aria-labelledby") or element.attributes.get("aria-label") for element in landmarks]
+    assert len(landmarks) > 2
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
 def test_headings_go_down_one_level_at_a_time_and_say_something(root: Element) -> None:
     levels = [int(element.name[1]) for element in root.walk() if re.fullmatch(r"h[1-6]", element.name)]
     assert levels[0] == 1
@@ -176,7 +186,7 @@ def test_everything_that_can_be_worked_has_a_name_and_can_be_reached_by_keyboard
     for element in root.walk():
         assert int(element.attributes.get("tabindex") or 0) == 0
         if "tabindex" in element.attributes:
-            assert element.attributes.get("role") in ("img", "region")
+            assert element.attributes.get("role") in ("img", "group")
             assert element.attributes.get("aria-label")
 
 

@@ -58,7 +58,7 @@ def picture(width: float, height: float, name: str, *content: Child, interactive
         role="group" if interactive else "img",
         aria_label=name,
     )
-    return tag("div", svg, class_="scroll", tabindex=0, role="region", aria_label=f"{name}, scrolls")
+    return tag("div", svg, class_="scroll", tabindex=0, role="group", aria_label=f"{name}, scrolls")
 
 
 def mark(tip: str, *content: Child, series: int | None = None, css: str = "mark") -> Markup:

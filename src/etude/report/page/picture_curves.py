@@ -75,7 +75,13 @@ def _legend(chart: Curves) -> Markup:
         sample = tag(
             "svg",
             tag("path", d="M0 0h26", transform="translate(0 7)", stroke=colour(index), stroke_width=2.4),
-            tag("path", d=SHAPES[index % len(SHAPES)], transform="translate(13 7)", fill=colour(index)),
+            tag(
+                "path",
+                d=SHAPES[index % len(SHAPES)],
+                transform="translate(13 7)",
+                fill=colour(index),
+                stroke=colour(index),
+            ),
             width=26,
             height=14,
             aria_hidden="true",

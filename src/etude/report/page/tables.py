@@ -48,7 +48,7 @@ def data_table(
         tag("tfoot", *(_row(row, columns) for row in last)) if last else None,
         id=identity,
     )
-    scrolled = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=f"{name}, scrolls")
+    scrolled = tag("div", table, class_="scroll", tabindex=0, role="group", aria_label=f"{name}, scrolls")
     return tag(
         "div", _filter(name, identity, len(body)) if len(body) >= FILTER_FROM else None, scrolled, class_="table"
     )
