@@ -67,9 +67,7 @@ def main() -> None:
     for family in get_args(FamilyName):
         acts[f"step add_noise, {family}"] = lambda family=family: steps.add_noise(splits, family=family, seed=0)
     for kind in get_args(PerturbationKind):
-        acts[f"perturbed, {kind} {SEVERITY}"] = lambda kind=kind: perturbed(
-            sample, ids, kind, severity=SEVERITY, seed=0
-        )
+        acts[f"{kind}, {SEVERITY:.0%}"] = lambda kind=kind: perturbed(sample, ids, kind, severity=SEVERITY, seed=0)
 
     shown = Table("noise", "texts per second", "quartiles", "of 50,000", title=f"{len(sample):,} texts")
     for name, act in acts.items():
