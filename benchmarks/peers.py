@@ -191,7 +191,7 @@ Path("out.txt").write_text(str(result.value("total")))
 """
 
 PHASES = {"cold": 0, "warm": 0, "one": 5}
-"""Phase → the seed of the first node: an empty store, nothing changed, one input changed."""
+"""Phase → the seed of the first node: an empty store, nothing changed, the first input changed."""
 IN_PLACE = ("dvc", "snakemake", "tango")
 """Tools whose result is one of their own outputs: it must not be removed between phases."""
 
@@ -238,12 +238,13 @@ def compare(bench: ModuleType, tools: list[str], sizes: tuple[int, int], repeats
             "cold CPU ms/node",
             "cold wall ms/node",
             "warm CPU ms/node",
-            f"one input changed, {large} nodes, CPU s",
+            f"first input changed, {large} nodes, CPU s",
             "files/node",
             "kB/node",
         ),
         "No work in the nodes, so all is overhead. Slopes of whole processes, medians with the lowest and highest. "
-        "Cold: empty store. Warm: nothing changed. Start-up: the smaller warm run less its nodes.",
+        "Cold: empty store. Warm: nothing changed. Start-up: the smaller warm run less its nodes. The first input "
+        "reaches nearly every node. Files and kB are what two runs leave, the second with the first input changed.",
     )
     for tool in tools:
         table.row(tool, *_figures(found[tool], small, large))
