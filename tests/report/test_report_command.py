@@ -119,8 +119,16 @@ def test_a_study_that_was_not_run_is_reported_as_such_and_runs_nothing(etude: Et
     said = etude("report", "one.yaml")
     assert said.code == 1
     assert "4 of 4 variants are not done" in said.err
+    assert "made for this report" not in said.err
     assert (project / "results" / "one" / "report.html").exists()
     assert not (project / ".etude" / "store").exists()
+
+
+def test_a_study_whose_table_is_still_to_come_says_so(etude: Etude, project: Path) -> None:
+    etude("run", "one.yaml", "--until", "quality")
+    said = etude("report", "one.yaml")
+    assert said.code == 0
+    assert "table is not computed yet: these means were made for this report" in said.err
 
 
 def test_a_study_without_a_table_gets_means_made_for_the_report(etude: Etude, project: Path) -> None:

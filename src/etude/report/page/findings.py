@@ -98,10 +98,10 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
     rows: list[Row] = table.to_pylist()
     notes: list[str] = []
     summaries = dict(summaries_of(prepared))
-    if not summaries:
+    if not summaries and any(row["status"] == "done" for row in rows):
         try:
             summaries = {"all records": summarise(table)}
-            notes.append("the study has no table of its own: these means were made for this report")
+            notes.append(f"{_why_no_table(prepared)}: these means were made for this report")
         except EtudeError as error:
             notes.append(f"no means: {error}")
     study = prepared.study
@@ -120,6 +120,12 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
         edges=edges,
         notes=(*notes, *_unfinished(rows)),
     )
+
+
+def _why_no_table(prepared: Prepared) -> str:
+    uses = [node.use for node in prepared.expansion.collect.values()]
+    own = any(use is not None and use.signature.returns is Summary for use in uses)
+    return "the study's table is not computed yet" if own else "the study has no table of its own"
 
 
 def _unfinished(rows: Sequence[Row]) -> Iterator[str]:
