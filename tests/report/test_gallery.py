@@ -63,6 +63,17 @@ def test_charts_of_an_earlier_export_do_not_stay(finished: Result) -> None:
     assert not (results / "charts" / "gone.png").exists()
 
 
+def test_the_quality_of_energy_is_that_of_the_variants_shown(finished: Result) -> None:
+    (_, summary), *_ = summaries_of(finished.prepared)
+    rows = [dict(row) for row in finished.records().to_pylist()]
+    for row in rows[:2]:
+        row.update({"model.cost.energy_j": None, "model.cost.energy_quality": None})
+    made = gallery(finished.prepared, summary, rows).pareto[0]
+    assert [point.name for point in made.points] == ["width=2"]
+    assert "energy absent" not in made.covers
+    assert "; energy " in made.covers
+
+
 def test_a_folder_of_charts_is_told_as_one() -> None:
     names = ["a.csv", "charts/x.png", "charts/x.svg", "t/charts/y.png"]
     assert told(names) == ["a.csv", "charts/ (2 files)", "t/charts/ (1 file)"]

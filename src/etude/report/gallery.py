@@ -118,10 +118,11 @@ def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterat
 
 
 def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
-    """How the energy was got: the worst of its parts."""
+    """How the energy that is shown was got: the worst of its parts."""
     if cost != "energy_j":
         return ""
-    found = {row.get(f"{node}.cost.energy_quality") or "absent" for row in rows for node in nodes}
+    whole = [row for row in rows if all(row.get(f"{node}.cost.{cost}") is not None for node in nodes)]
+    found = {row.get(f"{node}.cost.energy_quality") or "absent" for row in whole for node in nodes}
     known = [Quality(word) for word in found if word in set(Quality)]
     return f"; energy {worst(known)}" if known else ""
 

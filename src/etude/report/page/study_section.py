@@ -60,7 +60,8 @@ def _overview(found: Findings) -> Markup:
         "energy": cost.energy(),
         "carbon": cost.carbon(),
     }
-    notes = [*found.notes, *(note for each in found.summaries for note in each.summary.notes)]
+    told = [note for each in found.summaries for note in each.summary.notes]
+    notes = [*found.notes, *(note for note in told if not any(own.startswith(note) for own in found.notes))]
     said = [sentence for each in found.summaries for sentence in _said(each.summary)]
     return joined(
         described(facts),
