@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from projects import Project, node
 
 from etude.graph.node import Node
 from etude.study.prepare import prepare
 from etude.study.study import NodeSpec, Place, Study
+from projects import Project, node
 
 STEPS = """
 from typing import Annotated
