@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Callable
+from bdb import BdbQuit
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +16,8 @@ import typer.main
 
 from etude.cli.main import app, main
 from etude.cli.skeleton import make_project
+from etude.execute.events import Event, Kind
+from etude.study.execution import Execution
 
 Etude = Callable[..., "Said"]
 
@@ -316,6 +321,127 @@ def test_a_store_that_is_a_file_is_refused(etude: Etude, small: Path) -> None:
     said = etude("run", "small.yaml", "--set", "place.store=taken")
     assert said.code == 2
     assert "taken" in said.err
+
+
+MARKUP = (
+    STUDY.replace("{rate: 1.0}", "{rate: 1.0, tag: x}")
+    .replace("with: {count: 4}", "with: {count: 4, tag: '${tag}'}")
+    .replace("grid: {rate: [1.0, 2.0]}", "grid: {tag: ['[/bold]', '[red]', 'a b'], rate: [1.0, 9.0]}")
+)
+
+
+@pytest.fixture
+def marked(small: Path) -> Path:
+    """A study whose values look like markup, and half of whose nodes fail."""
+    (small.parent / "cli_steps.py").write_text(STEPS.replace("count: int)", "count: int, tag: str)"))
+    small.write_text(MARKUP)
+    return small
+
+
+def test_values_that_look_like_markup_are_shown_as_they_are(etude: Etude, marked: Path) -> None:
+    said = etude("run", "small.yaml")
+    assert said.code == 1
+    assert '✓ data tag="[/bold]"' in said.err
+    assert 'quality tag="[red]" rate=9.0' in said.err
+    assert "[/bold]" in etude("show", "small.yaml").out
+    assert "[/bold]" in etude("plan", "small.yaml", "--set", "rate=3.0", "--why").out
+
+
+def test_the_command_for_a_failed_node_alone_can_be_pasted(etude: Etude, marked: Path) -> None:
+    said = etude("run", "small.yaml", "--set", "tag=a b", "--set", "pipeline.data.with.count=3")
+    (line,) = (line for line in said.err.splitlines() if "this alone:" in line)
+    words = shlex.split(line.partition("this alone: etude ")[2])
+    alone = etude(*words)
+    assert "2 cached" not in alone.out, "the same data, with --set"
+    assert "0 computed, 0 reused, 1 cached, 1 failed" in alone.out
+
+
+def test_many_failures_are_counted_and_not_all_told_at_length(etude: Etude, small: Path) -> None:
+    small.write_text(STUDY.replace("[1.0, 2.0]", str([float(rate) for rate in range(6, 18)])))
+    said = etude("run", "small.yaml")
+    assert said.err.count("Traceback") == 5
+    assert "and 7 more failed: etude show" in said.err
+
+
+def test_long_lines_of_a_traceback_are_not_cut(etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    said = etude("run", "small.yaml", "--set", "rate=6.0")
+    assert '        raise ValueError(f"rate {rate} is too high")' in said.err.splitlines()
+
+
+def test_a_stopped_run_says_what_became_of_every_node(
+    etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etude.cli.running.stopping_on_interrupt", stopped_after("data"))
+    said = etude("run", "small.yaml")
+    assert said.code == 130
+    assert "1 computed, 0 reused, 0 cached, 4 not run" in said.out
+
+
+def stopped_after(name: str) -> Callable[[Execution], AbstractContextManager[None]]:
+    """In place of the signal handlers: a run that is asked to stop once a node is done."""
+
+    @contextmanager
+    def stopping(execution: Execution) -> Iterator[None]:
+        tell = execution.tell
+
+        def heard(event: Event) -> None:
+            tell(event)
+            if event.name == name and event.kind is Kind.DONE:
+                execution.interrupt()
+
+        execution.tell = heard
+        yield
+
+    return stopping
+
+
+def test_a_run_that_is_stopped_at_once_says_how_to_go_on(
+    etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("etude.study.execution.Execution.run", interrupted)
+    said = etude("run", "small.yaml")
+    assert said.code == 130
+    assert "run the same command again to go on" in said.err
+
+
+def test_leaving_the_debugger_ends_the_run_and_fails_no_node(
+    etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave() -> None:
+        raise BdbQuit
+
+    monkeypatch.setattr("sys.breakpointhook", leave)
+    said = etude("run", "small.yaml", "--break-before", "quality")
+    assert said.code == 130
+    assert "failed" not in said.err + said.out
+
+
+def test_what_a_step_prints_inline_and_what_the_run_says_are_kept_apart(etude: Etude, small: Path) -> None:
+    (small.parent / "cli_steps.py").write_text(STEPS.replace('print("counting to", count)', CHATTY))
+    said = etude("run", "small.yaml")
+    assert "from the run itself" in said.err
+    (log,) = (small.parent / ".etude" / "logs" / "small").glob("data-*.log")
+    assert log.read_text() == "from the step\n"
+
+
+CHATTY = """
+    from etude.cli.tell import err
+    print("from the step")
+    err().print("from the run itself")
+"""
+
+
+def test_the_place_of_a_result_is_shown_whole_however_narrow_the_terminal(
+    etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etude("run", "small.yaml")
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = "".join(line.strip() for line in etude("show", "small.yaml", "data").out.splitlines())
+    assert json.loads(etude("show", "small.yaml", "data", "--json").out)[0]["folder"] in shown
 
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

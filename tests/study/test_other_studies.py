@@ -8,6 +8,7 @@ import pytest
 
 from etude.errors import ConfigError
 from etude.study.execution import Execution
+from etude.study.history import read_history
 from etude.study.prepare import Options, Prepared, prepare
 from etude.study.study import NodeSpec, Source, Study, Top, Vary
 from projects import CALLED, Project
@@ -98,3 +99,48 @@ def test_what_cannot_be_chosen_is_told(first: Study, top: dict[str, object], wor
 def test_a_study_that_was_not_run_is_told_to_be_run_first(first: Study) -> None:
     with pytest.raises(ConfigError, match="run it first"):
         prepared(second(first), first)
+
+
+def test_the_best_of_the_best_are_those_of_the_study_between(first: Study) -> None:
+    studies = {"first": first, "second": replace(second(first, k=3), name="second")}
+    third = replace(first, name="third", vary=Vary(top=Top(of="second", by="n.value", k=1), repeat={"seed": (7,)}))
+
+    def ready(study: Study) -> Prepared:
+        return prepare(study, other_study=lambda name: studies[name])
+
+    for study in studies.values():
+        assert Execution(ready(study), Options(), lambda _event: None).run().succeeded
+    assert [variant.params["x"] for variant in ready(third).expansion.variants] == [5]
+
+
+def test_studies_that_read_each_other_are_told_with_their_circle(project: Project, first: Study) -> None:
+    def reading(name: str, other: str) -> Study:
+        spec = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("d", study=other)})
+        return replace(first, name=name, pipeline={"d": spec}, vary=Vary())
+
+    studies = {"a": reading("a", "b"), "b": reading("b", "a")}
+    with pytest.raises(ConfigError, match="a ← b ← a"):
+        prepare(studies["a"], other_study=lambda name: studies[name])
+    best = replace(first, name="first", vary=Vary(top=Top(of="first", by="n.value", k=1)))
+    with pytest.raises(ConfigError, match="first ← first"):
+        prepare(best, other_study=lambda name: best)
+
+
+def test_a_node_of_another_study_is_told_from_one_of_the_same_name_here(project: Project, first: Study) -> None:
+    here = NodeSpec(name="n", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    ready = run(replace(first, name="second", pipeline={"n": here}, vary=Vary()), first)
+    labels = {action.node.label() for action in ready.plan.actions}
+    assert {"n", "@first/n x=3 seed=0"} <= labels
+    kept = read_history(ready.workplace.etude, "second").results
+    assert {kept["n"], kept["@first/n x=3 seed=0"]} <= {action.node.fingerprint for action in ready.plan.actions}
+
+
+def test_values_that_print_alike_keep_results_of_their_own(project: Project, first: Study) -> None:
+    text = "\n@step\ndef same(*, value: object) -> object:\n    return value\n"
+    study = project.write(STEPS + text).study(
+        {"s": ("same", None, {"value": "${value}"})},
+        params={"value": 1},
+        vary=Vary(grid={"value": (1, "1", True, "true", None, "null", [1], "[1]")}),
+    )
+    project.run(study)
+    assert len(set(read_history(project.folder / ".etude", "test").results.values())) == 8 + 1

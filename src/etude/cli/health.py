@@ -142,7 +142,7 @@ def show_findings(findings: list[Finding], *, as_json: bool) -> None:
         table.add_row(
             "  " + finding.name,
             mark,
-            finding.detail,
+            Text(finding.detail),
             Text(f"→ {finding.mend}" if finding.mend and not finding.there else "", style="green"),
         )
     out().print(table)

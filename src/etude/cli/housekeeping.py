@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from etude.cli.tell import err, out
+from etude.cli.tell import err, escaped, out
 from etude.units import readable_bytes
 
 
@@ -29,7 +29,7 @@ def verify_store(folder: Path, *, keep: bool) -> int:
             store.quarantine(verdict.fingerprint, verdict.damage)
     out().print(f"{sound} sound, {len(damaged)} damaged")
     for verdict in damaged:
-        out().print(f"  [red]{verdict.fingerprint[:16]}[/] {verdict.damage}")
+        out().print(f"  [red]{verdict.fingerprint[:16]}[/] {escaped(str(verdict.damage))}")
     if damaged and not keep:
         out().print("set aside; they are computed anew when a study needs them")
     return 1 if damaged else 0
@@ -59,7 +59,7 @@ def collect_garbage(project: Path, studies: Sequence[str], older_than: str, *, d
     removed = store.gc(roots, dry_run=dry_run, older_than_s=_age(older_than))
     word = "would free" if dry_run else "freed"
     out().print(f"{word} {readable_bytes(removed.bytes)}: {len(removed.artifacts)} results; kept {len(roots)}")
-    out().print(f"[dim]only what is older than {older_than} goes: --older-than 0s takes all[/]")
+    out().print(f"[dim]only what is older than {escaped(older_than)} goes: --older-than 0s takes all[/]")
     return 0
 
 

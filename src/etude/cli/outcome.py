@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from etude.cli.tell import err, out
+from etude.cli.tell import err, escaped, out
 from etude.graph.explain import Change, why
+from etude.graph.labels import text_of
 from etude.graph.plan import Action, State
 from etude.store.manifest import Manifest
 from etude.study.accept import earlier_result
@@ -15,11 +16,13 @@ from etude.units import readable_seconds
 
 if TYPE_CHECKING:
     from etude.execute.runner import Failure
+    from etude.graph.node import Node
     from etude.study.execution import Result
     from etude.study.prepare import Prepared
 
 
 MOST_CHANGES = 12
+MOST_FAILURES = 5
 
 
 def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
@@ -53,7 +56,7 @@ def _by_name(prepared: Prepared) -> dict[str, list[Action]]:
     for name in names:
         found[name] = []
     for action in prepared.plan.actions:
-        found.setdefault(action.node.name, []).append(action)
+        found.setdefault(action.node.title, []).append(action)
     return {name: actions for name, actions in found.items() if actions}
 
 
@@ -65,15 +68,11 @@ def _reasons(prepared: Prepared, actions: Sequence[Action]) -> Mapping[str, tupl
 
 
 def _shortened(changes: Sequence[Change], most: int = 2) -> str:
-    from rich.markup import escape
-
-    texts = [escape(str(change)) for change in changes[:most]]
+    texts = [escaped(str(change)) for change in changes[:most]]
     return "; ".join(texts) + (f"; and {len(changes) - most} more" if len(changes) > most else "")
 
 
 def _show_why(prepared: Prepared) -> None:
-    from rich.markup import escape
-
     for name, actions in _by_name(prepared).items():
         run = [action for action in actions if action.state is State.RUN]
         alike: dict[tuple[str, ...], list[str]] = {}
@@ -81,9 +80,9 @@ def _show_why(prepared: Prepared) -> None:
             alike.setdefault(tuple(map(str, changes)), []).append(label)
         for texts, labels in alike.items():
             head = labels[0] if len(labels) == 1 else f"{name} ({len(labels)} variants)"
-            out().print(f"[bold]{escape(head)}[/]")
+            out().print(f"[bold]{escaped(head)}[/]")
             for text in texts[:MOST_CHANGES]:
-                out().print(f"    {escape(text)}", soft_wrap=True)
+                out().print(f"    {escaped(text)}", soft_wrap=True)
             if len(texts) > MOST_CHANGES:
                 out().print(f"    and {len(texts) - MOST_CHANGES} more: --json shows all")
 
@@ -95,7 +94,7 @@ def _plan_fields(prepared: Prepared) -> dict[str, object]:
         "study": prepared.study.name,
         "nodes": [
             {
-                "node": action.node.name,
+                "node": action.node.title,
                 "label": action.node.label(),
                 "params": dict(action.node.params),
                 "fingerprint": action.node.fingerprint,
@@ -126,23 +125,31 @@ def other_versions(prepared: Prepared) -> list[str]:
         if others:
             made = ", ".join(sorted(others))
             text = f"cached results were made with {package} {made}; installed is {version_of(package)}"
-            lines.append(f"[yellow]note[/] {text} [dim](`pin: [{package}]` on a node makes the version count)[/]")
+            lines.append(f"[yellow]note[/] {text} [dim](`pin: \\[{package}]` on a node makes the version count)[/]")
     return lines
 
 
-def show_outcome(result: Result) -> int:
-    """Print what a run came to and where its files are. Returns the exit code."""
+def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
+    """Print what a run came to and where its files are. Returns the exit code.
+
+    Args:
+        result: The run.
+        repeated: What of the command line belongs into a command that runs one failed node alone.
+    """
     from etude.report.results import export_results, terminal_tables
 
     summary, prepared = result.summary, result.prepared
-    for failure in summary.failures:
-        _show_failure(failure, prepared)
+    for failure in summary.failures[:MOST_FAILURES]:
+        _show_failure(failure, prepared, repeated)
+    if len(summary.failures) > MOST_FAILURES:
+        more = len(summary.failures) - MOST_FAILURES
+        err().print(f"[red]and {more} more failed:[/] etude show {_file(prepared)} NODE tells of each", soft_wrap=True)
     failed = {failure.node.fingerprint for failure in summary.failures}
     blocked = [fingerprint for fingerprint, because in summary.blocked.items() if because.fingerprint in failed]
     if blocked:
         names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in blocked})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        err().print(f"[yellow]not run, for what they read failed:[/] {listed}")
+        err().print(f"[yellow]not run, for what they read failed:[/] {escaped(listed)}")
     for table in terminal_tables(result):
         out().print(table)
     exported = export_results(result)
@@ -158,26 +165,37 @@ def _show_closing(result: Result, exported: Sequence[object]) -> None:
     if not result.run:
         out().print(f"[green]nothing to do:[/] all {cached} results are there")
     else:
-        parts = [f"{len(summary.computed)} computed", f"{len(summary.reused)} reused", f"{cached} cached"]
-        if summary.failures:
-            parts.append(f"[red]{len(summary.failures)} failed[/]")
-        if summary.blocked:
-            parts.append(f"{len(summary.blocked)} not run")
         word = (
             "[yellow]stopped[/]"
             if summary.interrupted
             else ("[green]done[/]" if result.succeeded else "[red]failed[/]")
         )
-        out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(parts)}")
+        out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
     if summary.interrupted:
         out().print("run the same command again to go on")
     if exported:
-        out().print(f"results: {prepared.workplace.results}/")
-        out().print("  " + "  ".join(str(name) for name in exported), soft_wrap=True)
+        out().print(f"results: {escaped(str(prepared.workplace.results))}/", soft_wrap=True)
+        out().print(escaped("  " + "  ".join(str(name) for name in exported)), soft_wrap=True)
 
 
-def _show_failure(failure: Failure, prepared: Prepared) -> None:
-    from rich.padding import Padding
+def _counts(result: Result) -> list[str]:
+    """What became of the nodes, in numbers that add up to all of the plan."""
+    summary, plan = result.summary, result.prepared.plan
+    parts = [f"{len(summary.computed)} computed", f"{len(summary.reused)} reused", f"{len(plan.cached)} cached"]
+    if summary.failures:
+        parts.append(f"[red]{len(summary.failures)} failed[/]")
+    if summary.stopped:
+        parts.append(f"{len(summary.stopped)} stopped at a checkpoint")
+    ended = {failure.node.fingerprint for failure in summary.failures} | {node.fingerprint for node in summary.stopped}
+    left = {node.fingerprint for node in plan.todo} - summary.computed.keys() - summary.reused.keys() - ended
+    if left:
+        parts.append(f"{len(left)} not run")
+    return parts
+
+
+def _show_failure(failure: Failure, prepared: Prepared, repeated: Sequence[str]) -> None:
+    from textwrap import indent
+
     from rich.text import Text
 
     node, outcome = failure.node, failure.outcome
@@ -186,9 +204,20 @@ def _show_failure(failure: Failure, prepared: Prepared) -> None:
         Text.assemble(("failed ", "bold red"), (node.label(), "bold"), f"{attempts}: {outcome.error}"), soft_wrap=True
     )
     if outcome.traceback:
-        err().print(Padding(Text(outcome.traceback.rstrip(), style="dim"), (0, 0, 0, 4)), soft_wrap=True)
+        err().print(Text(indent(outcome.traceback.rstrip(), "    "), style="dim"), soft_wrap=True)
     if outcome.log:
         err().print(Text(f"    printed: {outcome.log}"), soft_wrap=True)
-    only = "".join(f" --only-variant {name}={value}" for name, value in node.params.items())
-    file = prepared.study.file or prepared.study.name
-    err().print(Text(f"    this alone: etude run {file} --until {node.name}{only} --on inline"), soft_wrap=True)
+    if not node.study:
+        err().print(Text(f"    this alone: {_alone(node, prepared, repeated)}"), soft_wrap=True)
+
+
+def _alone(node: Node, prepared: Prepared, repeated: Sequence[str]) -> str:
+    """The command that runs one node, in a form that a shell takes."""
+    from shlex import join
+
+    only = [word for name, value in node.params.items() for word in ("--only-variant", f"{name}={text_of(value)}")]
+    return join(["etude", "run", _file(prepared), *repeated, "--until", node.name, *only, "--on", "inline"])
+
+
+def _file(prepared: Prepared) -> str:
+    return str(prepared.study.file or prepared.study.name)

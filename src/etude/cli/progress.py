@@ -160,10 +160,10 @@ def picture(view: RunView, now_s: float) -> RenderableType:
         if active.done is not None:
             part = f"{active.done:g}" + (f"/{active.total:g}" if active.total else "")
         rows.add_row(
-            "  ▸", active.label, readable_seconds(now_s - active.since_s), part, Text(active.message, style="dim")
+            "  ▸", Text(active.label), readable_seconds(now_s - active.since_s), part, Text(active.message, style="dim")
         )
     for label in view.waiting.values():
-        rows.add_row("  …", label, "", "another run computes it", "")
+        rows.add_row("  …", Text(label), "", "another run computes it", "")
     return Group(head, rows)
 
 
@@ -204,25 +204,27 @@ class LiveProgress:
 def line_of(event: Event, view: RunView) -> str:
     """What is printed of an event for good; empty for what the moving picture alone shows."""
     data = event.data or {}
+    label, error = _escaped(event.label), _escaped(data.get("error"))
     match event.kind:
         case Kind.RUN_STARTED:
-            return f"[bold]{view.study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
+            study = _escaped(view.study)
+            return f"[bold]{study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
         case Kind.DONE:
             if event.name == "records":
                 return ""
-            return f"  [green]✓[/] {event.label}  [dim]{_cost_text(data.get('cost'))}[/]"
+            return f"  [green]✓[/] {label}  [dim]{_cost_text(data.get('cost'))}[/]"
         case Kind.REUSED:
-            return f"  [cyan]=[/] {event.label}  [dim]same bytes as before, or computed by another run[/]"
+            return f"  [cyan]=[/] {label}  [dim]{_escaped(data.get('how') or 'found done')}[/]"
         case Kind.WAITING:
-            return f"  [yellow]…[/] {event.label}  [dim]another run computes it ({data.get('holder')})[/]"
+            return f"  [yellow]…[/] {label}  [dim]another run computes it ({_escaped(data.get('holder'))})[/]"
         case Kind.FAILED:
-            return f"  [red]✗[/] {event.label}  {_escaped(data.get('error'))}"
+            return f"  [red]✗[/] {label}  {error}"
         case Kind.RETRY:
-            return f"  [yellow]↻[/] {event.label}  {_escaped(data.get('error'))}; once more in {data.get('wait_s')} s"
+            return f"  [yellow]↻[/] {label}  {error}; once more in {data.get('wait_s')} s"
         case Kind.BLOCKED if not view.stopping:
-            return f"  [dim]- {event.label}  not run: it reads {_escaped(data.get('because'))}[/]"
+            return f"  [dim]- {label}  not run: it reads {_escaped(data.get('because'))}[/]"
         case Kind.STOPPED:
-            return f"  [yellow]■[/] {event.label}  stopped at a checkpoint"
+            return f"  [yellow]■[/] {label}  stopped at a checkpoint"
         case Kind.STOPPING:
             return "[yellow]Stopping: running nodes go on to their next checkpoint. Ctrl-C again stops them now.[/]"
         case _:

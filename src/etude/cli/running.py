@@ -20,10 +20,14 @@ def run_shown(prepared: Prepared, options: Options) -> Result:
     """Run what is to be done, showing how it goes."""
     from etude.study.execution import Execution
 
-    with LiveProgress(err(), moving=options.pause is None) as progress:
-        execution = Execution(prepared, options, progress)
-        with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
-            return execution.run()
+    try:
+        with LiveProgress(err(), moving=options.pause is None) as progress:
+            execution = Execution(prepared, options, progress)
+            with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
+                return execution.run()
+    except KeyboardInterrupt:
+        err().print("[yellow]stopped now[/]; what was done is kept: run the same command again to go on")
+        raise
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from etude.cli.tell import err, out
+from etude.cli.tell import err, escaped, out
 from etude.store.manifest import Damaged, Manifest
 from etude.units import readable_bytes, readable_seconds
 
@@ -29,36 +29,41 @@ def show_records(prepared: Prepared, *, as_json: bool) -> int:
         out().print_json(json.dumps(rows))
     elif all(row["status"] != "done" for row in rows):
         name = prepared.study.name
-        err().print(f"no variant of {name} is done as code and settings are now: etude run {prepared.study.file}")
+        command = escaped(f"etude run {prepared.study.file}")
+        err().print(f"no variant of {name} is done as code and settings are now: {command}", soft_wrap=True)
         if prepared.workplace.results.exists():
-            err().print(f"tables of an earlier run: {prepared.workplace.results}/")
+            err().print(escaped(f"tables of an earlier run: {prepared.workplace.results}/"), soft_wrap=True)
     else:
-        out().print(_records_table(rows, out().width))
+        _print_records(rows, out().width)
     return 0 if any(row["status"] == "done" for row in rows) else 1
 
 
-def _records_table(rows: list[dict[str, Any]], width: int) -> Any:
+def _print_records(rows: list[dict[str, Any]], width: int) -> None:
     """The columns that differ between rows, as many as fit."""
     from rich.table import Table
+    from rich.text import Text
+
+    from etude.report.layout import short_names
 
     columns = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
     differ = [name for name in columns if len({json.dumps(row.get(name)) for row in rows}) > 1] or columns
+    metrics = [name for name in differ if "." in name]
+    heads = {**{name: name for name in differ}, **dict(zip(metrics, short_names(metrics), strict=True))}
     shown: list[str] = []
     used = 1
     for name in differ:
-        head = name.rpartition(".")[2]
-        used += max(len(head), *(len(_number(row.get(name))) for row in rows[:MOST_ROWS])) + 3
+        used += max(len(heads[name]), *(len(_number(row.get(name))) for row in rows[:MOST_ROWS])) + 3
         if used > width and shown:
             break
         shown.append(name)
     table = Table(header_style="bold")
     for name in shown:
-        table.add_column(name.rpartition(".")[2], justify="right", no_wrap=True)
+        table.add_column(Text(heads[name]), justify="right", no_wrap=True)
     for row in rows[:MOST_ROWS]:
-        table.add_row(*(_number(row.get(name)) for name in shown))
+        table.add_row(*(Text(_number(row.get(name))) for name in shown))
+    out().print(table)
     if len(rows) > MOST_ROWS or len(shown) < len(rows[0]):
-        table.caption = f"{len(rows)} rows, {len(rows[0])} columns in all: --json shows everything"
-    return table
+        out().print(f"[dim]{len(rows)} rows, {len(rows[0])} columns in all: --json shows everything[/]", soft_wrap=True)
 
 
 def _number(value: object) -> str:
@@ -96,6 +101,8 @@ def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | N
             return
         out().print(Text(f"  its last result, {last[:16] if last else ''}:", style="yellow"))
     grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
     for key, value in _described(prepared, manifest):
         grid.add_row(f"  {key}", Text(value))
     out().print(grid)

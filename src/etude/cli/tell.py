@@ -28,6 +28,13 @@ def err() -> Console:
     return Console(file=sys.__stderr__, stderr=True, highlight=False)
 
 
+def escaped(text: str) -> str:
+    """Text that stands in markup as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
 def tell_refusal(error: OSError) -> None:
     """Show what the system refused: the reason, the file, and what can be done in the common cases."""
     import errno

@@ -26,6 +26,9 @@ from etude.store.store import Store
 
 POLL_S = 0.2
 BACKOFF_S = 0.5
+SAME = "same bytes as before above it"
+ELSEWHERE = "computed by another run"
+"""How a node was found done when its turn came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +193,7 @@ class Runner:
         assert contents is not None, f"{node.label()} started before what it reads"
         self._contents[fingerprint] = contents
         if action.state is State.CACHED and action.manifest is not None and action.manifest.inputs == contents:
-            self._finish(fingerprint, Made.of(action.manifest), Kind.REUSED)
+            self._finish(fingerprint, Made.of(action.manifest), Kind.REUSED, SAME)
             return
         if not self._is_forced(action) and self._cut_off(node, contents):
             return
@@ -228,7 +231,7 @@ class Runner:
             manifest = self.store.adopt(node.fingerprint, source, header, replace=True)
         except StoreError:
             return False
-        self._finish(node.fingerprint, Made.of(manifest), Kind.REUSED)
+        self._finish(node.fingerprint, Made.of(manifest), Kind.REUSED, SAME)
         return True
 
     def _lease(self, fingerprint: str) -> None:
@@ -250,7 +253,7 @@ class Runner:
         manifest = self.store.inspect(fingerprint)
         if not isinstance(manifest, Manifest) or manifest.inputs != self._contents[fingerprint]:
             return False
-        self._finish(fingerprint, Made.of(manifest), Kind.REUSED)
+        self._finish(fingerprint, Made.of(manifest), Kind.REUSED, ELSEWHERE)
         return True
 
     def _submit(self, fingerprint: str, lease: Lease) -> None:
@@ -316,12 +319,12 @@ class Runner:
                 self._failed(node, outcome)
         lease.release()
 
-    def _finish(self, fingerprint: str, made: Made, kind: Kind) -> None:
+    def _finish(self, fingerprint: str, made: Made, kind: Kind, how: str = "") -> None:
         node = self._action(fingerprint).node
         self._made[fingerprint] = made
         (self.summary.computed if kind is Kind.DONE else self.summary.reused)[fingerprint] = made
         if kind is Kind.DONE or self._action(fingerprint).state is State.RUN:
-            self._say(kind, node, cost=recorded(made.cost))
+            self._say(kind, node, cost=recorded(made.cost), **({"how": how} if how else {}))
         for reader in self._readers.get(fingerprint, ()):
             self._waiting[reader] -= 1
             if self._waiting[reader] == 0 and reader not in self._blocked:

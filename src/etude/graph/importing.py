@@ -72,14 +72,19 @@ def use_sources(sources: Mapping[str, bytes]) -> None:
         sys.meta_path.insert(0, _finder)
     importlib.invalidate_caches()
     _finder.sources.update(sources)
-    loaded = {
+    loaded = _loaded()
+    if any(_is_stale(sys.modules[name], path) for name, path in loaded.items()):
+        for name in loaded:
+            del sys.modules[name]
+
+
+def _loaded() -> dict[str, str]:
+    """The modules that are loaded from sources given, each with its path."""
+    return {
         name: path
         for name, module in list(sys.modules.items())
         if name != "__main__" and (path := getattr(module, "__file__", None)) in _finder.sources
     }
-    if any(_is_stale(sys.modules[name], path) for name, path in loaded.items()):
-        for name in loaded:
-            del sys.modules[name]
 
 
 def _is_stale(module: ModuleType, path: str) -> bool:
@@ -102,10 +107,15 @@ def import_path(project: Path) -> tuple[str, ...]:
 
 
 def make_importable(project: Path) -> None:
-    """Put a project's folders at the head of the import path."""
-    for folder in reversed(import_path(project)):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    """Put a project's folders at the head of the import path, and forget the modules of other projects.
+
+    A module of the same name that was imported for another project would be taken for this one's.
+    """
+    folders = import_path(project)
+    sys.path[:] = [*folders, *(entry for entry in sys.path if entry not in folders)]
+    for name, path in _loaded().items():
+        if not any(Path(path).is_relative_to(folder) for folder in folders):
+            del sys.modules[name]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +66,32 @@ class StepLibrary:
             reason, _, mend = str(error).removeprefix(f"{reference}: ").partition("\n    Mend: ")
             raise NotAStep(f"there is no step {name!r}: {reason}", mend) from error
         use_sources({str(path): self.index.source_of(path) for path in symbols.files if not path.is_relative_to(_ROOT)})
-        return StepUse(reference, signature_of(reference, import_function(reference)), symbols)
+        try:
+            function = import_function(reference)
+        finally:
+            _require_own(reference, symbols)
+        return StepUse(reference, signature_of(reference, function), symbols)
+
+
+def _require_own(reference: str, symbols: SymbolMap) -> None:
+    """Refuse a step whose module was imported from another file than the one that was read.
+
+    Raises:
+        NotAStep: Another module has the name already.
+    """
+    name = reference.partition(":")[0]
+    if name not in sys.modules:
+        return
+    loaded = getattr(sys.modules[name], "__file__", None)
+    own = [path for path in symbols.files if path.stem == name.rpartition(".")[2] or path.stem == "__init__"]
+    if own and (loaded is None or not any(_same(Path(loaded), path) for path in own)):
+        raise NotAStep(
+            f"importing {name} gives {loaded or 'a built-in module'}, not {own[0]}", "give your module another name"
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one == other or (one.exists() and one.samefile(other))
 
 
 def full_reference(name: str) -> str:

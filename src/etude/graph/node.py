@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
+from etude.graph.labels import text_of
 from etude.graph.library import StepUse
 from etude.graph.pipeline import RECORDS as RECORDS
 from etude.graph.pipeline import Needs
@@ -70,6 +71,8 @@ class Node:
     """Whether its result is metrics, which go into the record."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Absolute path of each file or folder that its settings name → digest of its content."""
+    study: str = ""
+    """The study that it is a node of, where that is another than the one planned."""
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,8 +102,13 @@ class Node:
         return list({node.fingerprint: node for node in nodes}.values())
 
     def label(self) -> str:
-        """The node's name with the params that it depends on: `model pooling=max seed=0`."""
-        return " ".join([self.name, *(f"{name}={value}" for name, value in self.params.items())])
+        """The node's title with the params that it depends on: `model pooling=max seed=0`."""
+        return " ".join([self.title, *(f"{name}={text_of(value)}" for name, value in self.params.items())])
+
+    @property
+    def title(self) -> str:
+        """The node's name, as other studies write it where it is of another study: `@search/model`."""
+        return f"@{self.study}/{self.name}" if self.study else self.name
 
     def identity(self) -> dict[str, object]:
         """What the fingerprint was made of, to be kept beside the result and compared later."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -27,19 +29,20 @@ class TerminalTable:
         for shown, table in zip(range(most, 0, -1), tables, strict=True):
             if shown == 1 or console.measure(table, options=widest).maximum <= options.max_width:
                 yield table
+                yield from _notes(self._layout, most - shown)
                 break
 
 
+def _notes(layout: Layout, hidden: int) -> Iterator[Text]:
+    """What must be known to read the table: below it, as wide as the terminal is."""
+    if hidden:
+        yield Text(f"and {hidden} more {'metric' if hidden == 1 else 'metrics'} in the exported tables", style="dim")
+    for note in layout.notes:
+        yield Text(note, style="dim")
+
+
 def _table(layout: Layout, title: str, shown: int) -> Table:
-    hidden = len(layout.metric_columns) - shown
-    more = [f"and {hidden} more {'metric' if hidden == 1 else 'metrics'} in the exported tables"] if hidden else []
-    table = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
-        header_style="bold",
-        caption=Text("\n".join([*more, *layout.notes])) if more or layout.notes else None,
-        caption_justify="left",
-    )
+    table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for name in layout.label_columns:
         table.add_column(Text(name))
     for name in ("n", *layout.metric_columns[:shown]):

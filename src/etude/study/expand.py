@@ -76,6 +76,7 @@ def expand(
     points: Sequence[Mapping[str, object]] | None = None,
     other_study: LoadStudy = no_other,
     faults: Sequence[Fault] = (),
+    within: Sequence[Study] = (),
 ) -> Expansion:
     """Lay a study out.
 
@@ -85,12 +86,23 @@ def expand(
         points: Points in place of the study's own `vary`.
         other_study: Finds the study that `@name/node` speaks of.
         faults: What the reader of the file found wrong; reported together with what is found here.
+        within: The studies for which this one is laid out, each read by the one before.
 
     Raises:
         ConfigError: The study does not fit its steps; carries every fault.
     """
-    expander = _Expander(study, files, other_study, list(faults))
+    expander = _Expander(study, files, other_study, list(faults), within)
     return expander.expand(points)
+
+
+def circle(study: Study, within: Sequence[Study]) -> str:
+    """How studies come back to this one by reading each other: `a ← b ← a`; empty where they do not."""
+    names = [one.name for one in within if _place(one) == _place(study)]
+    return " ← ".join([*(one.name for one in within), study.name]) if names else ""
+
+
+def _place(study: Study) -> str:
+    return str(study.file or study.name)
 
 
 @dataclass(slots=True)
@@ -99,6 +111,7 @@ class _Expander:
     files: FileDigests
     other_study: LoadStudy
     faults: list[Fault]
+    within: Sequence[Study]
     library: StepLibrary = field(init=False)
     uses: dict[str, StepUse] = field(default_factory=dict)
     wirings: dict[str, Wiring] = field(default_factory=dict)
@@ -228,13 +241,19 @@ class _Expander:
         key = (source.study, source.node)
         if key not in self.foreign:
             try:
-                other = expand(self.other_study(source.study), self.files, points=[{}], other_study=self.other_study)
-                found = other.named(source.node)
+                found = self._other(source.study).named(source.node)
             except EtudeError as error:
                 self._fault(f"{path}.from", f"cannot use {source}: {error}", str(source))
                 return None
             self.foreign[key] = found[0]
         return self.foreign[key]
+
+    def _other(self, name: str) -> Expansion:
+        other, within = self.other_study(name), (*self.within, self.study)
+        told = circle(other, within)
+        if told:
+            raise ConfigError([Fault("", f"studies read each other in a circle: {told}")])
+        return expand(other, self.files, points=[{}], other_study=self.other_study, within=within)
 
     # Laying out: once per variant, sharing what does not differ.
 
@@ -306,6 +325,7 @@ class _Expander:
             params,
             metrics=is_metrics(use.signature.returns),
             files=settings.files,
+            study=self.study.name if self.within else "",
         )
 
     def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:

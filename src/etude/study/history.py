@@ -27,7 +27,7 @@ class History:
         found = self.results.get(node.label())
         if found is not None:
             return found
-        others = (result for label, result in self.results.items() if label.split(" ", 1)[0] == node.name)
+        others = (result for label, result in self.results.items() if label.split(" ", 1)[0] == node.title)
         return next(others, None)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etude.errors import ConfigError, Fault, nearest
+from etude.graph.labels import is_meant, text_of
 from etude.graph.node import Node
 from etude.graph.plan import Plan, plan
 from etude.identity.files import FileDigests
@@ -15,7 +16,7 @@ from etude.study.expand import Expansion, LoadStudy, expand, no_other
 from etude.study.history import History, read_history
 from etude.study.study import Study
 from etude.study.top import with_top
-from etude.study.variants import points, text_of
+from etude.study.variants import points
 
 DIGESTS = "digests.json"
 """File in a project's `.etude` that remembers the digests of input files."""
@@ -27,8 +28,8 @@ class Options:
 
     until: str | None = None
     """Run this node and what it reads, no more."""
-    only: Mapping[str, object] = field(default_factory=dict)
-    """Run only the variants with these values of params."""
+    only: Mapping[str, str] = field(default_factory=dict)
+    """Run only the variants with these values of params, each as a label shows it."""
     rerun: tuple[str, ...] = ()
     """Nodes to compute again even if their results are there."""
     fail_fast: bool = False
@@ -111,7 +112,7 @@ def _check_breakpoints(expansion: Expansion, options: Options) -> None:
             expansion.named(name)
 
 
-def _chosen_points(study: Study, only: Mapping[str, object]) -> list[dict[str, object]] | None:
+def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, object]] | None:
     """The points of the study that have these values; None for all."""
     if not only:
         return None
@@ -121,9 +122,14 @@ def _chosen_points(study: Study, only: Mapping[str, object]) -> list[dict[str, o
         if name not in axes:
             reason = f"the study does not vary {name!r}"
             raise ConfigError([Fault("--only-variant", reason, only[name], nearest(name, axes))])
-    chosen = [point for point in everything if all(text_of(point[name]) == text_of(only[name]) for name in only)]
+    chosen = [point for point in everything if all(is_meant(point[name], only[name]) for name in only)]
     if not chosen:
-        wanted = " ".join(f"{name}={text_of(value)}" for name, value in only.items())
-        values = {name: sorted({text_of(point[name]) for point in everything}) for name in only}
-        raise ConfigError([Fault("--only-variant", "no variant has these values", wanted, f"there are {values}")])
+        wanted = " ".join(f"{name}={value}" for name, value in only.items())
+        known = "; ".join(f"{name}: {_values(name, everything)}" for name in only)
+        raise ConfigError([Fault("--only-variant", "no variant has these values", wanted, f"there are {known}")])
     return chosen
+
+
+def _values(name: str, everything: Sequence[Mapping[str, object]], most: int = 12) -> str:
+    values = list(dict.fromkeys(text_of(point[name]) for point in everything))
+    return ", ".join(values[:most]) + (", …" if len(values) > most else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,14 @@ from etude.execute.call import call_of
 from etude.execute.records import record_table
 from etude.identity.files import FileDigests
 from etude.store.store import Store
-from etude.study.expand import LoadStudy, expand
+from etude.study.expand import LoadStudy, circle, expand
 from etude.study.study import Study, Top
 from etude.study.variants import varied
 
 
-def with_top(study: Study, store: Store, files: FileDigests, other_study: LoadStudy) -> Study:
+def with_top(
+    study: Study, store: Store, files: FileDigests, other_study: LoadStudy, within: Sequence[Study] = ()
+) -> Study:
     """A study whose `vary` asks for the best of another, with those as its listed points; any other as it is.
 
     Replicates of the other study are averaged first, so that a lucky seed is not taken for a good variant.
@@ -28,6 +31,10 @@ def with_top(study: Study, store: Store, files: FileDigests, other_study: LoadSt
     if top is None:
         return study
     other = other_study(top.of)
+    told = circle(other, (*within, study))
+    if told:
+        raise _fault("of", f"studies read each other in a circle: {told}", top.of, "name another study")
+    other = with_top(other, store, files, other_study, (*within, study))
     best = _best(other, top, _rows(other, store, files, other_study))
     unknown = sorted({name for point in best for name in point} - study.params.keys())
     if unknown:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from etude.graph.labels import text_of
 from etude.identity.canonical import canonical
 from etude.study.study import Study, Vary
 
@@ -51,11 +52,3 @@ def _variant(study: Study, base: Mapping[str, str], point: Mapping[str, object])
     label = " ".join(f"{name}={text_of(value)}" for name, value in point.items()) or "only"
     keys = {**base, **{name: canonical(value) for name, value in point.items()}}
     return Variant(label, {**study.params, **point}, keys)
-
-
-def text_of(value: object) -> str:
-    """A param's value as labels show it: as YAML writes it, short."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = str(value)
-    return text if len(text) <= 40 else text[:39] + "…"

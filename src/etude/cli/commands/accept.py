@@ -24,15 +24,15 @@ def accept(
 ) -> None:
     """Adopt the old results of a node for a code change that you vouch for. The record says so."""
     from etude.cli.arguments import prepared
-    from etude.cli.tell import out
+    from etude.cli.tell import escaped, out
     from etude.study.accept import accept_node
     from etude.study.prepare import Options
 
     adopted = accept_node(prepared(study, overrides, profile, Options()), node, because)
     for label, changes in adopted.items():
-        out().print(f"[green]adopted[/] {label}")
+        out().print(f"[green]adopted[/] {escaped(label)}")
         for change in changes:
-            out().print(f"    [dim]{change}[/]")
+            out().print(f"    [dim]{escaped(str(change))}[/]")
 
 
 accept.__doc__ = f"{accept.__doc__}\n{EXAMPLES}"

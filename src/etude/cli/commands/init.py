@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,12 @@ def init(
 ) -> None:
     """Make a working project: a study, a step of your own with its test."""
     from etude.cli.skeleton import make_project
-    from etude.cli.tell import out
+    from etude.cli.tell import escaped, out
 
     for path in make_project(folder):
-        out().print(f"[green]made[/] {path}")
-    steps = [] if folder == Path() else [f"cd {folder}"]
-    out().print("Next: " + " && ".join([*steps, "etude run study.yaml"]))
+        out().print(f"[green]made[/] {escaped(str(path))}")
+    steps = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
+    out().print(escaped("Next: " + " && ".join([*steps, "etude run study.yaml"])), soft_wrap=True)
 
 
 init.__doc__ = f"{init.__doc__}\n{EXAMPLES}"

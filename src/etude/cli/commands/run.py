@@ -71,7 +71,11 @@ def run(
     if dry_run:
         show_plan(ready, why=False)
         return
-    raise typer.Exit(show_outcome(run_shown(ready, options)))
+    repeated = [
+        *(("--profile", profile) if profile else ()),
+        *(word for text in overrides or () for word in ("--set", text)),
+    ]
+    raise typer.Exit(show_outcome(run_shown(ready, options), repeated=repeated))
 
 
 run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"
