@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,19 @@ class TestOpening:
         (tmp_path / "thesis.tex").touch()
         with pytest.raises(StoreError, match=r"is not a store: it holds 'thesis.tex'"):
             Store.open(tmp_path)
+
+    def test_a_store_that_another_process_makes_meanwhile_is_a_store(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        look = os.listdir
+
+        def look_later(path: str) -> list[str]:
+            monkeypatch.undo()
+            stored(Store.open(tmp_path), 1)
+            return look(path)
+
+        monkeypatch.setattr(os, "listdir", look_later)
+        assert len(list(Store.open(tmp_path).entries())) == 1
 
     def test_hidden_files_do_not_make_a_folder_something_else(self, tmp_path: Path) -> None:
         (tmp_path / ".gitignore").write_text("*\n")

@@ -341,13 +341,17 @@ class Store:
 
 def _exists(layout: Layout) -> bool:
     """Whether a store stands there. StoreError where something else does, or it cannot be used."""
-    try:
-        data = disk.read(layout.marker)
-    except FileNotFoundError:
-        _require_empty(layout)
-        return False
-    except OSError as error:
-        raise store_error(error, layout.root, "open it") from error
+    data = _marker(layout)
+    if data is None:
+        other = _first_entry(layout)
+        if other is None:
+            return False
+        data = _marker(layout)  # another process may have made the store meanwhile; its marker comes before all else
+        if data is None:
+            raise StoreError(
+                f"{layout.root} is not a store: it holds {other!r} and no store.json.\n"
+                "    Mend: name an empty folder, or the folder of a store."
+            )
     try:
         schema = orjson.loads(data)["schema"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -363,15 +367,22 @@ def _exists(layout: Layout) -> bool:
     return True
 
 
-def _require_empty(layout: Layout) -> None:
+def _marker(layout: Layout) -> bytes | None:
+    """What the marker of a store says; None where there is none."""
     try:
-        others = [name for name in os.listdir(layout.root) if not name.startswith(("store.json", "."))]
+        return disk.read(layout.marker)
     except FileNotFoundError:
-        return
+        return None
     except OSError as error:
         raise store_error(error, layout.root, "open it") from error
-    if others:
-        raise StoreError(
-            f"{layout.root} is not a store: it holds {min(others)!r} and no store.json.\n"
-            "    Mend: name an empty folder, or the folder of a store."
-        )
+
+
+def _first_entry(layout: Layout) -> str | None:
+    """Something that stands in the folder besides markers and hidden files; None where nothing does."""
+    try:
+        names = os.listdir(layout.root)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise store_error(error, layout.root, "open it") from error
+    return min((name for name in names if not name.startswith(("store.json", "."))), default=None)
