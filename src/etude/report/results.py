@@ -91,10 +91,12 @@ def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
 
 def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
-    from etude.report.drawing.image import drawn  # here, for charts load SciPy, and most runs draw none
+    summaries = dict(summaries_of(prepared))
+    if not summaries:
+        return
+    from etude.report.drawing.image import drawn  # here, for charts load SciPy, and many runs draw none
     from etude.report.gallery import gallery
 
-    summaries = dict(summaries_of(prepared))
     for name, summary in summaries.items():
         place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
         place.mkdir(parents=True, exist_ok=True)
