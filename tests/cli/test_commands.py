@@ -444,6 +444,70 @@ def test_the_place_of_a_result_is_shown_whole_however_narrow_the_terminal(
     assert json.loads(etude("show", "small.yaml", "data", "--json").out)[0]["folder"] in shown
 
 
+def test_a_run_of_some_variants_leaves_the_tables_of_all_as_they_are(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    results = small.parent / "results" / "small"
+    before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    said = etude("run", "small.yaml", "--only-variant", "rate=1.0", "--rerun", "quality")
+    assert said.code == 0
+    assert "by a run of all variants" in said.out
+    assert {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()} == before
+
+
+def test_garbage_collection_keeps_what_was_run_last_even_if_nothing_had_to_be_done(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    etude("run", "small.yaml", "--set", "pipeline.data.with.count=9")
+    assert "nothing to do" in etude("run", "small.yaml").out
+    etude("gc", "--older-than", "0s")
+    assert "nothing to do" in etude("run", "small.yaml").out
+
+
+def test_the_project_is_found_from_a_folder_inside_it(
+    etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etude("run", "small.yaml")
+    (small.parent / "inner").mkdir()
+    monkeypatch.chdir(small.parent / "inner")
+    assert "5 sound" in etude("verify").out
+    assert "kept 5" in etude("gc").out
+
+
+def test_a_study_of_the_same_name_in_another_file_is_told(etude: Etude, small: Path) -> None:
+    other = small.with_name("other.yaml")
+    other.write_text(STUDY)
+    assert "same name" not in etude("run", "small.yaml").err
+    assert f"{small} is a study of the same name, small" in etude("run", "other.yaml").err
+    other.unlink()
+    assert "same name" not in etude("run", "small.yaml").err
+
+
+def test_another_way_to_track_code_is_a_reason_of_its_own(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("plan", "small.yaml", "--why", "--set", "pipeline.quality.code=version:2")
+    assert "code tracking: track → version:2" in said.out
+
+
+def test_a_pinned_package_that_is_not_installed_is_a_fault(etude: Etude, small: Path) -> None:
+    said = etude("plan", "small.yaml", "--set", "pipeline.quality.pin=[nunpy]")
+    assert said.code == 2
+    assert "no distribution 'nunpy' is installed" in said.err
+
+
+def test_what_can_never_run_here_is_told_with_what_to_lower(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml", "--set", "pipeline.data.on.memory=9000TB", "--on", "processes")
+    assert said.code == 2
+    assert "--set pipeline.data.on." in said.err
+    assert "gpus" not in said.err
+
+
+def test_a_store_whose_marker_was_deleted_is_still_one(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    (small.parent / ".etude" / "store" / "store.json").unlink()
+    assert "nothing to do" in etude("run", "small.yaml").out
+    assert etude("run", "small.yaml", "--rerun", "data").code == 0
+    assert "5 sound" in etude("verify").out
+
+
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 

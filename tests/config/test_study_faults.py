@@ -41,6 +41,7 @@ CASES = [
     ("seed: 0,", "2nd: 0, seed: 0,", "params.2nd", "2nd", "_2nd"),
     ("seed: 0,", "a-b: 0, seed: 0,", "params.a-b", "a-b", "a_b"),
     ("seed: 0,", "seed: 0, place: 1,", "params.place", None, "otherwise"),
+    ("seed: 0,", "seed: 0, status: 1,", "params.status", None, "otherwise"),
     ("seed: 0,", "seed: 0, a: '${seed}',", "params.a", "${seed}", "Jsonnet"),
     ("seed: 0,", "seed: 0, a: {b: [.nan]},", "params.a.b.0", None, "null"),
     ("{pooling: mean, seed: 0, model: {width: 8}}", "[pooling]", "params", ["pooling"], ""),

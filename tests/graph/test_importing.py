@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ import same_helper
 def who() -> str:
     return "{name} " + same_helper.NAME
 """
+
+
+@pytest.fixture(autouse=True)
+def _own_import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules with these names must not meet other tests."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def project_in(folder: Path, name: str) -> Project:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -132,3 +133,34 @@ def test_a_step_can_say_that_it_is_not_deterministic() -> None:
     signature: Signature = signature_of("here:draw", draw)
     assert not signature.deterministic
     assert SIGNATURE.deterministic
+
+
+async def awaited(*, x: int = 1) -> int:
+    return x
+
+
+def yielding(*, x: int = 1) -> list[int]:  # type: ignore[misc]
+    yield x
+
+
+class Made:
+    def __init__(self, *, x: int = 1) -> None:
+        self.x = x
+
+    def __call__(self, *, x: int = 1) -> int:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (awaited, "async"),
+        (yielding, "yields"),
+        (Made, "is a class"),
+        (Made(), "is an object of Made"),
+        (partial(awaited, x=1), "is an object of partial"),
+    ],
+)
+def test_what_is_no_plain_function_is_refused(function: Any, said: str) -> None:
+    with pytest.raises(NotAStep, match=said):
+        signature_of("here:it", step(function))

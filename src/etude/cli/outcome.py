@@ -46,6 +46,7 @@ def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
     out().print(table)
     for line in other_versions(prepared):
         out().print(line)
+    show_namesake(prepared)
     if why:
         _show_why(prepared)
 
@@ -129,6 +130,16 @@ def other_versions(prepared: Prepared) -> list[str]:
     return lines
 
 
+def show_namesake(prepared: Prepared) -> None:
+    """Say so where another file holds a study of the same name, for they write to the same places."""
+    from pathlib import Path
+
+    other, here = prepared.history.file, prepared.study.file
+    if here is not None and other not in ("", str(here)) and Path(other).exists() and not here.samefile(other):
+        text = f"{other} is a study of the same name, {prepared.study.name}: the two share results and history"
+        err().print(f"[yellow]note[/] {escaped(text)}", soft_wrap=True)
+
+
 def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
     """Print what a run came to and where its files are. Returns the exit code.
 
@@ -150,10 +161,9 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
         names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in blocked})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         err().print(f"[yellow]not run, for what they read failed:[/] {escaped(listed)}")
-    for table in terminal_tables(result):
+    for table in () if prepared.partial else terminal_tables(result):
         out().print(table)
-    exported = export_results(result)
-    _show_closing(result, exported)
+    _show_closing(result, () if prepared.partial else export_results(result))
     if summary.interrupted:
         return 130
     return 0 if result.succeeded else 1
@@ -173,7 +183,12 @@ def _show_closing(result: Result, exported: Sequence[object]) -> None:
         out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
     if summary.interrupted:
         out().print("run the same command again to go on")
-    if exported:
+    if prepared.partial:
+        file = escaped(_file(prepared))
+        out().print(
+            f"[dim]tables and records are written by a run of all variants: etude run {file}[/]", soft_wrap=True
+        )
+    elif exported:
         out().print(f"results: {escaped(str(prepared.workplace.results))}/", soft_wrap=True)
         out().print(escaped("  " + "  ".join(str(name) for name in exported)), soft_wrap=True)
 

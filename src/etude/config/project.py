@@ -11,7 +11,11 @@ MARKS: Final = (".etude", "pyproject.toml", "etude.toml", ".git")
 
 def project_of(file: Path) -> Path:
     """The nearest folder above the file that holds one of the `MARKS`; the file's own folder where none does."""
-    folder = file.absolute().parent
+    return project_around(file.absolute().parent)
+
+
+def project_around(folder: Path) -> Path:
+    """The nearest folder from this one upwards that holds one of the `MARKS`; the folder itself where none does."""
     for candidate in (folder, *folder.parents):
         if any((candidate / mark).exists() for mark in MARKS):
             return candidate

@@ -8,6 +8,7 @@ from typing import Final
 from etude.config.overrides import FILE_ONLY, SETTABLE
 from etude.config.sources import RECORDS, placed
 from etude.errors import Fault, nearest
+from etude.graph.pipeline import OWN_COLUMNS
 from etude.study.interpolation import references, texts_in, unknown
 from etude.study.study import NodeSpec, Source, Study
 
@@ -37,6 +38,9 @@ def _param_faults(params: Mapping[str, object], study: Study) -> Iterator[Fault]
     for name in params:
         if name in _PARTS:
             reason = f"{name!r} is a part of every study, so `--set {name}=…` could mean either"
+            yield Fault(path=f"params.{name}", reason=reason, mend=f"call it otherwise, as in {name}_used")
+        elif name in OWN_COLUMNS:
+            reason = f"every record has a column {name!r} of its own"
             yield Fault(path=f"params.{name}", reason=reason, mend=f"call it otherwise, as in {name}_used")
     vary = {"grid": study.vary.grid, "repeat": study.vary.repeat, "list": list(study.vary.points)}
     for path, text in texts_in({"params": params, "vary": vary}):

@@ -15,6 +15,9 @@ from etude.store.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_INT64 = 2**63
+_TOO_LARGE = 2**1024
+
 
 def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, object]) -> pa.Table:
     """Gather one row per variant.
@@ -74,12 +77,18 @@ def _array(values: list[Any], param: bool) -> pa.Array:
     """A column; values that Arrow cannot hold in one type are written as JSON text."""
     import pyarrow as pa
 
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {bool} or kinds <= {str} or kinds <= {int}:
+    known = [value for value in values if value is not None]
+    kinds = {type(value) for value in known}
+    whole = kinds <= {int}
+    if kinds <= {bool} or kinds <= {str} or (whole and all(-_INT64 <= value < _INT64 for value in known)):
         return pa.array(values)
-    if kinds <= {int, float} and not (param and int in kinds and float in kinds):
+    if kinds <= {int, float} and not (param and int in kinds) and all(map(_is_like_a_float, known)):
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     return pa.array([None if value is None else json.dumps(value) for value in values], pa.string())
+
+
+def _is_like_a_float(value: int | float) -> bool:
+    return abs(value) < _TOO_LARGE if type(value) is int else True
 
 
 def _list(value: object) -> list[object]:

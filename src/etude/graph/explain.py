@@ -22,6 +22,8 @@ class Kind(StrEnum):
     SETTING = "setting"
     FILE = "file"
     SYMBOL = "symbol"
+    CODE = "code"
+    """Whether and how the code counts (`code:` of a node)."""
     VERSION = "version"
     UPSTREAM = "upstream"
     DAMAGED = "damaged"
@@ -109,12 +111,19 @@ def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
 
 
 def _code_changes(node: Node, earlier: Earlier) -> list[Change]:
+    old, new = _tracking(str(earlier.identity.get("code"))), _tracking(node.code)
+    if old != new:
+        return [Change(Kind.CODE, "tracking", old, new)]
     if node.use is None or not earlier.symbols:
         return [Change(Kind.SYMBOL, "code", str(earlier.identity.get("code"))[:12], node.code[:12])]
     told = explain_code(earlier.symbols, node.use.symbols.symbols)
     found = [Change(Kind.SYMBOL, f"{name} changed") for name in told.changed]
     found += [Change(Kind.SYMBOL, f"{name} is new") for name in told.added]
     return found + [Change(Kind.SYMBOL, f"{name} is gone") for name in told.removed]
+
+
+def _tracking(code: str) -> str:
+    return code if code == "ignore" or code.startswith("version:") else "track"
 
 
 def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:

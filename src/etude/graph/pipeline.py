@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 RECORDS = "records"
 """The built-in node that gathers every variant's metrics and costs into one table."""
 
+OWN_COLUMNS = ("variant", "status", "accepted")
+"""What every record says of itself, besides its params, metrics and costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

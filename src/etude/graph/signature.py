@@ -142,6 +142,7 @@ def signature_of(reference: str, function: object) -> Signature:
         raise NotAStep(
             f"{reference} is not marked as a step", "put `@step` (from etude import step) above the function"
         )
+    _require_function(reference, function)
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except (NameError, AttributeError, TypeError) as error:
@@ -178,6 +179,17 @@ def signature_of(reference: str, function: object) -> Signature:
         options.deterministic,
         {},
     )
+
+
+def _require_function(reference: str, function: object) -> None:
+    """Refuse what is no plain function, before its parameters are looked at."""
+    if not inspect.isroutine(function):
+        what = "a class" if isinstance(function, type) else f"an object of {type(function).__qualname__}"
+        raise NotAStep(f"{reference} is {what}, no function", "write a function that makes and calls it")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise NotAStep(f"{reference} is async, and nothing awaits it", "write `def`, with asyncio.run(…) inside")
+    if inspect.isgeneratorfunction(function):
+        raise NotAStep(f"{reference} yields its results one by one", "return a list of them, or a Path to a file")
 
 
 def _setting(reference: str, parameter: inspect.Parameter, annotation: object) -> Setting:

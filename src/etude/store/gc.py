@@ -18,7 +18,6 @@ from etude.store.owner import Liveness, Owner
 _FORGOTTEN_S = 3600.0
 """Age from which a trace of a process on another machine is that of a dead one, seconds."""
 _DIGESTS = re.compile(rb"[0-9a-f]{64}")
-_OWN_FOLDERS = {"traces", "notes", "failures", "leases", "scratch", "quarantine", "tmp"}
 
 
 @dataclass(slots=True)

@@ -23,6 +23,13 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SHARD = re.compile(r"[0-9a-f]{2}")
+_FOLDERS = frozenset({"traces", "notes", "failures", "leases", "scratch", "quarantine", "tmp"})
+
+
+def is_own(name: str) -> bool:
+    """Whether something of this name at the top of a folder may be a store's: one whose marker was deleted is one."""
+    return name.startswith(("store.json", ".")) or name in _FOLDERS or _SHARD.fullmatch(name) is not None
 
 
 def is_digest(text: str) -> bool:

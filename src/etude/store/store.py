@@ -23,7 +23,7 @@ from etude.store.artifact import Content, Verified
 from etude.store.codecs import decode, decode_item
 from etude.store.faults import store_error
 from etude.store.gc import Removed, Sweep
-from etude.store.layout import MANIFEST, SCHEMA, Layout
+from etude.store.layout import MANIFEST, SCHEMA, Layout, is_own
 from etude.store.lease import Holder, Lease, Leases
 from etude.store.manifest import Damaged, Header, Json, Manifest
 from etude.store.owner import living
@@ -378,11 +378,11 @@ def _marker(layout: Layout) -> bytes | None:
 
 
 def _first_entry(layout: Layout) -> str | None:
-    """Something that stands in the folder besides markers and hidden files; None where nothing does."""
+    """Something that stands in the folder and can be no store's; None where nothing does."""
     try:
         names = os.listdir(layout.root)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise store_error(error, layout.root, "open it") from error
-    return min((name for name in names if not name.startswith(("store.json", "."))), default=None)
+    return min((name for name in names if not is_own(name)), default=None)

@@ -73,7 +73,7 @@ def _adoption(prepared: Prepared, node: Node) -> tuple[Manifest, tuple[Change, .
     if not isinstance(manifest, Manifest) or earlier is None:
         return Fault(label, "there is no earlier result to adopt", mend="run it")
     differ = changes(node, earlier)
-    other = [change for change in differ if change.kind is not Kind.SYMBOL]
+    other = [change for change in differ if change.kind not in (Kind.SYMBOL, Kind.CODE)]
     if other:
         text = "; ".join(map(str, other))
         return Fault(label, f"more than its code has changed: {text}", mend="run it; only code can be vouched for")

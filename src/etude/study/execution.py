@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
@@ -81,6 +82,8 @@ class Execution:
         start = time.perf_counter()
         self.prepared.files.save()
         if not self.prepared.plan.todo:
+            with contextlib.suppress(OSError):  # what cannot be written loses nothing where nothing was done
+                self._remember(self.prepared.history.run)
             return Result(self.prepared, Summary(), "", time.perf_counter() - start)
         self._refuse_impossible()
         run = new_run_id(now())
@@ -207,8 +210,8 @@ class Execution:
         for node in self.prepared.plan.todo:
             reason = backend.refuses(node.needs)
             if reason is not None and node.name not in faults:
-                path = f"pipeline.{node.name}.on"
-                mend = f"run it elsewhere, or lower what it asks for: --set {path}.gpus=0"
+                path = f"{'collect' if node.name in self.prepared.study.collect else 'pipeline'}.{node.name}.on"
+                mend = f"run it where there is that much, or lower what it asks for with --set {path}.…"
                 faults[node.name] = Fault(path, f"node {node.name!r} cannot run here: {reason}", mend=mend)
         backend.close()
         if faults:
@@ -261,7 +264,8 @@ class Execution:
         history = after(prepared.history, nodes, done, run, file)
         if self.options.only or self.options.until:
             history = History(history.study, {**prepared.history.results, **history.results}, run, file)
-        write_history(prepared.workplace.etude, history)
+        if history != prepared.history:
+            write_history(prepared.workplace.etude, history)
 
 
 def new_run_id(at_s: float) -> str:

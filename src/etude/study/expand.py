@@ -201,6 +201,10 @@ class _Expander:
             self.uses[name] = use
             returns[name] = use.signature.returns
             returns.update(self._foreign_returns(spec))
+            for package in spec.pin:
+                if version_of(package) == "absent":
+                    missing = f"no distribution {package!r} is installed, so its version cannot count"
+                    self._fault(f"{self._where(name)}.pin", missing, package, "correct the name, or install it")
             reason = reason_not_storable(use.signature.returns)
             if reason:
                 mend = "return numbers, text, a dataclass, an Arrow table, arrays or a folder under ctx.scratch"

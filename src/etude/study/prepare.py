@@ -70,6 +70,8 @@ class Prepared:
     files: FileDigests
     history: History
     workplace: Workplace
+    partial: bool = False
+    """Whether only some of the study's variants were asked for."""
 
 
 def prepare(
@@ -99,7 +101,8 @@ def prepare(
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
     made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
     _check_breakpoints(expansion, options)
-    return Prepared(study, expansion, made, store, files, read_history(workplace.etude, study.name), workplace)
+    history = read_history(workplace.etude, study.name)
+    return Prepared(study, expansion, made, store, files, history, workplace, partial=bool(options.only))
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -19,7 +19,10 @@ EXAMPLES = """
 
 
 def gc(
-    project: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
+    project: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The project's folder; the one around the current folder if left out."),
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="STUDY", help="Keep what these studies reach. Repeatable.")
     ] = None,
@@ -28,8 +31,9 @@ def gc(
 ) -> None:
     """Delete stored results that no study's latest run reaches."""
     from etude.cli.housekeeping import collect_garbage
+    from etude.config.project import project_around
 
-    raise typer.Exit(collect_garbage(project, only or (), older_than, dry_run=dry_run))
+    raise typer.Exit(collect_garbage(project or project_around(Path.cwd()), only or (), older_than, dry_run=dry_run))
 
 
 gc.__doc__ = f"{gc.__doc__}\n{EXAMPLES}"

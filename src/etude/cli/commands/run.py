@@ -52,7 +52,7 @@ def run(
 
     from etude.cli.arguments import assignments, prepared
     from etude.cli.debugger import open_debugger
-    from etude.cli.outcome import show_outcome, show_plan
+    from etude.cli.outcome import show_namesake, show_outcome, show_plan
     from etude.cli.running import run_shown
     from etude.study.prepare import Options
 
@@ -71,6 +71,7 @@ def run(
     if dry_run:
         show_plan(ready, why=False)
         return
+    show_namesake(ready)
     repeated = [
         *(("--profile", profile) if profile else ()),
         *(word for text in overrides or () for word in ("--set", text)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -17,13 +17,17 @@ EXAMPLES = """
 
 
 def verify(
-    store: Annotated[Path, typer.Option(help="The store's folder.")] = Path(".etude/store"),
+    store: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The store's folder; that of the project around the current folder if left out."),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Only report; do not set damaged results aside.")] = False,
 ) -> None:
     """Check every stored result against its checksums; damaged ones are set aside and computed anew when needed."""
     from etude.cli.housekeeping import verify_store
+    from etude.config.project import project_around
 
-    raise typer.Exit(verify_store(store, keep=keep))
+    raise typer.Exit(verify_store(store or project_around(Path.cwd()) / ".etude" / "store", keep=keep))
 
 
 verify.__doc__ = f"{verify.__doc__}\n{EXAMPLES}"
