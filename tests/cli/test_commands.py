@@ -508,6 +508,38 @@ def test_a_store_whose_marker_was_deleted_is_still_one(etude: Etude, small: Path
     assert "5 sound" in etude("verify").out
 
 
+def test_a_failed_node_is_shown_with_its_traceback_and_its_log(etude: Etude, small: Path) -> None:
+    (small.parent / "cli_steps.py").write_text(
+        STEPS.replace("    if rate > 5:", "    print('rate', rate)\n    if rate > 5:")
+    )
+    etude("run", "small.yaml", "--set", "rate=6.0")
+    said = etude("show", "small.yaml", "quality", "--set", "rate=6.0")
+    assert said.code == 1
+    assert 'raise ValueError(f"rate {rate} is too high")' in said.out
+    (line,) = (line for line in said.out.splitlines() if "printed:" in line)
+    assert Path(line.partition("printed: ")[2]).read_text() == "rate 6.0\n"
+    (told,) = json.loads(etude("show", "small.yaml", "quality", "--set", "rate=6.0", "--json").out)
+    assert told["failure"]["error"] == "ValueError: rate 6.0 is too high"
+
+
+def test_runs_of_some_variants_side_by_side_both_stay_in_the_history(etude: Etude, small: Path) -> None:
+    history = small.parent / ".etude" / "studies" / "small.json"
+    etude("run", "small.yaml", "--only-variant", "rate=1.0")
+    alone = history.read_text()
+    history.unlink()
+    (small.parent / "cli_steps.py").write_text(STEPS.replace("    if rate > 5:", HANDED_OVER + "    if rate > 5:"))
+    small.with_name("handed.json").write_text(alone)
+    etude("run", "small.yaml", "--only-variant", "rate=2.0")
+    assert {"quality rate=1.0", "quality rate=2.0"} <= json.loads(history.read_text())["results"].keys()
+
+
+HANDED_OVER = """
+    from pathlib import Path
+    here = Path(__file__).parent
+    (here / ".etude/studies/small.json").write_text((here / "handed.json").read_text())
+"""
+
+
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.execute.events import Event, EventLog, Kind, follow, read_events
+from etude.execute.events import Event, EventLog, Kind, first_event, follow, has_ended, read_events
 
 texts = st.text(max_size=20)
 events = st.builds(
@@ -67,3 +67,22 @@ def test_following_gives_up_when_told_to(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     path.write_text(started().as_json() + "\n")
     assert len(list(follow(path, idle=lambda: False))) == 1
+
+
+def test_a_log_tells_which_run_it_is_and_whether_that_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.touch()
+    assert (first_event(path), has_ended(path)) == (None, False)
+    with EventLog(path) as log:
+        log(Event(Kind.RUN_STARTED, 1.0, data={"study": "s"}))
+        for index in range(2000):
+            log(Event(Kind.DONE, 2.0, f"node {index}", "node", str(index)))
+        assert not has_ended(path)
+        log(Event(Kind.RUN_ENDED, 3.0, data={"succeeded": True}))
+    first = first_event(path)
+    assert first is not None
+    assert first.data == {"study": "s"}
+    assert has_ended(path)
+    with path.open("a") as file:
+        file.write('{"kind": "done"')
+    assert has_ended(path), "a half-written line says nothing"

@@ -43,13 +43,13 @@ def _wait(path: Path, give_up_s: float = 600.0) -> bool:
 
 def _latest(start: Path, study: str | None) -> Path | None:
     """The event log of the latest run in this folder's project."""
-    from etude.execute.events import read_events
+    from etude.execute.events import first_event
 
     name = Path(study).stem if study else None
     for folder in (start, *start.parents):
         logs = sorted(folder.glob(".etude/runs/*/events.jsonl"), reverse=True)
         for log in logs:
-            first = next(iter(read_events(log)), None)
+            first = first_event(log)
             if first is not None and name in (None, (first.data or {}).get("study")):
                 return log
         if logs:

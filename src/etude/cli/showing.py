@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from etude.cli.tell import err, escaped, out
@@ -90,11 +91,15 @@ def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | N
 
     out().print(Text.assemble((node.label(), "bold"), f"  {node.fingerprint[:16]}"))
     if not isinstance(manifest, Manifest):
-        failure = prepared.store.failure(node.fingerprint)
+        failure = prepared.store.failure(node.fingerprint) or {}
         reason = manifest.reason if isinstance(manifest, Damaged) else "not computed as code and settings are now"
-        if isinstance(failure, dict):
+        if failure:
             reason = f"failed: {failure.get('error')}"
-        out().print(Text(f"  {reason}", style="yellow"))
+        out().print(Text(f"  {reason}", style="yellow"), soft_wrap=True)
+        if failure.get("traceback"):
+            out().print(Text(indent(str(failure["traceback"]).rstrip(), "    "), style="dim"), soft_wrap=True)
+        if failure.get("log"):
+            out().print(Text(f"    printed: {failure['log']}"), soft_wrap=True)
         last = prepared.history.results.get(node.label())
         manifest = prepared.store.inspect(last) if last else None
         if not isinstance(manifest, Manifest):
@@ -152,7 +157,8 @@ def _value_text(prepared: Prepared, manifest: Manifest) -> str:
 def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"label": node.label(), "params": dict(node.params), "fingerprint": node.fingerprint}
     if not isinstance(manifest, Manifest):
-        return fields | {"state": "damaged" if isinstance(manifest, Damaged) else "absent"}
+        failure = prepared.store.failure(node.fingerprint)
+        return fields | {"state": "damaged" if isinstance(manifest, Damaged) else "absent", "failure": failure}
     value = prepared.store.read(node.fingerprint)
     return fields | {
         "state": "stored",

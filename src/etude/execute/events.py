@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -97,6 +98,21 @@ class EventLog:
 def read_events(path: Path) -> list[Event]:
     """All whole events of a log; a half-written last line is left out."""
     return list(_events_in(path.read_text(encoding="utf-8")))
+
+
+def first_event(path: Path) -> Event | None:
+    """The first event of a log, which says what run it is; None where there is none yet."""
+    with path.open(encoding="utf-8") as file:
+        return next(_events_in(file.readline()), None)
+
+
+def has_ended(path: Path, last_bytes: int = 65_536) -> bool:
+    """Whether the last event of a log is the end of its run. Reads the end of the file alone."""
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - last_bytes))
+        lines = file.read().decode("utf-8", "replace").split("\n")[:-1]
+    return bool(lines) and any(event.kind is Kind.RUN_ENDED for event in _events_in(lines[-1] + "\n"))
 
 
 def follow(path: Path, *, idle: Callable[[], bool]) -> Iterator[Event]:

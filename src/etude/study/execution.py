@@ -29,7 +29,7 @@ from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.plan import Action, State, plan
 from etude.study.faults import located
-from etude.study.history import History, after, write_history
+from etude.study.history import History, after, read_history, write_history
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
 
@@ -263,7 +263,8 @@ class Execution:
         file = str(prepared.study.file or "")
         history = after(prepared.history, nodes, done, run, file)
         if self.options.only or self.options.until:
-            history = History(history.study, {**prepared.history.results, **history.results}, run, file)
+            latest = read_history(prepared.workplace.etude, prepared.study.name)  # others may have added theirs
+            history = History(history.study, {**latest.results, **history.results}, run, file)
         if history != prepared.history:
             write_history(prepared.workplace.etude, history)
 

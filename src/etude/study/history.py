@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etude.execute.events import Kind, read_events
+from etude.execute.events import has_ended
 from etude.graph.node import Node
 
 
@@ -81,7 +81,7 @@ def planned_by_living_runs(folder: Path) -> Iterator[str]:
     """Fingerprints of all nodes of runs that have not ended: what they have stored is in no history yet."""
     for run in sorted((folder / "runs").glob("*")):
         try:
-            if not any(event.kind is Kind.RUN_ENDED for event in read_events(run / "events.jsonl")):
+            if not has_ended(run / "events.jsonl"):
                 yield from json.loads((run / "resolved.json").read_text(encoding="utf-8"))["nodes"].values()
         except (OSError, ValueError, KeyError):
             continue
