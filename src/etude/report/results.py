@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -14,12 +12,13 @@ from typing import Any
 from etude.analysis.summary import Summary
 from etude.report.export import export, write_bytes, write_text
 from etude.report.terminal import TerminalTable
+from etude.report.values import write_parquet, write_value
 from etude.store.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
 STAMP = ".exported.json"
-FORM = "2"
+FORM = "3"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
 CHARTS = "charts"
 
@@ -86,7 +85,7 @@ def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
             yield str(path.relative_to(folder))
     for name, manifest in _collected(prepared):
         if name not in summaries:
-            yield _write_value(prepared.store.read(manifest.fingerprint), folder / name).name
+            yield write_value(prepared.store.read(manifest.fingerprint), folder / name).name
 
 
 def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
@@ -113,45 +112,11 @@ def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) 
                 path.unlink()
 
 
-def _write_value(value: Any, path: Path) -> Path:
-    """One value in the form that other programs read: Parquet, a copy of a folder, or JSON."""
-    if isinstance(value, Path):
-        target = path.with_suffix(value.suffix) if value.is_file() else path
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        (shutil.copytree if value.is_dir() else shutil.copyfile)(value, temporary)
-        if target.is_dir():
-            shutil.rmtree(target)
-        temporary.replace(target)
-        return target
-    if type(value).__module__.startswith("pyarrow"):
-        return _write_parquet(value, path.with_suffix(".parquet"))
-    target = path.with_suffix(".json")
-    write_text(target, json.dumps(value, indent=1, default=_plain))
-    return target
-
-
-def _plain(value: Any) -> Any:
-    from dataclasses import asdict, is_dataclass
-
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
 def _write_records(records: Any, folder: Path) -> Iterator[str]:
-    yield _write_parquet(records, folder / "records.parquet").name
+    yield write_parquet(records, folder / "records.parquet").name
     lines = "".join(json.dumps(row) + "\n" for row in records.to_pylist())
     write_text(folder / "records.jsonl", lines)
     yield "records.jsonl"
-
-
-def _write_parquet(table: Any, path: Path) -> Path:
-    import pyarrow.parquet as pq
-
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    pq.write_table(table, temporary)
-    temporary.replace(path)
-    return path
 
 
 def _stamp(prepared: Prepared) -> str:
