@@ -540,6 +540,15 @@ HANDED_OVER = """
 """
 
 
+def test_a_plan_tells_what_cannot_be_seen_through(etude: Etude, small: Path) -> None:
+    assert "unseen" not in etude("plan", "small.yaml").out
+    (small.parent / "cli_steps.py").write_text(
+        STEPS.replace("    if rate > 5:", "    import os; os.getenv('RATE')\n    if rate > 5:")
+    )
+    assert "unseen cli_steps, line 16, in score: reads the environment" in etude("plan", "small.yaml").out
+    assert "reads the environment" in json.loads(etude("plan", "small.yaml", "--json").out)["unseen"][0]
+
+
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 

@@ -545,6 +545,8 @@ OPAQUE = {
     "files of a package": ("from importlib.resources import files\ndef step(): files('a')", "files of a package"),
     "sys.modules": ("import sys\ndef step(x): sys.modules[x]", "happen to be imported"),
     "all subclasses": ("class A: pass\ndef step(): A.__subclasses__()", "derive from A"),
+    "a docstring": ("def f():\n    \"text\"\ndef step(): return f.__doc__", "docstring of f"),
+    "source as text": ("import inspect\ndef f(): pass\ndef step(): return inspect.getsource(f)", "source as text"),
     "an unknown name": ("def step(): return nowhere", "nowhere is not found"),
     "a name that its module lacks": ("import lib\ndef step(): lib.nowhere", "lib.nowhere is not found"),
     "a module that its package lacks": ("import pkg.no\ndef step(): pkg.no.f()", "pkg.no.f is not found"),

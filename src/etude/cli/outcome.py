@@ -46,6 +46,8 @@ def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
     out().print(table)
     for line in other_versions(prepared):
         out().print(line)
+    for place in unseen(prepared):
+        out().print(f"[yellow]unseen[/] {escaped(place)} [dim](a change there is not noticed)[/]", soft_wrap=True)
     show_namesake(prepared)
     if why:
         _show_why(prepared)
@@ -93,6 +95,7 @@ def _plan_fields(prepared: Prepared) -> dict[str, object]:
     reasons = _reasons(prepared, run)
     return {
         "study": prepared.study.name,
+        "unseen": unseen(prepared),
         "nodes": [
             {
                 "node": action.node.title,
@@ -128,6 +131,12 @@ def other_versions(prepared: Prepared) -> list[str]:
             text = f"cached results were made with {package} {made}; installed is {version_of(package)}"
             lines.append(f"[yellow]note[/] {text} [dim](`pin: \\[{package}]` on a node makes the version count)[/]")
     return lines
+
+
+def unseen(prepared: Prepared) -> list[str]:
+    """Places in the steps' code that identity cannot see through."""
+    uses = {action.node.step: action.node.use for action in prepared.plan.actions if action.node.use is not None}
+    return list(dict.fromkeys(str(place) for use in uses.values() for place in use.symbols.opaque))
 
 
 def show_namesake(prepared: Prepared) -> None:

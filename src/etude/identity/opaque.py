@@ -12,6 +12,7 @@ _BUILTINS = {
     "locals": "looks names up in locals()",
     "vars": "looks names up in vars()",
 }
+_READS_SOURCE = "reads source as text, of which comments, docstrings and layout do not count"
 _PYTHON = {
     "importlib.__import__": "imports a module whose name is known only when it runs",
     "importlib.import_module": "imports a module whose name is known only when it runs",
@@ -19,6 +20,12 @@ _PYTHON = {
     "importlib.resources": "reads files of a package, which are not code",
     "importlib.util.module_from_spec": "makes a module whose code is known only when it runs",
     "importlib.util.spec_from_file_location": "imports a file whose name is known only when it runs",
+    "inspect.getcomments": _READS_SOURCE,
+    "inspect.getdoc": _READS_SOURCE,
+    "inspect.getsource": _READS_SOURCE,
+    "inspect.getsourcelines": _READS_SOURCE,
+    "linecache.getline": _READS_SOURCE,
+    "linecache.getlines": _READS_SOURCE,
     "os.environ": "reads the environment",
     "os.environb": "reads the environment",
     "os.getenv": "reads the environment",

@@ -120,6 +120,8 @@ class _Gathered:
                     self.symbols[target.symbol] = None
                 if target.rest[-1:] == ("__subclasses__",):
                     self.hidden(use, f"which classes derive from {target.name} depends on what happens to be imported")
+                if target.rest[-1:] == ("__doc__",):
+                    self.hidden(use, f"reads the docstring of {target.name}, which does not count as code")
             case Found.MODULE:
                 self.modules[target.module] = None
             case Found.PACKAGE:
