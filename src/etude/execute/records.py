@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.execute.call import RefRow
+from etude.execute.columns import column
 from etude.execute.cost import recorded
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
@@ -75,16 +76,14 @@ def _metrics(store: Store, name: str, fingerprint: str) -> dict[str, object]:
 
 def _array(values: list[Any], param: bool) -> pa.Array:
     """A column; values that Arrow cannot hold in one type are written as JSON text."""
-    import pyarrow as pa
-
     known = [value for value in values if value is not None]
     kinds = {type(value) for value in known}
-    whole = kinds <= {int}
-    if kinds <= {bool} or kinds <= {str} or (whole and all(-_INT64 <= value < _INT64 for value in known)):
-        return pa.array(values)
+    fits = all(-_INT64 <= value < _INT64 for value in known) if kinds == {int} else kinds <= {bool, str}
+    if len(kinds) <= 1 and fits:
+        return column(values, next(iter(kinds), None))
     if kinds <= {int, float} and not (param and int in kinds) and all(map(_is_like_a_float, known)):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([None if value is None else json.dumps(value) for value in values], pa.string())
+        return column([None if value is None else float(value) for value in values], float)
+    return column([None if value is None else json.dumps(value) for value in values], str)
 
 
 def _is_like_a_float(value: int | float) -> bool:

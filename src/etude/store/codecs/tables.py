@@ -80,7 +80,8 @@ def _canonical(table: pa.Table) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    every = pa.array(np.arange(table.num_rows))
+    rows = pa.py_buffer(np.arange(table.num_rows, dtype=np.int64))
+    every = pa.Array.from_buffers(pa.int64(), table.num_rows, [None, rows])  # `pa.array` would load pandas
     columns = [
         column.take(every) if column.null_count or _has_bitmaps(column.type) else column for column in table.columns
     ]
