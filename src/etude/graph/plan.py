@@ -98,14 +98,49 @@ def plan(targets: Sequence[Node], inspect: Inspect, *, force: Collection[str] = 
     made = {fingerprint: Made.of(manifest) for fingerprint, manifest in found.items() if isinstance(manifest, Manifest)}
     stale = _stale(order, found, made, frozenset(force))
     needed = {node.fingerprint for node in targets}
+    states = _states(order, found, stale, needed)
+    while more := _to_compare(order, states):
+        needed |= more
+        states = _states(order, found, stale, needed)
+    actions = tuple(states[node.fingerprint] for node in order)
+    return Plan(actions, frozenset(force), {action.node.fingerprint: action for action in actions})
+
+
+def _states(
+    order: Sequence[Node],
+    found: Mapping[str, Manifest | Damaged | None],
+    stale: Mapping[str, tuple[Cause, str]],
+    wanted: Collection[str],
+) -> dict[str, Action]:
+    """What is to be done about each node, from the ends of the graph backwards."""
+    needed = set(wanted)
     states: dict[str, Action] = {}
     for node in reversed(order):
         action = _action(node, found[node.fingerprint], stale.get(node.fingerprint), node.fingerprint in needed)
         states[node.fingerprint] = action
         if action.state is State.RUN:
             needed.update(other.fingerprint for other in node.upstream())
-    actions = tuple(states[node.fingerprint] for node in order)
-    return Plan(actions, frozenset(force), {action.node.fingerprint: action for action in actions})
+    return states
+
+
+def _to_compare(order: Sequence[Node], states: Mapping[str, Action]) -> set[str]:
+    """Missing results without which a stored one below them cannot be judged anew.
+
+    A stored result that reads a node that runs is looked at again when that is done; then all that it reads must be
+    there.
+    """
+    if all(action.state is not State.UNNEEDED for action in states.values()):
+        return set()
+    moving: set[str] = set()
+    missing: set[str] = set()
+    for node in order:
+        state = states[node.fingerprint].state
+        above = [other.fingerprint for other in node.upstream()]
+        if state is State.RUN or (state is State.CACHED and any(other in moving for other in above)):
+            moving.add(node.fingerprint)
+            if state is State.CACHED:
+                missing.update(other for other in above if states[other].state is State.UNNEEDED)
+    return missing
 
 
 def _stale(
