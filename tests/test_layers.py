@@ -19,6 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config",
         "study",
         "execute",
+        "search",
         "text language inference disruption ensemble",
         "nn analysis",
         "meter flops",
@@ -30,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """From top to bottom. A room imports from lower layers, or from within itself."""
 
-STEP_ROOMS = LAYERS[5]
+STEP_ROOMS = LAYERS[6]
 HEAVY = {"torch", "transformers", "lightning", "peft", "datasets", "accelerate", "sklearn", "matplotlib", "scipy"}
 
 

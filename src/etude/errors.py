@@ -9,7 +9,9 @@ EtudeError
 │   └── Stopped      a step left early because the run was asked to stop; its scratch folder holds the rest
 ├── BackendError     a place to run nodes cannot be used
 │   └── WorkerLost   a worker process died while it ran a node
-└── MeterError       a meter cannot be read
+├── MeterError       a meter cannot be read
+└── SearchError      a search cannot go on, or its log is not what it should be
+    └── Exhausted    a sampler has nothing more to propose
 """
 
 from __future__ import annotations
@@ -60,6 +62,14 @@ class WorkerLost(BackendError):
 
 class MeterError(EtudeError):
     """A meter cannot be read."""
+
+
+class SearchError(EtudeError):
+    """A search cannot go on, or its log is not what it should be."""
+
+
+class Exhausted(SearchError):
+    """A sampler has nothing more to propose: every point of its space has been."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""Samplers by name. Each is imported only when it is asked for.
+
+A sampler is a class whose constructor takes `(space, goal, seed)` and its settings as keyword-only parameters, checked
+here by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etude.errors import ConfigError, Fault, nearest
+from etude.search.samplers.protocol import Sampler
+from etude.search.space import Space
+from etude.search.trials import Goal
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a sampler is, and what it needs besides étude's own dependencies."""
+
+    reference: str
+    """`package.module:Class`."""
+    extra: str = ""
+    """The extra that brings its engine."""
+    engine: str = ""
+    """The module of that engine."""
+    presets: tuple[tuple[str, object], ...] = ()
+    """Settings that this name stands for."""
+
+
+_HERE: Final = "etude.search.samplers"
+
+SAMPLERS: Final[dict[str, Entry]] = {
+    "random": Entry(f"{_HERE}.random:RandomSampler"),
+}
+"""Name → sampler. `auto`, the default, chooses among the native ones by the space."""
+
+DEFAULT: Final = "auto"
+
+
+def make(name: str, space: Space, goal: Goal, seed: int, **settings: object) -> Sampler:
+    """The sampler of this name.
+
+    Raises:
+        ConfigError: There is none, its engine is not installed, or it has no such setting.
+    """
+    entry = SAMPLERS.get(name)
+    if entry is None:
+        raise ConfigError([Fault("sampler", f"there is no sampler {name!r}", name, nearest(name, SAMPLERS))])
+    factory = _factory(name, entry)
+    presets = dict(entry.presets)
+    known = [one for one in _settings_of(factory) if one not in presets]
+    faults = [
+        Fault(f"sampler.{key}", f"sampler {name!r} has no such setting", value, nearest(key, known))
+        for key, value in settings.items()
+        if key not in known
+    ]
+    if faults:
+        raise ConfigError(faults)
+    try:
+        sampler: Sampler = factory(space, goal, seed, **presets, **settings)
+    except ImportError as error:
+        raise _not_installed(name, entry, error) from error
+    return sampler
+
+
+def check(name: str, settings: dict[str, object]) -> list[Fault]:
+    """What is wrong with a sampler's name and the names of its settings, without making it."""
+    entry = SAMPLERS.get(name)
+    if entry is None:
+        return [Fault("sampler", f"there is no sampler {name!r}", name, nearest(name, SAMPLERS))]
+    if entry.engine and importlib.util.find_spec(entry.engine.split(".")[0]) is None:
+        return list(_not_installed(name, entry).faults)
+    presets = dict(entry.presets)
+    known = [one for one in _settings_of(_factory(name, entry)) if one not in presets]
+    return [
+        Fault(f"sampler.{key}", f"sampler {name!r} has no such setting", value, nearest(key, known))
+        for key, value in settings.items()
+        if key not in known
+    ]
+
+
+def _factory(name: str, entry: Entry) -> Callable[..., Any]:
+    module, _, attribute = entry.reference.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        if not entry.extra:
+            raise
+        raise _not_installed(name, entry, error) from error
+    return found
+
+
+def _not_installed(name: str, entry: Entry, error: ImportError | None = None) -> ConfigError:
+    told = f" ({error})" if error else ""
+    mend = f"pip install 'etude[{entry.extra}]', or use another sampler" if entry.extra else "mend the installation"
+    engine = f"the package {entry.engine}" if entry.engine else "a package"
+    reason = f"sampler {name!r} needs {engine}, which is not installed{told}"
+    return ConfigError([Fault("sampler", reason, name, mend)])
+
+
+def _settings_of(factory: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(factory).parameters.values()
+    return [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
