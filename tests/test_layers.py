@@ -15,6 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
         "cli",
+        "track",
         "report",
         "config",
         "study",
@@ -26,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "graph",
         "store",
         "identity",
-        "units errors",
+        "units errors redaction",
     )
 )
 """From top to bottom. A room imports from lower layers, or from within itself."""

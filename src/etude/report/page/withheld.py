@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from etude.redaction import names_a_secret
+
 WITHHELD = "(withheld)"
-_SECRET = re.compile(
-    r"(^|[_.-])(token|secret|password|passwd|credentials?|api_?key|access_?key|private_?key)$", re.IGNORECASE
-)
 
 
 def without_secrets(value: Any) -> Any:
@@ -22,4 +20,4 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    return isinstance(value, str) and bool(value) and bool(_SECRET.search(str(name)))
+    return isinstance(value, str) and bool(value) and names_a_secret(str(name))
