@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """From top to bottom. A room imports from lower layers, or from within itself."""
 
-STEP_ROOMS = LAYERS[6]
+STEP_ROOMS = next(rooms for rooms in LAYERS if "text" in rooms)
 HEAVY = {"torch", "transformers", "lightning", "peft", "datasets", "accelerate", "sklearn", "matplotlib", "scipy"}
 
 

@@ -38,7 +38,9 @@ _FORMS = (
 )
 _URL = re.compile(_USER)
 _SHAPES = re.compile("|".join(_FORMS))
-_QUERY = re.compile(r"(?P<key>[?&](?:api_?key|access_?token|token|password|secret|sig|signature)=)[^&\s'\"{$<>]+", re.I)
+_QUERY = re.compile(
+    r"(?P<key>[?&](?:api_?key|access_?token|token|password|secret|sig|signature)=)[^&\s'\"{$<>]+", re.IGNORECASE
+)
 
 
 def names_a_secret(name: str) -> bool:
