@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config",
         "study",
         "execute",
+        "cluster",
         "search",
         "text language inference disruption ensemble",
         "nn analysis",
