@@ -227,7 +227,7 @@ def test_a_full_disk_fails_the_node_by_name_and_the_next_run_completes(project: 
         "small": {"step": "signal_steps:large", "with": {"megabytes": 1}},
         "large": {"step": "signal_steps:large", "with": {"megabytes": 9}},
     }
-    project.study(nodes, store=str(small_disk / "store"))
+    project.study(nodes, store=str(small_disk / "store"), workers=1)  # one after the other: the small one fits
     code, output = project.finish()
     assert code == 1
     assert "large" in output
