@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from etude.errors import EtudeError
+    from etude.redaction import Redactor
 
 
 @cache
@@ -26,6 +28,13 @@ def err() -> Console:
     from rich.console import Console
 
     return Console(file=sys.__stderr__, stderr=True, highlight=False)
+
+
+def hidden() -> Redactor:
+    """Takes the secrets of this process's environment out of what is told."""
+    from etude.redaction import Redactor
+
+    return Redactor.of(os.environ)
 
 
 def escaped(text: str) -> str:
@@ -48,7 +57,7 @@ def tell_refusal(error: OSError) -> None:
         errno.EROFS: "the file system is read-only: choose another folder",
         errno.EMFILE: "raise the limit on open files: ulimit -n 4096",
     }
-    text = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    text = hidden()(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     err().print(Text.assemble(("error ", "bold red"), text), soft_wrap=True)
     if error.errno in mends:
         err().print(Text(f"    → {mends[error.errno]}", style="green"))
@@ -62,7 +71,7 @@ def tell_error(error: EtudeError) -> None:
 
     console = err()
     if not isinstance(error, ConfigError):
-        console.print(Text.assemble(("error ", "bold red"), str(error)), soft_wrap=True)
+        console.print(Text.assemble(("error ", "bold red"), hidden()(str(error))), soft_wrap=True)
         return
     count = len(error.faults)
     console.print(Text(f"{count} fault{'s' if count > 1 else ''}; nothing was run or written", style="bold red"))
@@ -72,11 +81,11 @@ def tell_error(error: EtudeError) -> None:
         if place:
             head.append(f"{place}  ", style="dim")
         if fault.path:
-            head.append(f"{fault.path}  ", style="bold")
+            head.append(f"{hidden()(fault.path)}  ", style="bold")
         console.print(head, soft_wrap=True)
-        reason = Text(f"    {fault.reason}")
+        reason = Text(f"    {hidden()(fault.reason)}")
         if fault.value is not None:
-            reason.append(f" (got {shown(fault.value)})", style="yellow")
+            reason.append(f" (got {hidden()(shown(fault.value))})", style="yellow")
         console.print(reason, soft_wrap=True)
         if fault.mend:
-            console.print(Text(f"    → {fault.mend}", style="green"), soft_wrap=True)
+            console.print(Text(f"    → {hidden()(fault.mend)}", style="green"), soft_wrap=True)

@@ -8,10 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from etude.config.build import build
+from etude.config.exposed import exposed
 from etude.config.layers import Layers, lay_environment, lay_overrides, lay_profile, opened
 from etude.config.profiles import profile_faults
 from etude.config.project import project_of
 from etude.errors import ConfigError, Fault
+from etude.redaction import Redactor
 from etude.study.faults import in_order, located
 from etude.study.study import Study
 
@@ -73,7 +75,9 @@ def read_study(
         lay_profile(layers, profile)
         lay_environment(layers, environment)
         lay_overrides(layers, overrides)
-        built = build(layers.tree(), name=path.stem)
+        tree = layers.tree()
+        built = build(tree, name=path.stem)
+        layers.faults += exposed(tree, Redactor.of(environment))
     except ConfigError as error:
         return Reading(None, in_order([*layers.faults, *error.faults], layers.draft.files))
     for name, data in others.items():

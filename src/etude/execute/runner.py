@@ -11,7 +11,7 @@ import queue
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etude.errors import StoreError
 from etude.execute.backend import Backend, Progress
@@ -20,6 +20,7 @@ from etude.execute.cost import recorded
 from etude.execute.events import Event, Kind, Tell, now
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import Action, Cause, Plan, State
+from etude.redaction import Redactor
 from etude.store.lease import Holder, Lease
 from etude.store.manifest import Header, Manifest
 from etude.store.store import Store
@@ -84,6 +85,8 @@ class Runner:
     barred: Collection[str] = frozenset()
     """Fingerprints of nodes that have failed in this run before, and are not run again."""
     clock: Callable[[], float] = time.monotonic
+    redact: Redactor = field(default_factory=Redactor)
+    """Takes the secrets out of what steps say when they fail."""
     summary: Summary = field(default_factory=Summary)
     _made: dict[str, Made] = field(default_factory=dict)
     _waiting: dict[str, int] = field(default_factory=dict)
@@ -299,6 +302,8 @@ class Runner:
             self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
 
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
+        if outcome.error:
+            outcome = replace(outcome, error=self.redact(outcome.error), traceback=self.redact(outcome.traceback))
         node = self._action(fingerprint).node
         lease = self._running.pop(fingerprint)
         self._deadlines.pop(fingerprint, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etude.errors import ConfigError, Fault
+from etude.redaction import Redactor
 from etude.report.charts.naming import file_stem
 from etude.report.drawing.image import drawn
 from etude.report.export import write_bytes, write_text
@@ -42,18 +43,24 @@ def check_names(names: Sequence[str], studies: Sequence[object]) -> None:
         raise ConfigError([Fault("--name", "each study needs a name of its own", list(names))])
 
 
-def write_report(studies: Sequence[Prepared], names: Sequence[str] = (), output: Path | None = None) -> Written:
+def write_report(
+    studies: Sequence[Prepared],
+    names: Sequence[str] = (),
+    output: Path | None = None,
+    redact: Redactor = Redactor(),  # noqa: B008 - frozen
+) -> Written:
     """Write a report; a file that is there is replaced.
 
     Args:
         studies: One or more, as far as they have been run.
         names: What they are called; their own names where none are given.
+        redact: Takes secrets out of the page.
         output: The file; None for `report.html` in the study's results, or in a folder of several studies' names.
     """
     found = [findings(study, name) for study, name in zip(studies, _titles(studies, names), strict=True)]
     target = output or _place(studies)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, document(found))
+    write_text(target, redact(document(found)))
     files = [target]
     if len(found) > 1 and (charts := _write_charts(found, target)):
         files.append(charts)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from etude.execute.cost import Metering, MeterSettings, footprint_of
 from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
 from etude.execute.inline import InlineBackend
+from etude.execute.logs import log_path
 from etude.execute.perform import Pause
 from etude.execute.processes import ProcessBackend
 from etude.execute.records import record_table
@@ -28,6 +28,7 @@ from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.plan import Action, State, plan
+from etude.redaction import Redactor
 from etude.study.faults import located
 from etude.study.history import History, after, read_history, write_history
 from etude.study.prepare import DIGESTS, Options, Prepared
@@ -76,6 +77,11 @@ class Execution:
     runner: Runner | None = None
     stopping: bool = False
     summary: Summary = field(default_factory=Summary)
+    redact: Redactor = field(init=False)
+    """Knows the secrets of the environment; nothing is written or told without it."""
+
+    def __post_init__(self) -> None:
+        self.redact = Redactor.of(self.options.environment)
 
     def run(self) -> Result:
         """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
@@ -118,7 +124,9 @@ class Execution:
             for _ in range(MOST_ROUNDS):
                 policy = Policy(retries=prepared.study.place.retries, fail_fast=self.options.fail_fast)
                 failed = {failure.node.fingerprint for failure in total.failures}
-                self.runner = Runner(made, prepared.store, backend, provenance, policy, tell, failed)
+                self.runner = Runner(
+                    made, prepared.store, backend, provenance, policy, tell, failed, redact=self.redact
+                )
                 if self.stopping:
                     self.runner.interrupt()
                 try:
@@ -138,7 +146,7 @@ class Execution:
 
     def _backend(self) -> Backend:
         study, workplace = self.prepared.study, self.prepared.workplace
-        logs = workplace.etude / "logs" / study.name
+        logs = self._logs()
         pause = self._pause()
         found = machine(
             self.options.environment,
@@ -226,10 +234,10 @@ class Execution:
                 relative = relative.relative_to(self.prepared.workplace.project)
             kept = folder / "sources" / str(relative).lstrip("/")
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(source)
+            kept.write_bytes(self.redact.data(source))
         for file in self.prepared.study.files:
             (folder / "study").mkdir(exist_ok=True)
-            shutil.copyfile(file, folder / "study" / file.name)
+            (folder / "study" / file.name).write_bytes(self.redact.data(file.read_bytes()))
         resolved = {
             "study": self.prepared.study.name,
             "params": dict(self.prepared.study.params),
@@ -237,7 +245,8 @@ class Execution:
             "nodes": {action.node.label(): action.node.fingerprint for action in self.prepared.plan.actions},
             "origin": dict(self.prepared.study.origin),
         }
-        (folder / "resolved.json").write_text(json.dumps(resolved, indent=1), encoding="utf-8")
+        text = json.dumps(self.redact.within(resolved), indent=1)
+        (folder / "resolved.json").write_text(text, encoding="utf-8")
 
     def _overview(self, run: str) -> dict[str, object]:
         """What the display needs to tell how far the run is."""
@@ -252,8 +261,14 @@ class Execution:
         }
 
     def _say(self, log: EventLog, event: Event) -> None:
-        log(event)
-        self.tell(event)
+        if event.fingerprint and event.kind not in (Kind.STARTED, Kind.PROGRESS):  # it runs no more
+            self.redact.file(log_path(self._logs(), event.name, event.fingerprint))
+        told = replace(event, data=self.redact.within(event.data))
+        log(told)
+        self.tell(told)
+
+    def _logs(self) -> Path:
+        return self.prepared.workplace.etude / "logs" / self.prepared.study.name
 
     def _remember(self, run: str) -> None:
         prepared, summary = self.prepared, self.summary

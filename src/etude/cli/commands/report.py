@@ -35,13 +35,13 @@ def report(
 ) -> None:
     """Write what studies found into one HTML file that works offline. Runs nothing."""
     from etude.cli.arguments import prepared
-    from etude.cli.tell import err, out
+    from etude.cli.tell import err, hidden, out
     from etude.report.write import check_names, write_report
     from etude.study.prepare import Options
 
     check_names(names or (), studies)
     ready = [prepared(file, overrides, profile, Options()) for file in studies]
-    written = write_report(ready, names or (), output)
+    written = write_report(ready, names or (), output, hidden())
     for note in written.notes:
         err().print(f"note: {note}", markup=False)
     for path in written.files:
