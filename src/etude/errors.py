@@ -8,7 +8,9 @@ EtudeError
 ├── StepError        a step failed, or returned what cannot be stored
 │   └── Stopped      a step left early because the run was asked to stop; its scratch folder holds the rest
 ├── BackendError     a place to run nodes cannot be used
-│   └── WorkerLost   a worker process died while it ran a node
+│   ├── WorkerLost   a worker process died while it ran a node
+│   ├── JobRefused   a batch system does not take a job
+│   └── SchedulerAway   a batch system does not answer now, and may later
 ├── MeterError       a meter cannot be read
 └── SearchError      a search cannot go on, or its log is not what it should be
     └── Exhausted    a sampler has nothing more to propose
@@ -58,6 +60,14 @@ class BackendError(EtudeError):
 
 class WorkerLost(BackendError):
     """A worker process died while it ran a node: an infrastructure fault, worth another try."""
+
+
+class JobRefused(BackendError):
+    """A batch system does not take a job: a wrong partition, an account without time, a limit."""
+
+
+class SchedulerAway(BackendError):
+    """A batch system does not answer now, and may later: worth another try."""
 
 
 class MeterError(EtudeError):

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     BLOCKED = "blocked"
     STOPPED = "stopped"
     STOPPING = "stopping"
+    JOB = "job"
+    """A batch job changed its state. Its name, id, state and the scheduler's reason are in the data."""
     RUN_ENDED = "run_ended"
 
 

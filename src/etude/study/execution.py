@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from etude.errors import ConfigError, Fault, MeterError
 from etude.execute.backend import Backend, Progress
@@ -27,12 +26,14 @@ from etude.execute.records import record_table
 from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path
 from etude.graph.node import Node
+from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, State, plan
 from etude.redaction import Redactor
 from etude.study.faults import located
 from etude.study.history import History, after, read_history, write_history
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
+from etude.study.snapshot import take_snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +68,22 @@ class Result:
         return self.prepared.store.read(nodes[0].fingerprint)
 
 
+class Conductor(Protocol):
+    """Has a plan computed where no backend of this process can: by batch jobs that run on their own."""
+
+    def refuses(self, needs: Needs) -> str | None:
+        """Why a node with these needs can never run there; None if it can."""
+        ...
+
+    def conduct(self, prepared: Prepared, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
+        """See the plan to its end, and write into the summary what became of each node."""
+        ...
+
+    def interrupt(self) -> None:
+        """Start nothing more, and have what runs stop at its next checkpoint."""
+        ...
+
+
 @dataclass(slots=True)
 class Execution:
     """One run of one study, from its first event to its last."""
@@ -74,6 +91,8 @@ class Execution:
     prepared: Prepared
     options: Options
     tell: Tell
+    conductor: Conductor | None = None
+    """In place of a backend."""
     runner: Runner | None = None
     stopping: bool = False
     summary: Summary = field(default_factory=Summary)
@@ -95,11 +114,11 @@ class Execution:
         run = new_run_id(now())
         folder = self.prepared.workplace.etude / "runs" / run
         with EventLog(folder / "events.jsonl") as log:
-            self._snapshot(folder)
+            take_snapshot(self.prepared, folder, self.redact)
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
-                self._rounds(run, partial(self._say, log))
+                self._compute(run, folder, partial(self._say, log))
                 finished = True
             finally:
                 self._remember(run)
@@ -111,8 +130,16 @@ class Execution:
     def interrupt(self) -> None:
         """Ask the run to stop at the next checkpoints."""
         self.stopping = True
-        if self.runner is not None:
+        if self.conductor is not None:
+            self.conductor.interrupt()
+        elif self.runner is not None:
             self.runner.interrupt()
+
+    def _compute(self, run: str, folder: Path, tell: Tell) -> None:
+        if self.conductor is None:
+            self._rounds(run, tell)
+        else:
+            self.conductor.conduct(self.prepared, run, folder, tell, self.summary)
 
     def _rounds(self, run: str, tell: Tell) -> None:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
@@ -213,40 +240,20 @@ class Execution:
         Raises:
             ConfigError: Some node's needs exceed what there is.
         """
-        backend = self._backend()
+        backend = self._backend() if self.conductor is None else None
+        judge = backend or self.conductor
+        assert judge is not None
         faults = {}
         for node in self.prepared.plan.todo:
-            reason = backend.refuses(node.needs)
+            reason = judge.refuses(node.needs)
             if reason is not None and node.name not in faults:
                 path = f"{'collect' if node.name in self.prepared.study.collect else 'pipeline'}.{node.name}.on"
                 mend = f"run it where there is that much, or lower what it asks for with --set {path}.…"
                 faults[node.name] = Fault(path, f"node {node.name!r} cannot run here: {reason}", mend=mend)
-        backend.close()
+        if backend is not None:
+            backend.close()
         if faults:
             raise ConfigError(located(faults.values(), self.prepared.study))
-
-    def _snapshot(self, folder: Path) -> None:
-        """Keep what is run: the resolved study and the project's sources that it reaches."""
-        sources = self.prepared.expansion.library.sources()
-        for path, source in sources.items():
-            relative = Path(path)
-            if relative.is_relative_to(self.prepared.workplace.project):
-                relative = relative.relative_to(self.prepared.workplace.project)
-            kept = folder / "sources" / str(relative).lstrip("/")
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(self.redact.data(source))
-        for file in self.prepared.study.files:
-            (folder / "study").mkdir(exist_ok=True)
-            (folder / "study" / file.name).write_bytes(self.redact.data(file.read_bytes()))
-        resolved = {
-            "study": self.prepared.study.name,
-            "params": dict(self.prepared.study.params),
-            "variants": [dict(variant.params) for variant in self.prepared.expansion.variants],
-            "nodes": {action.node.label(): action.node.fingerprint for action in self.prepared.plan.actions},
-            "origin": dict(self.prepared.study.origin),
-        }
-        text = json.dumps(self.redact.within(resolved), indent=1)
-        (folder / "resolved.json").write_text(text, encoding="utf-8")
 
     def _overview(self, run: str) -> dict[str, object]:
         """What the display needs to tell how far the run is."""
