@@ -41,7 +41,7 @@ class Utilisation(NamedTuple):
     """Sum of the spans."""
     steps: tuple[Busy, ...]
     lanes_known: bool
-    """Whether the table tells the worker of each trial, one trial at a time; else spans are laid into as few lanes as hold them."""
+    """Whether the table tells the worker of each trial; else spans are laid into as few lanes as hold them."""
 
     @property
     def overall(self) -> float | None:
