@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etude.analysis.grouping import key_of
 from etude.analysis.summary import Summary
@@ -12,20 +12,16 @@ from etude.graph.node import Node
 from etude.meter.quantity import Quality, worst
 from etude.report.charts.bars import Bars, bars
 from etude.report.charts.confusion import Confusion, confusion
-from etude.report.charts.curves import Curves, is_curve, learning_curves
+from etude.report.charts.curves import Curves, learning_curves
 from etude.report.charts.naming import file_stem, is_cost
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
+from etude.report.curve_tables import curve_tables
 from etude.store.manifest import Manifest
 from etude.study.prepare import Prepared
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MOST_METRICS = 12
 """Bar charts at most, those of the metrics that the summary names first."""
 MOST_MATRICES = 12
-MOST_CURVE_BYTES = 4_000_000
-"""Larger tables are data, not curves."""
 WHOLE_COSTS = ("energy_j", "wall_s")
 
 Row = Mapping[str, Any]
@@ -144,18 +140,8 @@ def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
 def _items(prepared: Prepared, name: str) -> Iterator[str | None]:
     """The items of a node's result that are learning curves; None for the result itself."""
     manifest = _stored(prepared, name)
-    if manifest is None:
-        return
-    items: list[Any] = (
-        manifest.codec.get("items", []) if manifest.codec.get("codec") == "composite" else [[None, manifest.codec]]
-    )
-    sizes = {file.path: file.size for file in manifest.files}
-    for item, codec in items:
-        is_table = codec.get("codec") == "arrow" and codec.get("of") == "arrow"
-        if is_table and sizes.get(codec["file"], 0) < MOST_CURVE_BYTES:
-            table: pa.Table = prepared.store.read(manifest.fingerprint, item=item)
-            if is_curve(table.column_names, table.num_rows):
-                yield item
+    if manifest is not None:
+        yield from (item for item, _ in curve_tables(prepared.store, manifest))
 
 
 def _stored(prepared: Prepared, name: str) -> Manifest | None:
