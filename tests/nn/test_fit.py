@@ -82,7 +82,7 @@ def train(run: StepContext, module: Regression, *, every_s: float = 1e9) -> list
     training, validation = data()
     return fit(
         module, training, validation=validation, ctx=run, epochs=EPOCHS, seed=5, clip=1.0, checkpoint_every_s=every_s
-    )
+    ).curve
 
 
 def same(left: Regression, right: Regression) -> bool:
