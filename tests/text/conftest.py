@@ -16,7 +16,10 @@ TOPICS = {
     "land": ["goat", "hill", "grass", "stone", "path"],
     "air": ["wing", "cloud", "kite"],
 }
-SMALL = {"epochs": 3, "learning_rate": 0.01, "width": 16, "heads": 2, "feed_forward": 32, "batch_tokens": 128}
+SMALL = {
+    "epochs": 3, "learning_rate": 0.01, "batch_tokens": 128, "precision": "fp32",
+    "width": 16, "heads": 2, "feed_forward": 32,
+}
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def test_logits_and_states_are_kept_where_they_are_asked_for(
     likely = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     head = safetensors.numpy.load_file(model.folder / "head.safetensors")
     assert np.abs(likely - np.array(plain["probabilities"].to_pylist())).max() < 1e-4
-    assert states @ head["head.weight"].T + head["head.bias"] == pytest.approx(logits, abs=1e-3)
+    assert states @ head["head.1.weight"].T + head["head.1.bias"] == pytest.approx(logits, abs=1e-3)
     assert table["prediction"] == plain["prediction"]
     assert plain.column_names == ["id", "label", "prediction", "probabilities"]
 

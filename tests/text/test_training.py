@@ -11,8 +11,10 @@ import torch
 
 from etude import Stopped
 from etude.errors import StepError
+from etude.nn.artifact import HEAD
+from etude.nn.artifact import load_classifier as load
 from etude.nn.padding import pad
-from etude.text.training import HEAD, load, sequences
+from etude.text.token_batches import sequences
 from etude.text.types import Tokens, TrainedModel
 from step_context import StepContext
 
@@ -84,7 +86,7 @@ def test_every_pooling_comes_back_from_its_folder(pooling: str, tokens: Tokens, 
 def test_a_head_that_lacks_a_tensor_is_refused_and_not_made_up(tokens: Tokens, train: Train, tmp_path: Path) -> None:
     model = train(tokens, StepContext(tmp_path), epochs=1)
     head = safetensors.torch.load_file(model.folder / HEAD)
-    head.pop("head.bias")
+    head.pop("head.1.bias")
     safetensors.torch.save_file(head, model.folder / HEAD)
-    with pytest.raises(StepError, match="not those that"):
+    with pytest.raises(StepError, match="head.1.bias is missing"):
         load(model.folder)

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from etude import Context, Stopped
+from etude.nn.artifact import load_classifier
 from etude.nn.batches import sorted_plan
 from etude.nn.padding import pad
 from etude.nn.seeded import seeded
-from etude.text.training import load, sequences
+from etude.text.token_batches import sequences
 from etude.text.types import Kept, Predictions, SplitName, Tokens, TrainedModel
 
 DIGITS = 6
@@ -43,13 +44,15 @@ def predicted(
     part: pa.Table = getattr(tokens, split)
     rows = sequences(part)
     device = ctx.devices[0] if ctx.devices else "cpu"
-    classifier, labels = load(model.folder)
+    classifier, labels = load_classifier(model.folder)
     classifier.to(device)
     probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
     kept: dict[Kept, list[Tensor]] = {name: [] for name in keep}
     placed: list[int] = []
     if "states" in kept:
-        classifier.head.register_forward_pre_hook(lambda head, given: kept["states"].append(given[0].float().cpu()))
+        classifier.projection.register_forward_pre_hook(
+            lambda head, given: kept["states"].append(given[0].float().cpu())
+        )
     done = 0
     with seeded(0, threads=ctx.cpus), torch.inference_mode():
         for batch in sorted_plan([len(row) for row in rows], tokens=batch_tokens):

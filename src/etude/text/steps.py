@@ -7,10 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from etude import Context, InputFile, InputFolder, placement, step
+from etude.nn.class_weights import ClassWeights
 from etude.nn.pooling_kind import PoolingKind
+from etude.nn.precision import Precision
+from etude.nn.schedule import ScheduleKind
 from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
+from etude.text.training_spec import KeptWeights, WatchedNumber
 from etude.text.types import (
     ConfusionTable,
     Duplicates,
@@ -32,6 +36,7 @@ from etude.text.types import (
     ThresholdChoice,
     Tokens,
     TrainedModel,
+    TrainingSummary,
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -282,24 +287,65 @@ def train(
     feed_forward: PositiveInt = 256,
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     weight_decay: NonNegativeFloat = 0.05,
-    warm_up: Annotated[float, Field(ge=0, le=1)] = 0.1,
+    warm_up: Share = 0.1,
+    schedule: ScheduleKind = "cosine",
     clip: PositiveFloat = 1.0,
     batch_tokens: PositiveInt = 2048,
+    micro_batch_tokens: PositiveInt | None = None,
+    learning_rate_head: PositiveFloat = 1.0,
+    class_weights: ClassWeights = "none",
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    precision: Precision = "auto",
+    watch: WatchedNumber = "validation_loss",
+    keep: KeptWeights = "best",
+    patience: PositiveInt | None = None,
+    threshold: NonNegativeFloat = 0.0,
+    validate_every: PositiveInt | None = None,
+    milestones: tuple[float, ...] = (),
 ) -> TrainedModel:
-    """A small Llama-architecture classifier trained from random weights; a stopped or killed training goes on."""
-    from etude.text.training import BackboneSpec, OptimiserSpec, train_classifier
+    """A small Llama-architecture classifier trained from random weights; a stopped or killed training goes on.
+
+    `learning_rate_head` is a multiple of the learning rate. `watch` tells which weights are the best, and with
+    `patience` when to stop: after so many validations that were not better by more than `threshold`. `milestones` are
+    validation accuracies at whose first reaching the weights are kept, to predict with.
+    """
+    from etude.nn.classifier_spec import ClassifierSpec
+    from etude.text.training import BackboneSpec, train_classifier
+    from etude.text.training_spec import TrainingSpec
 
     return train_classifier(
         tokens,
         BackboneSpec(width=width, layers=layers, heads=heads, feed_forward=feed_forward),
-        OptimiserSpec(learning_rate=learning_rate, weight_decay=weight_decay, warm_up=warm_up, clip=clip),
+        ClassifierSpec(pooling=pooling, dropout=dropout, embedded_dropout=dropout),
+        TrainingSpec(
+            seed=seed,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            learning_rate_head=learning_rate_head,
+            weight_decay=weight_decay,
+            warm_up=warm_up,
+            schedule=schedule,
+            clip=clip,
+            batch_tokens=batch_tokens,
+            micro_batch_tokens=micro_batch_tokens,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            precision=precision,
+            watch=watch,
+            keep=keep,
+            patience=patience,
+            threshold=threshold,
+            validate_every=validate_every,
+            milestones=milestones,
+        ),
         ctx=ctx,
-        pooling=pooling,
-        dropout=dropout,
-        batch_tokens=batch_tokens,
-        epochs=epochs,
-        seed=seed,
     )
+
+
+@step
+def training_summary(model: TrainedModel) -> TrainingSummary:
+    """What the training went through, for the record: steps, examples, tokens with and without padding, FLOPs."""
+    return model.summary
 
 
 @step

@@ -79,6 +79,43 @@ class Tokens:
     """The id that fills up rows; no text gives it."""
 
 
+MilestoneTable: TypeAlias = pa.Table
+"""One row per milestone, rising: `value`, a validation accuracy; of the first validation that reached it the `epoch`,
+`step` and `validation_accuracy`; `examples`, `tokens` and `flops` until then. All null where it was never reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """What a training went through, as far as that is the same wherever it runs."""
+
+    steps: int
+    """Of the optimiser."""
+    epochs: float
+    """Passes over the training split that were done."""
+    examples: int
+    """Trained on, each as often as it came."""
+    tokens: int
+    """Of these, without padding."""
+    padded_tokens: int
+    """With padding."""
+    padding_ratio: float
+    """Tokens with padding per token without."""
+    flops: float | None
+    """Of all forward and backward passes with padding, by formula; None where there is none for the model."""
+    parameters: int
+    """Numbers in all tensors of the model."""
+    trainable: int
+    """Numbers in those that were trained."""
+    ended: Literal["epochs", "patience"]
+    """Why it ended: all epochs were done, or the patience ran out."""
+    best_step: int | None
+    """After which step the watched number was best; None without validation texts."""
+    best_restored: bool
+    """Whether the model has the weights of that step."""
+    precision: Literal["fp32", "bf16"]
+    """The format that products were computed in."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A trained classifier."""
@@ -87,7 +124,10 @@ class TrainedModel:
     """`config.json` and `model.safetensors` of the backbone as transformers writes them, `head.safetensors`,
     `tokenizer.json`, and `classifier.json`: pooling, labels and the name and shape of every tensor."""
     curve: pa.Table
-    """One row per epoch: `epoch`, `step`, `loss`, `validation_loss`, `validation_accuracy`."""
+    """One row per epoch, or per validation: `epoch`, `step`, `loss`, `validation_loss`, `validation_accuracy`."""
+    milestones: MilestoneTable
+    """Their weights stand in the folder's `milestones`."""
+    summary: TrainingSummary
 
 
 @dataclass(frozen=True, slots=True)
