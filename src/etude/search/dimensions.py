@@ -65,7 +65,7 @@ class Float:
         if count is not None:
             return self._at(min(int(unit * count), count - 1))
         if self.log:
-            value = math.exp(math.log(self.low) + unit * math.log(self.high / self.low))
+            value = self.low * (self.high / self.low) ** unit
         else:
             value = self.low + unit * (self.high - self.low)
         return float(min(max(value, self.low), self.high))

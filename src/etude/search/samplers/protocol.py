@@ -2,9 +2,9 @@
 
 The rule that makes a search replayable: **what a sampler proposes is a function of (space, goal, seed, the sequence of
 `tell` and `pend` calls so far, the number asked for), and of nothing else**: no clock, no global random state, no
-thread, no dependence on how often or for which numbers it was asked before. Caches and lazily fitted models are welcome as long
-as they give what a fresh sampler would give after the same `tell` and `pend` calls: a search that goes on after a kill
-tells and pends what its log holds, and does not ask again.
+thread, no dependence on how often or for which numbers it was asked before. Caches and lazily fitted models are welcome
+as long as they give what a fresh sampler would give after the same `tell` and `pend` calls: a search that goes on after
+a kill tells and pends what its log holds, and does not ask again.
 
 The calls a sampler hears, in the order of the log:
 
