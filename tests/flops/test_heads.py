@@ -143,11 +143,14 @@ def test_the_gradient_passes_a_spectral_filter_only_where_something_before_it_is
     assert head.spectral_flops == 0
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "last", "attention"])
+@pytest.mark.parametrize("pooling", ["cls", "first", "mean", "max", "last", "attention", "weighted_mean", "mean_max"])
 def test_the_classifier_of_this_package_costs_what_torch_counts(pooling: Any) -> None:
-    classifier = pytest.importorskip("etude.nn.classifier")
+    pytest.importorskip("torch")
+    from etude.nn.classifier import Classifier
+    from etude.nn.classifier_spec import ClassifierSpec
+
     config = oracle.config("llama")
-    theirs = classifier.PooledClassifier(oracle.build(config, "none", device="cpu"), pooling=pooling, classes=5)
+    theirs = Classifier(oracle.build(config, "none", device="cpu"), ClassifierSpec(pooling=pooling), 5, pad_id=0)
     ours = flops.describe(config, head=flops.PooledHead(labels=5, pooling=pooling))
     assert ours.parameter_count == sum(parameter.numel() for parameter in theirs.parameters())
     mask = torch.ones((3, 9), dtype=torch.long)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import LlamaConfig, LlamaModel
 
-from etude.nn.classifier import PooledClassifier
+from etude.nn.classifier import Classifier
+from etude.nn.classifier_spec import ClassifierSpec
 from etude.nn.padding import pad
 from etude.nn.pooling import Pooling
 from etude.nn.pooling_kind import PoolingKind
@@ -83,7 +84,8 @@ def test_attention_weighs_tokens_by_the_softmax_of_their_scores() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_without_tokens_pools_to_zeros(kind: PoolingKind) -> None:
     states = torch.full((1, 3, WIDTH), float("nan"))
-    assert torch.equal(pooling(kind)(states, torch.zeros(1, 3)), torch.zeros(1, WIDTH))
+    module = pooling(kind)
+    assert torch.equal(module(states, torch.zeros(1, 3)), torch.zeros(1, module.width))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,7 +103,8 @@ def test_a_classifier_gives_each_text_the_logits_it_gives_it_alone(kind: Pooling
         vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, pad_token_id=0
     )
     with seeded(3):
-        model = PooledClassifier(LlamaModel(config), pooling=kind, classes=4, dropout=0.5).eval()
+        spec = ClassifierSpec(pooling=kind, dropout=0.5, embedded_dropout=0.5)
+        model = Classifier(LlamaModel(config), spec, 4, pad_id=0).eval()
         texts = [torch.randint(1, 50, (length,)).tolist() for length in (1, 3, 12, 7)]
     with torch.inference_mode():
         alone = torch.cat([model(*pad([text], 0)) for text in texts])

@@ -1,39 +1,156 @@
-"""A classifier on a backbone's token states: pool, drop out, project."""
+"""A classifier on a backbone: states → (layer mix) → (spectral filter) → pooling → head.
+
+Shapes: B batch, T tokens, D width, L layers with the embedding, C classes.
+"""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from etude.errors import StepError
+from etude.nn.alignment import left_aligned
+from etude.nn.backbone import most_tokens, open_network, read_card
+from etude.nn.classifier_spec import ClassifierSpec
+from etude.nn.heads import head_of
+from etude.nn.library_head import LibraryHead, library_classifier
 from etude.nn.pooling import Pooling
-from etude.nn.pooling_kind import PoolingKind
+from etude.nn.seeded import seeded
+from etude.nn.spectral import spectral_filter
+from etude.nn.tuning import tuned
 
 
-class PooledClassifier(nn.Module):
-    """Class logits of token sequences: states are pooled first and projected after, so no logit is computed in vain.
+class LayerMix(nn.Module):
+    """The states of all layers under learned weights that sum to 1, times a learned factor.
 
-    The backbone is any transformers model whose output has `last_hidden_state`.
+    Source: Peters et al., Deep contextualized word representations, 2018, equation 1. It begins as the plain mean.
     """
 
-    def __init__(self, backbone: PreTrainedModel, *, pooling: PoolingKind, classes: int, dropout: float = 0.0) -> None:
-        """`dropout` acts on the embedded tokens and on the pooled state, while training only."""
+    def __init__(self, layers: int) -> None:
         super().__init__()
-        width = backbone.config.hidden_size
-        self.backbone = backbone
-        self.pooling = Pooling(pooling, width)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, classes)
+        self.weight = nn.Parameter(torch.zeros(layers))
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, states_LBTD: tuple[Tensor, ...]) -> Tensor:
+        """Mixed states, shape (B, T, D)."""
+        shares_L = self.weight.softmax(dim=0)
+        mixed = states_LBTD[0] * shares_L[0]
+        for share, states_BTD in zip(shares_L[1:], states_LBTD[1:], strict=True):
+            mixed = mixed + share * states_BTD
+        return self.factor * mixed
+
+
+class Classifier(nn.Module):
+    """Class logits of token sequences. Where the padding stands and how much there is makes no difference."""
+
+    def __init__(
+        self, network: PreTrainedModel, spec: ClassifierSpec, classes: int, *, pad_id: int, own: nn.Module | None = None
+    ) -> None:
+        """Put a head on a network; random tensors come from the generators as they stand.
+
+        Args:
+            network: Its outputs have `last_hidden_state`.
+            spec: What stands on it and what is trained.
+            classes: C.
+            pad_id: What fills up rows.
+            own: The architecture's own head, with `head: default`.
+        """
+        super().__init__()
+        config = network.config.get_text_config()
+        self.spec = spec
+        self.pad_id = pad_id
+        self.most_tokens = most_tokens(network)
+        self.source: Path | None = None
+        """The folder that the network came from."""
+        self.mix = LayerMix(config.num_hidden_layers + 1) if spec.layer_mix else None
+        self.filter = spectral_filter(spec.spectral) if spec.spectral is not None else None
+        pools = not isinstance(own, LibraryHead)
+        self.pooling = Pooling(spec.pooling or "last", _width(network), spec.pooling_heads) if pools else None
+        self.head = own if own is not None else head_of(spec.head, _pooled(self.pooling), classes, spec.dropout)
+        self.embedded_dropout = nn.Dropout(spec.embedded_dropout)
+        self.backbone = tuned(network, spec.tuning)
+        self._frozen = spec.tuning.method == "probe"
+        self.train()
+
+    @property
+    def network(self) -> PreTrainedModel:
+        """The backbone without its adapter."""
+        network: PreTrainedModel = getattr(self.backbone, "network", self.backbone)
+        return network
+
+    @property
+    def projection(self) -> nn.Module:
+        """The module whose one input is the vector that the classes are told from."""
+        return self.head.projection if isinstance(self.head, LibraryHead) else self.head
 
     def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """Logits, shape (B, classes)."""
-        states_BTD = self._states(ids_BT, mask_BT)
-        logits: Tensor = self.head(self.dropout(self.pooling(states_BTD, mask_BT)))
+        """Logits, shape (B, C). The mask is 1 (or True) where a token stands."""
+        length = self.spec.spectral.length if self.spec.spectral is not None else None
+        ids, mask = left_aligned(ids_BT, mask_BT, self.pad_id, length)
+        with torch.no_grad() if self._frozen else nullcontext():
+            outputs = self._outputs(ids, mask)
+        if self.pooling is None:
+            own: Tensor = self.head(outputs, ids, mask)
+            return own
+        states_BTD = self.mix(outputs.hidden_states) if self.mix is not None else outputs.last_hidden_state
+        if self.filter is not None:
+            states_BTD = self.filter(states_BTD, mask)
+        vector = self.pooling(states_BTD, mask)
+        logits: Tensor = self.head(vector.to(next(self.head.parameters()).dtype))
         return logits
 
-    def _states(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        if self.training and self.dropout.p > 0:
-            embedded_BTD = self.dropout(self.backbone.get_input_embeddings()(ids_BT))
-            states: Tensor = self.backbone(inputs_embeds=embedded_BTD, attention_mask=mask_BT).last_hidden_state
+    def train(self, mode: bool = True) -> Classifier:
+        """As ever, but that a backbone under a probe stays as it is when predicting."""
+        super().train(mode)
+        if self._frozen:
+            self.backbone.eval()
+        return self
+
+    def _outputs(self, ids_BT: Tensor, mask_BT: Tensor) -> Any:
+        told: dict[str, Any] = {"attention_mask": mask_BT}
+        if self.mix is not None:
+            told["output_hidden_states"] = True
+        if self.training and self.embedded_dropout.p > 0:
+            embedded_BTD = self.network.get_input_embeddings()(ids_BT)
+            return self.backbone(inputs_embeds=self.embedded_dropout(embedded_BTD), **told)
+        return self.backbone(input_ids=ids_BT, **told)
+
+
+def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed: int) -> Classifier:
+    """A classifier on the backbone in a folder, its new tensors drawn under the seed.
+
+    Raises:
+        StepError: Fewer than two classes; `cls` pooling without such a token; a tuning method that has nothing to
+            train; targets that match nothing; no own head where `default` is wanted.
+    """
+    if classes < 2:
+        raise StepError(f"a classifier needs two classes or more, and the training texts have {classes}")
+    card = read_card(backbone)
+    if spec.pooling == "cls" and card.cls_id is None:
+        raise StepError(
+            "pooling cls: this backbone's tokenizer opens no text with a classification token.\n"
+            "    Mend: pooling: first for the first token whatever it is, or last for a causal model."
+        )
+    with seeded(seed):
+        if spec.head.kind == "default":
+            network, own = library_classifier(backbone, classes)
         else:
-            states = self.backbone(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
-        return states
+            network, own = open_network(backbone), None
+        classifier = Classifier(network, spec, classes, pad_id=card.pad_id, own=own)
+    classifier.source = backbone
+    return classifier
+
+
+def _width(network: PreTrainedModel) -> int:
+    width: int = network.config.get_text_config().hidden_size
+    return width
+
+
+def _pooled(pooling: Pooling | None) -> int:
+    assert pooling is not None
+    return pooling.width

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-PoolingKind: TypeAlias = Literal["mean", "max", "attention", "last"]
+PoolingKind: TypeAlias = Literal["cls", "first", "last", "mean", "max", "attention", "weighted_mean", "mean_max"]

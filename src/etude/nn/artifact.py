@@ -1,0 +1,134 @@
+"""A trained classifier in a folder that predicts by itself: backbone, adapter, head, tokenizer, labels, one card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from etude.errors import StepError
+from etude.nn.adapters import WEIGHTS as ADAPTER_WEIGHTS
+from etude.nn.adapters import Adapted, adapter_state, save_adapter, set_adapter_state
+from etude.nn.backbone import BackboneCard, quiet, read_card, write_card
+from etude.nn.classifier import Classifier, build_classifier
+from etude.nn.classifier_spec import FROZEN, ClassifierSpec
+
+HEAD, CARD, ADAPTER, TOKENIZER = "head.safetensors", "classifier.json", "adapter", "tokenizer.json"
+_WEIGHTS = ("config.json", "model*.safetensors*")
+
+
+def save_classifier(classifier: Classifier, folder: Path, *, labels: Sequence[str], tokenizer: str) -> None:
+    """Write a classifier; `load_classifier` gives the same logits to the bit.
+
+    The folder holds `config.json` and weights of the backbone, which transformers opens; `head.safetensors`; with an
+    adapter `adapter/`, which peft opens; `tokenizer.json`; `backbone.json`; and, last, `classifier.json`.
+
+    Args:
+        classifier: Of `build_classifier`, or one that is trained whole.
+        folder: Made where it is not there.
+        labels: The classes by name, in the order of the logits.
+        tokenizer: As JSON text of the library tokenizers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CARD).unlink(missing_ok=True)
+    if classifier.spec.tuning.method in FROZEN and classifier.source is not None:
+        for pattern in _WEIGHTS:
+            for path in sorted(classifier.source.glob(pattern)):
+                shutil.copyfile(path, folder / path.name)
+    else:
+        with quiet():
+            classifier.network.save_pretrained(folder)
+    if isinstance(classifier.backbone, Adapted):
+        save_adapter(classifier.backbone, folder / ADAPTER)
+    safetensors.torch.save_file(head_state(classifier), folder / HEAD, metadata={"format": "pt"})
+    _copy_tokenizer(classifier.source, folder)
+    (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
+    source = classifier.source
+    card = read_card(source) if source is not None else BackboneCard(pad_id=classifier.pad_id, pad_from="the tokens")
+    write_card(card, folder)
+    content = {"spec": asdict(classifier.spec), "labels": list(labels), "tensors": _manifest(classifier)}
+    (folder / CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
+    """The classifier, ready to predict, and its labels.
+
+    Raises:
+        StepError: A tensor is missing, left over or of another shape than the classifier has it.
+    """
+    card = _read(folder)
+    spec = _spec(card["spec"])
+    classifier = build_classifier(folder, spec, len(card["labels"]), seed=0)
+    _put(classifier, head_state(classifier), safetensors.torch.load_file(folder / HEAD), folder / HEAD)
+    if isinstance(classifier.backbone, Adapted):
+        path = folder / ADAPTER / ADAPTER_WEIGHTS
+        if not path.exists():
+            raise StepError(f"{folder}: the card tells of an adapter ({spec.tuning.method}), and there is none")
+        _put_adapter(classifier.backbone, safetensors.torch.load_file(path), path)
+    if _manifest(classifier) != card["tensors"]:
+        raise StepError(f"{folder}: the tensors are not those that {CARD} lists")
+    return classifier.eval(), tuple(card["labels"])
+
+
+def read_spec(folder: Path) -> ClassifierSpec:
+    """What the classifier in a folder is made of."""
+    return _spec(_read(folder)["spec"])
+
+
+def head_state(classifier: Classifier) -> dict[str, Tensor]:
+    """The tensors that stand on the backbone: layer mix, filter, pooling, head."""
+    state = classifier.state_dict()
+    return {name: value.contiguous() for name, value in state.items() if not name.startswith("backbone.")}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / CARD
+    if not path.exists():
+        raise StepError(f"{folder} has no {CARD}: it is no classifier, or one that was not written to its end")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _spec(content: Mapping[str, Any]) -> ClassifierSpec:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ClassifierSpec).validate_python(content)
+
+
+def _manifest(classifier: Classifier) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in classifier.state_dict().items()}
+
+
+def _put(classifier: Classifier, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    _require_same(wanted, found, path)
+    classifier.load_state_dict(dict(found), strict=False)
+
+
+def _put_adapter(backbone: Adapted, found: dict[str, Tensor], path: Path) -> None:
+    _require_same(adapter_state(backbone), found, path)
+    set_adapter_state(backbone, found)
+
+
+def _require_same(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Names and shapes, both ways."""
+    wrong = [f"{name} is missing" for name in wanted.keys() - found.keys()]
+    wrong += [f"{name} is left over" for name in found.keys() - wanted.keys()]
+    wrong += [
+        f"{name} has shape {tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
+        for name in wanted.keys() & found.keys()
+        if wanted[name].shape != found[name].shape
+    ]
+    if wrong:
+        raise StepError(f"{path}: the tensors do not match the classifier: {'; '.join(sorted(wrong)[:5])}")
+
+
+def _copy_tokenizer(source: Path | None, folder: Path) -> None:
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if source is not None and (source / name).exists():
+            shutil.copyfile(source / name, folder / name)

@@ -1,0 +1,70 @@
+"""The sequence classification that an architecture of transformers brings along, made safe for any padding.
+
+Its base model is taken out and run by the classifier; what remains reads the base model's outputs. Where the library
+scores the last token, which it finds by the padding's id, the mask finds it here, and one token is scored, not all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from etude.errors import StepError
+from etude.nn.backbone import quiet
+
+
+class _Given(nn.Module):
+    """Stands for the base model and gives what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: Any = None
+
+    def forward(self, *positional: Any, **named: Any) -> Any:
+        return self.outputs
+
+
+class LibraryHead(nn.Module):
+    """A sequence-classification model without its base model."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.given = _Given()
+        setattr(model, model.base_model_prefix, self.given)
+        self.model = model
+
+    @property
+    def projection(self) -> nn.Module:
+        """The layer that gives the logits."""
+        linear = [module for module in self.model.modules() if isinstance(module, nn.Linear)]
+        return linear[-1]
+
+    def forward(self, outputs: Any, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        """Logits, shape (B, C), from the base model's outputs and the tokens that they were made from."""
+        self.given.outputs = outputs
+        try:
+            logits: Tensor = self.model(input_ids=ids_BT, attention_mask=mask_BT).logits
+        finally:
+            self.given.outputs = None
+        return logits
+
+
+def library_classifier(folder: Path, classes: int) -> tuple[PreTrainedModel, LibraryHead | nn.Linear]:
+    """The base model, and the head: a linear layer for the last token's state, or all that follows the base model.
+
+    Raises:
+        StepError: The library has no sequence classification for this architecture.
+    """
+    try:
+        with quiet():
+            model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=classes)
+    except ValueError as error:
+        reason = f"{folder}: the library has no sequence classification for it ({str(error).splitlines()[0]})"
+        raise StepError(f"{reason}.\n    Mend: head: linear, with a pooling.") from error
+    base = getattr(model, model.base_model_prefix)
+    if isinstance(getattr(model, "score", None), nn.Linear):
+        return base, model.score
+    return base, LibraryHead(model)
