@@ -33,7 +33,7 @@ class Float:
         if self.step is not None and self.log:
             mend = "leave out one of them, or write the values as `ordinal: [...]`"
             found.append(Fault(path, "a log axis has no steps of equal width", self.step, mend))
-        elif self.step is not None and not 0 < self.step <= self.high - self.low and not found:
+        elif self.step is not None and not 0 < self.step <= (self.high - self.low) * (1 + 1e-9) and not found:
             reason = f"the step must be above 0 and at most {self.high - self.low:g}, the width of the range"
             found.append(Fault(f"{path}.step", reason, self.step, "write a smaller step"))
         return found
