@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from etude.errors import ConfigError, Fault, MeterError
+from etude.errors import ConfigError, Fault
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import call_of
-from etude.execute.cost import Metering, MeterSettings, footprint_of
+from etude.execute.cost import Metering
 from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
 from etude.execute.inline import InlineBackend
@@ -29,8 +29,10 @@ from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, State, plan
 from etude.redaction import Redactor
+from etude.study.driving import driving
 from etude.study.faults import located
 from etude.study.history import History, after, read_history, write_history
+from etude.study.metering import metering_of
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
 from etude.study.snapshot import take_snapshot
@@ -118,7 +120,8 @@ class Execution:
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
-                self._compute(run, folder, partial(self._say, log))
+                with driving(folder, self.interrupt, self.options.job):
+                    self._compute(run, folder, partial(self._say, log))
                 finished = True
             finally:
                 self._remember(run)
@@ -183,7 +186,7 @@ class Execution:
         )
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
-            metering, digests = Metering(self._meter()), self.prepared.files
+            metering, digests = Metering(metering_of(self.prepared)), self.prepared.files
             return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests)
         return ProcessBackend(
             found,
@@ -193,30 +196,9 @@ class Execution:
             self.prepared.expansion.library.sources(),
             self._heard,
             self.options.environment,
-            self._meter(),
+            metering_of(self.prepared),
             workplace.etude / DIGESTS,
         )
-
-    def _meter(self) -> MeterSettings:
-        """How nodes are measured, checked before the first one runs.
-
-        Raises:
-            ConfigError: The country has no factor, or a number makes no sense.
-        """
-        said, project = self.prepared.study.place.meter, self.prepared.workplace.project
-        calibration = project / said.calibration if said.calibration else None
-        settings = MeterSettings(
-            country=said.country,
-            g_per_kwh=said.g_per_kwh,
-            pue=said.pue,
-            calibration=calibration,
-            beside=said.beside,
-        )
-        try:
-            footprint_of(settings)
-        except MeterError as error:
-            raise ConfigError(located([Fault("place.meter", str(error))], self.prepared.study)) from error
-        return settings
 
     def _heard(self, progress: Progress) -> None:
         if self.runner is not None:

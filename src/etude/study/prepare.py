@@ -39,6 +39,8 @@ class Options:
     break_after: str | None = None
     pause: Callable[[str, str, Mapping[str, object]], None] | None = None
     """Called at a breakpoint; the command line opens a debugger."""
+    job: str = ""
+    """Id of the batch job that this process runs in, where it does."""
 
 
 @dataclass(frozen=True, slots=True)
