@@ -37,6 +37,7 @@ _HERE: Final = "etude.search.samplers"
 
 SAMPLERS: Final[dict[str, Entry]] = {
     "random": Entry(f"{_HERE}.random:RandomSampler"),
+    "gp": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
 }
 """Name → sampler. `auto`, the default, chooses among the native ones by the space."""
 

@@ -1,0 +1,192 @@
+"""The native Gaussian-process sampler: expected improvement, running points believed, few points to fit on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from etude.search.samplers.blas import one_thread
+from etude.search.samplers.candidates import anywhere, near
+from etude.search.samplers.encoding import Array, Encoding, as_rows, seeded
+from etude.search.samplers.history import Fate, History, standardised
+from etude.search.samplers.model import CLIP, MOST_SUCCESSES, Epoch, Model, Taste, Tuning
+from etude.search.samplers.protocol import Told
+from etude.search.samplers.quasirandom import Spread, fresh
+from etude.search.space import Point, Space
+from etude.search.trials import Goal
+
+MOST_RUNNING = 64
+"""Of the points that run, as many of the latest are believed."""
+MOST_FAILED = 48
+"""Of the points that failed, as many of the latest are modelled."""
+POOL = 1_000
+"""Candidates that are followed through an epoch."""
+
+
+class GaussianProcessSampler:
+    """Bayesian optimisation that costs milliseconds and minds what is still running.
+
+    The sequence of calls is cut into *epochs*. As one begins, the rows to fit on are chosen and a pool of candidates is
+    drawn; within it each call changes the model by one row. An epoch is one result long while there are few, so that
+    every proposal has a model and candidates of its own, and longer later. All of this depends on the calls alone;
+    `ask` computes what it needs of it, and keeps it.
+
+    Proposals are exact to 2⁻²⁰ of an axis and hyper-parameters to 2⁻⁸, so that a last digit that another machine's BLAS
+    rounds differently rarely matters; on one machine, equal calls give equal points.
+    """
+
+    def __init__(self, space: Space, goal: Goal, seed: int, *, initial: int = 10, fit_on: int = 256) -> None:
+        """Args:
+        space: Where to look.
+        goal: What to look for.
+        seed: Of everything random.
+        initial: Results to have before a model is trusted; until then points are spread evenly.
+        fit_on: Greatest number of results to fit on: the best half and a random half.
+        """
+        self._encoding = Encoding(space)
+        self._goal = goal
+        self._seed = seed
+        self._initial = initial
+        self._fit_on = fit_on
+        self._history = History(self._encoding, seed)
+        self._spread = Spread(len(self._encoding.axes), seed)
+        self._tunings = [Tuning(self._encoding.width) for _ in range(len(goal.metrics) + len(goal.constraints) + 1)]
+        self._tells = self._told_at = self._pends = self._tune_at = 0
+        self._epoch = Epoch(0, (), (), ())
+        self._tail: list[tuple[int, Array] | tuple[int, int, Fate]] = []
+        self._model: Model | None = None
+        self._pool: Array = np.empty((0, 0))
+        self._applied = 0
+
+    # What is told.
+
+    def pend(self, number: int, point: Point) -> None:
+        """Take in that a point runs."""
+        self._tail.append((number, self._history.pend(number, point)))
+        self._pends += 1
+        if self._pends >= MOST_RUNNING:
+            self._open()
+
+    def tell(self, number: int, point: Point, told: Told) -> None:
+        """Take in what became of a point."""
+        kept = self._history.tell(number, point, told)
+        self._tells += 1
+        if kept is not None:
+            self._tail.append((number, *kept))
+        if self._tells - self._told_at >= self._length():
+            self._open()
+
+    def _length(self) -> int:
+        """How many results an epoch lasts."""
+        return 1 if self._tells < self._fit_on else min(self._tells // 64, 32)
+
+    def _open(self) -> None:
+        history = self._history
+        self._told_at, self._pends, self._tail, self._model = self._tells, 0, [], None
+        rows = history.chosen(self._fit_on)
+        self._epoch = Epoch(
+            self._epoch.index + 1,
+            tuple(rows),
+            tuple(history.failed[-MOST_FAILED:]),
+            tuple(list(history.pending.items())[-MOST_RUNNING:]),
+        )
+        if history.measured >= self._tune_at and history.measured >= 4:
+            self._tune_at = history.measured + max(
+                2, history.measured // 16 if history.measured < 256 else history.measured // 6
+            )
+            self._tune(rows, self._epoch.failed)
+
+    def _tune(self, rows: list[int], failed: tuple[int, ...]) -> None:
+        history, encoding = self._history, self._encoding
+        points = encoding.features(as_rows([history.units[row] for row in rows], len(encoding.axes)))
+        columns = [
+            standardised(np.array([history.values[row][one] for row in rows]), CLIP)[0]
+            for one in range(len(self._goal.metrics))
+        ]
+        columns += [
+            standardised(np.array([history.excess[row][one] for row in rows]), CLIP)[0]
+            for one in range(len(self._goal.constraints))
+        ]
+        for tuning, column in zip(self._tunings, columns, strict=False):
+            tuning.request(points, column)
+        if failed:
+            marks = np.r_[np.zeros(len(points[:MOST_SUCCESSES])), np.ones(len(failed))]
+            lost = encoding.features(as_rows([history.units[row] for row in failed], len(encoding.axes)))
+            self._tunings[-1].request(np.concatenate([points[:MOST_SUCCESSES], lost]), standardised(marks, np.inf)[0])
+
+    # What is proposed.
+
+    def ask(self, number: int) -> Point:
+        """The point to try as trial `number`."""
+        history, rng = self._history, seeded(self._seed, 1, number)
+        begun = len(self._epoch.rows) >= 4 and len(self._epoch.rows) + len(history.failed) >= self._initial
+        if not begun:
+            return self._encoding.point(fresh(self._encoding, history, self._spread.row(number), rng))
+        with one_thread():
+            model = self._followed()
+            return self._encoding.point(self._proposed(model, rng))
+
+    def _followed(self) -> Model:
+        """The model of this epoch, with all that was told since."""
+        if self._model is None:
+            self._model = Model(self._encoding, self._history, self._epoch, self._tunings, 3 * MOST_RUNNING)
+            self._pool = self._candidates()
+            self._model.watch(self._pool)
+            self._applied = 0
+        for event in self._tail[self._applied :]:
+            if len(event) == 2:
+                self._model.believe(*event)
+            else:
+                self._model.learn(*event)
+        self._applied = len(self._tail)
+        return self._model
+
+    def _candidates(self) -> Array:
+        rng = seeded(self._seed, 2, self._epoch.index)
+        best = [self._history.units[row] for row in self._leaders(10)]
+        parents = as_rows(best, len(self._encoding.axes))
+        return np.concatenate(
+            [anywhere(self._encoding, rng, POOL // 2), near(self._encoding, rng, parents, POOL - POOL // 2)]
+        )
+
+    def _leaders(self, count: int) -> list[int]:
+        rows = list(self._epoch.rows)
+        values = np.array([self._history.values[row] for row in rows])
+        over = np.array([sum(max(one, 0.0) for one in self._history.excess[row]) for row in rows])
+        leaders: list[int] = []
+        for objective in range(values.shape[1]):
+            order = np.lexsort((values[:, objective], over))
+            leaders += [rows[index] for index in order[: max(1, count // values.shape[1])]]
+        return leaders
+
+    def _proposed(self, model: Model, rng: np.random.Generator) -> Array:
+        encoding, taste = self._encoding, self._taste(rng)
+        scores = _rounded(model.watched(taste))
+        first = np.argsort(-scores, kind="stable")[:20]
+        rows, scores = self._pool[first], scores[first]
+        rounds, brood = (4, 200) if len(self._epoch.rows) < 200 else (2, 64)
+        scale = 0.08
+        for _ in range(rounds):
+            young = near(encoding, rng, rows, brood, scale)
+            rows = np.concatenate([rows, young])
+            scores = np.concatenate([scores, _rounded(model.score(young, taste))])
+            kept = np.argsort(-scores, kind="stable")[:20]
+            rows, scores, scale = rows[kept], scores[kept], scale / 2
+        polished = [model.polished(row, taste, 20) for row in rows[:2]]
+        fine = encoding.snap(np.round(np.nan_to_num(np.array(polished), nan=0.5) * 2**20) / 2**20)
+        rows = np.concatenate([rows, fine])
+        scores = np.concatenate([scores, _rounded(model.score(fine, taste))])
+        for index in np.argsort(-scores, kind="stable"):
+            if not self._history.tried(rows[index]) and encoding.allowed(rows[index]):
+                return np.asarray(rows[index])
+        return fresh(encoding, self._history, rows[0], rng)
+
+    def _taste(self, rng: np.random.Generator) -> Taste:
+        count = len(self._goal.metrics)
+        weights = rng.dirichlet(np.ones(count))
+        draws = rng.standard_normal((24, count))
+        return Taste(weights, draws)
+
+
+def _rounded(scores: Array) -> Array:
+    """Scores to nine digits after the point: nearer ones are equal, and the first of them is taken."""
+    return np.round(scores, 9)

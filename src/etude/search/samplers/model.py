@@ -1,0 +1,260 @@
+"""A model of a search so far: objectives, constraints and failures as Gaussian processes, and what looks promising.
+
+Shapes: n rows fitted on, m points looked at, d dimensions, f features, k objectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from etude.search.samplers.acquisition import log_improvement, log_scalarised, log_within, slope_of_log_tail
+from etude.search.samplers.encoding import Array, Encoding, as_rows
+from etude.search.samplers.history import Fate, History, standardised
+from etude.search.samplers.matern import fit, scaled, start
+from etude.search.samplers.posterior import Posterior
+
+CLIP = 3.0
+"""Objectives are cut at this many deviations above their mean: how bad the worst are teaches little."""
+
+FEW_FAILURES = 3
+"""With fewer, where trials fail is not modelled."""
+
+
+@dataclass(slots=True)
+class Tuning:
+    """Hyper-parameters of one process, fitted anew as rows come in.
+
+    Which fit a request starts from depends on the requests alone: a request whose rows are twice those of the last
+    anchor is an anchor itself, and every fit starts from the anchor before it. A sampler that was only told things can
+    therefore come to the same hyper-parameters as one that was asked all along, after a handful of fits.
+    """
+
+    width: int
+    anchors: list[tuple[int, Array, Array]] = field(default_factory=list)
+    latest: tuple[Array, Array] | None = None
+    _fitted: dict[int, Array] = field(default_factory=dict)
+    _current: Array | None = None
+
+    def request(self, points: Array, values: Array) -> None:
+        """From now on use what fits these features (n, f) and standardised values (n,)."""
+        if not self.anchors or len(values) >= 2 * self.anchors[-1][0]:
+            self.anchors.append((len(values), points, values))
+            self.latest = None
+        else:
+            self.latest = (points, values)
+        self._current = None
+
+    def theta(self) -> Array:
+        """The hyper-parameters, shape (f + 2,)."""
+        if self._current is None:
+            found = start(self.width)
+            for index, (_, points, values) in enumerate(self.anchors):
+                if index not in self._fitted:
+                    self._fitted[index] = fit(points, values, found, ANCHOR_ITERATIONS)
+                found = self._fitted[index]
+            if self.latest is not None:
+                found = fit(*self.latest, found, ITERATIONS)
+            self._current = found
+        return self._current
+
+
+ANCHOR_ITERATIONS = 40
+ITERATIONS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What a model is built on: a moment in the sequence of calls."""
+
+    index: int
+    rows: tuple[int, ...]
+    """Measured rows to fit on."""
+    failed: tuple[int, ...]
+    running: tuple[tuple[int, Array], ...]
+    """Number and row of what was pending, the latest of them."""
+
+
+class Model:
+    """Processes conditioned on an epoch, and on what was told and proposed since."""
+
+    def __init__(
+        self, encoding: Encoding, history: History, epoch: Epoch, tunings: Sequence[Tuning], room: int
+    ) -> None:
+        """Args:
+        tunings: Of the k objectives, then of the constraints, then of failing.
+        room: How many rows may be added after the epoch.
+        """
+        self.encoding = encoding
+        self.epoch = epoch
+        self._history = history
+        units = as_rows([history.units[row] for row in epoch.rows], len(encoding.axes))
+        points = encoding.features(units)
+        values = np.array([history.values[row] for row in epoch.rows])
+        excess = np.array([history.excess[row] for row in epoch.rows])
+        self.objectives = values.shape[1]
+        self._scales = [standardised(values[:, one], CLIP)[1:] for one in range(self.objectives)]
+        self._ranges = [float(np.abs(excess[:, one]).max()) or 1.0 for one in range(excess.shape[1])]
+        self._places: dict[int, int] = {}
+        more = len(epoch.failed) + len(epoch.running) + room
+        columns = [standardised(values[:, one], CLIP)[0] for one in range(self.objectives)]
+        columns += [excess[:, one] / size for one, size in enumerate(self._ranges)]
+        self.processes = [
+            Posterior(points, column, scaled(tuning.theta()), more)
+            for column, tuning in zip(columns, tunings, strict=False)
+        ]
+        self._observed = np.array(columns[: self.objectives]).T
+        self._feasible = (excess <= 0).all(1)
+        failed = encoding.features(as_rows([history.units[row] for row in epoch.failed], len(encoding.axes)))
+        self.failing = self._failures(points, failed, tunings[-1], more) if len(failed) >= FEW_FAILURES else None
+        smoothed = self.processes[0].smoothed()
+        self.best = float(smoothed[self._feasible].min()) if self._feasible.any() else np.inf
+        for point in failed:
+            self._append(point, pessimism=1.0)
+        for number, unit in epoch.running:
+            self.believe(number, unit)
+
+    def _failures(self, succeeded: Array, failed: Array, tuning: Tuning, more: int) -> Posterior:
+        points = np.concatenate([succeeded[:MOST_SUCCESSES], failed])
+        marks = np.concatenate([np.zeros(len(points) - len(failed)), np.ones(len(failed))])
+        self._rate, self._rate_spread = float(marks.mean()), float(marks.std()) or 1.0
+        return Posterior(points, (marks - self._rate) / self._rate_spread, scaled(tuning.theta()), more)
+
+    # What happens after the epoch.
+
+    def believe(self, number: int, unit: Array) -> None:
+        """A point was proposed: believe what is expected of it, so that nothing like it is proposed again."""
+        self._places[number] = self._append(self.encoding.features(unit[None, :])[0])
+
+    def learn(self, number: int, row: int, fate: Fate) -> None:
+        """A point was measured, or failed."""
+        place = self._places.pop(number, None)
+        point = self.encoding.features(self._history.units[row][None, :])[0]
+        if fate is Fate.FAILED:
+            if place is None:
+                self._append(point, pessimism=1.0)
+            else:
+                for process in self.processes[: self.objectives]:
+                    process.revalue(place, process.value(place) + float(np.sqrt(process.scale.signal)))
+            if self.failing is not None and not self.failing.full:
+                self.failing.append(point, (1.0 - self._rate) / self._rate_spread)
+            return
+        numbers = [
+            min((value - centre) / spread, CLIP)
+            for value, (centre, spread) in zip(self._history.values[row], self._scales, strict=True)
+        ]
+        numbers += [over / size for over, size in zip(self._history.excess[row], self._ranges, strict=True)]
+        if place is None:
+            self._append(point, values=numbers)
+        else:
+            for process, value in zip(self.processes, numbers, strict=True):
+                process.revalue(place, value)
+        if self.objectives == 1 and all(over <= 0 for over in self._history.excess[row]):
+            self.best = min(self.best, numbers[0])
+        if self.failing is not None and not self.failing.full:
+            self.failing.append(point, -self._rate / self._rate_spread)
+
+    def _append(self, point: Array, values: Sequence[float] | None = None, pessimism: float = 0.0) -> int:
+        if self.processes[0].full:
+            return self.processes[0].count - 1
+        place = self.processes[0].count
+        for index, process in enumerate(self.processes):
+            value = None if values is None else values[index]
+            process.append(point, value, pessimism if index < self.objectives else 0.0)
+        return place
+
+    # How promising points look.
+
+    def watch(self, units: Array) -> None:
+        """Follow these rows (m, d) from now on."""
+        points = self.encoding.features(units)
+        for process in [*self.processes, *([self.failing] if self.failing else [])]:
+            process.watch(points)
+
+    def watched(self, taste: Taste) -> Array:
+        """The scores of the watched rows, shape (m,)."""
+        return self._score([process.watched() for process in self.processes], Posterior.watched, taste)
+
+    def score(self, units: Array, taste: Taste) -> Array:
+        """The scores of rows (m, d), shape (m,): the higher, the more promising."""
+        points = self.encoding.features(units)
+        return self._score(
+            [process.predict(points) for process in self.processes], lambda process: process.predict(points), taste
+        )
+
+    def _score(
+        self, moments: list[tuple[Array, Array]], look: Callable[[Posterior], tuple[Array, Array]], taste: Taste
+    ) -> Array:
+        total = np.zeros(len(moments[0][0]))
+        for mean, variance in moments[self.objectives :]:
+            total += log_within(mean, variance)
+        if self.failing is not None:
+            mean, variance = look(self.failing)
+            failing = self._rate + self._rate_spread * mean
+            total += np.log(np.clip(1.0 - failing, 0.02, 1.0))
+        if self.objectives == 1:
+            total += taste.single(*moments[0], self.best)
+        else:
+            means, variances = (np.array(parts) for parts in zip(*moments[: self.objectives], strict=True))
+            total += log_scalarised(means, variances, taste.weights, self._front(), taste.draws)
+        return total
+
+    def _front(self) -> Array:
+        return self._observed[self._feasible] if self._feasible.any() else self._observed
+
+    def polished(self, unit: Array, taste: Taste, steps: int) -> Array:
+        """A row (d,) after its continuous coordinates climbed the expected improvement of a single objective."""
+        from scipy.optimize import minimize
+
+        free = self.encoding.continuous & ~np.isnan(unit)
+        if not free.any() or self.objectives > 1 or not np.isfinite(self.best) or taste.kappa is not None:
+            return unit
+        features = self.encoding.feature_of[free]
+        point = self.encoding.features(unit[None, :])[0]
+        process = self.processes[0]
+
+        def loss(place: Array) -> tuple[float, Array]:
+            point[features] = place
+            mean, variance, by_mean, by_variance = process.slope(point)
+            spread = float(np.sqrt(variance))
+            z = (self.best - mean) / spread
+            value = float(log_improvement(np.array([mean]), np.array([variance]), self.best)[0])
+            by_z = slope_of_log_tail(z)
+            by_spread = by_variance / (2.0 * spread)
+            slope = by_spread / spread + by_z * (-by_mean / spread - z * by_spread / spread)
+            return -value, -slope[features]
+
+        found = minimize(
+            loss,
+            unit[free],
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.0, 1.0)] * int(free.sum()),
+            options={"maxiter": steps},
+        )
+        moved = unit.copy()
+        moved[free] = found.x
+        return moved
+
+
+MOST_SUCCESSES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What one proposal is after."""
+
+    weights: Array
+    """Of the objectives, shape (k,)."""
+    draws: Array
+    """Standard normal numbers for the expectation over several objectives, shape (s, k)."""
+    kappa: float | None = None
+    """Deviations of optimism; None for the expected improvement."""
+
+    def single(self, mean: Array, variance: Array, best: float) -> Array:
+        """The score of one objective."""
+        if self.kappa is not None:
+            return -(mean - self.kappa * np.sqrt(variance))
+        return log_improvement(mean, variance, best) if np.isfinite(best) else np.zeros(len(mean))
