@@ -89,6 +89,10 @@ class Profile:
     """How long a job may wait in the queue before the run gives up; None waits for ever."""
     queued: int = 200
     """Most jobs that stand in the queue at a time where each variant is a job of its own."""
+    paced: bool = False
+    """Whether each of those jobs is submitted only once the one before it has started."""
+    array: bool = False
+    """Whether those jobs are submitted at once, as a job array."""
     poll_s: float | None = None
     """Seconds between two questions to the scheduler; None for 30, or 1 where it is this machine."""
 

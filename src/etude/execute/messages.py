@@ -24,6 +24,10 @@ class Hello:
     """The GPUs that this worker may use, by index or UUID."""
     digests: str | None = None
     """File that remembers the digests of input files."""
+    rank: int = 0
+    """Which of a node's processes this is. Rank 0 alone stores the result."""
+    heeds_term: bool = False
+    """Whether SIGTERM asks the running step to stop at its next checkpoint, as it does where a scheduler sends it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Host:
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
     """Tells whether an input file is still what was planned."""
+    stores: bool = True
+    """Whether the result is stored here; of a node's several processes, one does so."""
 
 
 _signatures: dict[str, tuple[object, Signature]] = {}
@@ -69,6 +71,8 @@ def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
         cost = measurement.cost().as_json()
+        if not host.stores:
+            return Outcome(status=Status.DONE)
         deterministic = signature.deterministic
         return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch)
     except Stopped as stopped:

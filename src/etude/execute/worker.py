@@ -1,6 +1,7 @@
 """A worker process: computes the nodes that its driver sends over a socket, one at a time.
 
-Started as `python -m etude.execute.worker FD`. It dies with its driver: one that is killed leaves nothing behind.
+Started as `python -m etude.execute.worker FD`, or with `--gang` as one of the processes of a node. It dies with its
+driver: one that is killed leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import signal
 import sys
 import threading
 from dataclasses import replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
+from etude.execute.gang import KEY, WHERE, as_torchrun, rank_of
 from etude.execute.logs import captured, log_path
 from etude.execute.messages import STOP, Hello, Told
 from etude.execute.perform import Host, perform
@@ -44,7 +46,10 @@ def serve(connection: Connection) -> None:
     metering = Metering(hello.meter, hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
     tell = lambda *told: send(Told(*told))  # noqa: E731
-    host = Host(hello.devices, hello.cpus, stop.is_set, tell, metering=metering, digests=digests)
+    if hello.heeds_term:
+        signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    stores = hello.rank == 0
+    host = Host(hello.devices, hello.cpus, stop.is_set, tell, metering=metering, digests=digests, stores=stores)
     while True:
         call = calls.get()
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
@@ -74,6 +79,15 @@ def _listen(connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: th
             calls.put(message)
 
 
+def _joined() -> Connection:
+    """The connection of one of several processes to their supervisor; its peers are found as under torchrun."""
+    os.environ.update(as_torchrun(os.environ))
+    host, _, port = os.environ[WHERE].partition(":")
+    connection = Client((host, int(port)), authkey=bytes.fromhex(os.environ.pop(KEY)))
+    connection.send(rank_of(os.environ))
+    return connection
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(Connection(int(sys.argv[1])))
+    serve(_joined() if sys.argv[1] == "--gang" else Connection(int(sys.argv[1])))

@@ -100,7 +100,7 @@ def _account(lines: Sequence[Sequence[str]]) -> Account:
     code, _, signal = own[6].partition(":")
     return Account(
         word=own[1],
-        exit_code=_exit_code(code, signal),
+        exit_code=_exit_code(code, signal) if phase_of(own[1]) is Phase.ENDED else None,
         wall_s=float(own[2]) if own[2].isdigit() else None,
         cpu_s=clock_s(own[3]),
         peak_rss_bytes=max(memory, default=None),

@@ -1,0 +1,289 @@
+"""The backend that runs nodes in the jobs of a cluster, through Parsl's executor and providers.
+
+Nodes of like needs share jobs. Messages carry keys alone; data move through the store, which all machines see. The
+project's sources are kept as they were at submission, and workers import those.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etude import __version__
+from etude.cluster.pools import Pool, block_profile, pool_of, refusal
+from etude.cluster.profile import Profile
+from etude.cluster.providers import Scripts
+from etude.cluster.scripts.shell import launcher
+from etude.execute.backend import Progress, TellProgress
+from etude.execute.board import Board
+from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.cost import MeterSettings
+from etude.execute.devices import machine, usable_cpus
+from etude.execute.parsl_engine import HEARTBEAT_S, Engine, own_addresses
+from etude.execute.parsl_pool import Entry, PoolQueue
+from etude.execute.pilot_spec import PilotSpec, write_snapshot, write_spec
+from etude.execute.processes import ProcessBackend
+from etude.execute.seat import running_lease
+from etude.graph.pipeline import Needs
+from etude.store.codecs import classes_in
+from etude.store.lease import Holder
+from etude.store.manifest import Manifest
+from etude.store.store import Store
+
+TICK_S = 0.25
+NEWS_S = 3.0
+"""How long a worker's news may be under way."""
+
+STOPPED = Outcome(status=Status.STOPPED, error="it had not begun")
+ENDED = Outcome(status=Status.LOST, error="the run was stopped", again=False)
+
+
+@dataclass(slots=True, eq=False)
+class ParslBackend:
+    """Runs nodes on a cluster; those that must run where the driver does, in processes here."""
+
+    profile: Profile
+    store: Path
+    logs: Path
+    folder: Path
+    """The run's own folder, on a file system that the cluster's machines see."""
+    study: str = "study"
+    import_path: tuple[str, ...] = ()
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    tell: TellProgress = field(default=lambda _progress: None)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment of nodes that run here. Those on the cluster have their job's, and what the profile says."""
+    worker_environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables for nodes on the cluster."""
+    meter: MeterSettings = field(default_factory=MeterSettings)
+    digests: Path | None = None
+    reason: Callable[[str], str | None] = field(default=lambda _job: None)
+    """Why a job still waits, as its queue says."""
+    _pools: dict[Pool, PoolQueue] = field(default_factory=dict)
+    _here: ProcessBackend | None = None
+    _board: Board | None = None
+    _elsewhere: list[Entry] = field(default_factory=list)
+    _reader: Store | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _stopped_s: float | None = None
+    _closed: threading.Event = field(default_factory=threading.Event)
+
+    def admits(self, needs: Needs) -> bool:
+        if needs.login:
+            return self._local().admits(needs)
+        queue = self._pools.get(self._pool(needs))
+        return queue is None or queue.load < queue.room
+
+    def refuses(self, needs: Needs) -> str | None:
+        if needs.login:
+            return self._local().refuses(needs)
+        return refusal(self.profile, needs, usable_cpus())
+
+    def submit(self, call: NodeCall) -> Future[Outcome]:
+        if call.needs.login:
+            return self._local().submit(call)
+        future: Future[Outcome] = Future()
+        entry = Entry(call, future)
+        with self._lock:
+            if self._stopped_s is not None or self._closed.is_set():
+                future.set_result(STOPPED)
+                return future
+            self._open()
+            queue = self._queue(self._pool(call.needs))
+        lease = self._reading().lease(running_lease(call.fingerprint))
+        if isinstance(lease, Holder):
+            self._wait_for(entry)  # a worker of a driver that is gone still computes it
+        else:
+            lease.release()
+            queue.put(entry)
+        return future
+
+    def interrupt(self) -> None:
+        with self._lock:
+            self._stopped_s = time.monotonic()
+            if self._here is not None:
+                self._here.interrupt()
+            if self._board is not None:
+                self._board.order_stop()
+            queues = list(self._pools.values())
+            waiting, self._elsewhere = self._elsewhere, []
+        for entry in waiting:
+            entry.future.set_result(STOPPED)
+        for queue in queues:
+            queue.drop_waiting(STOPPED)
+
+    def cancel(self, fingerprint: str, reason: str) -> None:
+        if self._here is not None:
+            self._here.cancel(fingerprint, reason)
+        outcome = Outcome(status=Status.LOST, error=reason, again=False)
+        for queue in list(self._pools.values()):
+            entry = queue.call_off(fingerprint, outcome)
+            if entry is not None and self._board is not None:
+                self._board.order_cancel(entry.ticket, reason)
+
+    def close(self) -> None:
+        with self._lock:
+            already = self._closed.is_set()
+            self._closed.set()
+        if already:
+            return
+        if self._here is not None:
+            self._here.close()
+        for queue in list(self._pools.values()):
+            for entry in list(queue.sent.values()):
+                if self._board is not None and not entry.future.done():
+                    with contextlib.suppress(OSError):
+                        self._board.order_cancel(entry.ticket, ENDED.error)
+        for entry in self._elsewhere:
+            entry.future.set_result(ENDED)
+        for queue in list(self._pools.values()):
+            queue.close(ENDED)
+
+    # Pools.
+
+    def _pool(self, needs: Needs) -> Pool:
+        return pool_of(self.profile, needs, usable_cpus())
+
+    def _local(self) -> ProcessBackend:
+        """Where nodes run that must run on the driver's machine."""
+        with self._lock:
+            if self._here is None:
+                self._here = ProcessBackend(
+                    machine(self.environment),
+                    self.store,
+                    self.logs,
+                    self.import_path,
+                    self.sources,
+                    self.tell,
+                    self.environment,
+                    self.meter,
+                    self.digests,
+                )
+            return self._here
+
+    def _reading(self) -> Store:
+        if self._reader is None:
+            self._reader = Store.open(self.store)
+        return self._reader
+
+    def _open(self) -> None:
+        """Make the run's folder, the snapshot and the board, once there is a node to run."""
+        if self._board is not None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        board = Board(self.folder / "board")
+        board.open()
+        write_snapshot(self._snapshot, self.sources)
+        self._board = board
+        threading.Thread(target=self._mind, name="etude-cluster", daemon=True).start()
+
+    @property
+    def _snapshot(self) -> Path:
+        return self.folder / "sources.pickle"
+
+    def _queue(self, pool: Pool) -> PoolQueue:
+        if pool not in self._pools:
+            spec_path = self.folder / f"{pool.name}.spec"
+            own = block_profile(self.profile, pool)
+            scripts = Scripts(own, f"{self.study}.{pool.name}", self.folder / "jobs", spans=pool.nodes > 1)
+            engine = Engine(pool, own, scripts, self.folder, spec_path)
+            port, certificates = engine.start()
+            write_spec(spec_path, self._spec(own, pool, port, certificates))
+            self._pools[pool] = PoolQueue(
+                pool,
+                own,
+                engine,
+                self.folder / "jobs.log",
+                self._wait_for,
+                lambda entry, why: self._say(entry, f"goes on in another job: {why}"),
+                self.reason,
+            )
+        return self._pools[pool]
+
+    def _spec(self, own: Profile, pool: Pool, port: int, certificates: str | None) -> PilotSpec:
+        return PilotSpec(
+            version=__version__,
+            pool=pool.name,
+            store=str(self.store.absolute()),
+            logs=str(self.logs.absolute()),
+            board=str((self.folder / "board").absolute()),
+            import_path=self.import_path,
+            snapshot=str(self._snapshot.absolute()),
+            meter=self.meter,
+            digests=None,  # many machines would write the one file
+            environment=self.worker_environment,
+            gpus=pool.gpus,
+            cpus=pool.cpus,
+            nodes=pool.nodes,
+            processes=pool.processes,
+            workers=pool.workers,
+            launch=launcher(own),
+            walltime_s=own.walltime_s,
+            grace_s=own.grace_s,
+            time_s=pool.time_s,
+            addresses=own_addresses(own),
+            port=port,
+            certificates=certificates,
+            manager_logs=str((self.folder / "workers").absolute()),
+            heartbeat_s=HEARTBEAT_S,
+        )
+
+    # Minding.
+
+    def _mind(self) -> None:
+        """Runs in a thread: jobs, news, and nodes that others compute."""
+        while not self._closed.wait(TICK_S):
+            assert self._board is not None
+            self._board.beat()
+            self._hear(self._board)
+            for queue in list(self._pools.values()):
+                queue.tick()
+                if self._stopped_s is not None and time.monotonic() - self._stopped_s > NEWS_S:
+                    queue.drop_unbegun(STOPPED)
+            self._look_elsewhere()
+
+    def _hear(self, board: Board) -> None:
+        sent = {ticket: entry for queue in self._pools.values() for ticket, entry in list(queue.sent.items())}
+        for line in board.news():
+            entry = sent.get(str(line.get("ticket")))
+            if entry is None:
+                continue
+            if "began" in line:
+                entry.block = str(line["block"])
+                self._say(entry, f"runs on {line['host']}")
+            else:
+                self.tell(
+                    Progress(entry.call.fingerprint, line["done"], line["total"], str(line["message"]))  # type: ignore[arg-type]
+                )
+
+    def _say(self, entry: Entry, message: str) -> None:
+        self.tell(Progress(entry.call.fingerprint, 0.0, None, message))
+
+    def _wait_for(self, entry: Entry) -> None:
+        with self._lock:
+            self._elsewhere.append(entry)
+        self._say(entry, "is computed by a worker of an earlier run")
+
+    def _look_elsewhere(self) -> None:
+        """See whether nodes that others compute are done, or have been left."""
+        with self._lock:
+            waiting, self._elsewhere = self._elsewhere, []
+        for entry in waiting:
+            call = entry.call
+            found = None if call.replace else self._reading().inspect(call.fingerprint)
+            if isinstance(found, Manifest) and found.inputs == call.contents:
+                outcome = Outcome(
+                    status=Status.DONE, content=found.content, cost=found.cost, classes=classes_in(found.codec)
+                )
+                entry.future.set_result(outcome)
+            elif self._reading().holder(running_lease(call.fingerprint)) is None:
+                self._queue(self._pool(call.needs)).put(entry)
+            else:
+                with self._lock:
+                    self._elsewhere.append(entry)

@@ -1,0 +1,182 @@
+"""Parsl's HighThroughputExecutor, set up and used without its DataFlowKernel: it moves calls to workers, no more.
+
+This is the one module that names the engine's classes. The graph, retries, scaling, caching and supervision are
+étude's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etude.cluster.pools import Pool
+from etude.cluster.profile import Profile
+from etude.cluster.providers import Scripts, provider_for
+from etude.errors import BackendError
+
+HEARTBEAT_S = 5
+SILENCE_S = 20
+"""The engine's own are 30 and 120 seconds: too long to wait for a worker that died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine of a job that is connected."""
+
+    block: str
+    workers: int
+    tasks: int
+    idle_s: float
+    taking: bool
+    """Whether it takes further nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockState:
+    """What the scheduler says of a job."""
+
+    job: str
+    state: str
+    """`pending`, `running`, or `ended`."""
+    detail: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Engine:
+    """One executor, for the nodes of one pool."""
+
+    pool: Pool
+    profile: Profile
+    scripts: Scripts
+    folder: Path
+    spec: Path
+    _executor: Any = None
+    _ended: dict[str, BlockState] = field(default_factory=dict)
+
+    def start(self) -> tuple[int, str | None]:
+        """Start the interchange; its port, and the folder of its certificates.
+
+        Raises:
+            BackendError: It does not start.
+        """
+        provider = provider_for(self.profile, self.scripts)
+        from parsl.executors import HighThroughputExecutor
+
+        logging.getLogger("parsl").setLevel(logging.CRITICAL)  # what goes wrong is told by étude
+        python = self.profile.python or sys.executable
+        self._executor = executor = HighThroughputExecutor(
+            label=self.pool.name,
+            provider=provider,
+            launch_cmd=f"{python} -P -m etude.execute.pilot {self.spec} --block {{{{block_id}}}}",
+            interchange_launch_cmd=[sys.executable, "-P", "-m", "etude.execute.interchange"],
+            address="127.0.0.1",
+            worker_port_range=self.profile.ports,
+            max_workers_per_node=self.pool.workers,
+            cores_per_worker=0.001,
+            heartbeat_period=HEARTBEAT_S,
+            heartbeat_threshold=SILENCE_S,
+            block_error_handler=False,
+            encrypted=True,
+        )
+        if self.profile.scheduler != "local":
+            executor.address = None  # listens on all; given above, for the engine would ask the internet for its own
+        executor.run_dir = str(self.folder)
+        executor.run_id = self.folder.name
+        (self.folder / executor.label).mkdir(parents=True, exist_ok=True)
+        try:
+            executor.start()
+        except Exception as error:  # whatever the engine raises, the run must hear why there is no cluster
+            raise BackendError(f"the cluster engine does not start: {type(error).__name__}: {error}") from error
+        return executor.worker_port, executor.cert_dir
+
+    def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None:
+        """Send a call to whichever worker is free first."""
+        context = {"task_executor": {"f": "etude.execute.seat.execute", "a": (str(self.spec),)}}
+        self._executor.submit_payload(context, buffer).add_done_callback(done)
+
+    def ask_for(self, count: int) -> list[str]:
+        """Submit further jobs; the numbers of those that the scheduler took or refused."""
+        before = set(self._executor.blocks_to_job_id)
+        self._executor.scale_out_facade(count)
+        return sorted(set(self._executor.blocks_to_job_id) - before)
+
+    def blocks(self) -> dict[str, BlockState]:
+        """What the scheduler says of all jobs that were ever asked for.
+
+        Raises:
+            BackendError: It cannot be asked.
+        """
+        try:
+            told = self._executor.status()
+        except Exception as error:  # a scheduler that does not answer now may answer later
+            raise BackendError(f"{self.profile.scheduler} cannot be asked: {error}") from error
+        jobs = self._executor.blocks_to_job_id
+        found = {}
+        for block, status in told.items():
+            state = "ended" if status.terminal else "pending" if status.status_name in _PENDING else "running"
+            found[block] = self._ended.get(block) or BlockState(str(jobs.get(block, "")), state, _detail(status))
+        return found
+
+    def machines(self) -> list[Machine]:
+        """The machines that are connected."""
+        return [
+            Machine(
+                found["block_id"],
+                found["worker_count"],
+                found["tasks"],
+                found["idle_duration"],
+                bool(found["active"]) and not found["draining"],
+            )
+            for found in self._executor.connected_managers()
+        ]
+
+    def give_back(self, blocks: list[str]) -> None:
+        """End jobs."""
+        jobs = self._executor.blocks_to_job_id
+        ids = {block: jobs[block] for block in blocks if block in jobs}
+        if ids:
+            self._executor.provider.cancel(list(ids.values()))
+            for block, job in ids.items():
+                self._ended[block] = BlockState(str(job), "ended", "given back")
+
+    def close(self) -> None:
+        """End all jobs and the interchange."""
+        if self._executor is None:
+            return
+        with contextlib.suppress(Exception):  # it is the end: a scheduler that is away must not hold it up
+            self.give_back([block for block, state in self.blocks().items() if state.state != "ended"])
+        with contextlib.suppress(Exception):
+            self._executor.shutdown()
+
+
+_PENDING = ("PENDING", "HELD", "UNKNOWN")
+
+
+def _detail(status: Any) -> str:
+    """What is known of a job's end: what its shell wrote last, else what the scheduler says."""
+    told = (status.stderr_summary or "").strip()
+    message = "" if status.status_name == "MISSING" else f"{status.status_name}; {status.message or ''}".strip("; ")
+    code = f"exit code {status.exit_code}" if status.exit_code else ""
+    return "; ".join(part for part in (told, message, code) if part) or "its shell wrote nothing"
+
+
+def own_addresses(profile: Profile) -> tuple[str, ...]:
+    """The addresses under which the cluster's machines may reach this one. Asks nobody outside."""
+    import psutil
+
+    if profile.address:
+        return (profile.address,)
+    found = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+    return tuple(dict.fromkeys(found)) or ("127.0.0.1",)

@@ -1,0 +1,297 @@
+"""The nodes of one pool: waiting, sent to workers, come back; and the jobs that run them, as many as are needed."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from etude.cluster.blocks import blocks_to_ask_for, blocks_to_give_back
+from etude.cluster.pools import Pool
+from etude.cluster.profile import Profile
+from etude.errors import BackendError
+from etude.execute.board import append
+from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.parsl_engine import SILENCE_S, BlockState, Machine
+from etude.execute.verdict import Next, Record, after_attempt, after_loss
+
+MOST_BAD = 3
+"""After so many jobs in a row that ended before a worker came up, the pool is given up."""
+
+
+REFUSED = "étude:"
+"""Begins what a job says that cannot run the study's nodes, and will not on another try."""
+
+
+class Engine(Protocol):
+    """What moves calls to workers and asks for jobs. See `etude.execute.parsl_engine`."""
+
+    def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None: ...
+    def ask_for(self, count: int) -> list[str]: ...
+    def blocks(self) -> dict[str, BlockState]: ...
+    def machines(self) -> list[Machine]: ...
+    def give_back(self, blocks: list[str]) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One node that was handed to the cluster."""
+
+    call: NodeCall
+    future: Future[Outcome]
+    record: Record = field(default_factory=Record)
+    ticket: str = ""
+    """Names the attempt under way, for orders and news."""
+    block: str | None = None
+    """The job it runs in, once it is known to have begun."""
+    block_end_s: float = float("inf")
+
+
+@dataclass(slots=True)
+class _Block:
+    asked_s: float
+    state: BlockState
+    connected_s: float | None = None
+    gone_s: float | None = None
+    """Since when none of its machines has been connected, after one was."""
+    ended: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class PoolQueue:
+    """One pool at work. All of it may be called from any thread."""
+
+    pool: Pool
+    profile: Profile
+    engine: Engine
+    journal: Path
+    """File in which the jobs are noted: others find them there to ask after them or to cancel them."""
+    wait_for: Callable[[Entry], None]
+    """Takes a node that another worker computes."""
+    moved: Callable[[Entry, str], None]
+    """Told when a node goes on in another job, and why."""
+    reason: Callable[[str], str | None] = field(default=lambda _job: None)
+    """Why a job still waits, as its queue says."""
+    clock: Callable[[], float] = time.monotonic
+    waiting: deque[Entry] = field(default_factory=deque)
+    sent: dict[str, Entry] = field(default_factory=dict)
+    broken: str = ""
+    """Why nothing can run here any more."""
+    _blocks: dict[str, _Block] = field(default_factory=dict)
+    _slots: int = 0
+    _bad: int = 0
+    _asked_s: float = float("-inf")
+    _idle_since: float | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _tickets: itertools.count[int] = field(default_factory=itertools.count)
+
+    @property
+    def load(self) -> int:
+        """Nodes that are here."""
+        return len(self.waiting) + len(self.sent)
+
+    @property
+    def room(self) -> int:
+        """Nodes that it makes sense to have here at a time."""
+        return 2 * self.profile.max_blocks * self.pool.per_block + 8
+
+    def put(self, entry: Entry) -> None:
+        """Take a node."""
+        with self._lock:
+            if self.broken:
+                entry.future.set_result(Outcome(status=Status.LOST, error=self.broken, again=False))
+                return
+            self.waiting.append(entry)
+            self._feed()
+
+    def _feed(self) -> None:
+        """Send nodes to the engine, no more than its workers can soon take: the rest can still be called off."""
+        while self.waiting and len(self.sent) < 2 * self._slots:
+            entry = self.waiting.popleft()
+            entry.ticket = f"{entry.call.fingerprint[:16]}.{self.pool.name}.{next(self._tickets)}"
+            entry.block = None
+            self.sent[entry.ticket] = entry
+            self.engine.submit(pickle.dumps((entry.ticket, entry.call)), partial(self._came, entry))
+
+    def _came(self, entry: Entry, future: Future[Any]) -> None:
+        error = future.exception()
+        with self._lock:
+            self.sent.pop(entry.ticket, None)
+            if entry.future.done():
+                self._feed()
+                return
+            if error is None:
+                attempt = future.result()
+                verdict = after_attempt(attempt, entry.record)
+                why = attempt.outcome.error
+            else:
+                verdict = after_loss(error, entry.record, machine_gone=type(error).__name__ != "WorkerLost")
+                why = f"{type(error).__name__}: {error}"
+            if verdict is Next.AGAIN:
+                self.moved(entry, why)
+                self.waiting.appendleft(entry)
+            self._feed()
+        if verdict is Next.WAIT:
+            self.wait_for(entry)
+        elif isinstance(verdict, Outcome):
+            entry.future.set_result(verdict)
+
+    # Jobs.
+
+    def tick(self) -> None:
+        """See to the jobs: take note of what became of them, ask for more, give back what idles."""
+        with self._lock:
+            if self.broken:
+                return
+            try:
+                machines = self.engine.machines()
+            except Exception as error:  # the engine's own process is gone: nothing can run any more
+                self._break(f"the cluster engine is gone: {type(error).__name__}: {error}")
+                return
+            now = self.clock()
+            self._note_machines(machines, now)
+            if now - self._asked_s >= self._poll_s():
+                self._asked_s = now
+                self._note_blocks(now)
+            self._scale(machines, now)
+            self._feed()
+
+    def _poll_s(self) -> float:
+        return self.profile.poll_s or (1.0 if self.profile.scheduler == "local" else 30.0)
+
+    def _note_machines(self, machines: list[Machine], now: float) -> None:
+        self._slots = sum(machine.workers for machine in machines if machine.taking)
+        there = {machine.block for machine in machines}
+        for name, block in self._blocks.items():
+            if name in there:
+                if block.connected_s is None:
+                    block.connected_s = now
+                    self._bad = 0
+                    self._write(name, block, "connected")
+                block.gone_s = None
+            elif block.connected_s is not None and not block.ended:
+                block.gone_s = block.gone_s or now
+                if now - block.gone_s > SILENCE_S:  # whatever the scheduler says: it runs no nodes
+                    self._end(name, block, "its workers are gone")
+
+    def _note_blocks(self, now: float) -> None:
+        try:
+            told = self.engine.blocks()
+        except BackendError:
+            return
+        for name, state in told.items():
+            block = self._blocks.get(name)
+            if block is None:
+                block = self._blocks[name] = _Block(now, state)
+                self._write(name, block, "asked for")
+            if block.ended:
+                continue
+            changed = block.state.state != state.state
+            block.state = state
+            if state.state == "ended":
+                self._end(name, block, state.detail)
+            elif changed:
+                self._write(name, block, state.state)
+        self._check_start(now)
+
+    def _end(self, name: str, block: _Block, why: str) -> None:
+        block.ended = True
+        self._write(name, block, "ended", why=why)
+        if block.connected_s is None and "given back" not in why:
+            self._bad += 1
+            if self._bad >= MOST_BAD or not block.state.job or REFUSED in why:
+                where = f"job {block.state.job}" if block.state.job else "a job"
+                self._break(f"{where} of profile {self.profile.name!r} ended before a worker came up: {why}")
+
+    def _check_start(self, now: float) -> None:
+        limit_s = self.profile.start_timeout_s
+        if limit_s is None or not self.waiting or self._slots:
+            return
+        for block in self._blocks.values():
+            if not block.ended and block.connected_s is None and now - block.asked_s > limit_s:
+                reason = self.reason(block.state.job)
+                because = f": its queue says {reason}" if reason else ""
+                self._break(f"job {block.state.job} has not started within {limit_s:g} s{because}")
+                return
+
+    def _scale(self, machines: list[Machine], now: float) -> None:
+        alive = {name for name, block in self._blocks.items() if not block.ended}
+        leaving = alive & {machine.block for machine in machines if not machine.taking}
+        counts = {"waiting": len(self.waiting), "running": len(self.sent), "per_block": self.pool.per_block}
+        most, least = self.profile.max_blocks - len(leaving), self.profile.min_blocks
+        lacking = blocks_to_ask_for(alive=len(alive - leaving), least=least, most=max(0, most), **counts)
+        if lacking and not self.broken:
+            self.engine.ask_for(lacking)
+            self._note_blocks(now)
+        self._give_back(machines, alive - leaving, now)
+
+    def _give_back(self, machines: list[Machine], alive: set[str], now: float) -> None:
+        counts = {"waiting": len(self.waiting), "running": len(self.sent), "per_block": self.pool.per_block}
+        busy = {m.block for m in machines if m.tasks or m.idle_s < self.profile.idle_s}
+        pending = {name for name in alive if self._blocks[name].connected_s is None}
+        idle = alive - busy - pending
+        needed = bool(self.load)
+        self._idle_since = None if needed else (self._idle_since or now)
+        if self._idle_since is not None and now - self._idle_since > self.profile.idle_s:
+            idle |= pending
+        count = blocks_to_give_back(idle=len(idle), alive=len(alive), least=self.profile.min_blocks, **counts)
+        if count:
+            chosen = sorted(idle)[:count]
+            self.engine.give_back(chosen)
+            for name in chosen:
+                self._end(name, self._blocks[name], "given back: it had nothing to do")
+
+    def _break(self, why: str) -> None:
+        self.broken = why
+        for entry in (*self.waiting, *self.sent.values()):
+            if not entry.future.done():
+                entry.future.set_result(Outcome(status=Status.LOST, error=why, again=False))
+        self.waiting.clear()
+
+    def _write(self, name: str, block: _Block, what: str, **more: object) -> None:
+        line = {"time_s": time.time(), "pool": self.pool.name, "block": name, "job": block.state.job, "what": what}
+        append(self.journal, {**line, **more})
+
+    # Stopping.
+
+    def drop_waiting(self, outcome: Outcome) -> None:
+        """Give all nodes that were not sent this outcome."""
+        with self._lock:
+            dropped = list(self.waiting)
+            self.waiting.clear()
+        for entry in dropped:
+            entry.future.set_result(outcome)
+
+    def drop_unbegun(self, outcome: Outcome) -> None:
+        """Give all nodes that were sent and are not known to have begun this outcome."""
+        with self._lock:
+            entries = [entry for entry in self.sent.values() if entry.block is None and not entry.future.done()]
+        for entry in entries:
+            entry.future.set_result(outcome)
+
+    def call_off(self, fingerprint: str, outcome: Outcome) -> Entry | None:
+        """Drop a node that waits; or the one that was sent, which needs an order."""
+        with self._lock:
+            for entry in self.waiting:
+                if entry.call.fingerprint == fingerprint:
+                    self.waiting.remove(entry)
+                    entry.future.set_result(outcome)
+                    return None
+            return next((entry for entry in self.sent.values() if entry.call.fingerprint == fingerprint), None)
+
+    def close(self, outcome: Outcome) -> None:
+        """End all jobs; what is left gets this outcome."""
+        self.drop_waiting(outcome)
+        self.engine.close()
+        for entry in list(self.sent.values()):
+            if not entry.future.done():
+                entry.future.set_result(outcome)
