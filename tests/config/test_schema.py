@@ -44,6 +44,28 @@ FULL: dict[str, Any] = {
         "list": [{"a": 1}, {"a": 2}],
         "repeat": {"s": [0, 1]},
         "top": {"of": "x", "by": "y", "k": 3, "direction": "minimize"},
+        "search": {
+            "space": {
+                "a": {"float": [0.5, 1.0], "int": [1, 2], "log": True, "step": 0.1, "when": {"b": [1]}},
+                "b": {"choice": [1, "x"], "ordinal": [1, 2]},
+            },
+            "forbidden": [{"a": 1}],
+            "objective": "quality.auc",
+            "direction": "minimize",
+            "constraints": {"cost.energy_j": {"at_most": 5, "at_least": 0.5}},
+            "trials": 3,
+            "timeout": "2h",
+            "trial_timeout": 60,
+            "workers": 2,
+            "sampler": {"name": "random"},
+            "seed": 1,
+            "baseline": {"a": 0.5},
+            "warm_start": "earlier.csv",
+            "stop_early": {"method": "asha", "min_step": 1, "reduction": 2.5, "startup": 3},
+            "retry": {"preempted": 1, "out_of_memory": 1, "crash": 1, "timeout": 1, "invalid": 1},
+            "ahead": 1,
+            "grace": "5s",
+        },
     },
     "collect": {"table": {"step": "a.b", "from": "records"}},
     "place": {
@@ -55,6 +77,11 @@ FULL: dict[str, Any] = {
         "store": "s",
         "results": "r",
         "meter": {"country": "DEU", "g_per_kwh": 35.5, "pue": 1.2, "calibration": "processor.json", "beside": ["zeus"]},
+        "track": [
+            "tensorboard",
+            {"mlflow": {"uri": "sqlite:///m.db", "experiment": "e"}},
+            {"wandb": {"project": "p", "entity": "e", "mode": "offline"}, "tensorboard": {"folder": "t"}},
+        ],
     },
     "profiles": {
         "tiny": {"params": {"a": 2}, "pipeline": {"model": {"with": {"a": 1}}, "raw": None}, "vary": {"grid": None}}
@@ -134,6 +161,10 @@ def test_the_example_of_every_key_is_accepted_by_schema_and_reader(path: str) ->
     tree = set_in({"pipeline": {"n": {"step": "a.b"}}}, path.split("."), example)
     if path.startswith("vary.top."):
         tree["vary"]["top"] = {"of": "x", "by": "y", "k": 1, **tree["vary"]["top"]}
+    if path.startswith("vary.search."):
+        tree["vary"]["search"] = {"space": {}, "objective": "q.auc", **tree["vary"]["search"]}
+    if path.startswith("vary.search.stop_early."):
+        tree["vary"]["search"]["stop_early"].setdefault("method", "asha")
     if ".*." in path:
         for section in ("pipeline", "collect"):
             for node in tree.get(section, {}).values():
@@ -151,6 +182,7 @@ def test_a_study_with_every_key_is_accepted_by_schema_and_reader() -> None:
 
 def _written(tree: object, path: str = "") -> Iterator[str]:
     named = {"pipeline", "collect", "params", "env", "profiles", "vary.grid", "vary.repeat"}
+    named |= {"vary.search.space", "vary.search.constraints"}
     for key, inner in tree.items() if isinstance(tree, dict) else ():
         here = f"{path}.*" if path in named or path.endswith(".with") else f"{path}.{key}" if path else key
         yield here

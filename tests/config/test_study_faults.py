@@ -34,7 +34,7 @@ CASES = [
     ("name: heads", "nmae: heads", "nmae", "heads", "'name'"),
     ("name: heads", "description: [x]", "description", ["x"], ""),
     ("name: heads", "experiment_name: x", "experiment_name", "x", "write name"),
-    ("name: heads", "search: {trials: 3}", "search", {"trials": 3}, "not known in this version"),
+    ("name: heads", "search: {trials: 3}", "search", {"trials": 3}, "write vary: {search: …}"),
     ("{workers: 2}", "{workers:2}", "place.workers:2", None, "space after the colon"),
     ("place: {workers: 2}", "place: inline", "place", "inline", "backend, workers"),
     # params
@@ -141,7 +141,13 @@ CASES = [
     ("grid: {pooling: [mean, max]}", "grid: {pooling: ['${seed}']}", "vary.grid.pooling.0", "${seed}", "settings"),
     ("grid: {pooling: [mean, max]}", "grid: {seed: [1]}", "vary.repeat.seed", None, "keep one"),
     ("grid: {pooling: [mean, max]}", "grd: {pooling: [1]}", "vary.grd", {"pooling": [1]}, "'grid'"),
-    ("grid: {pooling: [mean, max]}", "search: {n: 1}", "vary.search", {"n": 1}, "not known in this version"),
+    (
+        "grid: {pooling: [mean, max]}",
+        "search: {space: {pooling: {choice: [mean, max]}}, objective: model.accuracy, trials: 3, sampler: rendom}",
+        "vary.search.sampler",
+        "rendom",
+        "'random'",
+    ),
     ("grid: {pooling: [mean, max]}", "list: {pooling: 1}", "vary.list", {"pooling": 1}, ""),
     ("grid: {pooling: [mean, max]}", "list: []", "vary.list", None, "1 or more"),
     ("grid: {pooling: [mean, max]}", "list: [3]", "vary.list.0", 3, ""),

@@ -10,9 +10,10 @@ from typing import Any, Final
 from etude.config.axes import axis_faults
 from etude.config.references import reference_faults
 from etude.config.schema import NAME_RULE, STUDY, STUDY_NAME
+from etude.config.search import search_faults, search_of
 from etude.config.sources import sources_of
 from etude.errors import Fault
-from etude.study.study import Metering, Needs, NodeSpec, Place, Study, Top, Vary
+from etude.study.study import Metering, Needs, NodeSpec, Place, Study, Top, Tracker, Vary
 
 UNKNOWN_STEP: Final = ""
 """The step of a node whose step is faulty: the fault is told here, so later checks pass such a node over."""
@@ -36,7 +37,7 @@ def build(tree: Mapping[str, object], *, name: str) -> Built:
         params=read.get("params", {}),
         pipeline=_nodes(read.get("pipeline", {}), tree.get("pipeline")),
         collect=_nodes(read.get("collect", {}), tree.get("collect")),
-        vary=_vary(read.get("vary", {})),
+        vary=_vary(read.get("vary", {}), read.get("params", {}), faults),
         place=_place(read.get("place", {})),
     )
     if tree.get("pipeline") in (None, {}):
@@ -46,6 +47,8 @@ def build(tree: Mapping[str, object], *, name: str) -> Built:
         reason = f"the file's name is none for a study: expected {NAME_RULE}"
         faults.append(Fault(path="name", value=name, reason=reason, mend="add `name:`, or rename the file"))
     faults += axis_faults(study, tree)
+    if said := read.get("vary", {}).get("search"):
+        faults += search_faults(study, tree, said)
     faults += reference_faults(study, tree)
     return Built(study, tuple(faults))
 
@@ -75,17 +78,30 @@ def _needs(read: str | Mapping[str, Any]) -> Needs:
     return Needs(**{named.get(key, key): value for key, value in read.items()})
 
 
-def _vary(read: Mapping[str, Any]) -> Vary:
-    top = read.get("top")
+def _vary(read: Mapping[str, Any], params: Mapping[str, object], faults: list[Fault]) -> Vary:
+    top, search = read.get("top"), read.get("search")
     return Vary(
         grid={param: tuple(values) for param, values in read.get("grid", {}).items()},
         points=tuple(read.get("list", ())),
         repeat={param: tuple(values) for param, values in read.get("repeat", {}).items()},
         top=Top(**top) if top and {"of", "by", "k"} <= top.keys() else None,
+        search=search_of(search, params, faults) if search else None,
     )
 
 
 def _place(read: Mapping[str, Any]) -> Place:
-    plain = {"memory_bytes" if key == "memory" else key: value for key, value in read.items() if key != "meter"}
+    plain = {
+        "memory_bytes" if key == "memory" else key: value
+        for key, value in read.items()
+        if key not in ("meter", "track")
+    }
     meter: dict[str, Any] = dict(read.get("meter", {}))
-    return Place(**plain, meter=Metering(**{**meter, "beside": tuple(meter.get("beside", ()))}))
+    return Place(
+        **plain,
+        meter=Metering(**{**meter, "beside": tuple(meter.get("beside", ()))}),
+        track=tuple(tracker for said in read.get("track", ()) for tracker in _trackers(said)),
+    )
+
+
+def _trackers(said: str | Mapping[str, Mapping[str, str]]) -> list[Tracker]:
+    return [Tracker(said)] if isinstance(said, str) else [Tracker(name, given) for name, given in said.items()]

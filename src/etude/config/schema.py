@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from etude import units
+from etude.config.search_schema import SEARCH
 from etude.config.shapes import (
     Anything,
     Flag,
@@ -189,9 +190,17 @@ VARY: Final = Record(
             tells="The best variants of an earlier study.",
             example={"of": "search", "by": "quality.auc", "k": 80},
         ),
+        "search": Key(
+            shape=SEARCH,
+            tells="Variants that are proposed one after another by what the earlier ones came to.",
+            example={
+                "space": {"lr": {"float": [1e-5, 1e-2], "log": True}},
+                "objective": "quality.auc",
+                "trials": 200,
+            },
+        ),
     },
     elsewhere={
-        "search": "adaptive search is not known in this version; write grid or list",
         "seeds": "write repeat: {seed: [0, 1, 2]}",
         "seed": "write repeat: {seed: [0, 1, 2]}",
     },
@@ -219,6 +228,62 @@ METER: Final = Record(
         ),
     },
 )
+
+_TRACKERS: Final = {
+    "mlflow": Key(
+        shape=Record(
+            what="mlflow",
+            keys={
+                "uri": Key(
+                    shape=Text(expected="the address of a server or a database", pattern=r"[A-Za-z][A-Za-z0-9+.-]*:.+"),
+                    tells="Tracking server or database. Default: MLFLOW_TRACKING_URI, else mlflow.db in the project.",
+                    example="sqlite:///mlflow.db",
+                ),
+                "experiment": Key(shape=Text(), tells="Its name. Default: the study's.", example="intent-heads"),
+            },
+            elsewhere={"tracking_uri": "write uri", "password": "set MLFLOW_TRACKING_PASSWORD in the environment"},
+        ),
+        tells="MLflow, on a server or in a database file.",
+        example={"experiment": "intent-heads"},
+    ),
+    "wandb": Key(
+        shape=Record(
+            what="wandb",
+            keys={
+                "project": Key(shape=Text(), tells="Its name. Default: the study's.", example="intent-heads"),
+                "entity": Key(shape=Text(), tells="User or team. Default: the user's own.", example="lab"),
+                "mode": Key(
+                    shape=Text(choices=("online", "offline")),
+                    tells="online, or offline into the project's wandb folder, for `wandb sync`. Default: WANDB_MODE, "
+                    "else online where WANDB_API_KEY is set.",
+                    example="offline",
+                ),
+            },
+            elsewhere={
+                "key": "set WANDB_API_KEY in the environment",
+                "api_key": "set WANDB_API_KEY in the environment",
+            },
+        ),
+        tells="Weights & Biases.",
+        example={"project": "intent-heads", "mode": "offline"},
+    ),
+    "tensorboard": Key(
+        shape=Record(
+            what="tensorboard",
+            keys={
+                "folder": Key(
+                    shape=Text(expected="a folder", pattern=r".+"),
+                    tells="Folder of the event files. Default tensorboard in the project.",
+                    example="tensorboard",
+                )
+            },
+            elsewhere={"logdir": "write folder", "log_dir": "write folder"},
+        ),
+        tells="TensorBoard's event files.",
+        example={"folder": "tensorboard"},
+    ),
+}
+TRACKERS: Final = tuple(_TRACKERS)
 
 PLACE: Final = Record(
     what="place",
@@ -249,6 +314,18 @@ PLACE: Final = Record(
             example="results/first",
         ),
         "meter": Key(shape=METER, tells="How energy becomes carbon.", example={"country": "DEU"}),
+        "track": Key(
+            shape=ListOf(
+                item=OneOf(
+                    expected=f"one of {', '.join(TRACKERS)}, or a mapping from one to its settings",
+                    text=Text(choices=TRACKERS),
+                    mapping=Record(what="track", keys=_TRACKERS),
+                ),
+                hint="write [{value}]",
+            ),
+            tells="Trackers that are told of every variant: mlflow, wandb, tensorboard. A tracker never stops a run.",
+            example=["mlflow", {"wandb": {"project": "intent-heads", "mode": "offline"}}],
+        ),
     },
 )
 
@@ -317,7 +394,7 @@ STUDY: Final = Record(
         "seeds": "write vary: {repeat: {seed: [0, 1, 2]}}",
         "grid": "write vary: {grid: …}",
         "repeat": "write vary: {repeat: …}",
-        "search": "adaptive search is not known in this version; write vary: {grid: …}",
+        "search": "write vary: {search: …}",
         "imports": "write extends",
         "import": "write extends",
     },

@@ -100,6 +100,22 @@ class Real:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A finite number, whole or not, as it is written."""
+
+    def read(self, value: object, path: str, faults: list[Fault]) -> object:
+        """The number, an int where it is written as one."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            mend = "write it without quotes" if isinstance(value, str) else ""
+            return _refuse(faults, path, value, "a number", mend)
+        return value
+
+    def schema(self, partial: bool = False) -> JsonSchema:
+        """A number."""
+        return {"type": "number"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """True or false."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from etude.graph.pipeline import Needs as Needs
 from etude.graph.pipeline import NodeSpec as NodeSpec
 from etude.graph.pipeline import Source as Source
+from etude.search.spec import Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,10 @@ class Vary:
     repeat: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     """The replicated param (one, usually `seed`) → its values."""
     top: Top | None = None
+    search: Search | None = None
+    """An adaptive search. The points that it has tried so far stand in `points` once its log was read."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Written form of a point that a search tried in vain → what became of it: its row has no results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,16 @@ class Metering:
     """Further sources to read for comparison; in no sum."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """A tracker that is told of the study's runs. Never identity."""
+
+    name: str
+    """`mlflow`, `wandb` or `tensorboard`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """As `place.track` says; secrets are never among them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where and how a study runs. Never identity."""
@@ -68,6 +83,8 @@ class Place:
     results: str | None = None
     """Folder of the exported tables; None for `results/<study>` in the project."""
     meter: Metering = field(default_factory=Metering)
+    track: tuple[Tracker, ...] = ()
+    """Who is told of the runs."""
 
 
 @dataclass(frozen=True, slots=True)
