@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "track",
         "report",
         "config",
+        "batch",
         "study",
         "execute",
         "cluster",

@@ -109,6 +109,12 @@ PROFILE: Final = Record(
             tells="Most jobs in the queue at a time where each variant is a job of its own. Default 200.",
             example=50,
         ),
+        "paced": Key(
+            shape=Flag(),
+            tells="Whether each of those jobs is submitted only once the one before it has started.",
+            example=True,
+        ),
+        "array": Key(shape=Flag(), tells="Whether those jobs are submitted at once, as a job array.", example=True),
         "poll": Key(shape=_DURATION, tells="Time between two questions to the scheduler. Default 30 s.", example="1m"),
         "python": Key(
             shape=_LINE,
