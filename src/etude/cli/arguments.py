@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
+    from etude.cluster.profile import Profile as ClusterProfile
     from etude.study.prepare import Options, Prepared
     from etude.study.study import Study
 
@@ -57,6 +58,21 @@ def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, o
         return load_study(find_study(name, folder, project), project=project)
 
     return prepare(reading.study, options, faults=reading.faults, other_study=other_study)
+
+
+def cluster_of(on: str | None, study: Path) -> ClusterProfile | None:
+    """The cluster that `--on` names; None where it names a backend of this machine.
+
+    Raises:
+        ConfigError: There is no such profile, or it is faulty.
+    """
+    if on in (None, "inline", "processes"):
+        return None
+    from etude.config.cluster import read_profile
+    from etude.config.project import project_of
+
+    assert on is not None
+    return read_profile(on, project_of(study))
 
 
 def find_study(name: str, folder: Path, project: Path) -> Path:

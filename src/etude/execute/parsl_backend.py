@@ -86,7 +86,7 @@ class ParslBackend:
 
     def submit(self, call: NodeCall) -> Future[Outcome]:
         if call.needs.login:
-            return self._local().submit(call)
+            return self._submitted_here(call)
         future: Future[Outcome] = Future()
         entry = Entry(call, future)
         with self._lock:
@@ -101,6 +101,17 @@ class ParslBackend:
         else:
             lease.release()
             queue.put(entry)
+        return future
+
+    def _submitted_here(self, call: NodeCall) -> Future[Outcome]:
+        local, walltime_s = self._local(), call.needs.walltime_s
+        future = local.submit(call)
+        if walltime_s is not None:
+            reason = f"it ran longer than its walltime of {walltime_s:g} s"
+            timer = threading.Timer(walltime_s, local.cancel, (call.fingerprint, reason))
+            timer.daemon = True
+            timer.start()
+            future.add_done_callback(lambda _done: timer.cancel())
         return future
 
     def interrupt(self) -> None:

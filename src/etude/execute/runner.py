@@ -40,6 +40,9 @@ class Policy:
     """Further attempts after an infrastructure fault."""
     fail_fast: bool = False
     """Start nothing more once a node has failed."""
+    watch_walltime: bool = True
+    """Whether nodes that overrun their walltime are cancelled. Not where the backend sees to it: it knows when one has
+    begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,7 @@ class Runner:
             attempt=attempt,
         )
         self._running[fingerprint] = lease
-        if action.node.needs.walltime_s is not None:
+        if action.node.needs.walltime_s is not None and self.policy.watch_walltime:
             self._deadlines[fingerprint] = self.clock() + action.node.needs.walltime_s
         self._say(Kind.STARTED, action.node, attempt=attempt)
         future = self.backend.submit(call)

@@ -46,7 +46,7 @@ class ExactFinder:
     ) -> importlib.machinery.ModuleSpec | None:
         if not self.sources:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec = importlib.machinery.PathFinder.find_spec(name, path) or self._deleted(name, path)
         if spec is None or spec.origin not in self.sources:
             return None
         return importlib.util.spec_from_file_location(
@@ -55,6 +55,20 @@ class ExactFinder:
             loader=ExactLoader(name, spec.origin, self.sources[spec.origin]),
             submodule_search_locations=spec.submodule_search_locations,
         )
+
+
+    def _deleted(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
+        """A module whose file was deleted after its bytes were read."""
+        last = name.rpartition(".")[2]
+        for folder in sys.path if path is None else path:
+            module, package = f"{folder}/{last}.py", f"{folder}/{last}/__init__.py"
+            if package in self.sources:
+                return importlib.util.spec_from_file_location(
+                    name, package, submodule_search_locations=[f"{folder}/{last}"]
+                )
+            if module in self.sources:
+                return importlib.util.spec_from_file_location(name, module)
+        return None
 
 
 _finder = ExactFinder()

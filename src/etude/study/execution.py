@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import call_of
@@ -20,10 +21,12 @@ from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
 from etude.execute.inline import InlineBackend
 from etude.execute.logs import log_path
+from etude.execute.parsl_backend import ParslBackend
 from etude.execute.perform import Pause
 from etude.execute.processes import ProcessBackend
 from etude.execute.records import record_table
 from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.snapshot import all_sources
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
@@ -148,11 +151,15 @@ class Execution:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
         prepared, total = self.prepared, self.summary
         made = prepared.plan
-        backend = self._backend()
+        backend = self._backend(run)
         try:
             provenance = Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store)
             for _ in range(MOST_ROUNDS):
-                policy = Policy(retries=prepared.study.place.retries, fail_fast=self.options.fail_fast)
+                policy = Policy(
+                    retries=prepared.study.place.retries,
+                    fail_fast=self.options.fail_fast,
+                    watch_walltime=self.options.cluster is None,  # there the clock starts when a node does
+                )
                 failed = {failure.node.fingerprint for failure in total.failures}
                 self.runner = Runner(
                     made, prepared.store, backend, provenance, policy, tell, failed, redact=self.redact
@@ -174,10 +181,12 @@ class Execution:
         finally:
             backend.close()
 
-    def _backend(self) -> Backend:
+    def _backend(self, run: str = "") -> Backend:
         study, workplace = self.prepared.study, self.prepared.workplace
         logs = self._logs()
         pause = self._pause()
+        if self.options.cluster is not None and pause is None:
+            return self._cluster(self.options.cluster, run)
         found = machine(
             self.options.environment,
             workers=study.place.workers,
@@ -198,6 +207,22 @@ class Execution:
             self.options.environment,
             metering_of(self.prepared),
             workplace.etude / DIGESTS,
+        )
+
+    def _cluster(self, profile: Profile, run: str) -> ParslBackend:
+        prepared, workplace = self.prepared, self.prepared.workplace
+        return ParslBackend(
+            profile,
+            workplace.store,
+            self._logs(),
+            workplace.etude / "runs" / run / "cluster",
+            prepared.study.name,
+            import_path(workplace.project),
+            all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
+            self._heard,
+            self.options.environment,
+            meter=metering_of(prepared),
+            digests=workplace.etude / DIGESTS,
         )
 
     def _heard(self, progress: Progress) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, nearest
 from etude.graph.labels import is_meant, text_of
 from etude.graph.node import Node
@@ -39,6 +40,8 @@ class Options:
     break_after: str | None = None
     pause: Callable[[str, str, Mapping[str, object]], None] | None = None
     """Called at a breakpoint; the command line opens a debugger."""
+    cluster: Profile | None = None
+    """The cluster to run on; None for this machine."""
     job: str = ""
     """Id of the batch job that this process runs in, where it does."""
 

@@ -19,6 +19,8 @@ EXAMPLES = """
 
   etude run study.yaml --rerun model --fail-fast
 
+  etude run study.yaml --on cluster/narval.yaml     [dim](see `etude cluster`)[/]
+
   etude run study.yaml --break-after splits    [dim](opens a debugger with the value at hand)[/]
 """
 
@@ -34,9 +36,9 @@ def run(
         bool, typer.Option("--keep-going/--fail-fast", help="After a failure, go on with what does not depend on it.")
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
-    backend: Annotated[
+    on: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--on", metavar="BACKEND", help="Where to run: inline or processes."),
+        typer.Option("--on", metavar="WHERE", help="Where: inline, processes, or a cluster's profile."),
     ] = None,
     break_before: Annotated[
         Optional[str],  # noqa: UP045
@@ -50,7 +52,7 @@ def run(
     """Run what is not yet done of a study, and show its results."""
     import os
 
-    from etude.cli.arguments import assignments, prepared
+    from etude.cli.arguments import assignments, cluster_of, prepared
     from etude.cli.debugger import open_debugger
     from etude.cli.outcome import show_namesake, show_outcome, show_plan
     from etude.cli.running import run_shown
@@ -65,8 +67,9 @@ def run(
         break_before=break_before,
         break_after=break_after,
         pause=open_debugger if break_before or break_after else None,
+        cluster=cluster_of(on, study),
     )
-    settings = [*(overrides or ()), *([f"place.backend={backend}"] if backend else [])]
+    settings = [*(overrides or ()), *([f"place.backend={on}"] if on and options.cluster is None else [])]
     ready = prepared(study, settings, profile, options)
     if dry_run:
         show_plan(ready, why=False)
