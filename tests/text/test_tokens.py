@@ -67,6 +67,7 @@ def test_a_long_text_is_cut_and_still_closed() -> None:
     made = tokens(TEXTS, ["the " * 90], max_tokens=8)
     row = made.test["tokens"].to_pylist()[0]
     assert len(row) == 8
+    assert made.cut == {"train": 0, "validation": 0, "test": 1}
     assert row[-1] == Tokenizer.from_str(made.tokenizer).token_to_id(END)
 
 
@@ -86,11 +87,14 @@ def test_upper_and_lower_case_are_the_same_only_where_asked() -> None:
     assert other[0] != other[1]
 
 
-def test_labels_are_sorted_names_and_rows_hold_their_places() -> None:
-    made = tokens(TEXTS, ["x", "y"])
-    assert made.labels == ("a", "b")
-    assert made.train["label"].to_pylist() == [0] * len(TEXTS)
-    assert made.test["label"].to_pylist() == [1, 1]
+def test_the_classes_are_the_labels_of_the_training_split_and_rows_of_others_keep_their_label() -> None:
+    train = part(["one", "two", "three"], ["z", "b", "b"])
+    test = part(["four", "five", "six"], ["oos", "a", "b"])
+    made = tokenized(Splits(train, part([]), test), vocabulary=300, lowercase=True, max_tokens=8)
+    assert made.labels == ("b", "z")
+    assert made.others == ("a", "oos")
+    assert made.train["label"].to_pylist() == [1, 0, 0]
+    assert [(*made.labels, *made.others)[at] for at in made.test["label"].to_pylist()] == ["oos", "a", "b"]
 
 
 def test_the_tokenizer_text_makes_the_same_tokens_again() -> None:

@@ -43,6 +43,8 @@ class Adapted(nn.Module):
         config = peft.active_peft_config
         self.virtual = config.num_virtual_tokens if isinstance(config, PromptTuningConfig) else 0
         """How many states of virtual tokens stand before those of the text."""
+        self.positions = config.num_virtual_tokens if config.is_prompt_learning else 0
+        """How many positions virtual tokens take."""
 
     @property
     def network(self) -> PreTrainedModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ def save_classifier(classifier: Classifier, folder: Path, *, labels: Sequence[st
     _copy_tokenizer(classifier.source, folder)
     (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
     source = classifier.source
-    card = read_card(source) if source is not None else BackboneCard(pad_id=classifier.pad_id, pad_from="the tokens")
-    write_card(card, folder)
+    card = read_card(source) if source is not None else BackboneCard(pad_id=0, pad_from="the tokens")
+    write_card(replace(card, pad_id=classifier.pad_id), folder)
     content = {"spec": asdict(classifier.spec), "labels": list(labels), "tensors": _manifest(classifier)}
     (folder / CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
 

@@ -64,7 +64,6 @@ class Classifier(nn.Module):
         config = network.config.get_text_config()
         self.spec = spec
         self.pad_id = pad_id
-        self.most_tokens = most_tokens(network)
         self.source: Path | None = None
         """The folder that the network came from."""
         self.mix = LayerMix(config.num_hidden_layers + 1) if spec.layer_mix else None
@@ -74,6 +73,9 @@ class Classifier(nn.Module):
         self.head = own if own is not None else head_of(spec.head, _pooled(self.pooling), classes, spec.dropout)
         self.embedded_dropout = nn.Dropout(spec.embedded_dropout)
         self.backbone = tuned(network, spec.tuning)
+        most, taken = most_tokens(network), getattr(self.backbone, "positions", 0)
+        self.most_tokens = None if most is None else most - taken
+        """The longest text that there are positions for; None where there is no such end."""
         self._frozen = spec.tuning.method == "probe"
         self.train()
 

@@ -68,7 +68,7 @@ def predicted(
             ctx.progress(done, len(rows))
     names = np.array(labels, dtype=object)
     rounded = probabilities.round(DIGITS)
-    truth = np.array(tokens.labels, dtype=object)[part["label"].to_numpy()]
+    truth = np.array([*tokens.labels, *tokens.others], dtype=object)[part["label"].to_numpy()]
     table = pa.table(
         {
             "id": part["id"],

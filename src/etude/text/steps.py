@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from etude import Context, InputFile, InputFolder, placement, step
 from etude.nn.class_weights import ClassWeights
+from etude.nn.classifier_spec import HeadKind, HeadSpec, TuningMethod, TuningSpec
 from etude.nn.pooling_kind import PoolingKind
 from etude.nn.precision import Precision
 from etude.nn.schedule import ScheduleKind
+from etude.nn.spectral_spec import SpectralSpec
 from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
 from etude.text.training_spec import KeptWeights, WatchedNumber
 from etude.text.types import (
+    Backbone,
     ConfusionTable,
     Duplicates,
     Evaluation,
     Kept,
     LabelScores,
     LabelTable,
+    NumberFormat,
     OutOfScope,
     Predictions,
     Quality,
@@ -35,6 +39,7 @@ from etude.text.types import (
     TextTable,
     ThresholdChoice,
     Tokens,
+    TooLong,
     TrainedModel,
     TrainingSummary,
 )
@@ -270,6 +275,132 @@ def tokenize(
     from etude.text.tokens import tokenized
 
     return tokenized(splits, vocabulary=vocabulary, lowercase=lowercase, max_tokens=max_tokens)
+
+
+@step
+def backbone(
+    *,
+    ctx: Context,
+    hub: str | None = None,
+    folder: InputFolder | None = None,
+    config: dict[str, Any] | None = None,
+    revision: str | None = None,
+    numbers: NumberFormat = "float32",
+    seed: NonNegativeInt = 0,
+) -> Backbone:
+    """A network to put classifiers on, from exactly one source, with its tokenizer where it has one.
+
+    `hub` is a model's name on the hub (only a commit as `revision` fixes what comes; place the node where there is a
+    network: `on: login`), `folder` one as `save_pretrained` writes it, `config` an architecture (`model_type` and its
+    settings) with random weights under the seed. `numbers` is the format of the weights.
+    """
+    from etude.text.pretrained import backbone_of
+
+    return backbone_of(
+        hub=hub,
+        folder=folder,
+        config=config,
+        revision=revision,
+        numbers=numbers,
+        seed=seed,
+        target=ctx.scratch / "backbone",
+    )
+
+
+@step
+def tokenize_for(
+    splits: Splits,
+    backbone: Backbone,
+    *,
+    max_tokens: Annotated[int, Field(ge=2)] | None = None,
+    too_long: TooLong = "cut",
+) -> Tokens:
+    """Texts as token ids by the backbone's own tokenizer; at most as many as it has positions for.
+
+    Longer texts lose their end, and are counted by split in the result, or are an error where that is asked for.
+    """
+    from etude.text.backbone_tokens import tokenized_for
+
+    return tokenized_for(splits, backbone, max_tokens=max_tokens, too_long=too_long)
+
+
+@step
+def finetune(
+    tokens: Tokens,
+    backbone: Backbone,
+    *,
+    ctx: Context,
+    seed: NonNegativeInt,
+    epochs: PositiveInt,
+    learning_rate: PositiveFloat,
+    pooling: PoolingKind | None = None,
+    pooling_heads: PositiveInt = 1,
+    layer_mix: bool = False,
+    spectral: SpectralSpec | None = None,
+    head: HeadKind | HeadSpec = "linear",
+    tuning: TuningMethod | TuningSpec = "full",
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    weight_decay: NonNegativeFloat = 0.01,
+    warm_up: Share = 0.1,
+    schedule: ScheduleKind = "cosine",
+    clip: PositiveFloat = 1.0,
+    batch_tokens: PositiveInt = 1024,
+    micro_batch_tokens: PositiveInt | None = None,
+    learning_rate_head: PositiveFloat = 1.0,
+    class_weights: ClassWeights = "none",
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    precision: Precision = "auto",
+    watch: WatchedNumber = "validation_loss",
+    keep: KeptWeights = "best",
+    patience: PositiveInt | None = None,
+    threshold: NonNegativeFloat = 0.0,
+    validate_every: PositiveInt | None = None,
+    milestones: tuple[float, ...] = (),
+) -> TrainedModel:
+    """A classifier on a backbone: token states → layer mix → spectral filter → pooling → head, trained.
+
+    `tuning` says what is trained beside the head: the whole backbone, parts of it, or an adapter on it. `head: default`
+    is the architecture's own, which brings its pooling; any other needs a `pooling`. The rest is as in `text.train`.
+    """
+    from etude.nn.classifier_spec import ClassifierSpec
+    from etude.text.backbone_training import train_on_backbone
+    from etude.text.training_spec import TrainingSpec
+
+    return train_on_backbone(
+        tokens,
+        backbone,
+        ClassifierSpec(
+            pooling=pooling,
+            pooling_heads=pooling_heads,
+            layer_mix=layer_mix,
+            spectral=spectral,
+            head=head if isinstance(head, HeadSpec) else HeadSpec(kind=head),
+            dropout=dropout,
+            tuning=tuning if isinstance(tuning, TuningSpec) else TuningSpec(method=tuning),
+        ),
+        TrainingSpec(
+            seed=seed,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            learning_rate_head=learning_rate_head,
+            weight_decay=weight_decay,
+            warm_up=warm_up,
+            schedule=schedule,
+            clip=clip,
+            batch_tokens=batch_tokens,
+            micro_batch_tokens=micro_batch_tokens,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            precision=precision,
+            watch=watch,
+            keep=keep,
+            patience=patience,
+            threshold=threshold,
+            validate_every=validate_every,
+            milestones=milestones,
+        ),
+        ctx=ctx,
+    )
 
 
 @step

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import torch
+from pyarrow import compute
 from torch import Tensor
 
 from etude.nn.batches import Batches, Lengths, shuffled_plan, sorted_plan
@@ -67,11 +68,17 @@ def training_batches(tokens: Tokens, budget: int, seed: int) -> Batches[TokenBat
 
 
 def validation_batches(tokens: Tokens, budget: int) -> Batches[TokenBatch] | None:
-    """The validation split by length; None where it is empty."""
-    if not len(tokens.validation):
+    """The rows of the validation split that belong to a class, by length; None where there are none."""
+    known = of_classes(tokens.validation, tokens)
+    if not len(known):
         return None
-    plan = sorted_plan(lengths(tokens.validation), tokens=budget)
-    return Batches(lambda epoch: plan, _collate(tokens.validation, tokens.pad_id))
+    plan = sorted_plan(lengths(known), tokens=budget)
+    return Batches(lambda epoch: plan, _collate(known, tokens.pad_id))
+
+
+def of_classes(part: pa.Table, tokens: Tokens) -> pa.Table:
+    """The rows whose label is a class: those of other labels have no loss and no right answer."""
+    return part.filter(compute.less(part["label"], len(tokens.labels)))
 
 
 def _collate(part: pa.Table, pad_id: int) -> Callable[[Sequence[int]], TokenBatch]:

@@ -1,16 +1,21 @@
-"""A byte-pair tokenizer learnt from the training texts, and texts as its token ids."""
+"""Texts as token ids, and a byte-pair tokenizer learnt from the training texts."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from etude.text.types import Splits, TextTable, Tokens
+from etude.errors import StepError
+from etude.text.types import Splits, TextTable, Tokens, TooLong
 
 PAD, END = "<pad>", "</s>"
 """Padding, and what closes each text: so that a text without words has a token, and the last one has seen all."""
+
+_log = logging.getLogger(__name__)
 
 
 def tokenized(splits: Splits, *, vocabulary: int, lowercase: bool, max_tokens: int) -> Tokens:
@@ -23,30 +28,76 @@ def tokenized(splits: Splits, *, vocabulary: int, lowercase: bool, max_tokens: i
         max_tokens: The longest sequence with its end token; what a text has beyond it is cut off.
     """
     tokenizer = byte_pairs(splits.train["text"].to_pylist(), vocabulary=vocabulary, lowercase=lowercase)
-    labels = sorted({label for part in (splits.train, splits.validation, splits.test) for label in _labels(part)})
-    place = {label: index for index, label in enumerate(labels)}
-    size = tokenizer.get_vocab_size()
-    tokenizer.enable_truncation(max_tokens)
+    pad_id = tokenizer.get_vocab()[PAD]
+    return encoded(splits, tokenizer, vocabulary=tokenizer.get_vocab_size(), pad_id=pad_id, max_tokens=max_tokens)
 
-    def encoded(part: TextTable) -> pa.Table:
-        ids = [encoding.ids for encoding in tokenizer.encode_batch(part["text"].to_pylist())]
-        return pa.table(
-            {
-                "id": part["id"],
-                "label": pa.array([place[label] for label in _labels(part)], pa.int32()),
-                "tokens": pa.array(ids, pa.list_(pa.int32())),
-            }
-        )
 
+def encoded(
+    splits: Splits,
+    tokenizer: Tokenizer,
+    *,
+    vocabulary: int,
+    pad_id: int,
+    max_tokens: int | None,
+    too_long: TooLong = "cut",
+) -> Tokens:
+    """Apply a tokenizer to all splits. The classes are the labels of the training split, and no others.
+
+    Raises:
+        StepError: A text is too long where that is an error.
+    """
+    classes = sorted(set(_labels(splits.train)))
+    rest = {label for part in (splits.validation, splits.test) for label in _labels(part)} - set(classes)
+    others = sorted(rest)
+    place = {label: index for index, label in enumerate([*classes, *others])}
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if max_tokens is not None:
+        tokenizer.enable_truncation(max_tokens)
+    parts = {
+        name: _encoded(getattr(splits, name), tokenizer, place, pad_id) for name in ("train", "validation", "test")
+    }
+    cut = {name: part.cut for name, part in parts.items()}
+    if any(cut.values()):
+        _tell_cut(cut, max_tokens, too_long)
     return Tokens(
-        train=encoded(splits.train),
-        validation=encoded(splits.validation),
-        test=encoded(splits.test),
-        labels=tuple(labels),
+        train=parts["train"].table,
+        validation=parts["validation"].table,
+        test=parts["test"].table,
+        labels=tuple(classes),
+        others=tuple(others),
         tokenizer=tokenizer.to_str(),
-        vocabulary=size,
-        pad_id=tokenizer.get_vocab()[PAD],
+        vocabulary=vocabulary,
+        pad_id=pad_id,
+        cut=cut,
     )
+
+
+class _Part(NamedTuple):
+    table: pa.Table
+    cut: int
+
+
+def _encoded(part: TextTable, tokenizer: Tokenizer, place: dict[str, int], pad_id: int) -> _Part:
+    found = tokenizer.encode_batch(part["text"].to_pylist())
+    # A tokenizer that opens and closes nothing gives an empty text no token, and a model must read one.
+    ids = [encoding.ids or [pad_id] for encoding in found]
+    table = pa.table(
+        {
+            "id": part["id"],
+            "label": pa.array([place[label] for label in _labels(part)], pa.int32()),
+            "tokens": pa.array(ids, pa.list_(pa.int32())),
+        }
+    )
+    return _Part(table, sum(bool(encoding.overflowing) for encoding in found))
+
+
+def _tell_cut(cut: dict[str, int], max_tokens: int | None, too_long: TooLong) -> None:
+    told = ", ".join(f"{count} of {name}" for name, count in cut.items() if count)
+    message = f"texts longer than {max_tokens} tokens: {told}"
+    if too_long == "error":
+        raise StepError(f"{message}.\n    Mend: raise max_tokens as far as the backbone allows, or too_long: cut.")
+    _log.warning("%s; what is beyond is cut off", message)
 
 
 def byte_pairs(texts: Sequence[str], *, vocabulary: int, lowercase: bool) -> Tokenizer:

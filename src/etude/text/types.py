@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -46,6 +47,9 @@ LabelTable: TypeAlias = pa.Table
 """One row per label, by name: `label`, its texts in `train`, `validation` and `test` (int64), its `share` of the
 training texts, and the mean `words` and `characters` of its texts in all splits."""
 
+TooLong: TypeAlias = Literal["cut", "error"]
+NumberFormat: TypeAlias = Literal["float32", "bfloat16", "float16", "stored"]
+
 SplitName: TypeAlias = Literal["train", "validation", "test"]
 
 
@@ -60,23 +64,43 @@ class Splits:
 
 
 @dataclass(frozen=True, slots=True)
+class Backbone:
+    """A network to put a classifier on."""
+
+    folder: Path
+    """`config.json` and `model.safetensors` as transformers writes them, `backbone.json`, and the tokenizer's files
+    where there is one."""
+    architecture: str
+    """Its `model_type`."""
+    parameters: int
+    """Numbers in all its tensors."""
+    max_tokens: int | None
+    """The longest sequence that it has positions for; None where there is no such end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The splits as token ids, with all that is needed to make more of them.
 
-    Each table has `id` (int64), `label` (int32, an index of `labels`) and `tokens` (list of int32, at least one).
+    Each table has `id` (int64), `label` (int32, an index of `labels` followed by `others`) and `tokens` (list of int32,
+    at least one).
     """
 
     train: pa.Table
     validation: pa.Table
     test: pa.Table
     labels: tuple[str, ...]
-    """The classes by name, sorted."""
+    """The classes by name, sorted: the labels of the training split."""
     tokenizer: str
     """The tokenizer as JSON text, as the `tokenizers` library reads it."""
     vocabulary: int
     """Token ids are from 0 to this, exclusive."""
     pad_id: int
-    """The id that fills up rows; no text gives it."""
+    """The id that fills up rows."""
+    others: tuple[str, ...] = ()
+    """Labels, sorted, that no training text has: rows of theirs can be predicted and judged, and never trained on."""
+    cut: Mapping[str, int] = field(default_factory=dict)
+    """Split → texts that were too long and lost their end."""
 
 
 MilestoneTable: TypeAlias = pa.Table
