@@ -132,7 +132,7 @@ def table_of(
     told = {
         "goal": {"metrics": list(metrics), "directions": list(metrics.values())},
         "baseline_number": baseline,
-        "space": dict(space),
+        "space": {"space": dict(space), "forbidden": []},
         "workers": workers,
     }
     names = list(dict.fromkeys(name for row in rows for name in row))

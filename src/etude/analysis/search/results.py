@@ -57,11 +57,13 @@ class Dimension:
         """The value that stands there, the other way round."""
         if not self.numeric:
             return self.options[min(len(self.options) - 1, int(unit * len(self.options)))]
+        return round(self.place_at(unit)) if self.kind == "int" else self.place_at(unit)
+
+    def place_at(self, unit: float) -> float:
+        """The number that stands there, whole numbers not rounded."""
         if self.log:
-            found = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
-        else:
-            found = self.low + unit * (self.high - self.low)
-        return round(found) if self.kind == "int" else found
+            return math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
+        return self.low + unit * (self.high - self.low)
 
     def _place(self, value: object) -> int:
         for at, option in enumerate(self.options):
@@ -186,12 +188,11 @@ def _trial(row: Mapping[str, Any], names: Sequence[str], metrics: Sequence[str],
 
 def _space(space: Mapping[str, Any]) -> dict[str, Dimension]:
     """The dimensions as the search wrote them: `{lr: {float: [low, high], log: true}, loss: {choice: […]}}`."""
-    written = space.get("dimensions", space)
-    conditional = {str(each.get("dimension")) for each in space.get("conditions") or () if isinstance(each, Mapping)}
+    written = space.get("space", space)
     found = {}
     for name, entry in written.items() if isinstance(written, Mapping) else ():
         kind: Kind | None = next((kind for kind in KINDS if kind in entry), None)
-        depends = name in conditional or bool(entry.get("when"))
+        depends = bool(entry.get("when"))
         if kind == "float" or kind == "int":
             low, high = entry[kind]
             found[name] = Dimension(

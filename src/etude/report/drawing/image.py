@@ -12,11 +12,12 @@ from etude.report.charts.confusion import Confusion
 from etude.report.charts.curves import Curves
 from etude.report.charts.palette import FAINT, INK
 from etude.report.charts.pareto import ParetoPoints
+from etude.report.charts.plot import Plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Chart = Bars | ParetoPoints | Curves | Confusion
+Chart = Bars | ParetoPoints | Curves | Confusion | Plot
 
 WIDTH_IN = 7.2
 DOTS_PER_INCH = 200
@@ -114,6 +115,7 @@ def _drawer(chart: Chart) -> Callable[[Figure], None]:
     from etude.report.drawing.draw_confusion import draw_confusion
     from etude.report.drawing.draw_curves import draw_curves
     from etude.report.drawing.draw_pareto import draw_pareto
+    from etude.report.drawing.draw_plot import draw_plot
 
     match chart:
         case Bars():
@@ -124,3 +126,5 @@ def _drawer(chart: Chart) -> Callable[[Figure], None]:
             return partial(draw_curves, chart)
         case Confusion():
             return partial(draw_confusion, chart)
+        case Plot():
+            return partial(draw_plot, chart)

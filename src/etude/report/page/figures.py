@@ -9,6 +9,7 @@ from etude.report.charts.bars import Bars
 from etude.report.charts.confusion import Confusion
 from etude.report.charts.curves import Curves
 from etude.report.charts.pareto import ParetoPoints
+from etude.report.charts.plot import Plot
 from etude.report.drawing.image import Chart
 from etude.report.gallery import Gallery
 from etude.report.page.markup import Markup, joined, tag
@@ -16,6 +17,7 @@ from etude.report.page.picture_bars import picture_of_bars
 from etude.report.page.picture_curves import picture_of_curves
 from etude.report.page.picture_matrix import picture_of_confusion
 from etude.report.page.picture_pareto import picture_of_pareto
+from etude.report.page.picture_plot import picture_of_plot
 from etude.report.page.tables import Cell, Column, data_table
 
 
@@ -64,6 +66,8 @@ def name_of(chart: Chart) -> str:
             return f"{chart.node}: {chart.y_label}"
         case Confusion():
             return chart.name if chart.node == "" else f"{chart.name} ({chart.node})"
+        case Plot():
+            return chart.title
 
 
 def figure(chart: Chart, prefix: str) -> Markup:
@@ -86,6 +90,8 @@ def _picture(chart: Chart, prefix: str) -> Markup:
             return picture_of_curves(chart)
         case Confusion():
             return picture_of_confusion(chart)
+        case Plot():
+            return picture_of_plot(chart, prefix)
 
 
 def _beside(chart: Chart, prefix: str) -> Markup | None:

@@ -1,0 +1,1 @@
+"""Charts of a search: each a plot made of what the analysis says."""

@@ -1,0 +1,60 @@
+"""All charts of one search, made once for files and pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from etude.analysis.search.importance import Importances, importances
+from etude.analysis.search.influence import Influence, influences
+from etude.analysis.search.results import SearchResults
+from etude.report.charts.plot import Plot
+from etude.report.charts.search.objectives import objectives
+from etude.report.charts.search.parallel import parallels
+from etude.report.charts.search.params import importance_chart, influence_chart, slices
+from etude.report.charts.search.progress import beaten, trajectory
+from etude.report.charts.search.workers import failures, workers
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCharts:
+    """What a search came to, in numbers and in charts."""
+
+    results: SearchResults
+    importances: tuple[Importances, ...]
+    """One for each metric."""
+    influences: tuple[tuple[Influence, ...], ...]
+    """One for each metric."""
+    plots: tuple[Plot, ...]
+    """In the order in which they are read."""
+
+
+def search_charts(results: SearchResults) -> SearchCharts:
+    """Reckon and lay out all charts of a search. Those that its trials say nothing for are left out."""
+    known = [importances(results, at) for at in range(len(results.metrics))]
+    tests = [influences(results, at) for at in range(len(results.metrics))]
+    plots = tuple(plot for plot in _plots(results, known, tests) if plot is not None)
+    return SearchCharts(results, tuple(known), tuple(tests), plots)
+
+
+def _plots(
+    results: SearchResults, known: list[Importances], tests: list[tuple[Influence, ...]]
+) -> Iterator[Plot | None]:
+    valued = any(True for _ in results.known())
+    several = len(results.metrics) > 1
+    yield objectives(results)
+    for at, metric in enumerate(results.metrics) if valued else ():
+        for plot in (
+            trajectory(results, at),
+            beaten(results, at) if results.baseline is not None else None,
+            importance_chart(known[at], tests[at]),
+            influence_chart(tests[at]),
+            slices(results, known[at], at),
+            *parallels(results, [each.name for each in known[at].params], at),
+        ):
+            if plot is not None and several:
+                yield plot._replace(name=f"{plot.name}_{metric}", title=f"{plot.title} ({metric})")
+            else:
+                yield plot
+    yield workers(results)
+    yield failures(results)

@@ -1,0 +1,99 @@
+"""What the charts of a search have in common: how trials, outcomes and the baseline are told and inked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from etude.analysis.search.results import Dimension, SearchResults, Trial
+from etude.report.charts.naming import label_of, number_text, one_line, scale_of
+from etude.report.charts.palette import FAINT, SERIES
+from etude.report.charts.plot import Rule, time_scale
+
+OUTCOME_INKS = {
+    "ok": SERIES[0],
+    "pruned": SERIES[6],
+    "invalid": SERIES[4],
+    "crash": SERIES[1],
+    "timeout": SERIES[3],
+    "out_of_memory": SERIES[7],
+    "preempted": SERIES[2],
+    "cancelled": FAINT,
+}
+BETTER = SERIES[1]
+"""The ink of what is better than the baseline."""
+MOST_PARAMS_TOLD = 24
+
+
+def shown(results: SearchResults, value: float, at: int = 0) -> float:
+    """A metric's value in the unit that its label names."""
+    return value * scale_of(results.metrics[at])
+
+
+def goal_label(results: SearchResults, at: int = 0) -> str:
+    """A metric on an axis, with its unit."""
+    return label_of(results.metrics[at])
+
+
+def better_word(results: SearchResults, at: int = 0) -> str:
+    """Which way is better."""
+    return "more is better" if results.maximise[at] else "less is better"
+
+
+def baseline_value(results: SearchResults, at: int = 0) -> float | None:
+    """The baseline's value as it is shown; None where there is none."""
+    base = results.baseline
+    return None if base is None or base.values is None else shown(results, base.values[at], at)
+
+
+def baseline_rule(results: SearchResults, at: int = 0, *, level: bool = True) -> tuple[Rule, ...]:
+    """The baseline across a panel; nothing where there is none."""
+    value = baseline_value(results, at)
+    return () if value is None else (Rule(value, f"baseline {number_text(value)}", level),)
+
+
+def no_baseline(results: SearchResults) -> str:
+    """A sentence for captions where no baseline can be drawn."""
+    if results.baseline is not None:
+        return ""
+    return "; the baseline has no value" if results.baseline_number is not None else "; the search has no baseline"
+
+
+def trial_tip(results: SearchResults, trial: Trial, most: int = MOST_PARAMS_TOLD) -> str:
+    """A trial with its values and its point."""
+    if trial.values is None:
+        value = trial.outcome
+    else:
+        value = ", ".join(
+            f"{goal_label(results, at)} {number_text(shown(results, each, at))}" for at, each in enumerate(trial.values)
+        )
+    point = ", ".join(f"{name}={value_text(each)}" for name, each in list(trial.point.items())[:most])
+    return f"trial {trial.number} ({trial.origin}): {value}{'' if trial.feasible else ', not feasible'}; {point}"
+
+
+def counted(number: int, name: str) -> str:
+    """A number of things: `1 trial`, `2 trials`."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
+def value_text(value: object) -> str:
+    """A param's value as a chart tells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return number_text(value) if abs(value) < 1e6 else f"{value:.3g}"
+    return one_line(str(value), 24)
+
+
+def option_texts(dimension: Dimension, most: int = 12) -> list[str]:
+    """The options of a dimension as ticks; of long ones all words but the last are cut to three letters."""
+    return [_cut(value_text(option), most) for option in dimension.options]
+
+
+def _cut(text: str, most: int) -> str:
+    *first, last = text.replace("-", "_").split("_")
+    return one_line("_".join([*(word[:3] for word in first), last]) if len(text) > most else text, most)
+
+
+def span_of(results: Sequence[SearchResults]) -> tuple[float, str]:
+    """What the times of some searches are divided by, and their unit."""
+    return time_scale(max((trial.ended_s or 0.0 for each in results for trial in each.trials), default=0.0))

@@ -1,0 +1,228 @@
+"""Charts of a search: what stands on them, on paper and in the page."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etude.analysis.search.results import SearchResults, read_results
+from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, Words, scale, short_number, stepped
+from etude.report.charts.search.charts import SearchCharts, search_charts
+from etude.report.charts.search.progress import trajectories
+from etude.report.drawing.image import drawn
+from etude.report.page.picture_plot import picture_of_plot
+from etude.report.page.search_section import search_section, story
+from searches import Point, frnn_auc, made_search, table_of
+
+CONDITIONAL: dict[str, Any] = {
+    "lr": {"float": [1e-5, 1e-1], "log": True},
+    "kind": {"choice": ["<b>x</b>", "y"]},
+    "momentum": {"float": [0, 1], "when": {"kind": ["y"]}},
+    "size": {"ordinal": [16, 64, 256]},
+}
+
+
+def both(point: Point, rng: Any) -> tuple[float, float]:
+    return frnn_auc(point, rng), point["rnn_size"] * point["num_epochs"] * (1 + 0.1 * rng.random())
+
+
+@pytest.fixture(scope="module")
+def frnn() -> SearchCharts:
+    return search_charts(read_results(made_search()))
+
+
+@pytest.fixture(scope="module")
+def conditional() -> SearchCharts:
+    made = made_search(CONDITIONAL, lambda x, _: x["lr"] + x.get("momentum", 0), baseline=None, trials=80, workers=3)
+    return search_charts(read_results(made))
+
+
+@pytest.fixture(scope="module")
+def two() -> SearchCharts:
+    metrics = {"quality.auc": "maximize", "fit.cost.energy_j": "minimize"}
+    return search_charts(read_results(made_search(objective=both, metrics=metrics, trials=60)))
+
+
+def named(found: SearchCharts, name: str) -> Plot:
+    return next(plot for plot in found.plots if plot.name == name)
+
+
+def marks(plot: Plot, kind: type) -> list[Any]:
+    return [mark for panel in plot.panels for mark in panel.marks if isinstance(mark, kind)]
+
+
+def test_a_search_gives_every_chart(frnn: SearchCharts) -> None:
+    assert [plot.name for plot in frnn.plots] == [
+        "trajectory",
+        "better_than_baseline",
+        "importances",
+        "influence",
+        "slices",
+        "parallel_all",
+        "parallel_better",
+        "parallel_top_20",
+        "workers",
+        "outcomes",
+    ]
+
+
+def test_the_baseline_is_drawn_wherever_values_or_trials_are(frnn: SearchCharts) -> None:
+    value = frnn.results.baseline.values[0]  # type: ignore[union-attr,index]
+    assert {rule.value for rule in marks(named(frnn, "trajectory"), Rule)} == {value}
+    assert {rule.value for rule in marks(named(frnn, "slices"), Rule)} == {value}
+    for name in ("parallel_all", "parallel_better", "parallel_top_20"):
+        assert [line.dashed for line in marks(named(frnn, name), Line) if line.name == "baseline"] == [True]
+    assert [len(dots.dots) for dots in marks(named(frnn, "workers"), Dots) if dots.name == "baseline"] == [1]
+
+
+def test_the_best_so_far_ends_at_the_best_trial(frnn: SearchCharts) -> None:
+    best = max(trial.values[0] for trial in frnn.results.known() if trial.values)
+    assert [line.points[-1][1] for line in marks(named(frnn, "trajectory"), Line)] == [best, best]
+
+
+def test_every_trial_is_a_bar_on_the_line_of_its_worker(frnn: SearchCharts) -> None:
+    boxes = [box for each in named(frnn, "workers").panels[1].marks if isinstance(each, Boxes) for box in each.boxes]
+    assert len(boxes) == 200
+    assert {int(box.low) for box in boxes} == set(range(8))
+    assert sum(box.right - box.left for box in boxes) * 3600 == pytest.approx(
+        sum(trial.ended_s - trial.started_s for trial in frnn.results.trials)  # type: ignore[operator]
+    )
+
+
+def test_parallel_lines_are_those_of_the_chosen_trials(frnn: SearchCharts) -> None:
+    def told(name: str) -> int:
+        return sum(bool(line.tip) and line.name != "baseline" for line in marks(named(frnn, name), Line))
+
+    assert told("parallel_all") == len(list(frnn.results.known()))
+    assert told("parallel_top_20") == 20
+    value = frnn.results.baseline.values[0]  # type: ignore[union-attr,index]
+    assert told("parallel_better") == sum(trial.values[0] > value for trial in frnn.results.known() if trial.values)
+
+
+def test_the_story_names_the_best_trial_the_failures_and_the_dead_params(frnn: SearchCharts) -> None:
+    told = " ".join(story(frnn))
+    assert re.search(r"Best auc: 0\.94\d+, trial \d+; the baseline has 0\.9193 and was beaten after", told)
+    assert "10 of 200 trials failed" in told
+    assert re.search(r"No effect is seen of .*momentum", told)
+
+
+def test_a_search_without_a_baseline_says_so(conditional: SearchCharts) -> None:
+    assert "no baseline" in named(conditional, "trajectory").caption
+    assert not any(plot.name == "better_than_baseline" for plot in conditional.plots)
+
+
+def test_a_param_that_is_not_active_is_passed_below_its_axis(conditional: SearchCharts) -> None:
+    plot = named(conditional, "parallel_all")
+    lows = [min(y for _, y in line.points) for line in marks(plot, Line) if line.tip]
+    assert min(lows) < 0 <= max(lows)
+    assert "not active" in plot.caption
+
+
+def test_two_objectives_give_a_front_and_charts_of_each(two: SearchCharts) -> None:
+    names = [plot.name for plot in two.plots]
+    assert names[0] == "front"
+    assert {"trajectory_quality.auc", "trajectory_fit.cost.energy_j"} <= set(names)
+    assert len(names) == len(set(names))
+    stair = marks(two.plots[0], Line)[0].points
+    assert list(stair) == sorted(stair)
+
+
+@pytest.mark.parametrize("which", ["frnn", "conditional", "two"])
+def test_every_chart_is_drawn_for_print_and_for_the_page(which: str, request: pytest.FixtureRequest) -> None:
+    found: SearchCharts = request.getfixturevalue(which)
+    page = search_section(found, "s0")
+    ElementTree.fromstring("<div>" + re.sub("<input([^>]*)>", "", page) + "</div>")
+    assert not re.search(r"\bnan\b", page)
+    assert "<b>x" not in page
+    for name in ("trajectory", "parallel_all", "front"):
+        for plot in found.plots:
+            if plot.name == name:
+                assert drawn(plot).png.startswith(b"\x89PNG")
+
+
+def test_the_same_search_gives_the_same_pictures(conditional: SearchCharts) -> None:
+    plot = named(conditional, "slices")
+    assert drawn(plot) == drawn(plot)
+    assert picture_of_plot(plot, "a") == picture_of_plot(plot, "a")
+
+
+def test_marks_can_be_reached_with_the_keyboard_unless_there_are_too_many(frnn: SearchCharts) -> None:
+    few, many = picture_of_plot(named(frnn, "outcomes"), "a"), picture_of_plot(named(frnn, "slices"), "b")
+    assert few.count("data-tip") == few.count('class="mark"') > 0
+    assert few.count('tabindex="0"') == few.count("data-tip") + 1  # the frame that scrolls is the other one
+    assert many.count("data-tip") > 2000
+    assert many.count('tabindex="0"') == 1
+
+
+def results_of(rows: list[dict[str, Any]]) -> SearchResults:
+    return read_results(table_of(rows, {"x": {"float": [0, 1]}}, {"score": "maximize"}))
+
+
+def row(number: int, value: float | None, end: float | None) -> dict[str, Any]:
+    known = {"number": number, "origin": "sampler", "outcome": "crash" if value is None else "ok", "worker": 0}
+    times = {"submitted_s": 0.0, "started_s": None if end is None else end - 1.0, "ended_s": end}
+    return {**known, **times, "param.x": 0.5, "value.score": value, "error": None}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(0, 0.5, 1.0)],
+        [row(0, None, 1.0), row(1, None, 2.0)],
+        [row(0, 0.5, 1.0), row(1, 0.5, 2.0)],
+        [row(0, 1, None)],
+    ],
+    ids=["one", "all failed", "all equal", "no times"],
+)
+def test_a_search_that_says_little_is_charted_all_the_same(rows: list[dict[str, Any]]) -> None:
+    found = search_charts(results_of(rows))
+    assert search_section(found, "s0")
+    for plot in found.plots:
+        assert drawn(plot).png
+
+
+def test_several_searches_are_drawn_with_the_interval_of_their_mean() -> None:
+    groups = {
+        name: [read_results(made_search(trials=60, adaptive=adaptive, seed=seed)) for seed in range(4)]
+        for name, adaptive in (("adaptive", True), ("random", False))
+    }
+    plot = trajectories(groups)
+    assert plot.legend == ("adaptive", "random")
+    assert "n = 4" in plot.caption
+    assert drawn(plot).svg
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.sampled_from([1.0, 2.0, 3.0])), min_size=1, max_size=20))
+def test_a_stair_goes_level_or_upright_and_keeps_its_corners(points: list[tuple[float, float]]) -> None:
+    ordered = sorted(dict(points).items())
+    found = stepped(ordered)
+    assert found[0] == ordered[0]
+    assert found[-1] == ordered[-1]
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(found))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=10))
+def test_a_scale_holds_its_values_and_its_ticks(values: list[float]) -> None:
+    made = scale(values)
+    assert all(0 <= made.at(value) <= 1 for value in values)
+    assert all(made.low <= tick <= made.high for tick, _ in made.ticks())
+
+
+def test_far_powers_of_ten_are_written_with_a_raised_exponent() -> None:
+    assert [short_number(value) for value in (1e-7, 0.01, 2e-5, 1e6, 0.0)] == ["10⁻⁷", "0.01", "2·10⁻⁵", "10⁶", "0"]
+
+
+def test_marks_of_every_kind_keep_their_places_in_both_renderers() -> None:
+    panel = named(search_charts(results_of([row(0, 0.5, 1.0)])), "outcomes").panels[0]
+    made = Plot("x", "x", "x", (panel._replace(x=Scale(0, 10), y=Scale(0, 10), marks=(
+        Boxes((Box(2, 4, 0, 5, "told"),), "#000000"), Words(5, 5, "said"), Rule(5, "rule"))),))  # fmt: skip
+    picture = picture_of_plot(made, "p")
+    assert 'data-tip="told"' in picture
+    assert ">said<" in picture
+    assert ">rule<" in picture
