@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.sites import Site
 from cluster.slurm_bed import SlurmBed, missing, slurm
+from cluster.standin_pool import StandinPool, standin_pool
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,19 @@ def plain_bed() -> Iterator[SlurmBed]:
     """A cluster of its own, without accounting."""
     with tempfile.TemporaryDirectory(prefix="bed") as folder:
         yield from slurm(Path(folder))
+
+
+@pytest.fixture
+def standins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandinPool]:
+    """A batch system that stands in for PBS Pro and HTCondor, spoken to by every command that this process starts."""
+    for pool in standin_pool(tmp_path / "pool"):
+        for name in ("PATH", "STANDIN_POOL", "STANDIN_PYTHON"):
+            monkeypatch.setenv(name, pool.environment[name])
+        yield pool
+
+
+@pytest.fixture(params=["slurm", "pbs", "htcondor"])
+def site(request: pytest.FixtureRequest) -> Site:
+    """Each batch system in turn."""
+    stage = request.getfixturevalue("bed" if request.param == "slurm" else "standins")
+    return Site(request.param, stage)

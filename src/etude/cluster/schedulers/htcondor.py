@@ -13,6 +13,9 @@ from etude.cluster.schedulers.scheduler import Account, JobState, Phase
 from etude.errors import BackendError, SchedulerAway
 
 _AWAY = ("failed to connect", "can't connect", "can't find address", "failed to fetch ads", "timed out")
+_HELD = 5
+_BY_USER = 1
+"""The code of a hold that somebody asked for."""
 _WORDS = {1: "idle", 2: "running", 3: "removed", 4: "completed", 5: "held", 6: "transferring", 7: "suspended"}
 _PHASES = {1: Phase.QUEUED, 2: Phase.RUNNING, 5: Phase.QUEUED, 6: Phase.RUNNING, 7: Phase.RUNNING}
 _ATTRIBUTES = (
@@ -21,6 +24,7 @@ _ATTRIBUTES = (
     "JobStatus",
     "JobBatchName",
     "HoldReason",
+    "HoldReasonCode",
     "RemoveReason",
     "ExitCode",
     "ExitSignal",
@@ -92,10 +96,17 @@ def ads_in(text: str) -> dict[str, Mapping[str, Any]]:
 
 
 def state_of(ad: Mapping[str, Any]) -> JobState:
-    """How far a job is of which HTCondor says this. One that is held waits for somebody to release or remove it."""
+    """How far a job is of which HTCondor says this.
+
+    HTCondor holds a job that ran too long or failed to start: nobody will release it, so it has ended. One that
+    somebody holds by hand waits.
+    """
     status = int(ad.get("JobStatus", 4))
     reason = ad.get("HoldReason") or ad.get("RemoveReason") or ""
-    return JobState(_PHASES.get(status, Phase.ENDED), _WORDS.get(status, str(status)), str(reason))
+    phase = _PHASES.get(status, Phase.ENDED)
+    if status == _HELD and ad.get("HoldReasonCode", _BY_USER) != _BY_USER:
+        phase = Phase.ENDED
+    return JobState(phase, _WORDS.get(status, str(status)), str(reason))
 
 
 def account_of(ad: Mapping[str, Any]) -> Account:

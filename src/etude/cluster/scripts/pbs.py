@@ -14,7 +14,7 @@ def directives(profile: Profile, job: Job) -> list[str]:
     options = [
         f"-N {job_name(job.name)}",
         f"-o {job.stdout.replace('{task}', '^array_index^')}",
-        f"-e {job.stderr.replace('{task}', '^array_index^')}",
+        f"-e {job.stderr.replace('{task}', '^array_index^')}" if job.stderr != job.stdout else "-j oe",
         *([f"-q {profile.queue}"] if profile.queue else []),
         *([f"-A {profile.account}"] if profile.account else []),
         f"-l select={_select(profile, job)}",

@@ -15,7 +15,7 @@ def directives(profile: Profile, job: Job) -> list[str]:
         "-S /bin/bash",
         f"-N {job_name(job.name)}",
         f"-o {job.stdout.replace('{task}', '$TASK_ID')}",
-        f"-e {job.stderr.replace('{task}', '$TASK_ID')}",
+        f"-e {job.stderr.replace('{task}', '$TASK_ID')}" if job.stderr != job.stdout else "-j y",
         *([f"-q {profile.queue}"] if profile.queue else []),
         *([f"-P {profile.account}"] if profile.account else []),
         *([f"-pe smp {job.cpus}"] if job.cpus and job.cpus > 1 else []),

@@ -1,0 +1,92 @@
+"""Studies on batch systems through the parsl backend: a real SLURM, and stand-ins of PBS Pro and HTCondor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.sites import Site
+from cluster.slurm_bed import SlurmBed
+from etude.cluster.profile import Profile
+from etude.execute.events import Kind
+from projects import CALLED, Project, environment
+
+pytest.importorskip("parsl")
+pytestmark = pytest.mark.slow
+
+STEPS = (
+    CALLED
+    + """
+@step
+def number(*, value: int) -> int:
+    called("number")
+    return value
+
+@step
+def total(numbers: list[int]) -> int:
+    return sum(numbers)
+
+@step
+def devices(*, turn: int) -> dict[str, object]:
+    time.sleep(1)
+    names = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "SLURM_JOB_GPUS", "STANDIN_GPUS")
+    return {name: os.environ.get(name) for name in names}
+
+@step
+def paired(*, ctx: Context, value: int) -> dict[str, object]:
+    import torch
+    import torch.distributed as dist
+    dist.init_process_group("gloo")
+    tensor = torch.tensor([value + dist.get_rank()])
+    dist.all_reduce(tensor)
+    size = dist.get_world_size()
+    dist.destroy_process_group()
+    return {"sum": int(tensor), "size": size, "host": os.environ.get("SLURMD_NODENAME", "")}
+
+@step
+def patient(*, ctx: Context, rounds: int) -> dict[str, object]:
+    kept = ctx.scratch / "round"
+    done = int(kept.read_text()) if kept.exists() else 0
+    jobs = (ctx.scratch / "jobs").read_text().split() if (ctx.scratch / "jobs").exists() else []
+    jobs.append(os.environ.get("SLURM_JOB_ID", str(os.getppid())))
+    (ctx.scratch / "jobs").write_text(" ".join(jobs))
+    while done < rounds:
+        if ctx.stopping:
+            kept.write_text(str(done))
+            raise Stopped(f"after {done} rounds")
+        time.sleep(0.5)
+        done += 1
+    return {"rounds": done, "jobs": jobs}
+"""
+)
+
+
+def run(project: Project, study: Any, profile: Profile) -> Any:
+    result = project.run(study, cluster=profile)
+    assert result.succeeded, [failure.outcome for failure in result.summary.failures]
+    return result
+
+
+def read(result: Any, name: str) -> Any:
+    return result.value(name)
+
+
+def journal(project: Project) -> list[dict[str, Any]]:
+    [path] = project.folder.glob(".etude/runs/*/cluster/jobs.log")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_study_runs_on_each_batch_system_and_leaves_no_job_behind(project: Project, site: Site) -> None:
+    pipeline = {f"n{i}": ("number", None, {"value": i}) for i in range(6)}
+    study = project.write(STEPS).study(pipeline | {"sum": ("total", {"numbers": list(pipeline)})})
+    result = run(project, study, replace(site.profile, cpus=2))
+    assert read(result, "sum") == 15
+    assert len(project.calls()) == 6
+    asked = [line["job"] for line in journal(project) if line["what"] == "asked for"]
+    assert asked
+    states = site.scheduler.look(asked)
+    assert all(state.phase.value == "ended" for state in states.values()), states
