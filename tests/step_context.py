@@ -16,6 +16,7 @@ class StepContext:
     devices: tuple[str, ...] = ()
     cpus: int = 1
     told: list[float] = field(default_factory=list)
+    reports: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def stopping(self) -> bool:
@@ -23,6 +24,9 @@ class StepContext:
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         self.told.append(done)
+
+    def report(self, step: float, value: float) -> None:
+        self.reports.append((step, value))
 
     def window(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

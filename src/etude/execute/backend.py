@@ -11,12 +11,14 @@ from etude.graph.pipeline import Needs
 
 
 class Progress(NamedTuple):
-    """How far a running step says it is."""
+    """How far a running step says it is, or how it does."""
 
     fingerprint: str
     done: float
     total: float | None
     message: str
+    value: float | None = None
+    """What the step reports at `done`: a measure of how it does, by which a search may stop it early."""
 
 
 TellProgress = Callable[[Progress], None]
@@ -41,8 +43,8 @@ class Backend(Protocol):
         """Ask all running steps to stop at their next checkpoint."""
         ...
 
-    def cancel(self, fingerprint: str, reason: str) -> None:
-        """Stop a running node now; its outcome is `lost`, not to be tried again."""
+    def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
+        """End a running node now, as `lost` and not to be tried again; or ask it to stop at its next checkpoint."""
         ...
 
     def close(self) -> None:

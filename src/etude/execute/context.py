@@ -18,6 +18,7 @@ class RunContext:
     cpus: int = 1
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
+    tell_value: Callable[[float, float], None] = field(default=lambda _step, _value: None)
     mark: Callable[[str], AbstractContextManager[object]] = field(default=lambda _name: nullcontext())
     """Marks a window of the measurement under way."""
     clock: Callable[[], float] = time.perf_counter
@@ -44,6 +45,9 @@ class RunContext:
         if now - self._told >= 0.1 or (total is not None and done >= total):
             self._told = now
             self.tell(float(done), None if total is None else float(total), message)
+
+    def report(self, step: float, value: float) -> None:
+        self.tell_value(float(step), float(value))
 
     def window(self, name: str) -> AbstractContextManager[object]:
         return self.mark(name)

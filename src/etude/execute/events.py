@@ -19,6 +19,8 @@ class Kind(StrEnum):
     RUN_STARTED = "run_started"
     STARTED = "started"
     PROGRESS = "progress"
+    REPORTED = "reported"
+    """A running step told how it does: `step` and `value`."""
     DONE = "done"
     REUSED = "reused"
     """A node was found done when its turn came: cut off early, or computed by another run."""

@@ -33,6 +33,8 @@ class InlineBackend:
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
     _stopping: bool = False
+    _stopped: set[str] = field(default_factory=set)
+    """Fingerprints of nodes that were asked to stop."""
 
     def admits(self, needs: Needs) -> bool:
         return True
@@ -44,11 +46,13 @@ class InlineBackend:
 
     def submit(self, call: NodeCall) -> Future[Outcome]:
         future: Future[Outcome] = Future()
+        self._stopped.discard(call.fingerprint)
         host = Host(
             self.devices[: call.needs.gpus],
             _CPUS,
-            lambda: self._stopping,
+            lambda: self._stopping or call.fingerprint in self._stopped,
             partial(self._tell, call.fingerprint),
+            partial(self._tell_value, call.fingerprint),
             self.pause,
             self.metering,
             self.digests,
@@ -64,11 +68,15 @@ class InlineBackend:
     def interrupt(self) -> None:
         self._stopping = True
 
-    def cancel(self, fingerprint: str, reason: str) -> None:
-        """Nothing runs while the caller does."""
+    def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
+        """Ask a node to stop, from another thread; its own cannot be ended before that."""
+        self._stopped.add(fingerprint)
 
     def close(self) -> None:
         """Nothing to free."""
 
     def _tell(self, fingerprint: str, done: float, total: float | None, message: str) -> None:
         self.tell(Progress(fingerprint, done, total, message))
+
+    def _tell_value(self, fingerprint: str, step: float, value: float) -> None:
+        self.tell(Progress(fingerprint, step, None, "", value))

@@ -32,12 +32,20 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A running step's progress."""
+    """A running step's progress, or with a value what it reports."""
 
     done: float
     total: float | None
     message: str
+    value: float | None = None
 
 
 STOP = "stop"
-"""Asks the running step to stop at its next checkpoint."""
+"""Asks the running step, and all that come after it, to stop at the next checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopNode:
+    """Asks one node to stop at its next checkpoint; says nothing of those that come after it."""
+
+    fingerprint: str

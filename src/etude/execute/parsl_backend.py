@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from etude import __version__
 from etude.cluster.pools import Pool, block_profile, pool_of, refusal
 from etude.cluster.profile import Profile
 from etude.cluster.providers import Scripts
+from etude.cluster.schedulers import SPOKEN, scheduler_of
+from etude.cluster.schedulers.scheduler import Scheduler
 from etude.cluster.scripts.shell import launcher
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.board import Board
@@ -62,8 +64,6 @@ class ParslBackend:
     """Further variables for nodes on the cluster."""
     meter: MeterSettings = field(default_factory=MeterSettings)
     digests: Path | None = None
-    reason: Callable[[str], str | None] = field(default=lambda _job: None)
-    """Why a job still waits, as its queue says."""
     _pools: dict[Pool, PoolQueue] = field(default_factory=dict)
     _here: ProcessBackend | None = None
     _board: Board | None = None
@@ -128,14 +128,17 @@ class ParslBackend:
         for queue in queues:
             queue.drop_waiting(STOPPED)
 
-    def cancel(self, fingerprint: str, reason: str) -> None:
+    def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
         if self._here is not None:
-            self._here.cancel(fingerprint, reason)
+            self._here.cancel(fingerprint, reason, now=now)
         outcome = Outcome(status=Status.LOST, error=reason, again=False)
         for queue in list(self._pools.values()):
             entry = queue.call_off(fingerprint, outcome)
             if entry is not None and self._board is not None:
-                self._board.order_cancel(entry.ticket, reason)
+                if now:
+                    self._board.order_cancel(entry.ticket, reason)
+                else:
+                    self._board.order_stop(entry.ticket)
 
     def close(self) -> None:
         with self._lock:
@@ -203,7 +206,7 @@ class ParslBackend:
             spec_path = self.folder / f"{pool.name}.spec"
             own = block_profile(self.profile, pool)
             scripts = Scripts(own, f"{self.study}.{pool.name}", self.folder / "jobs", spans=pool.nodes > 1)
-            engine = Engine(pool, own, scripts, self.folder, spec_path)
+            engine = Engine(pool, own, scripts, self.folder, spec_path, self._scheduler())
             port, certificates = engine.start()
             write_spec(spec_path, self._spec(own, pool, port, certificates))
             self._pools[pool] = PoolQueue(
@@ -213,9 +216,12 @@ class ParslBackend:
                 self.folder / "jobs.log",
                 self._wait_for,
                 lambda entry, why: self._say(entry, f"goes on in another job: {why}"),
-                self.reason,
             )
         return self._pools[pool]
+
+    def _scheduler(self) -> Scheduler | None:
+        spoken = self.profile.scheduler in SPOKEN
+        return scheduler_of(self.profile.scheduler, self.environment) if spoken else None
 
     def _spec(self, own: Profile, pool: Pool, port: int, certificates: str | None) -> PilotSpec:
         return PilotSpec(
@@ -269,9 +275,8 @@ class ParslBackend:
                 entry.block = str(line["block"])
                 self._say(entry, f"runs on {line['host']}")
             else:
-                self.tell(
-                    Progress(entry.call.fingerprint, line["done"], line["total"], str(line["message"]))  # type: ignore[arg-type]
-                )
+                told = (line["done"], line["total"], str(line["message"]), line.get("value"))
+                self.tell(Progress(entry.call.fingerprint, *told))  # type: ignore[arg-type]
 
     def _say(self, entry: Entry, message: str) -> None:
         self.tell(Progress(entry.call.fingerprint, 0.0, None, message))

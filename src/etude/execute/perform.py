@@ -38,6 +38,7 @@ class Host:
     cpus: int = 1
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)
     tell: Callable[[float, float | None, str], None] = field(default=lambda _done, _total, _message: None)
+    tell_value: Callable[[float, float], None] = field(default=lambda _step, _value: None)
     pause: Pause | None = None
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
@@ -52,7 +53,12 @@ _signatures: dict[str, tuple[object, Signature]] = {}
 def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
     """Compute one node. Whatever goes wrong in the step is an outcome; only an interrupt gets out."""
     context = RunContext(
-        partial(store.scratch, call.fingerprint), host.devices, host.cpus, host.asked_to_stop, host.tell
+        partial(store.scratch, call.fingerprint),
+        host.devices,
+        host.cpus,
+        host.asked_to_stop,
+        host.tell,
+        host.tell_value,
     )
     try:
         if call.step == RECORDS_STEP:

@@ -13,7 +13,7 @@ from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.cost import MeterSettings
-from etude.execute.messages import STOP, Hello, Told
+from etude.execute.messages import STOP, Hello, StopNode, Told
 from etude.graph.pipeline import Needs
 
 
@@ -133,7 +133,8 @@ class ProcessBackend:
                 if isinstance(message, Outcome):
                     return message, worker
                 if isinstance(message, Told):
-                    self.tell(Progress(call.fingerprint, message.done, message.total, message.message))
+                    told = (message.done, message.total, message.message, message.value)
+                    self.tell(Progress(call.fingerprint, *told))
         except (EOFError, OSError):
             return lost(worker), None
 
@@ -163,11 +164,14 @@ class ProcessBackend:
                     with contextlib.suppress(OSError):
                         worker.send(STOP)
 
-    def cancel(self, fingerprint: str, reason: str) -> None:
+    def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
         with self._lock:
             worker = self._busy.get(fingerprint)
-        if worker is not None:
+        if worker is not None and now:
             worker.kill(reason)
+        elif worker is not None:
+            with contextlib.suppress(OSError):
+                worker.send(StopNode(fingerprint))
 
     def close(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from etude.errors import StoreError
 from etude.execute.backend import Backend, Progress
@@ -54,6 +55,28 @@ class Failure:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class _More:
+    """A plan to be run as well."""
+
+    plan: Plan
+    again: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drop:
+    """Nodes that nobody wants any more."""
+
+    fingerprints: frozenset[str]
+
+
+_FINISH = object()
+
+OnEnd = Callable[[str, Outcome | None], None]
+"""Takes a fingerprint and how that node ended: None where its result is there. Of one that was blocked, the outcome of
+the node that it reads."""
+
+
 @dataclass(slots=True)
 class Summary:
     """How a run ended."""
@@ -88,9 +111,18 @@ class Runner:
     barred: Collection[str] = frozenset()
     """Fingerprints of nodes that have failed in this run before, and are not run again."""
     clock: Callable[[], float] = time.monotonic
+    growing: bool = False
+    """Whether plans may be added while it runs; then it ends after `finish`."""
+    on_end: OnEnd = field(default=lambda _fingerprint, _outcome: None)
     redact: Redactor = field(default_factory=Redactor)
     """Takes the secrets out of what steps say when they fail."""
     summary: Summary = field(default_factory=Summary)
+    _actions: dict[str, Action] = field(default_factory=dict)
+    """All nodes that were laid out, by fingerprint."""
+    _pending: set[str] = field(default_factory=set)
+    """Laid out, and not ended in one way or another."""
+    _ended_badly: dict[str, tuple[Node, Outcome]] = field(default_factory=dict)
+    """Failed, stopped or blocked: the node at fault, and its outcome."""
     _made: dict[str, Made] = field(default_factory=dict)
     _waiting: dict[str, int] = field(default_factory=dict)
     """Node → how many of the nodes that it reads are still to come."""
@@ -104,20 +136,21 @@ class Runner:
     _retry: list[tuple[float, str]] = field(default_factory=list)
     _contents: dict[str, dict[str, str]] = field(default_factory=dict)
     _blocked: set[str] = field(default_factory=set)
-    _inbox: queue.SimpleQueue[tuple[str, Outcome] | Progress] = field(default_factory=queue.SimpleQueue)
+    _inbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _stopping: bool = False
 
     def run(self) -> Summary:
         """Run the plan to its end, or to where it cannot go on."""
-        self._lay_out()
+        self._lay_out(self.plan)
         self._bar()
         last_poll = self.clock()
         try:
-            while self._ready or self._running or self._elsewhere or self._retry:
+            while self._ready or self._running or self._elsewhere or self._retry or self.growing:
                 self._start_ready()
                 if self._stopping and not self._running:
                     break
-                self._hear(block=bool(self._running or self._elsewhere or self._retry) and not self._can_start())
+                waits = bool(self._running or self._elsewhere or self._retry or self.growing)
+                self._hear(block=waits and not self._can_start())
                 if self.clock() - last_poll >= POLL_S:
                     last_poll = self.clock()
                     self._look_around()
@@ -138,17 +171,42 @@ class Runner:
         """Take a running step's progress; may be called from any thread."""
         self._inbox.put(progress)
 
+    def extend(self, more: Plan, *, again: Collection[str] = ()) -> None:
+        """Run another plan as well; may be called from any thread. Nodes that are known already are not run twice.
+
+        Args:
+            more: The plan.
+            again: Nodes that are run once more if they have ended badly, or if their result has gone.
+        """
+        self._inbox.put(_More(more, frozenset(again)))
+
+    def drop(self, fingerprints: Collection[str], reason: str, *, now: bool) -> None:
+        """Let go of nodes: one that runs is ended now, or at its next checkpoint. May be called from any thread."""
+        for fingerprint in fingerprints:
+            self.backend.cancel(fingerprint, reason, now=now)
+        self._inbox.put(_Drop(frozenset(fingerprints)))
+
+    def finish(self) -> None:
+        """Nothing more will be added. May be called from any thread."""
+        self._inbox.put(_FINISH)
+
     # What there is to do.
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, plan: Plan, again: Collection[str] = ()) -> None:
         """Find the nodes to run, and the cached ones below them that must be looked at again when those are done."""
-        moving: set[str] = set()
-        for position, action in enumerate(self.plan.actions):
+        for action in plan.actions:
             fingerprint = action.node.fingerprint
-            self._order[fingerprint] = position
-            above = [other.fingerprint for other in action.node.upstream() if other.fingerprint in moving]
-            if action.state is State.RUN or (action.state is State.CACHED and above):
-                moving.add(fingerprint)
+            if fingerprint in self._actions and not self._is_renewed(action, again):
+                self._tell_settled(fingerprint)
+                continue
+            self._actions[fingerprint] = action
+            position = self._order.setdefault(fingerprint, len(self._order))
+            above = [other.fingerprint for other in action.node.upstream() if other.fingerprint in self._pending]
+            at_fault = self._at_fault(action.node)
+            if at_fault is not None and action.state is State.RUN:
+                self._block(fingerprint, *at_fault)
+            elif action.state is State.RUN or (action.state is State.CACHED and above):
+                self._pending.add(fingerprint)
                 self._waiting[fingerprint] = len(above)
                 for other in above:
                     self._readers.setdefault(other, []).append(fingerprint)
@@ -156,14 +214,51 @@ class Runner:
                     heapq.heappush(self._ready, (position, fingerprint))
             elif action.manifest is not None:
                 self._made[fingerprint] = Made.of(action.manifest)
+                self.on_end(fingerprint, None)
+
+    def _is_renewed(self, action: Action, again: Collection[str]) -> bool:
+        """Whether a node that was laid out before is laid out anew."""
+        fingerprint = action.node.fingerprint
+        if fingerprint in self._pending:
+            return False
+        if fingerprint in self._ended_badly or fingerprint in self._made:
+            renewed = fingerprint in again and action.state is State.RUN
+        else:
+            renewed = action.state is not State.UNNEEDED
+        if renewed:
+            self._ended_badly.pop(fingerprint, None)
+            self._made.pop(fingerprint, None)
+            self._blocked.discard(fingerprint)
+            self._attempts.pop(fingerprint, None)
+            self._readers.pop(fingerprint, None)
+        return renewed
+
+    def _at_fault(self, node: Node) -> tuple[Node, Outcome] | None:
+        bad = (self._ended_badly.get(other.fingerprint) for other in node.upstream())
+        return next((found for found in bad if found is not None), None)
+
+    def _tell_settled(self, fingerprint: str) -> None:
+        if fingerprint in self._made:
+            self.on_end(fingerprint, None)
+        elif fingerprint in self._ended_badly:
+            self.on_end(fingerprint, self._ended_badly[fingerprint][1])
+
+    def _dropped(self, fingerprints: Collection[str]) -> None:
+        """Forget nodes that have not begun; those that run come back by themselves."""
+        for fingerprint in (self._pending & set(fingerprints)) - self._running.keys():
+            self._elsewhere.pop(fingerprint, None)
+            self._retry = [entry for entry in self._retry if entry[1] != fingerprint]
+            node = self._action(fingerprint).node
+            self._settle_badly(node, Outcome(status=Status.STOPPED, error="nobody wants it any more"))
+        heapq.heapify(self._retry)
 
     def _bar(self) -> None:
         for fingerprint in self._waiting.keys() & set(self.barred):
             self._blocked.add(fingerprint)
-            self._block_readers(fingerprint, self._action(fingerprint).node, told=True)
+            self._block_readers(self._action(fingerprint).node, Outcome(status=Status.FAILED), told=True)
 
     def _action(self, fingerprint: str) -> Action:
-        return self.plan.by_fingerprint[fingerprint]
+        return self._actions[fingerprint]
 
     # Starting.
 
@@ -178,7 +273,7 @@ class Runner:
         held_back: list[tuple[int, str]] = []
         while self._ready and not self._stopping:
             position, fingerprint = heapq.heappop(self._ready)
-            if fingerprint in self._blocked:
+            if fingerprint in self._blocked or fingerprint in self._running or fingerprint not in self._pending:
                 continue
             if not self.backend.admits(self._action(fingerprint).node.needs):
                 held_back.append((position, fingerprint))
@@ -290,10 +385,17 @@ class Runner:
         except queue.Empty:
             return
         while True:
-            if isinstance(message, Progress):
-                self._progressed(message)
-            else:
-                self._ended(*message)
+            match message:
+                case Progress():
+                    self._progressed(message)
+                case _More():
+                    self._lay_out(message.plan, message.again)
+                case _Drop():
+                    self._dropped(message.fingerprints)
+                case (fingerprint, outcome):
+                    self._ended(fingerprint, outcome)
+                case _:
+                    self.growing = False
             try:
                 message = self._inbox.get_nowait()
             except queue.Empty:
@@ -302,7 +404,10 @@ class Runner:
     def _progressed(self, progress: Progress) -> None:
         if progress.fingerprint in self._running:
             node = self._action(progress.fingerprint).node
-            self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
+            if progress.value is not None:
+                self._say(Kind.REPORTED, node, step=progress.done, value=progress.value)
+            else:
+                self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
 
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
         if outcome.error:
@@ -316,7 +421,7 @@ class Runner:
             case Status.STOPPED:
                 self.summary.stopped.append(node)
                 self._say(Kind.STOPPED, node)
-                self._block_readers(fingerprint, node)
+                self._settle_badly(node, outcome)
             case Status.DAMAGED:
                 self._found_damage(node, outcome)
             case Status.LOST if (
@@ -330,10 +435,12 @@ class Runner:
     def _finish(self, fingerprint: str, made: Made, kind: Kind, how: str = "") -> None:
         node = self._action(fingerprint).node
         self._made[fingerprint] = made
+        self._pending.discard(fingerprint)
         (self.summary.computed if kind is Kind.DONE else self.summary.reused)[fingerprint] = made
         if kind is Kind.DONE or self._action(fingerprint).state is State.RUN:
             self._say(kind, node, cost=recorded(made.cost), **({"how": how} if how else {}))
-        for reader in self._readers.get(fingerprint, ()):
+        self.on_end(fingerprint, None)
+        for reader in self._readers.pop(fingerprint, ()):
             self._waiting[reader] -= 1
             if self._waiting[reader] == 0 and reader not in self._blocked:
                 heapq.heappush(self._ready, (self._order[reader], reader))
@@ -349,7 +456,7 @@ class Runner:
         self.summary.damaged[outcome.damaged] = outcome.error
         if self.store.inspect(outcome.damaged) is not None:
             self.store.quarantine(outcome.damaged, outcome.error)
-        self._block_readers(node.fingerprint, node)
+        self._settle_badly(node, outcome)
 
     def _failed(self, node: Node, outcome: Outcome) -> None:
         attempts = self._attempts[node.fingerprint]
@@ -359,23 +466,36 @@ class Runner:
             {"label": node.label(), "error": outcome.error, "traceback": outcome.traceback, "log": outcome.log},
         )
         self._say(Kind.FAILED, node, error=outcome.error, log=outcome.log)
-        self._block_readers(node.fingerprint, node)
+        self._settle_badly(node, outcome)
         if self.policy.fail_fast:
             self._ready.clear()
             self._retry.clear()
             self._elsewhere.clear()
             self._blocked.update(self._waiting)
 
-    def _block_readers(self, fingerprint: str, because: Node, *, told: bool = False) -> None:
-        stack = [fingerprint]
+    def _settle_badly(self, node: Node, outcome: Outcome) -> None:
+        """A node has no result and will have none: neither will what reads it."""
+        self._pending.discard(node.fingerprint)
+        self._ended_badly[node.fingerprint] = (node, outcome)
+        self.on_end(node.fingerprint, outcome)
+        self._block_readers(node, outcome)
+
+    def _block_readers(self, because: Node, outcome: Outcome, *, told: bool = False) -> None:
+        stack = [because.fingerprint]
         while stack:
             for reader in self._readers.get(stack.pop(), ()):
                 if reader not in self._blocked:
-                    self._blocked.add(reader)
-                    self.summary.blocked[reader] = because
-                    if not told:
-                        self._say(Kind.BLOCKED, self._action(reader).node, because=because.label())
+                    self._block(reader, because, outcome, told=told)
                     stack.append(reader)
+
+    def _block(self, fingerprint: str, because: Node, outcome: Outcome, *, told: bool = False) -> None:
+        self._blocked.add(fingerprint)
+        self._pending.discard(fingerprint)
+        self._ended_badly[fingerprint] = (because, outcome)
+        self.summary.blocked[fingerprint] = because
+        if not told:
+            self._say(Kind.BLOCKED, self._action(fingerprint).node, because=because.label())
+        self.on_end(fingerprint, outcome)
 
     # Looking around.
 

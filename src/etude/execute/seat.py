@@ -192,10 +192,10 @@ class Seat:
 
     def _told(self, ticket: str, told: Told) -> None:
         now = self.clock()
-        if now - self._told_s < TOLD_S and told.done != told.total:
+        if now - self._told_s < TOLD_S and told.done != told.total and told.value is None:
             return
         self._told_s = now
-        self._news(ticket, done=told.done, total=told.total, message=told.message)
+        self._news(ticket, done=told.done, total=told.total, message=told.message, value=told.value)
 
     def _news(self, ticket: str, **what: object) -> None:
         """Tell the driver something. Progress that cannot be told is no loss."""

@@ -11,7 +11,9 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
 from etude.execute.gang import KEY, WHERE, as_torchrun, rank_of
 from etude.execute.logs import captured, log_path
-from etude.execute.messages import STOP, Hello, Told
+from etude.execute.messages import STOP, Hello, StopNode, Told
 from etude.execute.perform import Host, perform
 from etude.graph.importing import use_sources
 from etude.identity.files import FileDigests
@@ -36,7 +38,8 @@ def serve(connection: Connection) -> None:
     store = Store.open(Path(hello.store))
     calls: queue.SimpleQueue[NodeCall] = queue.SimpleQueue()
     stop = threading.Event()
-    threading.Thread(target=_listen, args=(connection, calls, stop), daemon=True).start()
+    stopped: set[str] = set()
+    threading.Thread(target=_listen, args=(connection, calls, stop, stopped), daemon=True).start()
     lock = threading.Lock()
 
     def send(message: Told | Outcome) -> None:
@@ -49,15 +52,30 @@ def serve(connection: Connection) -> None:
     if hello.heeds_term:
         signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     stores = hello.rank == 0
-    host = Host(hello.devices, hello.cpus, stop.is_set, tell, metering=metering, digests=digests, stores=stores)
+    tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
+    host = Host(
+        hello.devices,
+        hello.cpus,
+        stop.is_set,
+        tell,
+        tell_value,
+        metering=metering,
+        digests=digests,
+        stores=stores,
+    )
     while True:
         call = calls.get()
+        host = replace(host, asked_to_stop=partial(_asked_to_stop, call.fingerprint, stop, stopped))
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
         with captured(log):
             outcome = _outcome(call, store, host)
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
         send(outcome)
+
+
+def _asked_to_stop(fingerprint: str, stop: threading.Event, stopped: Collection[str]) -> bool:
+    return stop.is_set() or fingerprint in stopped
 
 
 def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
@@ -67,7 +85,9 @@ def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
         return Outcome(status=Status.FAILED, error="the step raised KeyboardInterrupt")
 
 
-def _listen(connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: threading.Event) -> None:
+def _listen(
+    connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: threading.Event, stopped: set[str]
+) -> None:
     while True:
         try:
             message = connection.recv()
@@ -75,7 +95,10 @@ def _listen(connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: th
             os.killpg(0, signal.SIGKILL)
         if message == STOP:
             stop.set()
+        elif isinstance(message, StopNode):
+            stopped.add(message.fingerprint)
         else:
+            stopped.discard(message.fingerprint)
             calls.put(message)
 
 

@@ -68,6 +68,13 @@ class Context(Protocol):
         """Tell how far the step is; cheap enough to call in every iteration."""
         ...
 
+    def report(self, step: float, value: float) -> None:
+        """Tell how the step does so far: the study's objective after so many epochs, steps or examples.
+
+        A search may then ask the trial to stop early: `stopping` becomes true, as when a run is stopped.
+        """
+        ...
+
     def window(self, name: str) -> AbstractContextManager[object]:
         """Mark an interval of the step whose cost is wanted of its own: `with ctx.window("prefill"):`."""
         ...
