@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def project(folder: Path) -> Path:
     return folder
 
 
+def offline() -> list[str]:
+    """Options for the trackers that are installed and need more than a folder."""
+    words: list[str] = []
+    if find_spec("mlflow") and find_spec("sqlalchemy"):
+        words += ["--to", "mlflow"]
+    if find_spec("wandb"):
+        words += ["--to", "wandb", "--set", "place.track=[{wandb: {mode: offline}}]"]
+    return words
+
+
 def holders(folder: Path) -> Iterator[str]:
     """Every file that holds a secret, besides the project's own; and names that do."""
     for path in sorted(folder.rglob("*")):
@@ -107,10 +118,12 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_secret(tmp_path: Path, back
     assert said.returncode == 1, said.stderr.decode()
     assert HIDDEN in said.stderr.decode()
     report = etude(folder, "report", "leaky.yaml")
+    told = etude(folder, "track", "leaky.yaml", "--to", "tensorboard", *offline())
     again = etude(folder, "show", "leaky.yaml", "failed")
-    for each in (said, report, again):
+    for each in (said, report, again, told):
         assert [*found("printed", each.stdout + each.stderr)] == []
     assert [*holders(folder)] == []
+    assert not find_spec("mlflow") or b"mlflow: 2 runs told" in told.stdout
     logs = [path.read_text() for path in folder.glob(".etude/logs/leaky/*.log")]
     assert sum(HIDDEN in log for log in logs) >= 2
 

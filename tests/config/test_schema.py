@@ -165,6 +165,8 @@ def test_the_example_of_every_key_is_accepted_by_schema_and_reader(path: str) ->
         tree["vary"]["search"] = {"space": {}, "objective": "q.auc", **tree["vary"]["search"]}
     if path.startswith("vary.search.stop_early."):
         tree["vary"]["search"]["stop_early"].setdefault("method", "asha")
+    if path.startswith("place.track.*"):
+        tree["place"]["track"] = [*tree["place"]["track"].values()]
     if ".*." in path:
         for section in ("pipeline", "collect"):
             for node in tree.get(section, {}).values():
@@ -187,6 +189,8 @@ def _written(tree: object, path: str = "") -> Iterator[str]:
         here = f"{path}.*" if path in named or path.endswith(".with") else f"{path}.{key}" if path else key
         yield here
         yield from _written(inner, here)
+        for each in inner if isinstance(inner, list) else ():
+            yield from _written(each, f"{here}.*")
 
 
 WRONG = st.sampled_from(

@@ -16,6 +16,7 @@ from etude.cli.commands.report import report
 from etude.cli.commands.run import run
 from etude.cli.commands.schema import schema
 from etude.cli.commands.show import show
+from etude.cli.commands.track import track
 from etude.cli.commands.verify import verify
 from etude.cli.commands.watch import watch
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, plan, show, report, watch, accept, verify, gc, meter, schema, doctor):
+for command in (init, run, plan, show, report, track, watch, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
 
 

@@ -12,22 +12,32 @@ from etude.cli.progress import LiveProgress
 from etude.cli.tell import err
 
 if TYPE_CHECKING:
+    from etude.execute.events import Event, Tell
     from etude.study.execution import Execution, Result
     from etude.study.prepare import Options, Prepared
 
 
-def run_shown(prepared: Prepared, options: Options) -> Result:
-    """Run what is to be done, showing how it goes."""
+def run_shown(prepared: Prepared, options: Options, also: Tell | None = None) -> Result:
+    """Run what is to be done, showing how it goes; who else listens hears of each event as well."""
     from etude.study.execution import Execution
 
     try:
         with LiveProgress(err(), moving=options.pause is None) as progress:
-            execution = Execution(prepared, options, progress)
+            execution = Execution(prepared, options, _both(progress, also))
             with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
                 return execution.run()
     except KeyboardInterrupt:
         err().print("[yellow]stopped now[/]; what was done is kept: run the same command again to go on")
         raise
+
+
+def _both(first: Tell, second: Tell | None) -> Tell:
+    def tell(event: Event) -> None:
+        first(event)
+        if second is not None:
+            second(event)
+
+    return tell
 
 
 @contextmanager

@@ -21,6 +21,8 @@ EXAMPLES = """
 
   etude run study.yaml --on cluster/narval.yaml     [dim](see `etude cluster`)[/]
 
+  etude run study.yaml --track mlflow --track tensorboard
+
   etude run study.yaml --break-after splits    [dim](opens a debugger with the value at hand)[/]
 """
 
@@ -40,6 +42,10 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option("--on", metavar="WHERE", help="Where: inline, processes, or a cluster's profile."),
     ] = None,
+    track: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
+    ] = None,
     break_before: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NODE", help="Open a debugger before this node, its inputs at hand (runs inline)."),
@@ -56,6 +62,7 @@ def run(
     from etude.cli.debugger import open_debugger
     from etude.cli.outcome import show_namesake, show_outcome, show_plan
     from etude.cli.running import run_shown
+    from etude.cli.tracking import following, show_delivered
     from etude.study.prepare import Options
 
     options = Options(
@@ -79,7 +86,11 @@ def run(
         *(("--profile", profile) if profile else ()),
         *(word for text in overrides or () for word in ("--set", text)),
     ]
-    raise typer.Exit(show_outcome(run_shown(ready, options), repeated=repeated))
+    trackers = following(ready, track or ())
+    code = show_outcome(run_shown(ready, options, trackers), repeated=repeated)
+    if trackers is not None:
+        show_delivered(trackers.finish(), ready)
+    raise typer.Exit(code)
 
 
 run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"

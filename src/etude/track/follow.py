@@ -1,0 +1,99 @@
+"""Follows a run of a study and has its trackers told of each variant as soon as its last node has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from etude.execute.events import Event, Kind
+from etude.graph.plan import State
+from etude.redaction import Redactor
+from etude.study.prepare import Prepared
+from etude.track.courier import Courier, Delivered
+from etude.track.gather import Gatherer
+from etude.track.sink import Sink
+
+PATIENCE_S = 60.0
+"""How long the end of a run waits for its trackers, all together."""
+
+
+@dataclass(slots=True, eq=False)
+class Following:
+    """Listens to the events of one run."""
+
+    prepared: Prepared
+    sinks: Sequence[Sink]
+    redact: Redactor = field(default_factory=Redactor)
+    live: bool = True
+    """Whether trackers are told while nodes run; else after the run, where a tracker's work would be measured as that
+    of a node."""
+    clock: Callable[[], float] = time.monotonic
+    _couriers: list[Courier] = field(init=False)
+    _waiting: list[set[str]] = field(init=False)
+    """For each variant the nodes that have not ended."""
+    _of: dict[str, list[int]] = field(init=False)
+    """Node → the variants that have it."""
+    _failed: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._couriers = [Courier(sink, self.redact) for sink in self.sinks]
+        self._waiting, self._of = [], {}
+        for index, row in enumerate(self.prepared.expansion.nodes):
+            waiting = {node.fingerprint for node in row.values() if not self._is_there(node.fingerprint)}
+            self._waiting.append(waiting)
+            for fingerprint in waiting:
+                self._of.setdefault(fingerprint, []).append(index)
+        for index, waiting in enumerate(self._waiting):
+            if not waiting:
+                self._put(index)
+        if self.live:
+            for courier in self._couriers:
+                courier.start()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of the run."""
+        if event.kind not in (Kind.DONE, Kind.REUSED, Kind.FAILED, Kind.BLOCKED):
+            return
+        for index in self._of.get(event.fingerprint, ()):
+            if event.fingerprint in self._waiting[index]:
+                self._waiting[index].discard(event.fingerprint)
+                if event.kind is Kind.FAILED:
+                    self._failed.add(index)
+                elif event.kind is Kind.BLOCKED and index not in self._failed:
+                    self._waiting[index].add("")  # what it reads was stopped, and goes on another time
+                if not self._waiting[index]:
+                    self._put(index)
+
+    def finish(self, patience_s: float = PATIENCE_S) -> list[Delivered]:
+        """Tell of the study as a whole, wait for the trackers, and say what became of it."""
+        for courier in self._couriers:
+            if not self.prepared.partial:
+                courier.put(self._gatherer().whole)
+            courier.start()
+        until = self.clock() + patience_s
+        return [courier.close(max(0.1, until - self.clock())) for courier in self._couriers]
+
+    def _is_there(self, fingerprint: str) -> bool:
+        action = self.prepared.plan.by_fingerprint.get(fingerprint)
+        return action is not None and action.state is not State.RUN
+
+    def _put(self, index: int) -> None:
+        for courier in self._couriers:
+            courier.put(partial(self._gatherer().variant, index))
+
+    def _gatherer(self) -> Gatherer:
+        return Gatherer(self.prepared, self.redact)
+
+
+def deliver_stored(prepared: Prepared, sinks: Sequence[Sink], redact: Redactor) -> list[Delivered]:
+    """Tell trackers of every variant that has its results or has failed, and of the study; wait as long as it takes."""
+    couriers = [Courier(sink, redact, most_waiting=0) for sink in sinks]
+    gatherer = Gatherer(prepared, redact)
+    for courier in couriers:
+        for index in filter(gatherer.has_ended, range(len(prepared.expansion.nodes))):
+            courier.put(partial(gatherer.variant, index))
+        courier.put(gatherer.whole)
+        courier.start()
+    return [courier.close(None) for courier in couriers]

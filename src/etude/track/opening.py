@@ -1,0 +1,79 @@
+"""Makes the sinks that a study, or a user, asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from etude.config.schema import TRACKERS
+from etude.errors import ConfigError, Fault, nearest
+from etude.study.prepare import Prepared
+from etude.study.study import Tracker
+from etude.track.into_mlflow import MlflowSink
+from etude.track.into_tensorboard import TensorboardSink
+from etude.track.into_wandb import WandbSink
+from etude.track.sink import Sink
+
+
+def asked_for(said: Sequence[Tracker], names: Sequence[str], option: str) -> tuple[Tracker, ...]:
+    """The trackers that the study names and those that an option adds, with the study's settings where it has some.
+
+    Raises:
+        ConfigError: There is no such tracker.
+    """
+    unknown = [name for name in names if name not in TRACKERS]
+    if unknown:
+        raise ConfigError([Fault(option, "no such tracker", name, nearest(name, TRACKERS)) for name in unknown])
+    known = {tracker.name for tracker in said}
+    added = [Tracker(name) for name in dict.fromkeys(names) if name not in known]
+    return (*_once(said), *added)
+
+
+def sinks(trackers: Sequence[Tracker], prepared: Prepared, environment: Mapping[str, str]) -> list[Sink]:
+    """A sink for each tracker. Nothing is opened yet.
+
+    Args:
+        trackers: Which, with their settings.
+        prepared: The study; its project is where what is local goes.
+        environment: The process environment, for what a tracker's own variables say of the place.
+
+    Raises:
+        ConfigError: A tracker is not installed.
+    """
+    missing = [name for name in dict.fromkeys(tracker.name for tracker in trackers) if find_spec(name) is None]
+    if missing:
+        mend = "pip install 'etude[track]'"
+        raise ConfigError([Fault("place.track", f"{name} is not installed", mend=mend) for name in missing])
+    return [_sink(tracker, prepared, environment) for tracker in trackers]
+
+
+def _sink(tracker: Tracker, prepared: Prepared, environment: Mapping[str, str]) -> Sink:
+    project, study, said = prepared.workplace.project, prepared.study.name, tracker.settings
+    match tracker.name:
+        case "mlflow":
+            local = f"sqlite:///{project / 'mlflow.db'}"
+            uri = _in_project(said.get("uri") or environment.get("MLFLOW_TRACKING_URI") or local, project)
+            artifacts = project / "mlartifacts" if uri.startswith("sqlite:") else None
+            return MlflowSink(uri, said.get("experiment", study), artifacts)
+        case "wandb":
+            by_key = "online" if environment.get("WANDB_API_KEY") else "offline"
+            mode = said.get("mode") or environment.get("WANDB_MODE") or by_key
+            return WandbSink(said.get("project", study), project, mode=mode, entity=said.get("entity"))
+        case "tensorboard":
+            return TensorboardSink(project / said.get("folder", "tensorboard"))
+    raise AssertionError(f"no sink for {tracker.name}")
+
+
+def _in_project(uri: str, project: Path) -> str:
+    """A database file's relative path is one in the project: `sqlite:///mlflow.db`."""
+    head, path = uri[: len("sqlite:///")], uri[len("sqlite:///") :]
+    return f"{head}{project / path}" if head == "sqlite:///" and not Path(path).is_absolute() else uri
+
+
+def _once(trackers: Sequence[Tracker]) -> list[Tracker]:
+    found: list[Tracker] = []
+    for tracker in trackers:
+        if tracker not in found:
+            found.append(tracker)
+    return found
