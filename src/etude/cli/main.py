@@ -7,6 +7,7 @@ import sys
 import typer
 
 from etude.cli.commands.accept import accept
+from etude.cli.commands.cancel import cancel
 from etude.cli.commands.doctor import doctor
 from etude.cli.commands.gc import gc
 from etude.cli.commands.init import init
@@ -16,6 +17,7 @@ from etude.cli.commands.report import report
 from etude.cli.commands.run import run
 from etude.cli.commands.schema import schema
 from etude.cli.commands.show import show
+from etude.cli.commands.status import status
 from etude.cli.commands.track import track
 from etude.cli.commands.verify import verify
 from etude.cli.commands.watch import watch
@@ -29,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, plan, show, report, track, watch, accept, verify, gc, meter, schema, doctor):
+for command in (init, run, plan, show, report, track, watch, status, cancel, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
 
 

@@ -225,10 +225,25 @@ def line_of(event: Event, view: RunView) -> str:
             return f"  [dim]- {label}  not run: it reads {_escaped(data.get('because'))}[/]"
         case Kind.STOPPED:
             return f"  [yellow]■[/] {label}  stopped at a checkpoint"
+        case Kind.JOB:
+            return _job_line(data)
         case Kind.STOPPING:
             return "[yellow]Stopping: running nodes go on to their next checkpoint. Ctrl-C again stops them now.[/]"
         case _:
             return ""
+
+
+def _job_line(data: Mapping[str, object]) -> str:
+    """A line for what becomes of a batch job; none for what only its account says."""
+    state, reason = str(data.get("state")), _escaped(data.get("reason") or "")
+    if state == "accounted":
+        return ""
+    if "id" not in data:
+        return f"  [yellow]![/] {state}  [dim]{reason}[/]"
+    colour = {"done": "green", "failed": "red", "lost": "yellow"}.get(state, "dim")
+    attempt = f" (attempt {data['attempt']})" if data.get("attempt") not in (1, None) else ""
+    what = f"job {data['id']} {_escaped(data.get('variant'))}{attempt}"
+    return f"  [{colour}]⇢[/] [dim]{what}[/] [{colour}]{state}[/]  [dim]{reason}[/]".rstrip()
 
 
 def _escaped(value: object) -> str:

@@ -13,17 +13,19 @@ from etude.cli.tell import err
 
 if TYPE_CHECKING:
     from etude.execute.events import Event, Tell
-    from etude.study.execution import Execution, Result
+    from etude.study.execution import Conductor, Execution, Result
     from etude.study.prepare import Options, Prepared
 
 
-def run_shown(prepared: Prepared, options: Options, also: Tell | None = None) -> Result:
+def run_shown(
+    prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
+) -> Result:
     """Run what is to be done, showing how it goes; who else listens hears of each event as well."""
     from etude.study.execution import Execution
 
     try:
         with LiveProgress(err(), moving=options.pause is None) as progress:
-            execution = Execution(prepared, options, _both(progress, also))
+            execution = Execution(prepared, options, _both(progress, also), conductor)
             with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
                 return execution.run()
     except KeyboardInterrupt:

@@ -119,7 +119,7 @@ class Execution:
         run = new_run_id(now())
         folder = self.prepared.workplace.etude / "runs" / run
         with EventLog(folder / "events.jsonl") as log:
-            take_snapshot(self.prepared, folder, self.redact)
+            take_snapshot(self.prepared, folder, self.redact, self._sources())
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
@@ -140,6 +140,12 @@ class Execution:
             self.conductor.interrupt()
         elif self.runner is not None:
             self.runner.interrupt()
+
+    def _sources(self) -> Mapping[str, bytes]:
+        """The project's files to keep: those that jobs may import, where there are jobs, else those that count."""
+        reached = self.prepared.expansion.library.sources()
+        folders = import_path(self.prepared.workplace.project)
+        return reached if self.conductor is None else all_sources(folders, reached)
 
     def _compute(self, run: str, folder: Path, tell: Tell) -> None:
         if self.conductor is None:

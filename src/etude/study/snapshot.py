@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,11 +14,18 @@ from etude.study.prepare import Prepared
 SOURCES = "sources.json"
 
 
-def take_snapshot(prepared: Prepared, folder: Path, redact: Redactor) -> None:
-    """Write the snapshot of a run into its folder, without the secrets that may stand in it."""
+def take_snapshot(prepared: Prepared, folder: Path, redact: Redactor, sources: Mapping[str, bytes]) -> None:
+    """Write the snapshot of a run into its folder, without the secrets that may stand in it.
+
+    Args:
+        prepared: What is run.
+        folder: The run's folder.
+        redact: Takes the secrets out.
+        sources: Files of the project, by absolute path.
+    """
     project = prepared.workplace.project
     kept: dict[str, dict[str, str]] = {}
-    for path, source in prepared.expansion.library.sources().items():
+    for path, source in sources.items():
         relative = Path(path)
         if relative.is_relative_to(project):
             relative = relative.relative_to(project)

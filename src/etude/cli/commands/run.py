@@ -23,6 +23,8 @@ EXAMPLES = """
 
   etude run study.yaml --track mlflow --track tensorboard
 
+  etude run study.yaml --on slurm --one-job-per variant --detach
+
   etude run study.yaml --break-after splits    [dim](opens a debugger with the value at hand)[/]
 """
 
@@ -42,6 +44,14 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option("--on", metavar="WHERE", help="Where: inline, processes, or a cluster's profile."),
     ] = None,
+    one_job_per: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="UNIT", help="On a cluster: a batch job for each variant, no pilot jobs. UNIT: variant."),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    detach_as_job: Annotated[
+        bool, typer.Option("--detach-as-job", help="On a cluster: leave it to a batch job that drives it.")
+    ] = False,
     track: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
@@ -57,7 +67,9 @@ def run(
 ) -> None:
     """Run what is not yet done of a study, and show its results."""
     import os
+    import sys
 
+    from etude.cli import batching
     from etude.cli.arguments import assignments, cluster_of, prepared
     from etude.cli.debugger import open_debugger
     from etude.cli.outcome import show_namesake, show_outcome, show_plan
@@ -75,19 +87,28 @@ def run(
         break_after=break_after,
         pause=open_debugger if break_before or break_after else None,
         cluster=cluster_of(on, study),
+        job=batching.own_job(os.environ),
     )
+    batching.refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
+    conductor = batching.conductor_of(one_job_per, options)
     settings = [*(overrides or ()), *([f"place.backend={on}"] if on and options.cluster is None else [])]
     ready = prepared(study, settings, profile, options)
     if dry_run:
         show_plan(ready, why=False)
         return
     show_namesake(ready)
+    if (detach or detach_as_job) and ready.plan.todo:
+        words = batching.without(sys.argv[1:], "--detach", "--detach-as-job")
+        if detach:
+            raise typer.Exit(batching.detach(ready, words, os.environ))
+        cluster = batching.cluster_for_driver(options)
+        raise typer.Exit(batching.detach_as_job(ready, words, cluster, os.environ))
     repeated = [
         *(("--profile", profile) if profile else ()),
         *(word for text in overrides or () for word in ("--set", text)),
     ]
     trackers = following(ready, track or ())
-    code = show_outcome(run_shown(ready, options, trackers), repeated=repeated)
+    code = show_outcome(run_shown(ready, options, trackers, conductor), repeated=repeated)
     if trackers is not None:
         show_delivered(trackers.finish(), ready)
     raise typer.Exit(code)

@@ -1,0 +1,65 @@
+"""Stops a run from anywhere: through its folder where somebody drives it, through the scheduler where nobody does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from etude.batch import layout
+from etude.batch.overview import RunOverview
+from etude.cluster.schedulers import scheduler_of
+from etude.cluster.schedulers.scheduler import Scheduler
+from etude.execute.events import Event, EventLog, Kind
+from etude.study.driving import ask_to_stop
+
+CLUSTER = "cluster.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What was done to stop a run."""
+
+    run: str
+    driven_by: str
+    """Who drives it and was asked to stop it; empty where nobody does."""
+    jobs: tuple[str, ...] = ()
+    """Batch jobs that the scheduler was told to end."""
+
+
+def note_cluster(run: Path, scheduler: str) -> None:
+    """Write down which scheduler has a run's jobs."""
+    (run / CLUSTER).write_text(json.dumps({"scheduler": scheduler}), encoding="utf-8")
+
+
+def cancel(
+    found: RunOverview,
+    environment: Mapping[str, str],
+    now_s: float,
+    *,
+    at_once: bool = False,
+    schedulers: Callable[[str, Mapping[str, str]], Scheduler] = scheduler_of,
+) -> Cancelled:
+    """Stop one run.
+
+    Args:
+        found: The run.
+        environment: Environment of the scheduler's programs.
+        now_s: Seconds since the epoch.
+        at_once: End its batch jobs now, not at their next checkpoints.
+        schedulers: Gives the scheduler of a name.
+
+    Raises:
+        BackendError: The scheduler cannot be spoken to from here.
+    """
+    ask_to_stop(found.folder)
+    driven = found.driver if found.driver is not None and found.driver.lives(now_s) else None
+    ids = found.living_jobs if at_once or driven is None else ()
+    if ids:
+        kind = json.loads((found.folder / CLUSTER).read_text(encoding="utf-8"))["scheduler"]
+        schedulers(kind, environment).cancel(ids)
+    if driven is None and found.ended_s is None:
+        with EventLog(found.folder / layout.EVENTS) as log:
+            log(Event(Kind.RUN_ENDED, now_s, data={"succeeded": False, "cancelled": True}))
+    return Cancelled(found.run, str(driven) if driven is not None else "", ids)

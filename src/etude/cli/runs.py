@@ -1,0 +1,172 @@
+"""Shows how runs stand."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etude.cli.tell import err, escaped, out
+from etude.errors import ConfigError, Fault, nearest
+from etude.units import readable_bytes, readable_seconds
+
+if TYPE_CHECKING:
+    from etude.batch.cancelling import Cancelled
+    from etude.batch.overview import JobView, RunOverview
+
+MOST_RUNS = 12
+_COLOURS = {"running": "green", "done": "green", "stopping": "yellow", "abandoned": "yellow", "ended": "red"}
+
+
+def known_runs(start: Path, study: str | None) -> list[RunOverview]:
+    """The runs of the project around a folder, or of one study, the latest first; at least one.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from etude.batch.overview import overviews
+    from etude.config.project import project_around
+
+    project = project_around(start)
+    name = Path(study).stem if study else None
+    everything = overviews(project / ".etude" / "runs", time.time())
+    found = [run for run in everything if name in (None, run.study)]
+    if not found:
+        names = {run.study for run in everything}
+        mend = nearest(name, names) if name and names else "start one: etude run STUDY"
+        raise ConfigError([Fault("", f"there is no run {f'of {name!r} ' if name else ''}under {project}", mend=mend)])
+    return found
+
+
+def living_run(start: Path, study: str | None) -> RunOverview:
+    """The latest run that is not over.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    for run in known_runs(start, study):
+        if run.ended_s is None or run.living_jobs:
+            return run
+    raise ConfigError([Fault("", "no run is under way", study, mend="see what there is with etude status")])
+
+
+def show_runs(found: Sequence[RunOverview]) -> None:
+    """A row for each run."""
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in ("run", "study", "state", "nodes", "jobs", "began", "took"):
+        table.add_column(column)
+    for run in found[:MOST_RUNS]:
+        nodes = f"{run.done}/{run.todo}" + (f", {run.failed} failed" if run.failed else "")
+        colour = _COLOURS[run.state]
+        table.add_row(
+            run.run, escaped(run.study), f"[{colour}]{run.state}[/]", nodes, _job_counts(run), _clock(run), _took(run)
+        )
+    out().print(table)
+    if len(found) > MOST_RUNS:
+        out().print(f"[dim]and {len(found) - MOST_RUNS} earlier ones[/]")
+
+
+def show_run(run: RunOverview, *, as_json: bool) -> None:
+    """One run with its jobs."""
+    if as_json:
+        out().print_json(json.dumps(_fields(run)))
+        return
+    colour = _COLOURS[run.state]
+    out().print(f"[bold]{escaped(run.study)}[/]  {run.run}  [{colour}]{run.state}[/]  {_took(run)}")
+    out().print(f"  nodes    {run.done} of {run.todo} done" + (f", {run.failed} failed" if run.failed else ""))
+    if run.driver is not None and run.ended_s is None:
+        alive = "" if run.state != "abandoned" else " [yellow](gone)[/]"
+        job = f", batch job {run.driver.job}" if run.driver.job else ""
+        out().print(f"  driver   {escaped(str(run.driver))}{job}{alive}")
+    for label in run.running[:MOST_RUNS]:
+        out().print(f"  runs     {escaped(label)}")
+    if run.jobs:
+        out().print(_job_table(run))
+    if run.state == "abandoned":
+        out().print("[yellow]its driver is gone: the same `etude run` command takes over what it left[/]")
+    if run.taken_over_by:
+        out().print(f"[dim]taken over by run {run.taken_over_by}[/]")
+
+
+def _job_table(run: RunOverview) -> object:
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in ("job", "variant", "attempt", "state", "elapsed", "memory", "energy", "reason"):
+        table.add_column(column)
+    for job in run.jobs.values():
+        account = job.account
+        table.add_row(
+            job.id,
+            escaped(job.variant),
+            str(job.attempt),
+            job.state,
+            _shown(account, "job_wall_s", readable_seconds),
+            _shown(account, "job_peak_rss_bytes", readable_bytes),
+            _shown(account, "job_energy_j", lambda joules: f"{joules:.0f} J"),
+            escaped(job.reason),
+        )
+    return table
+
+
+def _shown(account: Mapping[str, object], name: str, text: object) -> str:
+    value = account.get(name)
+    return str(text(value)) if isinstance(value, (int, float)) and callable(text) else "-"
+
+
+def _fields(run: RunOverview) -> dict[str, object]:
+    return {
+        "run": run.run,
+        "study": run.study,
+        "state": run.state,
+        "todo": run.todo,
+        "done": run.done,
+        "failed": run.failed,
+        "running": run.running,
+        "driver": str(run.driver) if run.driver is not None else None,
+        "started_s": run.started_s,
+        "ended_s": run.ended_s,
+        "jobs": [_job_fields(job) for job in run.jobs.values()],
+    }
+
+
+def _job_fields(job: JobView) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "variant": job.variant,
+        "state": job.state,
+        "reason": job.reason,
+        "attempt": job.attempt,
+        "account": dict(job.account),
+    }
+
+
+def _job_counts(run: RunOverview) -> str:
+    counts: dict[str, int] = {}
+    for job in run.jobs.values():
+        counts[job.state] = counts.get(job.state, 0) + 1
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "-"
+
+
+def _clock(run: RunOverview) -> str:
+    return f"{datetime.fromtimestamp(run.started_s):%Y-%m-%d %H:%M}"
+
+
+def _took(run: RunOverview) -> str:
+    return readable_seconds((run.ended_s or time.time()) - run.started_s)
+
+
+def show_cancelled(done: Cancelled) -> None:
+    """What was done to stop a run."""
+    if done.jobs:
+        err().print(f"the scheduler ends {len(done.jobs)} job(s): {', '.join(done.jobs[:MOST_RUNS])}")
+    if done.driven_by:
+        err().print(f"run {done.run} is asked to stop; {escaped(done.driven_by)} drives it: follow with `etude watch`")
+    else:
+        err().print(f"run {done.run} is stopped; nobody drove it any more")
+    err().print("what was done is kept: the same `etude run` command goes on from there")
