@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from etude import Stopped
 from etude.nn.batches import Batches, shuffled_plan
 from etude.nn.fit import CHECKPOINT, fit
-from etude.nn.schedule import warm_cosine
+from etude.nn.schedule import warm
 from etude.nn.seeded import seeded
 from step_context import StepContext
 
@@ -49,7 +49,7 @@ class Regression(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=0.05)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warm_cosine(step, steps=STEPS, warm_up=0.2)
+            optimizer, lambda step: warm(step, kind="cosine", steps=STEPS, warm_up=0.2)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

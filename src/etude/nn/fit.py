@@ -84,7 +84,8 @@ def fit(
         seed: For all random numbers drawn while training.
         clip: The largest norm of the gradient; None to leave it as it is.
         precision: The format of products.
-        accumulate: How many batches make one step; the gradient is the mean of theirs, each counting the same.
+        accumulate: How many batches make one step; the gradient is the mean of theirs, each counting the same. Where
+            an epoch's batches do not divide by it, the last step of an epoch is of fewer, and smaller by as much.
         watched: What tells the best weights and when to stop; None to train to the end and keep the last.
         milestones: Values of a validation's number, at the first reaching of which the weights are kept.
         validate_every: Steps between validations; None for once after each epoch. Steps after the last validation of
@@ -196,7 +197,8 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
             trainer.global_step, trainer.estimated_stepping_batches, f"epoch {trainer.current_epoch + 1}"
         )
         if isinstance(outputs, Mapping):
-            self._losses = self._losses + outputs["loss"].detach().double()
+            # Lightning divides the loss by the batches of a step.
+            self._losses = self._losses + outputs["loss"].detach().double() * self._accumulate
             self._steps += 1
         last_of_epoch = batch_idx + 1 >= trainer.num_training_batches
         # Before a validation and the end of an epoch nothing is kept: after them is the moment then.

@@ -30,8 +30,3 @@ def warm(step: int, *, kind: ScheduleKind, steps: int, warm_up: float) -> float:
         return 0.0
     gone = (step - rising) / (steps - rising)
     return 1.0 - gone if kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * gone))
-
-
-def warm_cosine(step: int, *, steps: int, warm_up: float) -> float:
-    """`warm` with half a cosine."""
-    return warm(step, kind="cosine", steps=steps, warm_up=warm_up)
