@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from etude.graph.node import Feed, InputOf, Node, Spread
+from etude.graph.node import Feed, InputOf, Node, Row, Spread
 from etude.graph.pipeline import Needs
 
 
@@ -34,6 +34,8 @@ class RefRow:
     params: Mapping[str, object]
     nodes: tuple[tuple[str, str, bool], ...]
     """Name, fingerprint, and whether the result is metrics."""
+    status: str = ""
+    """What became of a variant without results; empty for all others."""
 
 
 InputRef = Ref | tuple[Ref, ...] | RefsAcross
@@ -111,10 +113,7 @@ def call_of(
         step=node.step,
         settings=node.settings,
         inputs={name: _ref_of(source) for name, source in node.inputs.items()},
-        rows=tuple(
-            RefRow(row.variant, row.params, tuple((part.name, part.fingerprint, part.metrics) for part in row.nodes))
-            for row in node.rows
-        ),
+        rows=tuple(ref_row(row) for row in node.rows),
         files=node.files,
         needs=node.needs,
         trace=node.trace_key(contents),
@@ -124,6 +123,12 @@ def call_of(
         replace=replace,
         attempt=attempt,
     )
+
+
+def ref_row(row: Row) -> RefRow:
+    """One variant's results by their keys."""
+    nodes = tuple((part.name, part.fingerprint, part.metrics) for part in row.nodes)
+    return RefRow(row.variant, row.params, nodes, row.status)
 
 
 def _ref_of(source: InputOf) -> InputRef:

@@ -28,7 +28,7 @@ def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, ob
     `etude` tells which column is what.
     """
     read: dict[str, dict[str, object]] = {}
-    flat = [_row(store, row, read) for row in rows]
+    flat = [row_values(store, row, read) for row in rows]
     return as_table(flat, settings)
 
 
@@ -50,8 +50,15 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
     return table.replace_schema_metadata({"etude": json.dumps(meaning)})
 
 
-def _row(store: Store, row: RefRow, read: dict[str, dict[str, object]]) -> dict[str, object]:
-    values: dict[str, object] = {"variant": row.variant, "status": "done", **row.params}
+def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) -> dict[str, object]:
+    """One row of the table of records, by column.
+
+    Args:
+        store: Where the results are.
+        row: The variant.
+        read: Fingerprint → columns of the results that were read before; those read now are added.
+    """
+    values: dict[str, object] = {"variant": row.variant, "status": row.status or "done", **row.params}
     accepted = []
     for name, fingerprint, metrics in row.nodes:
         manifest = store.inspect(fingerprint)

@@ -41,6 +41,8 @@ class Row(NamedTuple):
     variant: str
     params: Mapping[str, object]
     nodes: tuple[Node, ...]
+    status: str = ""
+    """What became of a variant that has no results and will have none; empty for all others."""
 
 
 InputOf = Feed | tuple[Feed, ...] | Spread
@@ -137,7 +139,8 @@ class Node:
 
 def _identity_of_row(row: Row) -> str:
     nodes = "\n".join(f"{node.name} {node.fingerprint}" for node in row.nodes)
-    return sha256(f"{_params_text(row.params)}\n{nodes}".encode()).hexdigest()
+    status = f"\n{row.status}" if row.status else ""
+    return sha256(f"{_params_text(row.params)}\n{nodes}{status}".encode()).hexdigest()
 
 
 def _identity_of(source: InputOf) -> str:
@@ -202,7 +205,7 @@ def _content_of_rows(rows: tuple[Row, ...], made: Mapping[str, Made]) -> str:
     digest = sha256()
     known: dict[str, bytes] = {}
     for row in rows:
-        digest.update(row.variant.encode())
+        digest.update(f"{row.variant} {row.status}".encode() if row.status else row.variant.encode())
         for part in row.nodes:
             if part.fingerprint not in known:
                 result = made[part.fingerprint]

@@ -38,7 +38,8 @@ class Expansion:
 
     def targets(self) -> list[Node]:
         """The results a study is run for: every end of the pipeline, the records and every collect node."""
-        all_nodes = unique(node for row in self.nodes for node in row.values())
+        wanted = [row for variant, row in zip(self.variants, self.nodes, strict=True) if not variant.failed]
+        all_nodes = unique(node for row in wanted for node in row.values())
         read = {other.fingerprint for node in all_nodes for other in node.upstream()}
         ends = [node for node in all_nodes if node.fingerprint not in read]
         return [*ends, self.records, *self.collect.values()]
@@ -105,6 +106,28 @@ def _place(study: Study) -> str:
     return str(study.file or study.name)
 
 
+class Growth:
+    """Lays out further variants of a study one after another. They share their nodes with those before."""
+
+    def __init__(self, study: Study, files: FileDigests, other_study: LoadStudy) -> None:
+        """Check the study's steps.
+
+        Raises:
+            ConfigError: They do not fit.
+        """
+        self._expander = _Expander(study, files, other_study, [], ())
+        order = self._expander.begin()
+        self._order = [name for name in order if name in study.pipeline]
+
+    def rows(self, points: Sequence[Mapping[str, object]]) -> list[tuple[Variant, Mapping[str, Node]]]:
+        """The variants at these points, each with its pipeline nodes by name.
+
+        Raises:
+            ConfigError: Some step does not take the values of a point.
+        """
+        return self._expander.further(self._order, points)
+
+
 @dataclass(slots=True)
 class _Expander:
     study: Study
@@ -126,6 +149,29 @@ class _Expander:
 
     def __post_init__(self) -> None:
         self.library = StepLibrary(self.study.project)
+
+    def begin(self) -> list[str]:
+        """Check what does not depend on variants. The names of all nodes, producers before consumers."""
+        order = self._order()
+        self._look_up(order)
+        self._raise_faults()
+        return order
+
+    def further(
+        self, order: Sequence[str], points: Sequence[Mapping[str, object]]
+    ) -> list[tuple[Variant, Mapping[str, Node]]]:
+        """Variants at further points."""
+        more = variants(self.study, points)
+        try:
+            for name in order:
+                for variant in more:
+                    self._settings_of(name, variant)
+                self._tell_settings_faults(name)
+            self._raise_faults()
+        finally:
+            self.faults.clear()
+            self.settings_tried.clear()
+        return [(variant, self._row(order, variant)) for variant in more]
 
     def expand(self, points: Sequence[Mapping[str, object]] | None) -> Expansion:
         order = self._order()
@@ -346,7 +392,7 @@ class _Expander:
 
     def _records(self, all_variants: Sequence[Variant], rows: Sequence[Mapping[str, Node]]) -> Node:
         gathered = tuple(
-            Row(variant.label, variant.params, tuple(row.values()))
+            Row(variant.label, variant.params, () if variant.failed else tuple(row.values()), variant.failed)
             for variant, row in zip(all_variants, rows, strict=True)
         )
         repeat = next(iter(self.study.vary.repeat), None)
@@ -362,6 +408,8 @@ class _Expander:
         collect: Mapping[str, Node],
         records: Node,
     ) -> dict[str, InputOf]:
+        finished = [row for variant, row in zip(all_variants, rows, strict=True) if not variant.failed]
+
         def feed(source: Source) -> Feed:
             if source.study:
                 return self._feed(source, {})
@@ -369,7 +417,7 @@ class _Expander:
                 return Feed(records, source.item)
             if source.node in collect:
                 return Feed(collect[source.node], source.item)
-            nodes = unique(row[source.node] for row in rows)
+            nodes = unique(row[source.node] for row in finished or rows)
             if len(nodes) > 1:
                 params = ", ".join(self._shown_params(source.node))
                 reason = f"node {source.node!r} has {len(nodes)} results, for it varies with {params}"
@@ -380,9 +428,11 @@ class _Expander:
             if isinstance(sources, tuple):
                 return tuple(map(feed, sources))
             if sources.across:
-                feeds = tuple(Feed(row[sources.node], sources.item) for row in rows)
+                feeds = tuple(Feed(row[sources.node], sources.item) for row in finished)
                 shown = varied(self.study.vary)
-                points = tuple({param: variant.params[param] for param in shown} for variant in all_variants)
+                points = tuple(
+                    {param: variant.params[param] for param in shown} for variant in all_variants if not variant.failed
+                )
                 return Spread(points, feeds)
             return feed(sources)
 

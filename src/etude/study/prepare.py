@@ -125,12 +125,14 @@ def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, obje
     if not only:
         return None
     everything = points(study.vary)
-    axes = set(everything[0]) if everything else set()
+    axes = {name for point in everything for name in point}
     for name in only:
         if name not in axes:
             reason = f"the study does not vary {name!r}"
             raise ConfigError([Fault("--only-variant", reason, only[name], nearest(name, axes))])
-    chosen = [point for point in everything if all(is_meant(point[name], only[name]) for name in only)]
+    chosen = [
+        point for point in everything if all(name in point and is_meant(point[name], only[name]) for name in only)
+    ]
     if not chosen:
         wanted = " ".join(f"{name}={value}" for name, value in only.items())
         known = "; ".join(f"{name}: {_values(name, everything)}" for name in only)
@@ -139,5 +141,5 @@ def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, obje
 
 
 def _values(name: str, everything: Sequence[Mapping[str, object]], most: int = 12) -> str:
-    values = list(dict.fromkeys(text_of(point[name]) for point in everything))
+    values = list(dict.fromkeys(text_of(point[name]) for point in everything if name in point))
     return ", ".join(values[:most]) + (", …" if len(values) > most else "")

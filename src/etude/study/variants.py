@@ -20,10 +20,14 @@ class Variant:
     params: Mapping[str, object]
     keys: Mapping[str, str]
     """Param → canonical text of its value, by which equal values are found."""
+    failed: str = ""
+    """What became of it where a search tried it in vain; empty for all others."""
 
 
 def varied(vary: Vary) -> tuple[str, ...]:
     """The names of the params that vary, in the order written."""
+    if vary.search is not None:
+        return (*vary.search.space.columns, *vary.repeat)
     names = [*(vary.points[0] if vary.points else ()), *vary.grid, *vary.repeat]
     return tuple(dict.fromkeys(names))
 
@@ -51,4 +55,10 @@ def variants(study: Study, chosen: Sequence[Mapping[str, object]] | None = None)
 def _variant(study: Study, base: Mapping[str, str], point: Mapping[str, object]) -> Variant:
     label = " ".join(f"{name}={text_of(value)}" for name, value in point.items()) or "only"
     keys = {**base, **{name: canonical(value) for name, value in point.items()}}
-    return Variant(label, {**study.params, **point}, keys)
+    return Variant(label, {**study.params, **point}, keys, _failed(study.vary, point))
+
+
+def _failed(vary: Vary, point: Mapping[str, object]) -> str:
+    if not vary.failed:
+        return ""
+    return vary.failed.get(canonical({name: value for name, value in point.items() if name not in vary.repeat}), "")
