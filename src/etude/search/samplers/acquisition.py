@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from etude.search.samplers.encoding import Array
 
 _ROOT_HALF_PI = float(np.sqrt(np.pi / 2.0))
+_ROOT_HALF = math.sqrt(0.5)
+_FAR = -25.0
+"""Below, phi(z) + z Phi(z) is phi(z) / z² to a part in 200, and cancels where it is computed as it stands."""
 _LOG_ROOT_TWO_PI = float(0.5 * np.log(2.0 * np.pi))
 
 
@@ -34,11 +39,13 @@ def log_tail(z: Array) -> Array:
     return np.where(z < -1.0, left, right)
 
 
-def slope_of_log_tail(z: float) -> float:
-    """The derivative of `log_tail`: Phi(z) / (phi(z) + z Phi(z))."""
-    from scipy.special import log_ndtr
-
-    return float(np.exp(log_ndtr(z) - log_tail(np.array(z))))
+def log_tail_and_slope(z: float) -> tuple[float, float]:
+    """`log_tail` of one number, and its derivative Phi(z) / (phi(z) + z Phi(z))."""
+    if z < _FAR:
+        return -0.5 * z * z - _LOG_ROOT_TWO_PI - 2.0 * math.log(-z), -z
+    below = 0.5 * math.erfc(-z * _ROOT_HALF)
+    tail = math.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI) + z * below
+    return math.log(tail), below / tail
 
 
 def log_within(mean: Array, variance: Array) -> Array:

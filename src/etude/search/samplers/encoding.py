@@ -41,7 +41,7 @@ class Encoding:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.axes = tuple(_axis(space, name) for name in space.columns)
-        self._order = _parents_first(self.axes)
+        self.order = _parents_first(self.axes)
         self._discrete = [
             (index, axis.grid, axis.edges)
             for index, axis in enumerate(self.axes)
@@ -78,7 +78,7 @@ class Encoding:
     def active(self, units: Array) -> NDArray[np.bool_]:
         """Which coordinates of snapped rows count, shape (n, d)."""
         counted = np.ones(units.shape, dtype=bool)
-        for index in self._order:
+        for index in self.order:
             for on, places in self.axes[index].when:
                 near = np.abs(units[:, on, None] - np.array(places)[None, :]) < 1e-9
                 counted[:, index] &= counted[:, on] & near.any(1)

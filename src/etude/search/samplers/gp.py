@@ -16,10 +16,16 @@ from etude.search.trials import Goal
 
 MOST_RUNNING = 64
 """Of the points that run, as many of the latest are believed."""
-MOST_FAILED = 48
+MOST_FAILED = 32
 """Of the points that failed, as many of the latest are modelled."""
 POOL = 1_000
 """Candidates that are followed through an epoch."""
+LEAN_POOL = 512
+"""The same once there are more results than are fitted on: proposals then come often, and must be cheap."""
+RICH = (4, 200, 2, 20)
+"""How a proposal is refined: rounds of mutation, points in each, points that climb, steps of the climb."""
+LEAN = (1, 96, 1, 3)
+"""The same once there are more results than are fitted on."""
 
 
 class GaussianProcessSampler:
@@ -77,7 +83,7 @@ class GaussianProcessSampler:
 
     def _length(self) -> int:
         """How many results an epoch lasts."""
-        return 1 if self._tells < self._fit_on else min(self._tells // 64, 32)
+        return 1 if self._tells < self._fit_on else min(self._tells // 32, 64)
 
     def _open(self) -> None:
         history = self._history
@@ -141,12 +147,14 @@ class GaussianProcessSampler:
         return self._model
 
     def _candidates(self) -> Array:
-        rng = seeded(self._seed, 2, self._epoch.index)
+        rng, half = seeded(self._seed, 2, self._epoch.index), (POOL if self._rich else LEAN_POOL) // 2
         best = [self._history.units[row] for row in self._leaders(10)]
         parents = as_rows(best, len(self._encoding.axes))
-        return np.concatenate(
-            [anywhere(self._encoding, rng, POOL // 2), near(self._encoding, rng, parents, POOL - POOL // 2)]
-        )
+        return np.concatenate([anywhere(self._encoding, rng, half), near(self._encoding, rng, parents, half)])
+
+    @property
+    def _rich(self) -> bool:
+        return len(self._epoch.rows) < self._fit_on
 
     def _leaders(self, count: int) -> list[int]:
         rows = list(self._epoch.rows)
@@ -163,7 +171,7 @@ class GaussianProcessSampler:
         scores = _rounded(model.watched(taste))
         first = np.argsort(-scores, kind="stable")[:20]
         rows, scores = self._pool[first], scores[first]
-        rounds, brood = (4, 200) if len(self._epoch.rows) < 200 else (2, 64)
+        rounds, brood, climbs, steps = RICH if self._rich else LEAN
         scale = 0.08
         for _ in range(rounds):
             young = near(encoding, rng, rows, brood, scale)
@@ -171,7 +179,7 @@ class GaussianProcessSampler:
             scores = np.concatenate([scores, _rounded(model.score(young, taste))])
             kept = np.argsort(-scores, kind="stable")[:20]
             rows, scores, scale = rows[kept], scores[kept], scale / 2
-        polished = [model.polished(row, taste, 20) for row in rows[:2]]
+        polished = [model.polished(row, taste, steps) for row in rows[:climbs]]
         fine = encoding.snap(np.round(np.nan_to_num(np.array(polished), nan=0.5) * 2**20) / 2**20)
         rows = np.concatenate([rows, fine])
         scores = np.concatenate([scores, _rounded(model.score(fine, taste))])

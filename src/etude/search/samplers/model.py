@@ -5,12 +5,13 @@ Shapes: n rows fitted on, m points looked at, d dimensions, f features, k object
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from etude.search.samplers.acquisition import log_improvement, log_scalarised, log_within, slope_of_log_tail
+from etude.search.samplers.acquisition import log_improvement, log_scalarised, log_tail_and_slope, log_within
 from etude.search.samplers.encoding import Array, Encoding, as_rows
 from etude.search.samplers.history import Fate, History, standardised
 from etude.search.samplers.matern import fit, scaled, start
@@ -97,24 +98,21 @@ class Model:
         self.objectives = values.shape[1]
         self._scales = [standardised(values[:, one], CLIP)[1:] for one in range(self.objectives)]
         self._ranges = [float(np.abs(excess[:, one]).max()) or 1.0 for one in range(excess.shape[1])]
-        self._places: dict[int, int] = {}
-        more = len(epoch.failed) + len(epoch.running) + room
         columns = [standardised(values[:, one], CLIP)[0] for one in range(self.objectives)]
         columns += [excess[:, one] / size for one, size in enumerate(self._ranges)]
+        failed = encoding.features(as_rows([history.units[row] for row in epoch.failed], len(encoding.axes)))
+        running = encoding.features(as_rows([unit for _, unit in epoch.running], len(encoding.axes)))
+        known = np.concatenate([points, failed, running])
         self.processes = [
-            Posterior(points, column, scaled(tuning.theta()), more)
-            for column, tuning in zip(columns, tunings, strict=False)
+            Posterior(known, column, scaled(tuning.theta()), room, len(failed) if index < self.objectives else 0)
+            for index, (column, tuning) in enumerate(zip(columns, tunings, strict=False))
         ]
+        self._places = {number: len(points) + len(failed) + index for index, (number, _) in enumerate(epoch.running)}
         self._observed = np.array(columns[: self.objectives]).T
         self._feasible = (excess <= 0).all(1)
-        failed = encoding.features(as_rows([history.units[row] for row in epoch.failed], len(encoding.axes)))
-        self.failing = self._failures(points, failed, tunings[-1], more) if len(failed) >= FEW_FAILURES else None
-        smoothed = self.processes[0].smoothed()
+        self.failing = self._failures(points, failed, tunings[-1], room) if len(failed) >= FEW_FAILURES else None
+        smoothed = self.processes[0].smoothed
         self.best = float(smoothed[self._feasible].min()) if self._feasible.any() else np.inf
-        for point in failed:
-            self._append(point, pessimism=1.0)
-        for number, unit in epoch.running:
-            self.believe(number, unit)
 
     def _failures(self, succeeded: Array, failed: Array, tuning: Tuning, more: int) -> Posterior:
         points = np.concatenate([succeeded[:MOST_SUCCESSES], failed])
@@ -218,13 +216,12 @@ class Model:
         def loss(place: Array) -> tuple[float, Array]:
             point[features] = place
             mean, variance, by_mean, by_variance = process.slope(point)
-            spread = float(np.sqrt(variance))
+            spread = math.sqrt(variance)
             z = (self.best - mean) / spread
-            value = float(log_improvement(np.array([mean]), np.array([variance]), self.best)[0])
-            by_z = slope_of_log_tail(z)
+            tail, by_z = log_tail_and_slope(z)
             by_spread = by_variance / (2.0 * spread)
             slope = by_spread / spread + by_z * (-by_mean / spread - z * by_spread / spread)
-            return -value, -slope[features]
+            return -(math.log(spread) + tail), -slope[features]
 
         found = minimize(
             loss,

@@ -14,29 +14,41 @@ class Posterior:
     and for a fixed set of m watched points their whitened covariances, so that these follow each change at little cost.
     """
 
-    def __init__(self, points: Array, values: Array, scale: Scaled, room: int) -> None:
-        """Condition on n observations.
+    def __init__(self, points: Array, values: Array, scale: Scaled, room: int, worse: int = 0) -> None:
+        """Condition on n observations and on b points that are believed to be as expected.
 
         Args:
-            points: Features, shape (n, f).
+            points: Features, shape (n + b, f), those observed first.
             values: Observations, shape (n,).
             scale: Hyper-parameters.
             room: How many points may be appended.
+            worse: Of the believed points the first so many are believed to be one deviation worse.
         """
-        count, width = int(points.shape[0]), int(points.shape[1])
+        observed, count, width = len(values), int(points.shape[0]), int(points.shape[1])
         self.scale = scale
         self.count = count
         self._room = count + room
         self._points = np.empty((count + room, width))
         self._points[:count] = points * scale.roots
         self._values = np.empty(count + room)
-        self._values[:count] = values
+        self._values[:observed] = values
         self._inverse = np.zeros((count + room, count + room))
         self._solved = np.empty(count + room)
+        self.smoothed: Array = np.empty(0)
+        """The expected values without noise at the n observations, by these alone, shape (n,)."""
         if count:
             kernel = covariance(self._points[:count], self._points[:count], scale.signal)
             kernel[np.diag_indices(count)] += scale.noise
             self._inverse[:count, :count] = _inverse_factor(kernel)
+            inverse = self._inverse[
+                :observed, :observed
+            ]  # the first rows of a lower factor are those of its first part
+            solved = inverse @ values
+            half = inverse @ kernel[:observed, observed:]
+            self._values[observed:count] = solved @ half
+            left = scale.signal - np.einsum("ij,ij->j", half[:, :worse], half[:, :worse])
+            self._values[observed : observed + worse] += np.sqrt(np.maximum(left, 0.0))
+            self.smoothed = np.asarray(values - scale.noise * (solved @ inverse))
         self._watched = np.empty((0, width))
         self._half = np.empty((count + room, 0))
         self._spread = np.empty(0)
@@ -105,11 +117,6 @@ class Posterior:
         """Put another value at an observation: a believed one has come true."""
         self._values[place] = value
         self._solve()
-
-    def smoothed(self) -> Array:
-        """The expected values without noise at the observations themselves, shape (n,)."""
-        weights = self._solved[: self.count] @ self._inverse[: self.count, : self.count]
-        return np.asarray(self._values[: self.count] - self.scale.noise * weights)
 
     def value(self, place: int) -> float:
         """The value at an observation, observed or believed."""

@@ -37,7 +37,16 @@ _HERE: Final = "etude.search.samplers"
 
 SAMPLERS: Final[dict[str, Entry]] = {
     "random": Entry(f"{_HERE}.random:RandomSampler"),
+    "sobol": Entry(f"{_HERE}.sobol:SobolSampler"),
+    "grid": Entry(f"{_HERE}.grid:GridSampler"),
     "gp": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
+    "forest": Entry(f"{_HERE}.forest:ForestSampler"),
+    "tpe": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "tpe"),)),
+    "optuna_gp": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "gp"),)),
+    "cmaes": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "cmaes", (("kind", "cmaes"),)),
+    "nsga": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "nsga"),)),
+    "rustuna": Entry(f"{_HERE}.rustuna:RustunaSampler", "search", "rustuna"),
+    "deephyper": Entry(f"{_HERE}.deephyper:DeepHyperSampler", "deephyper", "deephyper"),
 }
 """Name → sampler. `auto`, the default, chooses among the native ones by the space."""
 

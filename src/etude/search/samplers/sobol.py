@@ -1,0 +1,33 @@
+"""Points spread evenly, whatever they were worth: a scrambled Sobol sequence."""
+
+from __future__ import annotations
+
+from etude.search.samplers.encoding import Encoding, seeded
+from etude.search.samplers.history import History
+from etude.search.samplers.protocol import Told
+from etude.search.samplers.quasirandom import Spread, fresh
+from etude.search.space import Point, Space
+from etude.search.trials import Goal
+
+
+class SobolSampler:
+    """Trial n is the n-th point of the sequence; where that is forbidden or was tried, a random one."""
+
+    def __init__(self, space: Space, goal: Goal, seed: int) -> None:
+        self._encoding = Encoding(space)
+        self._seed = seed
+        self._history = History(self._encoding, seed)
+        self._spread = Spread(len(self._encoding.axes), seed)
+
+    def tell(self, number: int, point: Point, told: Told) -> None:
+        """Keep that the point was tried."""
+        self._history.tell(number, point, told)
+
+    def pend(self, number: int, point: Point) -> None:
+        """Keep that the point is being tried."""
+        self._history.pend(number, point)
+
+    def ask(self, number: int) -> Point:
+        """The point of this index."""
+        rng = seeded(self._seed, 1, number)
+        return self._encoding.point(fresh(self._encoding, self._history, self._spread.row(number), rng))

@@ -1,0 +1,97 @@
+"""Sobol points and grids keep the contract, and cover what they promise to cover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from etude.errors import ConfigError
+from etude.search.samplers.protocol import Exhausted, Sampler, Told
+from etude.search.samplers.registry import make
+from etude.search.space import Float, Int, Space
+from etude.search.trials import Outcome
+from search.sampler_contract import SamplerContract, told
+from search_spaces import CONDITIONAL, FINITE, MINIMISE
+
+
+class TestSobol(SamplerContract):
+    name = "sobol"
+
+
+class TestGrid(SamplerContract):
+    name = "grid"
+    settings: ClassVar[Mapping[str, object]] = {"levels": 3}
+
+
+def everything(sampler: Sampler, space: Space) -> list[str]:
+    """All that a sampler proposes until it has no more."""
+    texts: list[str] = []
+    while True:
+        try:
+            point = sampler.ask(len(texts))
+        except Exhausted:
+            return texts
+        sampler.pend(len(texts), point)
+        sampler.tell(len(texts), point, told(space, point))
+        texts.append(space.canonical_point(point))
+
+
+def test_a_grid_proposes_every_point_of_a_finite_space_once() -> None:
+    texts = everything(make("grid", FINITE, MINIMISE, 0), FINITE)
+    assert sorted(texts) == sorted(FINITE.canonical_point(point) for point in FINITE.points())
+
+
+def test_a_grid_of_a_conditional_space_holds_no_point_twice_and_none_that_is_forbidden() -> None:
+    texts = everything(make("grid", CONDITIONAL, MINIMISE, 0, levels=2), CONDITIONAL)
+    assert len(texts) == len(set(texts))
+    assert len(texts) > 20
+
+
+def test_a_baseline_takes_no_point_away_from_a_grid() -> None:
+    sampler = make("grid", FINITE, MINIMISE, 0)
+    first = sampler.ask(0)
+    sampler.pend(0, {"a": "x", "b": 0, "c": 0.0} if dict(first) != {"a": "x", "b": 0, "c": 0.0} else {"a": "y"})
+    assert sampler.ask(1) == first
+
+
+def test_a_cancelled_point_comes_back_in_a_grid() -> None:
+    sampler = make("grid", FINITE, MINIMISE, 0)
+    first = sampler.ask(0)
+    sampler.pend(0, first)
+    assert sampler.ask(1) != first
+    sampler.tell(0, first, Told(None, Outcome.CANCELLED))
+    assert sampler.ask(1) == first
+
+
+def test_a_grid_too_large_to_walk_names_its_size_and_what_to_do() -> None:
+    wide = Space({f"x{index}": Float(0.0, 1.0) for index in range(10)})
+    with pytest.raises(ConfigError, match=r"9,765,625 points.*\n.*levels"):
+        make("grid", wide, MINIMISE, 0)
+
+
+def test_a_grid_of_one_level_is_refused() -> None:
+    with pytest.raises(ConfigError, match="levels"):
+        make("grid", FINITE, MINIMISE, 0, levels=1)
+
+
+@pytest.mark.parametrize("count", [16, 64])
+def test_every_stretch_of_each_axis_gets_its_share_of_a_sobol_sequence(count: int) -> None:
+    space = Space({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
+    sampler = make("sobol", space, MINIMISE, 3)
+    rows = np.array([space.to_unit(sampler.ask(number)) for number in range(count)])
+    for axis in range(2):
+        assert sorted((rows[:, axis] * count).astype(int)) == list(range(count))
+
+
+def test_a_sobol_search_tries_no_point_twice_while_there_are_others() -> None:
+    space = Space({"a": Int(0, 7), "b": Int(0, 7)})
+    sampler = make("sobol", space, MINIMISE, 0)
+    texts = set()
+    for number in range(48):
+        point = sampler.ask(number)
+        sampler.pend(number, point)
+        texts.add(space.canonical_point(point))
+    assert len(texts) == 48
