@@ -90,3 +90,12 @@ def test_a_head_that_lacks_a_tensor_is_refused_and_not_made_up(tokens: Tokens, t
     safetensors.torch.save_file(head, model.folder / HEAD)
     with pytest.raises(StepError, match="head.1.bias is missing"):
         load(model.folder)
+
+
+def test_a_training_in_bfloat16_clips_gradients_too(
+    tokens: Tokens, train: Callable[..., TrainedModel], tmp_path: Path
+) -> None:
+    still = train(tokens, StepContext(tmp_path / "a"), precision="bf16", epochs=1, clip=1e-9)
+    moved = train(tokens, StepContext(tmp_path / "b"), precision="bf16", epochs=1)
+    assert moved.summary.precision == "bf16"
+    assert moved.curve["loss"][0].as_py() != still.curve["loss"][0].as_py()
