@@ -33,13 +33,8 @@ def take_over(tracks: Sequence[Track], submitter: Submitter, study: str, now_s: 
         BackendError: Another driver is at it.
     """
     wanted = {track.part.targets: track for track in tracks}
+    refuse_if_driven(submitter.folder.parent, study, now_s, but=submitter.folder)
     for run in unfinished_runs(submitter.folder.parent, study, but=submitter.folder):
-        driver = driver_of(run)
-        if driver is not None and driver.lives(now_s):
-            raise BackendError(
-                f"study {study!r} is being run already, by {driver} (run {run.name}).\n"
-                "    Mend: follow it with `etude watch`, or stop it with `etude cancel`."
-            )
         for left in _left_by(run, submitter):
             try:
                 targets = Order.read(left.folder).targets
@@ -52,6 +47,21 @@ def take_over(tracks: Sequence[Track], submitter: Submitter, study: str, now_s: 
                 yield track
         with EventLog(run / layout.EVENTS) as log:
             log(Event(Kind.RUN_ENDED, now_s, data={"succeeded": False, "taken_over_by": submitter.run}))
+
+
+def refuse_if_driven(runs: Path, study: str, now_s: float, but: Path | None = None) -> None:
+    """See that nobody else drives batch jobs of a study: two drivers would submit each job twice.
+
+    Raises:
+        BackendError: Somebody does.
+    """
+    for run in unfinished_runs(runs, study, but):
+        driver = driver_of(run)
+        if driver is not None and driver.lives(now_s):
+            raise BackendError(
+                f"study {study!r} is being run already, by {driver} (run {run.name}).\n"
+                "    Mend: follow it with `etude watch`, or stop it with `etude cancel`."
+            )
 
 
 def unfinished_runs(runs: Path, study: str, but: Path | None = None) -> list[Path]:

@@ -45,6 +45,17 @@ def conductor_of(unit: str | None, options: Options) -> Conductor | None:
     return BatchConductor(options.cluster, scheduler, options.fail_fast, poll_s)
 
 
+def refuse_if_driven(ready: Prepared) -> None:
+    """See that nobody else has batch jobs of this study under way.
+
+    Raises:
+        BackendError: Somebody has.
+    """
+    from etude.batch import handover
+
+    handover.refuse_if_driven(ready.workplace.etude / "runs", ready.study.name, time.time())
+
+
 def own_job(environment: Mapping[str, str]) -> str:
     """Id of the batch job that this process runs in; empty where it runs in none."""
     return next((environment[name] for name in _JOB_IDS if environment.get(name)), "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,14 +57,12 @@ def show_runs(found: Sequence[RunOverview]) -> None:
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for column in ("run", "study", "state", "nodes", "jobs", "began", "took"):
-        table.add_column(column)
+    for column in ("run", "study", "state", "nodes", "jobs", "took"):
+        table.add_column(column, no_wrap=column != "jobs")
     for run in found[:MOST_RUNS]:
         nodes = f"{run.done}/{run.todo}" + (f", {run.failed} failed" if run.failed else "")
         colour = _COLOURS[run.state]
-        table.add_row(
-            run.run, escaped(run.study), f"[{colour}]{run.state}[/]", nodes, _job_counts(run), _clock(run), _took(run)
-        )
+        table.add_row(run.run, escaped(run.study), f"[{colour}]{run.state}[/]", nodes, _job_counts(run), _took(run))
     out().print(table)
     if len(found) > MOST_RUNS:
         out().print(f"[dim]and {len(found) - MOST_RUNS} earlier ones[/]")
@@ -151,10 +148,6 @@ def _job_counts(run: RunOverview) -> str:
     for job in run.jobs.values():
         counts[job.state] = counts.get(job.state, 0) + 1
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "-"
-
-
-def _clock(run: RunOverview) -> str:
-    return f"{datetime.fromtimestamp(run.started_s):%Y-%m-%d %H:%M}"
 
 
 def _took(run: RunOverview) -> str:

@@ -97,6 +97,8 @@ def run(
         show_plan(ready, why=False)
         return
     show_namesake(ready)
+    if conductor is not None:
+        batching.refuse_if_driven(ready)
     if (detach or detach_as_job) and ready.plan.todo:
         words = batching.without(sys.argv[1:], "--detach", "--detach-as-job")
         if detach:
