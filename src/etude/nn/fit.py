@@ -65,6 +65,7 @@ def fit(
     watched: Watched | None = None,
     milestones: Milestones | None = None,
     validate_every: int | None = None,
+    report: str | None = None,
     checkpoint_every_s: float = 30.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Fitted:
@@ -90,6 +91,7 @@ def fit(
         milestones: Values of a validation's number, at the first reaching of which the weights are kept.
         validate_every: Steps between validations; None for once after each epoch. Steps after the last validation of
             all are not validated.
+        report: A validation's number that is reported to the run, which may then ask to stop.
         checkpoint_every_s: Seconds between checkpoints: the most work that a kill can lose. They never change a result.
         clock: Monotonic seconds.
 
@@ -105,15 +107,14 @@ def fit(
     require(validation is not None or not asked, "validation", None, "validation batches, for what is watched on them")
     found = ctx.scratch / CHECKPOINT
     stretches = Stretches(ctx, milestones if milestones and not found.exists() else None)
-    keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, watched, milestones, stretches)
+    keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, watched, milestones, stretches, report)
     per_step = {} if validate_every is None else _every(validate_every * accumulate)
     with seeded(seed, threads=ctx.cpus), _quiet(), _interruptible(), stretches:
         trainer = lightning.Trainer(
             max_epochs=epochs,
-            gradient_clip_val=clip,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             accumulate_grad_batches=accumulate,
-            callbacks=[keeper],
+            callbacks=[keeper, *([] if clip is None else [_Clip(clip)])],
             default_root_dir=ctx.scratch,
             deterministic="warn" if ctx.devices else None,
             logger=False,
@@ -143,6 +144,7 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         watched: Watched | None,
         milestones: Milestones | None,
         stretches: Stretches,
+        report: str | None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
         self.snapshots: dict[int, str] = {}
@@ -155,6 +157,7 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         self._watched = watched
         self._milestones = milestones
         self._stretches = stretches
+        self._report = report
         self._mid_epoch = hasattr(training, "state_dict") and hasattr(training, "load_state_dict")
         self._saved_at = clock()
         self._random: dict[str, Any] | None = None
@@ -216,6 +219,8 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
             self._validated = set(trainer.callback_metrics) - (self._known or set())
         self._add_row(trainer, {name: float(trainer.callback_metrics[name]) for name in sorted(self._validated)})
         self._keep_weights(pl_module)
+        if self._report is not None:
+            self._ctx.report(trainer.global_step, column(self.curve, self._report)[-1])
         trainer.should_stop = self._out_of_patience()
         if self._mid_epoch and not _ends_epoch(trainer) and not trainer.should_stop:
             self._keep(trainer, may_leave=True)
@@ -300,6 +305,19 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         wanted = self._wanted()
         for row in [row for row in self.snapshots if row not in wanted]:
             self._place(row).unlink(missing_ok=True)
+
+
+class _Clip(lightning.Callback):  # type: ignore[misc]
+    """Clips gradients by their norm. Lightning's own way refuses fused optimisers in any mixed precision."""
+
+    def __init__(self, norm: float) -> None:
+        self._norm = norm
+
+    def on_before_optimizer_step(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, self._norm)
 
 
 def column(curve: list[dict[str, float]], metric: str) -> list[float]:

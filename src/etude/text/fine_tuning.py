@@ -65,6 +65,7 @@ def fine_tuned(
             watched=_watched(spec) if validation is not None else None,
             milestones=_milestones(spec) if validation is not None else None,
             validate_every=spec.validate_every if validation is not None else None,
+            report=METRIC if validation is not None else None,
         )
     folder = ctx.scratch / "model"
     save(folder)

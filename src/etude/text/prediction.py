@@ -1,9 +1,12 @@
-"""Classes and their probabilities for the rows of a split."""
+"""Classes and their probabilities for the rows of a split, written to disk as they come."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +15,42 @@ import torch
 from torch import Tensor
 
 from etude import Context, Stopped
+from etude.errors import StepError
 from etude.nn.artifact import load_classifier
 from etude.nn.batches import sorted_plan
+from etude.nn.classifier import Classifier
 from etude.nn.padding import pad
+from etude.nn.precision import Format, Precision, format_for
 from etude.nn.seeded import seeded
-from etude.text.token_batches import sequences
+from etude.nn.snapshot import read_snapshot
+from etude.text.fine_tuning import milestone_file
+from etude.text.token_batches import lengths, sequences
 from etude.text.types import Kept, Predictions, SplitName, Tokens, TrainedModel
+from etude.text.work import costed
 
 DIGITS = 6
 """Decimals kept of a probability: what batches of another size can change lies beyond."""
 FEWER_DIGITS = 4
 """Decimals kept of logits and states, which are larger."""
+_ROWS = 1 << 16
+"""Rows of one chunk of the table."""
 
 
 def predicted(
-    model: TrainedModel, tokens: Tokens, *, ctx: Context, split: SplitName, keep: Sequence[Kept], batch_tokens: int
+    model: TrainedModel,
+    tokens: Tokens,
+    *,
+    ctx: Context,
+    split: SplitName,
+    keep: Sequence[Kept] = (),
+    milestone: float | None = None,
+    precision: Precision = "fp32",
+    batch_tokens: int = 4096,
 ) -> Predictions:
     """Predict every row of a split; rows come in the split's order whatever the batches.
+
+    What is predicted goes to files in `ctx.scratch`, which the table maps into memory: beside the model, memory holds
+    no more than a batch.
 
     Args:
         model: The classifier.
@@ -36,61 +58,123 @@ def predicted(
         ctx: Where it runs.
         split: Which split.
         keep: Further columns: `logits`, and `states`, what the head projects.
+        milestone: Predict with the weights that first reached this validation accuracy. Where it was never reached,
+            the table has no rows, and its metadata say so.
+        precision: The format of products. Under bf16 the batches a row stands in can change its last digits.
         batch_tokens: Tokens that are predicted at once, padding included.
 
     Raises:
+        StepError: The training had no such milestone.
         Stopped: The run was asked to stop.
     """
     part: pa.Table = getattr(tokens, split)
-    rows = sequences(part)
-    device = ctx.devices[0] if ctx.devices else "cpu"
     classifier, labels = load_classifier(model.folder)
+    told: dict[str, Any] = {"labels": list(labels)}
+    if milestone is not None and not _put_milestone(classifier, model, milestone):
+        part = part.slice(0, 0)
+        told["unreached"] = milestone
+    sizes = lengths(part)
+    formulas = costed(classifier, len(labels))
+    told |= {"tokens": int(sizes.sum()), "flops": _flops(formulas, sizes)}
+    device = ctx.devices[0] if ctx.devices else "cpu"
     classifier.to(device)
-    probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
-    kept: dict[Kept, list[Tensor]] = {name: [] for name in keep}
-    placed: list[int] = []
-    if "states" in kept:
-        classifier.projection.register_forward_pre_hook(
-            lambda head, given: kept["states"].append(given[0].float().cpu())
-        )
-    done = 0
-    with seeded(0, threads=ctx.cpus), torch.inference_mode():
-        for batch in sorted_plan([len(row) for row in rows], tokens=batch_tokens):
+    columns = _Columns(ctx.scratch, len(part))
+    taken: list[Tensor] = []
+    if "states" in keep:
+        classifier.projection.register_forward_pre_hook(lambda head, given: taken.append(given[0].float().cpu()))
+    rows, done = sequences(part), 0
+    with seeded(0, threads=ctx.cpus), torch.inference_mode(), _computing(format_for(precision, ctx.devices), device):
+        for batch in sorted_plan(sizes, tokens=batch_tokens):
             if ctx.stopping:
                 raise Stopped(f"predicting stopped after {done} of {len(rows)} rows")
             ids, mask = pad([rows[index] for index in batch], tokens.pad_id)
-            logits = classifier(ids.to(device), mask.to(device))
-            probabilities[batch] = logits.float().softmax(dim=1).cpu().numpy()
-            if "logits" in kept:
-                kept["logits"].append(logits.float().cpu())
-            placed += batch
+            logits = classifier(ids.to(device), mask.to(device)).float()
+            columns.write("probabilities", batch, logits.softmax(dim=1), DIGITS)
+            if "logits" in keep:
+                columns.write("logits", batch, logits, FEWER_DIGITS)
+            if "states" in keep:
+                columns.write("states", batch, taken.pop(), FEWER_DIGITS)
             done += len(batch)
             ctx.progress(done, len(rows))
-    names = np.array(labels, dtype=object)
-    rounded = probabilities.round(DIGITS)
     truth = np.array([*tokens.labels, *tokens.others], dtype=object)[part["label"].to_numpy()]
     table = pa.table(
         {
             "id": part["id"],
             "label": pa.array(truth, pa.string()),
-            "prediction": pa.array(names[rounded.argmax(axis=1)], pa.string()),
-            "probabilities": _lists(rounded),
+            "prediction": pa.array(np.array(labels, dtype=object)[columns.highest("probabilities")], pa.string()),
+            **{name: columns.lists(name) for name in ("probabilities", *dict.fromkeys(keep))},
         }
     )
-    for name, parts in kept.items():
-        table = table.append_column(name, _lists(_in_order(parts, placed)))
-    return table.replace_schema_metadata({"etude": json.dumps({"labels": list(labels)})})
+    return table.replace_schema_metadata({"etude": json.dumps(told)})
 
 
-def _in_order(parts: Sequence[Tensor], placed: Sequence[int]) -> npt.NDArray[np.float32]:
-    """Rows that were made batch by batch, in the split's order."""
-    found = torch.cat(list(parts)).numpy() if parts else np.zeros((0, 1), dtype=np.float32)
-    ordered = np.empty_like(found)
-    ordered[list(placed)] = found.round(FEWER_DIGITS)
-    return ordered
+class _Columns:
+    """Columns of N vectors each, as files that are written row by row and read as Arrow arrays."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self._folder = folder
+        self._rows = rows
+        self._arrays: dict[str, npt.NDArray[np.float32]] = {}
+
+    def write(self, name: str, rows: Sequence[int], values: Tensor, digits: int) -> None:
+        """Write the vectors of some rows, rounded."""
+        found = values.cpu().numpy()
+        if name not in self._arrays:
+            shape = (self._rows, found.shape[1])
+            self._arrays[name] = np.memmap(self._folder / f"{name}.f32", np.float32, "w+", shape=shape)
+        self._arrays[name][list(rows)] = found.round(digits)
+
+    def highest(self, name: str) -> npt.NDArray[np.int64]:
+        """The place of each row's highest number."""
+        if not self._rows:
+            return np.zeros(0, dtype=np.int64)
+        return np.concatenate(
+            [self._arrays[name][at : at + _ROWS].argmax(axis=1) for at in range(0, self._rows, _ROWS)]
+        )
+
+    def lists(self, name: str) -> pa.ChunkedArray:
+        """The column, mapped from its file."""
+        kind = pa.list_(pa.float32())
+        if not self._rows:
+            return pa.chunked_array([], kind)
+        matrix = self._arrays[name]
+        return pa.chunked_array([_lists(matrix[at : at + _ROWS]) for at in range(0, self._rows, _ROWS)], kind)
 
 
 def _lists(matrix: npt.NDArray[np.float32]) -> pa.ListArray:
     rows, width = matrix.shape
-    offsets = pa.array(range(0, rows * width + 1, width), pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.array(matrix.ravel(), pa.float32()))
+    offsets = pa.py_buffer(np.arange(0, rows * width + 1, width, dtype=np.int32))
+    values = pa.Array.from_buffers(pa.float32(), rows * width, [None, pa.py_buffer(matrix.reshape(-1))])
+    return pa.ListArray.from_buffers(pa.list_(pa.float32()), rows, [None, offsets], children=[values])
+
+
+def _put_milestone(classifier: Classifier, model: TrainedModel, value: float) -> bool:
+    """Give the classifier the weights of a milestone; False where it was never reached."""
+    known: list[float] = model.milestones["value"].to_pylist()
+    if value not in known:
+        there = f"it has {', '.join(f'{each:g}' for each in known)}" if known else "it has none"
+        raise StepError(
+            f"milestone: the training has no milestone {value:g}; {there}.\n"
+            f"    Mend: list it in the training's settings: milestones: [{value:g}]."
+        )
+    path = model.folder / milestone_file(value)
+    if model.milestones["step"][known.index(value)].as_py() is None:
+        return False
+    read_snapshot(classifier, path)
+    return True
+
+
+def _flops(formulas: Any, sizes: Iterable[int]) -> float | None:
+    """Of the forward passes of all rows, each at its own length: the same whatever the batches."""
+    if formulas is None:
+        return None
+    counts: dict[int, int] = {}
+    for size in map(int, sizes):
+        counts[size] = counts.get(size, 0) + 1
+    return float(sum(formulas.forward_flops(size) * times for size, times in counts.items()))
+
+
+def _computing(format_: Format, device: str) -> AbstractContextManager[Any]:
+    if format_ == "fp32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)

@@ -487,12 +487,27 @@ def predict(
     ctx: Context,
     split: SplitName = "test",
     keep: tuple[Kept, ...] = (),
-    batch_tokens: Annotated[PositiveInt, placement] = 8192,
+    milestone: float | None = None,
+    precision: Precision = "fp32",
+    batch_tokens: Annotated[PositiveInt, placement] = 4096,
 ) -> Predictions:
-    """The class and all class probabilities of each text of a split; logits and pooled states where they are kept."""
+    """The class and all class probabilities of each text of a split; logits and pooled states where they are kept.
+
+    `milestone` predicts with the weights that first reached this validation accuracy; there are no rows where it was
+    never reached.
+    """
     from etude.text.prediction import predicted
 
-    return predicted(model, tokens, ctx=ctx, split=split, keep=keep, batch_tokens=batch_tokens)
+    return predicted(
+        model,
+        tokens,
+        ctx=ctx,
+        split=split,
+        keep=keep,
+        milestone=milestone,
+        precision=precision,
+        batch_tokens=batch_tokens,
+    )
 
 
 @step
