@@ -100,6 +100,8 @@ class Driver:
     """Results of earlier tables, told when the search begins."""
     observe: Observe = field(default=lambda _event, _history: None)
     wall: Callable[[], float] = time.time
+    redact: Callable[[str], str] = field(default=lambda text: text)
+    """Takes secrets out of errors before they are written."""
     history: History = field(default_factory=History)
     _inbox: Inbox = field(default_factory=queue.SimpleQueue)
     _pool: Pool = field(init=False)
@@ -445,7 +447,8 @@ class Driver:
         self._underway(number, running)
         del self._running[number]
         heapq.heappush(self._free, running.worker)
-        outcome, error = _judged(ending, running.why, self.goal, self.rules.trial_timeout_s)
+        outcome, told = _judged(ending, running.why, self.goal, self.rules.trial_timeout_s)
+        error = self.redact(told)
         if outcome is Outcome.CANCELLED:
             self._out.append(Halted(number=number, t=self._t()))
             if not self._stopping:
@@ -494,7 +497,8 @@ def _judged(ending: Ending, why: Outcome | None, goal: Goal, limit_s: float | No
             for metric, value in zip(goal.metrics, [*values, *[None] * len(goal.metrics)], strict=False)
             if value is None or not math.isfinite(value)
         ]
-        return (Outcome.INVALID, "; ".join(bad)) if bad else (Outcome.OK, "")
+        told = "; ".join([*bad, *([ending.error] if ending.error else [])])
+        return (Outcome.INVALID, told) if bad else (Outcome.OK, "")
     if why is Outcome.TIMEOUT:
         return why, f"it ran longer than the {limit_s:g} s that a trial may take"
     if why is Outcome.PRUNED:

@@ -32,12 +32,14 @@ from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, State, plan
 from etude.redaction import Redactor
+from etude.search.driver import Observe
 from etude.study.driving import driving
 from etude.study.faults import located
 from etude.study.history import History, after, read_history, write_history
 from etude.study.metering import metering_of
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
+from etude.study.searching import Searching, no_observer
 from etude.study.snapshot import take_snapshot
 
 if TYPE_CHECKING:
@@ -101,6 +103,9 @@ class Execution:
     runner: Runner | None = None
     stopping: bool = False
     summary: Summary = field(default_factory=Summary)
+    observe: Observe = no_observer
+    """Hears of everything that happens in a search."""
+    searching: Searching | None = None
     redact: Redactor = field(init=False)
     """Knows the secrets of the environment; nothing is written or told without it."""
 
@@ -111,11 +116,12 @@ class Execution:
         """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
         start = time.perf_counter()
         self.prepared.files.save()
-        if not self.prepared.plan.todo:
+        if not self.prepared.plan.todo and not self.prepared.searches:
             with contextlib.suppress(OSError):  # what cannot be written loses nothing where nothing was done
                 self._remember(self.prepared.history.run)
             return Result(self.prepared, Summary(), "", time.perf_counter() - start)
         self._refuse_impossible()
+        self._refuse_search_by_jobs()
         run = new_run_id(now())
         folder = self.prepared.workplace.etude / "runs" / run
         with EventLog(folder / "events.jsonl") as log:
@@ -138,6 +144,8 @@ class Execution:
         self.stopping = True
         if self.conductor is not None:
             self.conductor.interrupt()
+        elif self.searching is not None:
+            self.searching.interrupt()
         elif self.runner is not None:
             self.runner.interrupt()
 
@@ -149,9 +157,65 @@ class Execution:
 
     def _compute(self, run: str, folder: Path, tell: Tell) -> None:
         if self.conductor is None:
-            self._rounds(run, tell)
+            if self.prepared.searches:
+                self._search(run, tell)
+            if not self.summary.interrupted:
+                self._rounds(run, tell)
         else:
             self.conductor.conduct(self.prepared, run, folder, tell, self.summary)
+
+    def _search(self, run: str, tell: Tell) -> None:
+        """Search until that is complete; what the trials came to is then part of the plan."""
+        prepared = self.prepared
+        state, again = prepared.search, prepared.again
+        assert state is not None
+        assert again is not None
+        backend = self._backend(run)
+        try:
+            self.searching = Searching(
+                prepared,
+                state,
+                prepared.other_study,
+                backend,
+                self._workers(),
+                Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store),
+                Policy(retries=prepared.study.place.retries, watch_walltime=self.options.cluster is None),
+                tell,
+                self.redact,
+                self.observe,
+                self.options.first,
+            )
+            if self.stopping:
+                self.searching.interrupt()
+            _, summary = self.searching.run()
+            self.summary.computed.update(summary.computed)
+            self.summary.reused.update(summary.reused)
+            self.summary.stopped = summary.stopped if summary.interrupted else []
+            self.summary.interrupted = summary.interrupted
+        finally:
+            self.searching = None
+            backend.close()
+            self.prepared = again()
+
+    def _workers(self) -> int:
+        """How many trials a search has under way where it does not say."""
+        place = self.prepared.study.place
+        if place.backend == "inline" or self._pause() is not None:
+            return 1
+        return machine(self.options.environment, workers=place.workers).workers
+
+    def _refuse_search_by_jobs(self) -> None:
+        """A search needs somebody who proposes while trials run.
+
+        Raises:
+            ConfigError: It is to be run by batch jobs that nobody watches.
+        """
+        if self.conductor is not None and self.prepared.searches:
+            mend = (
+                "run it where a driver can stay: this machine, a login node or a job of its own, with a cluster profile"
+            )
+            fault = Fault("vary.search", "batch jobs on their own cannot search: nobody is there to propose", mend=mend)
+            raise ConfigError(located([fault], self.prepared.study))
 
     def _rounds(self, run: str, tell: Tell) -> None:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
@@ -232,7 +296,9 @@ class Execution:
         )
 
     def _heard(self, progress: Progress) -> None:
-        if self.runner is not None:
+        if self.searching is not None:
+            self.searching.heard(progress)
+        elif self.runner is not None:
             self.runner.heard(progress)
 
     def _pause(self) -> Pause | None:
@@ -278,6 +344,7 @@ class Execution:
             "cached": sum(action.state is State.CACHED for action in actions),
             "todo": _count(action.node.name for action in actions if action.state is State.RUN),
             "expected_s": _expected_s(actions),
+            **({"search": self.prepared.search.left} if self.prepared.search is not None else {}),
         }
 
     def _say(self, log: EventLog, event: Event) -> None:

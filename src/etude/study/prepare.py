@@ -12,9 +12,11 @@ from etude.graph.labels import is_meant, text_of
 from etude.graph.node import Node
 from etude.graph.plan import Plan, plan
 from etude.identity.files import FileDigests
+from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
 from etude.study.history import History, read_history
+from etude.study.searched import SearchState, state_of, with_search
 from etude.study.study import Study
 from etude.study.top import with_top
 from etude.study.variants import points
@@ -38,6 +40,8 @@ class Options:
     """The process environment, for the workers and for the GPUs that it grants."""
     break_before: str | None = None
     break_after: str | None = None
+    first: tuple[Point, ...] = ()
+    """Points that a search tries before its sampler is asked."""
     pause: Callable[[str, str, Mapping[str, object]], None] | None = None
     """Called at a breakpoint; the command line opens a debugger."""
     cluster: Profile | None = None
@@ -77,6 +81,18 @@ class Prepared:
     workplace: Workplace
     partial: bool = False
     """Whether only some of the study's variants were asked for."""
+    search: SearchState | None = None
+    """How far the study's search has come, where it has one."""
+    whole: bool = True
+    """Whether all of the study was asked for, its search included."""
+    other_study: LoadStudy = no_other
+    again: Callable[[], Prepared] | None = None
+    """The same once more, with what was stored since."""
+
+    @property
+    def searches(self) -> bool:
+        """Whether a run begins or goes on with a search."""
+        return self.search is not None and self.whole and not self.search.complete
 
 
 def prepare(
@@ -97,7 +113,9 @@ def prepare(
     workplace = Workplace.of(study)
     files = FileDigests(workplace.etude / DIGESTS)
     store = Store.open(workplace.store, create=create)
-    study = with_top(study, store, files, other_study)
+    asked = study
+    state = state_of(study, workplace.etude)
+    study = with_search(with_top(study, store, files, other_study), state)
     chosen = _chosen_points(study, options.only)
     expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)
     targets = expansion.targets() if options.until is None else expansion.named(options.until)
@@ -107,7 +125,20 @@ def prepare(
     made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
     _check_breakpoints(expansion, options)
     history = read_history(workplace.etude, study.name)
-    return Prepared(study, expansion, made, store, files, history, workplace, partial=bool(options.only))
+    return Prepared(
+        study,
+        expansion,
+        made,
+        store,
+        files,
+        history,
+        workplace,
+        partial=bool(options.only),
+        search=state,
+        whole=options.until is None and not options.only,
+        other_study=other_study,
+        again=lambda: prepare(asked, options, faults=faults, other_study=other_study, create=create),
+    )
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:

@@ -1,0 +1,175 @@
+"""The search of a study: a driver proposes trials, one runner computes their nodes, until the search is complete."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from etude.errors import ConfigError, EtudeError, Fault, SearchError
+from etude.execute.backend import Backend, Progress
+from etude.execute.events import Event as RunEvent
+from etude.execute.events import Tell, now
+from etude.execute.runner import Policy, Runner, Summary
+from etude.graph.node import Node
+from etude.graph.plan import Plan
+from etude.redaction import Redactor
+from etude.search.driver import Driver, Observe
+from etude.search.events import Begun, Warm
+from etude.search.history import History
+from etude.search.log import FileLog
+from etude.search.pool import ThreadPool
+from etude.search.replica import Replica
+from etude.search.samplers.registry import make
+from etude.search.space import Point
+from etude.study.evaluating import StudyEvaluator
+from etude.study.expand import Growth, LoadStudy
+from etude.study.faults import located
+from etude.study.searched import SearchState
+from etude.study.warm import warm_results
+
+if TYPE_CHECKING:
+    from etude.study.prepare import Prepared
+
+EMPTY = Plan(())
+
+
+def no_observer(_event: object, _history: object) -> None:
+    """Looks on and says nothing."""
+
+
+@dataclass(slots=True, eq=False)
+class Searching:
+    """One run of one search."""
+
+    prepared: Prepared
+    state: SearchState
+    other_study: LoadStudy
+    backend: Backend
+    workers: int
+    """Nodes that the backend computes at once."""
+    provenance: Callable[[Node], Mapping[str, object]]
+    policy: Policy
+    tell: Tell
+    redact: Redactor
+    observe: Observe = no_observer
+    first: Sequence[Point] = ()
+    """Points to try before the sampler is asked."""
+    runner: Runner = field(init=False)
+    evaluator: StudyEvaluator = field(init=False)
+    driver: Driver = field(init=False)
+    _error: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        study, store, search = self.prepared.study, self.prepared.store, self.state.search
+        check_objective(self.prepared)
+        growth = Growth(study, self.prepared.files, self.other_study)
+        self.evaluator = StudyEvaluator(study, growth, store, search.goal)
+        self.runner = Runner(
+            EMPTY,
+            store,
+            self.backend,
+            self.provenance,
+            self.policy,
+            self._tell,
+            growing=True,
+            on_end=self.evaluator.ended,
+            redact=self.redact,
+        )
+        self.evaluator.runner = self.runner
+        begun = Begun(
+            study=study.name,
+            space=search.space.as_json(),
+            goal=search.goal.as_json(),
+            seed=search.seed,
+            sampler=search.sampler,
+            settings=dict(search.settings),
+            at_s=now(),
+        )
+        sampler = make(search.sampler, search.space, search.goal, search.seed, **search.settings)
+        replica = Replica(sampler, search.goal)
+        self.driver = Driver(
+            FileLog(self.state.folder),
+            self.state.history.begun or begun,
+            search.goal,
+            search.rules(self.workers, tuple(self.first)),
+            self.evaluator,
+            partial(ThreadPool, replica),
+            search.early_stop(),
+            warm=self._warm(),
+            observe=self.observe,
+            redact=self.redact,
+        )
+
+    def run(self) -> tuple[History, Summary]:
+        """Search until there is nothing more to do.
+
+        Raises:
+            SearchError: The sampler failed, or the log cannot be written.
+        """
+        thread = threading.Thread(target=self._drive, name="etude-search", daemon=True)
+        thread.start()
+        try:
+            self.runner.run()
+        finally:
+            self.evaluator.close()
+            self.driver.stop()
+            thread.join(timeout=30.0)
+        if self._error is not None:
+            if isinstance(self._error, EtudeError):
+                raise self._error
+            raise SearchError(f"the search failed: {self._error!r}") from self._error
+        return self.driver.history, self.runner.summary
+
+    def interrupt(self) -> None:
+        """Start nothing more, and let what runs come to a checkpoint."""
+        self.driver.stop()
+        self.runner.interrupt()
+
+    def heard(self, progress: Progress) -> None:
+        """Take what a running step tells. From any thread."""
+        self.evaluator.heard(progress)
+        self.runner.heard(progress)
+
+    def _drive(self) -> None:
+        try:
+            self.driver.run()
+        except BaseException as error:  # raised in the thread that waits for this one
+            self._error = error
+        finally:
+            self.runner.finish()
+
+    def _tell(self, event: RunEvent) -> None:
+        self.evaluator.told(event)
+        self.tell(event)
+
+    def _warm(self) -> tuple[Warm, ...]:
+        if self.state.history.begun is not None or self.state.search.warm_start is None:
+            return ()
+        return warm_results(self.prepared, self.state, self.other_study)
+
+
+def check_objective(prepared: Prepared) -> None:
+    """See whether the nodes that the objective and the constraints are read from give metrics.
+
+    Raises:
+        ConfigError: One gives something else.
+    """
+    search = prepared.study.vary.search
+    if search is None:
+        return
+    row = prepared.expansion.nodes[0]
+    metrics = [("objective", metric) for metric in search.goal.metrics]
+    metrics += [(f"constraints.{bound.metric}", bound.metric) for bound in search.goal.constraints]
+    faults = []
+    for key, metric in metrics:
+        node, _, rest = metric.partition(".")
+        if node in row and not row[node].metrics and not rest.startswith("cost."):
+            giving = [name for name, one in row.items() if one.metrics]
+            mend = f"name one that does: {', '.join(giving)}" if giving else "add a step that returns numbers by name"
+            reason = f"node {node!r} gives no metrics: its step returns something else"
+            faults.append(Fault(f"vary.search.{key}", reason, metric, mend))
+    if faults:
+        raise ConfigError(located(faults, prepared.study))
