@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 SpectralKind = Literal["low", "high", "band", "legacy"]
+SpectralName = Literal["low", "high", "legacy"]
+"""A filter by its kind alone, with the cut-off at 0.4 cycles per token and everything else as it is by default."""
+NAMED_CUTOFF = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +57,8 @@ class SpectralSpec:
         ):
             if not holds:
                 raise ValueError(message)
+
+
+def spectral_spec(said: SpectralName | SpectralSpec | None) -> SpectralSpec | None:
+    """The filter that a study asks for, by name or in full."""
+    return SpectralSpec(kind=said, cutoff=NAMED_CUTOFF) if isinstance(said, str) else said
