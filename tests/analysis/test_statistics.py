@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from etude.analysis.intervals import bootstrap_interval, t_interval
-from etude.analysis.paired import differences, hedges_effect, holm, paired_t, sign_flip, win_share
+from etude.analysis.intervals import _quantiles, bootstrap_interval, t_interval
+from etude.analysis.paired import differences, hedges_effect, holm, paired_t, sign_flip, sign_flips, win_share
 from etude.analysis.spread import interquartile_mean, sample_std
 
 VALUES = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 6))
@@ -149,3 +149,21 @@ def test_effects_without_spread_are_unknown() -> None:
 def test_a_tie_is_half_a_win() -> None:
     assert win_share(np.array([1.0, 0.0, -1.0, 2.0])) == 0.625
     assert win_share(np.array([])) is None
+
+
+@given(st.lists(st.tuples(lists(3, 3), lists(7, 7), lists(20, 20)), min_size=1, max_size=3))
+@settings(max_examples=10)
+def test_sets_of_differences_that_are_flipped_together_have_the_p_that_each_has_alone(
+    many: list[tuple[list[float], ...]],
+) -> None:
+    sets = [np.asarray(values) for group in many for values in group]
+    assert sign_flips(sets) == [sign_flip(values) for values in sets]
+
+
+@given(st.lists(st.tuples(VALUES, st.integers(1, 9)), min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 1))
+def test_quantiles_of_counted_values_are_those_of_the_values_written_out(
+    counted: list[tuple[float, int]], one: float, other: float
+) -> None:
+    values, weights = (np.asarray(column) for column in zip(*counted, strict=True))
+    expected = np.quantile(np.repeat(values, weights), [one, other])
+    assert _quantiles(values, weights, np.array([one, other])) == pytest.approx(expected, rel=1e-9, abs=1e-9)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+
 from etude.analysis.estimates import is_finite
 from etude.analysis.grouping import Row, key_of, name_of
 from etude.analysis.intervals import t_interval
@@ -14,7 +17,7 @@ from etude.analysis.paired import (
     hedges_effect,
     holm,
     paired_t,
-    sign_flip,
+    sign_flips,
     win_share,
 )
 from etude.analysis.spread import sample_std
@@ -55,35 +58,36 @@ def comparisons(
     if len(groups) > 1 and not partners:
         listed = ", ".join(group.name for group in groups)
         raise StepError(f"baseline: no group has {name_of(baseline, tuple(baseline))}. Mend: name one of {listed}.")
-    found: list[Comparison] = []
-    for metric in metrics:
-        family = [
-            compare(
-                metric, groups[left].name, groups[right].name, _pairs(grouped[left], grouped[right], metric, pairing)
-            )
+    sides = {
+        index: [(key_of({name: row[name] for name in pairing}), row) for row in grouped[index]]
+        for index in {*partners, *partners.values()}
+    }
+    families = [
+        [
+            compare(metric, groups[left].name, groups[right].name, _pairs(sides[left], sides[right], metric))
             for left, right in partners.items()
         ]
-        found += corrected(family)
-    return tuple(found)
-
-
-def _compare(
-    metric: str, group: tuple[Group, Sequence[Row]], baseline: tuple[Group, Sequence[Row]], pairing: Sequence[str]
-) -> Comparison:
-    return compare(metric, group[0].name, baseline[0].name, _pairs(group[1], baseline[1], metric, pairing))
-
-
-def _pairs(left: Sequence[Row], right: Sequence[Row], metric: str, pairing: Sequence[str]) -> list[tuple[float, float]]:
-    """Values of the same replicate on both sides, where both are finite."""
-    sides = [
-        {key_of({name: row[name] for name in pairing}): row[metric] for row in rows if is_finite(row[metric])}
-        for rows in (left, right)
+        for metric in metrics
     ]
-    return [(float(sides[0][key]), float(sides[1][key])) for key in sides[0] if key in sides[1]]
+    flipped = iter(sign_flips([found for family in families for _, found in family]))
+    told = [[replace(one, p_sign=next(flipped)) for one, _ in family] for family in families]
+    return tuple(one for family in told for one in corrected(family))
 
 
-def compare(metric: str, group: str, baseline: str, pairs: Sequence[tuple[float, float]]) -> Comparison:
-    """One group against its baseline; corrected p-values and the claim are for `corrected` to fill in."""
+def _pairs(left: Sequence[tuple[str, Row]], right: Sequence[tuple[str, Row]], metric: str) -> list[tuple[float, float]]:
+    """Values of the same replicate on both sides, where both are finite."""
+    known = {key: row[metric] for key, row in right if is_finite(row[metric])}
+    own = {key: row[metric] for key, row in left if is_finite(row[metric])}
+    return [(float(value), float(known[key])) for key, value in own.items() if key in known]
+
+
+def compare(
+    metric: str, group: str, baseline: str, pairs: Sequence[tuple[float, float]]
+) -> tuple[Comparison, npt.NDArray[np.float64]]:
+    """One group against its baseline, and the differences that its sign-flip test is still to be made of.
+
+    Corrected p-values and the claim are for `corrected` to fill in.
+    """
     found = differences([left for left, _ in pairs], [right for _, right in pairs])
     note = ""
     if len(pairs) < FEWEST_PAIRS:
@@ -94,7 +98,7 @@ def compare(metric: str, group: str, baseline: str, pairs: Sequence[tuple[float,
         note = (
             f"{len(pairs)} pairs: the t-test rests on normal differences; the sign-flip test cannot fall below {ALPHA}"
         )
-    return Comparison(
+    told = Comparison(
         metric=metric,
         group=group,
         baseline=baseline,
@@ -103,13 +107,14 @@ def compare(metric: str, group: str, baseline: str, pairs: Sequence[tuple[float,
         interval=t_interval(found.tolist()),
         p_t=paired_t(found),
         p_t_holm=None,
-        p_sign=sign_flip(found),
+        p_sign=None,
         p_sign_holm=None,
         effect=hedges_effect(found),
         wins=win_share(found),
         claim="not tested",
         note=note,
     )
+    return told, found
 
 
 def corrected(family: Sequence[Comparison]) -> tuple[Comparison, ...]:

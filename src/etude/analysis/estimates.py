@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from statistics import median
 
 from etude.analysis.intervals import FEWEST_TO_RESAMPLE, bootstrap_interval, t_interval
-from etude.analysis.spread import interquartile_mean, sample_std
+from etude.analysis.spread import interquartile_mean, mean_of, sample_std
 from etude.analysis.summary import Estimate
 
 
@@ -27,9 +26,9 @@ def estimate(values: Sequence[float | None]) -> Estimate:
         notes.append(f"{len(finite)} values: too few to resample ({FEWEST_TO_RESAMPLE} needed)")
     return Estimate(
         n=len(finite),
-        mean=float(np.mean(finite)) if finite else None,
+        mean=mean_of(finite) if finite else None,
         std=sample_std(finite),
-        median=float(np.median(finite)) if finite else None,
+        median=median(finite) if finite else None,
         iqm=interquartile_mean(finite),
         low=min(finite, default=None),
         high=max(finite, default=None),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
 
-from etude.analysis.spread import sample_std
+from etude.analysis.spread import mean_of, sample_std
 from etude.analysis.summary import Interval
 
 LEVEL = 0.95
@@ -23,9 +23,15 @@ def t_interval(values: Sequence[float]) -> Interval | None:
     std = sample_std(values)
     if std is None:
         return None
-    mean = float(np.mean(values))
-    half = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) * std / math.sqrt(len(values))
+    mean = mean_of(values)
+    half = _reach(len(values) - 1) * std / math.sqrt(len(values))
     return Interval(mean - half, mean + half)
+
+
+@lru_cache(maxsize=1024)
+def _reach(freedom: int) -> float:
+    """How many standard errors the interval reaches to either side."""
+    return float(stdtrit(freedom, 0.5 + LEVEL / 2))
 
 
 def bootstrap_interval(values: Sequence[float], *, resamples: int = 9999, seed: int = 0) -> Interval | None:
@@ -40,18 +46,50 @@ def bootstrap_interval(values: Sequence[float], *, resamples: int = 9999, seed: 
     if found.min() == found.max():
         return Interval(float(found[0]), float(found[0]))
     mean, rounding = float(found.mean()), 1e-9 * float(np.ptp(found))
-    means = found[_draws(n, resamples, seed)].mean(axis=1)
-    below = ((means < mean - rounding).mean() + (means <= mean + rounding).mean()) / 2
+    counts, weights = _resamples(n, resamples, seed)
+    means = np.clip(counts @ found / n, found.min(), found.max())
+    below = (weights @ (means < mean - rounding) + weights @ (means <= mean + rounding)) / 2 / resamples
     bias = ndtri(below)
     without = (found.sum() - found) / (n - 1)
     pull = (n - 1) * (without.mean() - without)
     acceleration = (pull**3).sum() / n**3 / (6 * ((pull**2).sum() / n**2) ** 1.5)
     edges = bias + ndtri(np.array([0.5 - LEVEL / 2, 0.5 + LEVEL / 2]))
-    low, high = np.quantile(means, ndtr(bias + edges / (1 - acceleration * edges)))
-    return Interval(float(low), float(high))
+    low, high = _quantiles(means, weights, ndtr(bias + edges / (1 - acceleration * edges)))
+    return Interval(low, high)
+
+
+MOST_FEW = 8
+"""Values of which there are fewer different resamples than resamples are drawn."""
 
 
 @lru_cache(maxsize=4)
-def _draws(n: int, resamples: int, seed: int) -> npt.NDArray[np.int64]:
-    """Who is drawn in each resample: the same for all metrics, so that it is drawn once."""
-    return np.random.default_rng(seed).integers(0, n, (resamples, n))
+def _resamples(n: int, resamples: int, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """How often each value is in each resample, shape (k, n), and how often each such resample was drawn, shape (k,).
+
+    The same for all metrics, so drawn once; of few values many resamples are alike, and are reckoned once.
+    """
+    drawn = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    places = drawn + n * np.arange(resamples)[:, None]
+    counts = np.bincount(places.ravel(), minlength=n * resamples).reshape(resamples, n)
+    if n > MOST_FEW:
+        return counts.astype(float), np.ones(resamples, dtype=np.int64)
+    alike, weights = np.unique(counts, axis=0, return_counts=True)
+    return alike.astype(float), weights
+
+
+def _quantiles(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Two quantiles of values that occur several times each, linear between neighbours."""
+    last = int(weights.sum()) - 1
+    places = shares * last
+    first = np.floor(places).astype(np.int64)
+    around = np.concatenate([first, np.minimum(first + 1, last)])
+    if len(values) > last:
+        found = np.partition(values, around)[around]
+    else:
+        order = np.argsort(values)
+        found = values[order[np.searchsorted(np.cumsum(weights[order]), around, side="right")]]
+    left, right = found[:2], found[2:]
+    low, high = left + (right - left) * (places - first)
+    return float(low), float(high)

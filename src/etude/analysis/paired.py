@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ FEWEST_PAIRS = 3
 EXACT_UP_TO = 16
 """Pairs for which all sign flips are gone through; for more, a sample of them is drawn."""
 DRAWN = 65_535
+BLOCK = 4_096
+"""Flips that are held at once."""
+MOST_TOGETHER = 256
+"""Sets of differences that go through the same flips together."""
 
 
 def differences(group: Sequence[float], baseline: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -47,14 +51,39 @@ def sign_flip(found: npt.NDArray[np.float64], *, seed: int = 0) -> float | None:
     Under the null the differences are symmetric about 0, so that each sign could as well be the other. The smallest
     possible p is 2 / 2ⁿ.
     """
-    n = len(found)
-    if n < FEWEST_PAIRS:
-        return None
+    return sign_flips([found], seed=seed)[0]
+
+
+def sign_flips(many: Sequence[npt.NDArray[np.float64]], *, seed: int = 0) -> list[float | None]:
+    """The same for several sets of differences; those of one length go through the same flips together."""
+    told: list[float | None] = [None] * len(many)
+    lengths = {len(found) for found in many if len(found) >= FEWEST_PAIRS}
+    for n in sorted(lengths):
+        places = [place for place, found in enumerate(many) if len(found) == n]
+        for start in range(0, len(places), MOST_TOGETHER):
+            part = places[start : start + MOST_TOGETHER]
+            columns = np.column_stack([many[place] for place in part])
+            least = np.array([_least(many[place]) for place in part])
+            reached, flips = np.zeros(len(part), dtype=np.int64), 0
+            for signs in _flips(n, seed):
+                reached += (np.abs(signs @ columns) >= least).sum(axis=0)
+                flips += len(signs)
+            own = 0 if n <= EXACT_UP_TO else 1  # a drawn sample does not hold the signs as they were found
+            for place, count in zip(part, reached, strict=True):
+                told[place] = float((own + count) / (own + flips))
+    return told
+
+
+def _flips(n: int, seed: int) -> Iterator[npt.NDArray[np.float64]]:
+    """Signs, some thousands at a time, shape (flips, n): all there are of few pairs, drawn ones of many."""
     if n <= EXACT_UP_TO:
-        signs = 1 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-        return float((np.abs(signs @ found) >= _least(found)).mean())
-    signs = np.random.default_rng(seed).integers(0, 2, (DRAWN, n)) * 2 - 1
-    return float((1 + (np.abs(signs @ found) >= _least(found)).sum()) / (1 + DRAWN))
+        for start in range(0, 2**n, BLOCK):
+            bits = np.arange(start, min(start + BLOCK, 2**n))[:, None] >> np.arange(n) & 1
+            yield (1 - 2 * bits).astype(float)
+        return
+    rng = np.random.default_rng(seed)
+    for start in range(0, DRAWN, BLOCK):
+        yield (rng.integers(0, 2, (min(BLOCK, DRAWN - start), n)) * 2 - 1).astype(float)
 
 
 def hedges_effect(found: npt.NDArray[np.float64]) -> float | None:

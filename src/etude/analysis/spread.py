@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 
+def mean_of(values: Sequence[float]) -> float:
+    """The mean of at least one value, its sum rounded once."""
+    return math.fsum(values) / len(values)
+
+
 def sample_std(values: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
-    """Sample standard deviation, with n − 1 below the line; None for fewer than two values, 0 for equal ones."""
-    found = np.asarray(values, dtype=float)
+    """Sample standard deviation, with n − 1 below the line; None for fewer than two values, 0 for equal ones.
+
+    In plain Python: groups are small, and there are thousands of them.
+    """
+    found: list[float] = values.tolist() if isinstance(values, np.ndarray) else list(values)
     if len(found) < 2:
         return None
     # The mean of equal values need not be that value to the last bit, and the deviations then not 0.
-    return 0.0 if found.min() == found.max() else float(found.std(ddof=1))
+    if min(found) == max(found):
+        return 0.0
+    mean = mean_of(found)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
 
 
 def interquartile_mean(values: Sequence[float]) -> float | None:
