@@ -12,7 +12,7 @@ from etude.nn.classifier_spec import HeadKind, HeadSpec, TuningMethod, TuningSpe
 from etude.nn.pooling_kind import PoolingKind
 from etude.nn.precision import Precision
 from etude.nn.schedule import ScheduleKind
-from etude.nn.spectral_spec import SpectralSpec
+from etude.nn.spectral_spec import SpectralName, SpectralSpec
 from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
@@ -204,7 +204,7 @@ def split(
 def add_noise(
     splits: Splits,
     *,
-    family: FamilyName,
+    family: FamilyName | Literal["none"],
     seed: NonNegativeInt,
     parts: tuple[SplitName, ...] = ("train", "validation", "test"),
     two_fragments: Share = 0.3,
@@ -220,8 +220,10 @@ def add_noise(
     """Phrases that people put around what they want to say, worded otherwise in the test split than for training.
 
     The texts themselves stay whole: the column `edits` says where phrases stand, and without them the texts are as
-    they were. Typos are made in phrases alone.
+    they were. Typos are made in phrases alone. Under `none` nothing is done, for a study to vary it.
     """
+    if family == "none":
+        return splits
     from etude.text.noise.fragments import NoiseSpec
     from etude.text.noise.noisy import with_phrases
     from etude.text.noise.pools import family_named
@@ -336,7 +338,7 @@ def finetune(
     pooling: PoolingKind | None = None,
     pooling_heads: PositiveInt = 1,
     layer_mix: bool = False,
-    spectral: SpectralSpec | None = None,
+    spectral: SpectralName | SpectralSpec | None = None,
     head: HeadKind | HeadSpec = "linear",
     tuning: TuningMethod | TuningSpec = "full",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
@@ -363,6 +365,7 @@ def finetune(
     is the architecture's own, which brings its pooling; any other needs a `pooling`. The rest is as in `text.train`.
     """
     from etude.nn.classifier_spec import ClassifierSpec
+    from etude.nn.spectral_spec import spectral_spec
     from etude.text.backbone_training import train_on_backbone
     from etude.text.training_spec import TrainingSpec
 
@@ -373,7 +376,7 @@ def finetune(
             pooling=pooling,
             pooling_heads=pooling_heads,
             layer_mix=layer_mix,
-            spectral=spectral,
+            spectral=spectral_spec(spectral),
             head=head if isinstance(head, HeadSpec) else HeadSpec(kind=head),
             dropout=dropout,
             tuning=tuning if isinstance(tuning, TuningSpec) else TuningSpec(method=tuning),
