@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.sites import Site
-from cluster.slurm_bed import SlurmBed
+from cluster.slurm_bed import SlurmBed, until
 from etude.cluster.profile import Profile
+from etude.cluster.schedulers.scheduler import Phase
 from etude.execute.events import Kind
-from projects import CALLED, Project, environment
+from projects import CALLED, Project
 
 pytest.importorskip("parsl")
 pytestmark = pytest.mark.slow
@@ -88,5 +88,35 @@ def test_a_study_runs_on_each_batch_system_and_leaves_no_job_behind(project: Pro
     assert len(project.calls()) == 6
     asked = [line["job"] for line in journal(project) if line["what"] == "asked for"]
     assert asked
-    states = site.scheduler.look(asked)
-    assert all(state.phase.value == "ended" for state in states.values()), states
+    look = lambda: site.scheduler.look(asked).values()  # noqa: E731
+    until(lambda: all(state.phase is Phase.ENDED for state in look()), "jobs to end", lambda: str(list(look())))
+
+
+def test_each_node_gets_one_gpu_of_those_that_its_job_was_granted(project: Project, site: Site) -> None:
+    pipeline = {f"d{i}": ("devices", None, {"turn": i}, {"gpus": 1}) for i in range(4)}
+    result = run(project, project.write(STEPS).study(pipeline), replace(site.profile, cpus=2, gpus=2))
+    seen = {read(result, name)["CUDA_VISIBLE_DEVICES"] for name in pipeline}
+    assert seen == ({"0", "1"} if site.kind == "slurm" else {"GPU-0", "GPU-1"})
+
+
+def test_a_node_of_two_processes_finds_its_peers_as_under_torchrun(project: Project, bed: SlurmBed) -> None:
+    pipeline = {"it": ("paired", None, {"value": 10}, {"processes": 2})}
+    result = run(project, project.write(STEPS).study(pipeline), Site("slurm", bed).profile)
+    assert read(result, "it")["sum"] == 21
+    assert read(result, "it")["size"] == 2
+
+
+def test_a_node_of_two_machines_runs_under_srun(project: Project, bed: SlurmBed) -> None:
+    pipeline = {"it": ("paired", None, {"value": 10}, {"processes": 2, "nodes": 2})}
+    result = run(project, project.write(STEPS).study(pipeline), Site("slurm", bed).profile)
+    assert read(result, "it")["sum"] == 21
+
+
+def test_a_node_is_warned_before_its_job_ends_and_goes_on_in_another(project: Project, bed: SlurmBed) -> None:
+    profile = replace(Site("slurm", bed).profile, walltime_s=30, grace_s=10)
+    result = run(project, project.write(STEPS).study({"it": ("patient", None, {"rounds": 60})}), profile)
+    found = read(result, "it")
+    assert found["rounds"] == 60
+    assert len(set(found["jobs"])) >= 2, "it went on in another job"
+    retries = [event for event in project.events if event.kind is Kind.RETRY]
+    assert not retries, "and that cost no attempt"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +79,42 @@ def footprint_of(settings: MeterSettings) -> Footprint | None:
     return Footprint(factor=factor, pue=settings.pue)
 
 
+MOST_WINDOWS = 24
+"""A result with more kinds of windows than this has none of them in the record."""
+
+
 def recorded(cost: Mapping[str, object]) -> dict[str, object]:
-    """The part of a cost that goes into the record: column → value, None where it was not measured."""
-    return {column: _at(cost, path) for column, path in RECORDED.items()}
+    """The part of a cost that goes into the record: column → value, None where it was not measured.
+
+    Windows come as `window.<name>.wall_s`, `.cpu_s`, `.peak_rss_bytes` and `.energy_j`, by the last part of their path
+    where no other window has the same.
+    """
+    windows = cost.get("windows")
+    return {column: _at(cost, path) for column, path in RECORDED.items()} | (
+        _windows(windows, cost) if isinstance(windows, Mapping) and len(windows) <= MOST_WINDOWS else {}
+    )
+
+
+def _windows(windows: Mapping[str, object], cost: Mapping[str, object]) -> dict[str, object]:
+    names = [path.rsplit("/", 1)[-1] for path in windows]
+    covered = _at(cost, ("energy_covered", "covers"))
+    found: dict[str, object] = {}
+    for path, name in zip(windows, names, strict=True):
+        place = f"window.{name if names.count(name) == 1 else path}"
+        spent = windows[path] if isinstance(windows[path], Mapping) else {}
+        assert isinstance(spent, Mapping)
+        found |= {f"{place}.{column}": spent.get(column) for column in ("wall_s", "cpu_s", "peak_rss_bytes")}
+        found[f"{place}.energy_j"] = _energy_of(spent.get("energy"), covered)
+    return found
+
+
+def _energy_of(parts: object, covered: object) -> float | None:
+    """A window's energy of all components that are covered; None where one of them is not known."""
+    if not isinstance(parts, Mapping) or not isinstance(covered, list) or not covered:
+        return None
+    joules = [_at(parts, (component, "joules")) for component in covered]
+    known = [value for value in joules if isinstance(value, int | float)]
+    return math.fsum(known) if len(known) == len(joules) else None
 
 
 def _at(cost: Mapping[str, object], path: tuple[str, ...]) -> object:

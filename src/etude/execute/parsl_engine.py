@@ -10,7 +10,8 @@ import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,13 @@ from typing import Any
 from etude.cluster.pools import Pool
 from etude.cluster.profile import Profile
 from etude.cluster.providers import Scripts, provider_for
-from etude.errors import BackendError
+from etude.cluster.schedulers.scheduler import Phase, Scheduler
+from etude.errors import BackendError, SchedulerAway
 
 HEARTBEAT_S = 5
 SILENCE_S = 20
+UNKNOWN_S = 15.0
+"""How long a job that was just submitted may be unknown to its queue."""
 """The engine's own are 30 and 120 seconds: too long to wait for a worker that died."""
 
 
@@ -57,7 +61,10 @@ class Engine:
     scripts: Scripts
     folder: Path
     spec: Path
+    scheduler: Scheduler | None = None
+    """Asks after jobs where the engine's own provider does so badly."""
     _executor: Any = None
+    _asked: dict[str, float] = field(default_factory=dict)
     _ended: dict[str, BlockState] = field(default_factory=dict)
 
     def start(self) -> tuple[int, str | None]:
@@ -101,11 +108,14 @@ class Engine:
         context = {"task_executor": {"f": "etude.execute.seat.execute", "a": (str(self.spec),)}}
         self._executor.submit_payload(context, buffer).add_done_callback(done)
 
-    def ask_for(self, count: int) -> list[str]:
-        """Submit further jobs; the numbers of those that the scheduler took or refused."""
-        before = set(self._executor.blocks_to_job_id)
-        self._executor.scale_out_facade(count)
-        return sorted(set(self._executor.blocks_to_job_id) - before)
+    def ask_for(self, count: int) -> None:
+        """Submit further jobs. One that the scheduler refuses has ended before it began."""
+        taken = self._executor.scale_out_facade(count)
+        self._asked |= {block: time.monotonic() for block in taken}
+        jobs = self._executor.blocks_to_job_id
+        for block, status in self._executor.status_facade.items():
+            if block not in jobs and block not in self._ended:
+                self._ended[block] = BlockState("", "ended", _detail(status))
 
     def blocks(self) -> dict[str, BlockState]:
         """What the scheduler says of all jobs that were ever asked for.
@@ -113,16 +123,51 @@ class Engine:
         Raises:
             BackendError: It cannot be asked.
         """
+        jobs = {block: str(job) for block, job in self._executor.blocks_to_job_id.items() if block not in self._ended}
+        try:
+            told = self._look(jobs) if self.scheduler else self._provider_says(jobs)
+        except SchedulerAway as error:
+            raise BackendError(str(error)) from error
+        self._ended |= {block: state for block, state in told.items() if state.state == "ended"}
+        return {**told, **self._ended}
+
+    def _look(self, jobs: Mapping[str, str]) -> dict[str, BlockState]:
+        """Ask the scheduler itself.
+
+        The engine's provider takes a job that `sacct` does not know yet, or that `squeue` knows no longer, for ended or
+        for running ever after.
+        """
+        assert self.scheduler is not None
+        states = self.scheduler.look(list(jobs.values())) if jobs else {}
+        found = {}
+        for block, job in jobs.items():
+            state = states.get(job)
+            if state is None:
+                known = time.monotonic() - self._asked.get(block, 0.0) < UNKNOWN_S
+                found[block] = BlockState(job, "pending" if known else "ended", "its queue knows it no longer")
+            else:
+                told = self._last_words(block) if state.phase is Phase.ENDED else ""
+                detail = "; ".join(part for part in (told, state.word, state.reason) if part)
+                found[block] = BlockState(job, _STATES[state.phase], detail)
+        return found
+
+    def _provider_says(self, jobs: Mapping[str, str]) -> dict[str, BlockState]:
         try:
             told = self._executor.status()
         except Exception as error:  # a scheduler that does not answer now may answer later
             raise BackendError(f"{self.profile.scheduler} cannot be asked: {error}") from error
-        jobs = self._executor.blocks_to_job_id
-        found = {}
-        for block, status in told.items():
-            state = "ended" if status.terminal else "pending" if status.status_name in _PENDING else "running"
-            found[block] = self._ended.get(block) or BlockState(str(jobs.get(block, "")), state, _detail(status))
-        return found
+        return {
+            block: BlockState(job, _state(told[block]), _detail(told[block]))
+            for block, job in jobs.items()
+            if block in told
+        }
+
+    def _last_words(self, block: str, most: int = 500) -> str:
+        """What a job's shell wrote last."""
+        for path in (self.folder / "jobs").glob(f"*.block-{block}.*.stderr"):
+            with contextlib.suppress(OSError):
+                return path.read_text(errors="replace").strip()[-most:]
+        return ""
 
     def machines(self) -> list[Machine]:
         """The machines that are connected."""
@@ -156,7 +201,14 @@ class Engine:
             self._executor.shutdown()
 
 
+_STATES = {Phase.QUEUED: "pending", Phase.RUNNING: "running", Phase.ENDED: "ended"}
 _PENDING = ("PENDING", "HELD", "UNKNOWN")
+
+
+def _state(status: Any) -> str:
+    if status.terminal:
+        return "ended"
+    return "pending" if status.status_name in _PENDING else "running"
 
 
 def _detail(status: Any) -> str:

@@ -27,6 +27,8 @@ MOST_BAD = 3
 """After so many jobs in a row that ended before a worker came up, the pool is given up."""
 
 
+REST_S = 2.0
+"""How long a node that was cut short waits: until then its job is known to take no more."""
 REFUSED = "étude:"
 """Begins what a job says that cannot run the study's nodes, and will not on another try."""
 
@@ -35,7 +37,7 @@ class Engine(Protocol):
     """What moves calls to workers and asks for jobs. See `etude.execute.parsl_engine`."""
 
     def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None: ...
-    def ask_for(self, count: int) -> list[str]: ...
+    def ask_for(self, count: int) -> None: ...
     def blocks(self) -> dict[str, BlockState]: ...
     def machines(self) -> list[Machine]: ...
     def give_back(self, blocks: list[str]) -> None: ...
@@ -79,14 +81,14 @@ class PoolQueue:
     """Takes a node that another worker computes."""
     moved: Callable[[Entry, str], None]
     """Told when a node goes on in another job, and why."""
-    reason: Callable[[str], str | None] = field(default=lambda _job: None)
-    """Why a job still waits, as its queue says."""
     clock: Callable[[], float] = time.monotonic
     waiting: deque[Entry] = field(default_factory=deque)
     sent: dict[str, Entry] = field(default_factory=dict)
     broken: str = ""
     """Why nothing can run here any more."""
     _blocks: dict[str, _Block] = field(default_factory=dict)
+    _resting: list[tuple[float, Entry]] = field(default_factory=list)
+    """Nodes that were cut short, and when to try them again."""
     _slots: int = 0
     _bad: int = 0
     _asked_s: float = float("-inf")
@@ -97,7 +99,7 @@ class PoolQueue:
     @property
     def load(self) -> int:
         """Nodes that are here."""
-        return len(self.waiting) + len(self.sent)
+        return len(self.waiting) + len(self._resting) + len(self.sent)
 
     @property
     def room(self) -> int:
@@ -138,12 +140,18 @@ class PoolQueue:
                 why = f"{type(error).__name__}: {error}"
             if verdict is Next.AGAIN:
                 self.moved(entry, why)
-                self.waiting.appendleft(entry)
+                self._resting.append((self.clock() + REST_S, entry))
             self._feed()
         if verdict is Next.WAIT:
             self.wait_for(entry)
         elif isinstance(verdict, Outcome):
             entry.future.set_result(verdict)
+
+    def _wake(self, now: float) -> None:
+        """Put nodes that have rested back into the queue, before those that came later."""
+        due = [entry for at, entry in self._resting if at <= now]
+        self._resting = [(at, entry) for at, entry in self._resting if at > now]
+        self.waiting.extendleft(reversed(due))
 
     # Jobs.
 
@@ -158,6 +166,7 @@ class PoolQueue:
                 self._break(f"the cluster engine is gone: {type(error).__name__}: {error}")
                 return
             now = self.clock()
+            self._wake(now)
             self._note_machines(machines, now)
             if now - self._asked_s >= self._poll_s():
                 self._asked_s = now
@@ -218,15 +227,14 @@ class PoolQueue:
             return
         for block in self._blocks.values():
             if not block.ended and block.connected_s is None and now - block.asked_s > limit_s:
-                reason = self.reason(block.state.job)
-                because = f": its queue says {reason}" if reason else ""
+                because = f": its queue says {block.state.detail}" if block.state.detail else ""
                 self._break(f"job {block.state.job} has not started within {limit_s:g} s{because}")
                 return
 
     def _scale(self, machines: list[Machine], now: float) -> None:
         alive = {name for name, block in self._blocks.items() if not block.ended}
         leaving = alive & {machine.block for machine in machines if not machine.taking}
-        counts = {"waiting": len(self.waiting), "running": len(self.sent), "per_block": self.pool.per_block}
+        counts = self._counts()
         most, least = self.profile.max_blocks - len(leaving), self.profile.min_blocks
         lacking = blocks_to_ask_for(alive=len(alive - leaving), least=least, most=max(0, most), **counts)
         if lacking and not self.broken:
@@ -234,8 +242,11 @@ class PoolQueue:
             self._note_blocks(now)
         self._give_back(machines, alive - leaving, now)
 
+    def _counts(self) -> dict[str, int]:
+        return {"waiting": self.load - len(self.sent), "running": len(self.sent), "per_block": self.pool.per_block}
+
     def _give_back(self, machines: list[Machine], alive: set[str], now: float) -> None:
-        counts = {"waiting": len(self.waiting), "running": len(self.sent), "per_block": self.pool.per_block}
+        counts = self._counts()
         busy = {m.block for m in machines if m.tasks or m.idle_s < self.profile.idle_s}
         pending = {name for name in alive if self._blocks[name].connected_s is None}
         idle = alive - busy - pending
@@ -252,10 +263,11 @@ class PoolQueue:
 
     def _break(self, why: str) -> None:
         self.broken = why
-        for entry in (*self.waiting, *self.sent.values()):
+        for entry in (*self.waiting, *self.sent.values(), *(entry for _, entry in self._resting)):
             if not entry.future.done():
                 entry.future.set_result(Outcome(status=Status.LOST, error=why, again=False))
         self.waiting.clear()
+        self._resting.clear()
 
     def _write(self, name: str, block: _Block, what: str, **more: object) -> None:
         line = {"time_s": time.time(), "pool": self.pool.name, "block": name, "job": block.state.job, "what": what}
@@ -266,8 +278,9 @@ class PoolQueue:
     def drop_waiting(self, outcome: Outcome) -> None:
         """Give all nodes that were not sent this outcome."""
         with self._lock:
-            dropped = list(self.waiting)
+            dropped = [*self.waiting, *(entry for _, entry in self._resting)]
             self.waiting.clear()
+            self._resting.clear()
         for entry in dropped:
             entry.future.set_result(outcome)
 
@@ -281,9 +294,10 @@ class PoolQueue:
     def call_off(self, fingerprint: str, outcome: Outcome) -> Entry | None:
         """Drop a node that waits; or the one that was sent, which needs an order."""
         with self._lock:
-            for entry in self.waiting:
+            for entry in (*self.waiting, *(entry for _, entry in self._resting)):
                 if entry.call.fingerprint == fingerprint:
-                    self.waiting.remove(entry)
+                    self.waiting = deque(other for other in self.waiting if other is not entry)
+                    self._resting = [(at, other) for at, other in self._resting if other is not entry]
                     entry.future.set_result(outcome)
                     return None
             return next((entry for entry in self.sent.values() if entry.call.fingerprint == fingerprint), None)

@@ -22,13 +22,17 @@ from etude import __version__
 from etude.execute.board import silence_s
 from etude.execute.child import kill_group
 from etude.execute.pilot_spec import PilotSpec, read_spec
-from etude.execute.seat import BUSY, TERM
+from etude.execute.seat import BUSY, TERM, TMP
 
 SILENCE_S = 90.0
 """How long a driver may be silent before a job without running steps takes it for gone."""
 LOOK_S = 1.0
 STAY_S = 25.0
 """How long a job that must go lets its steps write checkpoints; schedulers kill after 30 s."""
+LONGEST_TMP = 60
+"""Sockets under a longer path than some 100 characters cannot be made."""
+START_S = 2.0
+"""How long the engine takes to start, and so is late by its own clock."""
 UNFIT = 3
 """Exit code of a job whose machine cannot run the study's nodes."""
 
@@ -41,7 +45,7 @@ def command_of(spec: PilotSpec, block: str, left_s: float) -> list[str]:
         block: The job's number in it.
         left_s: Seconds until the job ends.
     """
-    drain_s = max(1, int(left_s - spec.grace_s - spec.time_s))
+    drain_s = max(1, int(left_s - spec.grace_s - spec.time_s - START_S))
     options = {
         "addresses": ",".join(spec.addresses),
         "port": spec.port,
@@ -82,7 +86,7 @@ def serve(spec: PilotSpec, block: str, environment: Mapping[str, str], now: Call
     Path(spec.manager_logs).mkdir(parents=True, exist_ok=True)
     manager = subprocess.Popen(
         command_of(spec, block, min(left_s, spec.walltime_s)),
-        env={**environment, BUSY: str(busy)},
+        env={**environment, **_short_tmp(environment), BUSY: str(busy)},
         start_new_session=True,
         preexec_fn=_deaf,
     )
@@ -103,6 +107,12 @@ def serve(spec: PilotSpec, block: str, environment: Mapping[str, str], now: Call
             print("the driver is gone and nothing runs here: this job ends", file=sys.stderr)  # noqa: T201
             kill_group(manager)
     return manager.returncode
+
+
+def _short_tmp(environment: Mapping[str, str]) -> dict[str, str]:
+    """A folder for the engine's sockets where the job's own has too long a path; steps keep the job's."""
+    tmp = environment.get("TMPDIR", "")
+    return {"TMPDIR": "/tmp", TMP: tmp} if len(tmp) > LONGEST_TMP else {}
 
 
 def _deaf() -> None:

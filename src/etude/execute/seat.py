@@ -33,6 +33,8 @@ TOLD_S = 2.0
 """How often it passes a step's progress on."""
 BUSY = "ETUDE_BUSY"
 """Variable that names the folder in which the seats of a machine show that they are busy."""
+TMP = "ETUDE_TMPDIR"
+"""Variable that keeps the job's folder for temporary files where the engine was given another."""
 TERM = "term"
 """File in that folder: the scheduler wants the machine back."""
 
@@ -87,9 +89,10 @@ class Seat:
         """The seat that this process is."""
         end = environment.get("ETUDE_BLOCK_END")
         busy = environment.get(BUSY)
+        own = {"TMPDIR": environment[TMP]} if TMP in environment else {}
         return Seat(
             spec,
-            {**environment, **spec.environment},
+            {**environment, **own, **spec.environment},
             rank=int(environment.get("PARSL_WORKER_RANK", "0")),
             block=environment.get("PARSL_WORKER_BLOCK_ID", ""),
             block_end_s=float(end) if end else float("inf"),
