@@ -133,6 +133,34 @@ def leave_a_child(*, note: str) -> int:
     os.kill(os.getpid(), 9)
 
 @step
+def deaf(*, ctx: Context, path: str) -> int:
+    while not Path(path).exists():
+        ctx.progress(1, 2, "waiting")
+        time.sleep(0.01)
+    return 1
+
+@step
+def ranked(*, name: str) -> dict[str, object]:
+    place = Path(__file__).parent / "ranks"
+    place.mkdir(exist_ok=True)
+    (place / os.environ["RANK"]).touch()
+    return {key: os.environ.get(key) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")}
+
+@step
+def one_dies(*, rank: str) -> int:
+    if os.environ["RANK"] == rank:
+        os.kill(os.getpid(), 9)
+    time.sleep(600)
+    return 1
+
+@step
+def one_raises(*, rank: str) -> int:
+    if os.environ["RANK"] == rank:
+        raise ValueError(f"rank {rank}")
+    time.sleep(600)
+    return 1
+
+@step
 def surroundings(*, ctx: Context) -> dict[str, object]:
     names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
     return {"devices": list(ctx.devices), "cpus": ctx.cpus, **{name: os.environ.get(name) for name in names}}

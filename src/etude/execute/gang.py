@@ -107,7 +107,9 @@ class Gang:
 
     def lost(self) -> Outcome:
         """The outcome of a node one of whose processes is gone."""
-        codes = [process.poll() for process in self.processes]
+        until = time.monotonic() + 1.0  # its connection closes a moment before it can be asked how it ended
+        while not any(codes := [process.poll() for process in self.processes]) and time.monotonic() < until:
+            time.sleep(0.02)
         self.end()
         if self.lost_because:
             return Outcome(status=Status.LOST, error=self.lost_because, again=False)
