@@ -44,6 +44,8 @@ def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
             shown = "[dim]not needed: everything below it is cached[/]"
         table.add_row(name, str(len(actions)), str(cached or "-"), f"[bold]{len(run)}[/]" if run else "-", shown)
     out().print(table)
+    if prepared.search is not None:
+        out().print(escaped(prepared.search.left))
     for line in other_versions(prepared):
         out().print(line)
     for place in unseen(prepared):
@@ -179,8 +181,12 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
 
 
 def _show_closing(result: Result, exported: Sequence[object]) -> None:
+    from etude.cli.searching import search_lines
+
     summary, prepared = result.summary, result.prepared
     cached = len(prepared.plan.cached)
+    for line in search_lines(prepared):
+        out().print(line, soft_wrap=True)
     if not result.run:
         out().print(f"[green]nothing to do:[/] all {cached} results are there")
     else:

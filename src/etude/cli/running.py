@@ -13,6 +13,7 @@ from etude.cli.tell import err
 
 if TYPE_CHECKING:
     from etude.execute.events import Event, Tell
+    from etude.search.driver import Observe
     from etude.study.execution import Conductor, Execution, Result
     from etude.study.prepare import Options, Prepared
 
@@ -21,11 +22,19 @@ def run_shown(
     prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
 ) -> Result:
     """Run what is to be done, showing how it goes; who else listens hears of each event as well."""
+    from etude.cli.searching import SearchProgress
     from etude.study.execution import Execution
+    from etude.study.searching import no_observer
 
+    moving = options.pause is None
+    progress: LiveProgress | SearchProgress = LiveProgress(err(), moving=moving)
+    observe: Observe = no_observer
+    if prepared.searches and prepared.search is not None:
+        progress = SearchProgress(err(), prepared.search.search, moving=moving)
+        observe = progress.observe
     try:
-        with LiveProgress(err(), moving=options.pause is None) as progress:
-            execution = Execution(prepared, options, _both(progress, also), conductor)
+        with progress:
+            execution = Execution(prepared, options, _both(progress, also), conductor, observe)
             with stopping_on_interrupt(execution) if options.pause is None else nullcontext():
                 return execution.run()
     except KeyboardInterrupt:

@@ -100,11 +100,11 @@ class Execution:
     tell: Tell
     conductor: Conductor | None = None
     """In place of a backend."""
+    observe: Observe = no_observer
+    """Hears of everything that happens in a search."""
     runner: Runner | None = None
     stopping: bool = False
     summary: Summary = field(default_factory=Summary)
-    observe: Observe = no_observer
-    """Hears of everything that happens in a search."""
     searching: Searching | None = None
     redact: Redactor = field(init=False)
     """Knows the secrets of the environment; nothing is written or told without it."""

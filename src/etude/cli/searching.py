@@ -1,0 +1,243 @@
+"""What a search looks like while it goes on and when it is done: a state made of events, and pictures of that state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from etude.cli.progress import LiveProgress
+from etude.graph.labels import text_of
+from etude.search.events import Asked, Closed, Finished, Halted, Opened, Retried, Started
+from etude.search.trials import Goal, Outcome
+from etude.units import readable_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+    from etude.execute.events import Event as RunEvent
+    from etude.search.events import Event
+    from etude.search.history import History
+    from etude.search.spec import Search
+    from etude.search.trials import Trial
+    from etude.study.prepare import Prepared
+
+
+@dataclass(slots=True)
+class SearchView:
+    """What is known of a search from its events so far."""
+
+    goal: Goal
+    trials: int | None
+    """How many are asked for; None where time alone ends the search."""
+    timeout_s: float | None
+    workers: int = 1
+    best: tuple[Trial, ...] = ()
+    """The best so far; several where goals compete."""
+    baseline: Trial | None = None
+    failures: Counter[str] = field(default_factory=Counter)
+    done: int = 0
+    done_here: int = 0
+    """Since this run began."""
+    opened_s: float = 0.0
+    now_s: float = 0.0
+    busy_s: float = 0.0
+    running: dict[int, float] = field(default_factory=dict)
+    """Trial → when it was taken on."""
+    waiting: int = 0
+    closed: str = ""
+
+    def take(self, event: Event, history: History) -> str:
+        """Take one event in. A line that is worth keeping on the screen, or nothing."""
+        self.now_s = max(self.now_s, getattr(event, "t", 0.0))
+        match event:
+            case Opened():
+                self.opened_s, self.workers = event.t, event.workers
+                self._catch_up(history)
+            case Asked():
+                self.waiting += 1
+            case Started():
+                self.waiting -= event.number not in self.running
+                self.running[event.number] = event.submitted_s
+            case Retried() | Halted():
+                self._free(event.number, event.t)
+                if isinstance(event, Retried):
+                    return f"  [yellow]↻[/] trial {event.number}  {_escaped(event.outcome)}: {_escaped(event.error)}"
+            case Finished():
+                self._free(event.number, event.t)
+                self.done += 1
+                self.done_here += 1
+                return self._ended(history.trials[event.number])
+            case Closed():
+                self.closed = event.why
+        return ""
+
+    def _catch_up(self, history: History) -> None:
+        self.failures.clear()
+        self.done, self.best = 0, ()
+        for number in history.ended:
+            self.done += 1
+            self._ended(history.trials[number])
+
+    def _free(self, number: int, at_s: float) -> None:
+        begun = self.running.pop(number, None)
+        if begun is not None:
+            self.busy_s += at_s - max(begun, self.opened_s)
+
+    def _ended(self, trial: Trial) -> str:
+        if trial.origin == "baseline":
+            self.baseline = trial
+        if trial.outcome is not Outcome.OK:
+            self.failures[str(trial.outcome)] += 1
+            if trial.outcome is Outcome.PRUNED:
+                return ""
+            return f"  [red]✗[/] trial {trial.number}  {_escaped(trial.outcome)}: {_escaped(trial.error)}"
+        if trial.values is None or not trial.feasible:
+            return ""
+        if any(self.goal.better(best.values or (), trial.values) or best.values == trial.values for best in self.best):
+            return ""
+        kept = tuple(best for best in self.best if not self.goal.better(trial.values, best.values or ()))
+        self.best = (*kept, trial)
+        return f"  [green]★[/] trial {trial.number}  {values_text(self.goal, trial)}  [dim]{point_text(trial.point)}[/]"
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of this run."""
+        return max(self.now_s - self.opened_s, 1e-9)
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the workers' time in this run in which they had a trial."""
+        busy = self.busy_s + sum(self.now_s - max(begun, self.opened_s) for begun in self.running.values())
+        return min(1.0, busy / (self.workers * self.elapsed_s))
+
+    def left_s(self) -> float | None:
+        """Seconds that are probably left; None where that cannot be known yet."""
+        found = []
+        if self.trials is not None and self.done_here:
+            found.append((self.trials - self.done) * self.elapsed_s / self.done_here)
+        if self.timeout_s is not None:
+            found.append(self.timeout_s - self.now_s)
+        return max(0.0, min(found)) if found else None
+
+
+def values_text(goal: Goal, trial: Trial) -> str:
+    """A trial's objectives: `quality.auc 0.912`."""
+    values = trial.values or ()
+    return "  ".join(
+        f"[bold]{_escaped(metric)} {value:.6g}[/]" for metric, value in zip(goal.metrics, values, strict=True)
+    )
+
+
+def point_text(point: Mapping[str, object]) -> str:
+    """A point in one line, numbers cut to four digits."""
+    return " ".join(
+        f"{_escaped(name)}={f'{value:.4g}' if isinstance(value, float) else _escaped(text_of(value))}"
+        for name, value in point.items()
+    )
+
+
+class SearchProgress:
+    """Shows a search as it happens, and after it the rest of the run."""
+
+    def __init__(self, console: Console, search: Search, *, moving: bool = True) -> None:
+        from etude.search.spec import NO_LIMIT
+
+        trials = None if search.trials == NO_LIMIT else search.trials
+        self.console = console
+        self.view = SearchView(search.goal, trials, search.timeout_s)
+        self._rest = LiveProgress(console, moving=False)
+        self._moving = moving and console.is_terminal
+        self._live: Live | None = None
+
+    def __enter__(self) -> SearchProgress:
+        if self._moving:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: RunEvent) -> None:
+        """Take an event of the run: those of single nodes are of interest once the search is over."""
+        if self.view.closed or not event.label:
+            self._rest(event)
+
+    def observe(self, event: Event, history: History) -> None:
+        """Take an event of the search."""
+        line = self.view.take(event, history)
+        if line:
+            self.console.print(line, soft_wrap=True)
+        if isinstance(event, Closed) and self._live is not None:
+            self._live.stop()
+
+    def _picture(self) -> RenderableType:
+        return picture(self.view)
+
+
+def picture(view: SearchView) -> RenderableType:
+    """The state as a few lines."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    bar = Table.grid(padding=(0, 1))
+    if view.trials is not None:
+        bar.add_row(
+            ProgressBar(total=view.trials, completed=view.done, width=30), f"{view.done} of {view.trials} trials"
+        )
+    else:
+        bar.add_row(f"{view.done} trials")
+    rate = 3600 * view.done_here / view.elapsed_s
+    left = view.left_s()
+    parts = [
+        f"{len(view.running)} of {view.workers} workers busy",
+        f"utilisation {view.utilisation:.0%}",
+        f"{rate:.0f} trials an hour" if view.done_here else "",
+        f"about {readable_seconds(left)} left" if left is not None else "",
+    ]
+    lines: list[RenderableType] = [bar, Text("  ".join(part for part in parts if part), style="dim")]
+    if view.best:
+        best = view.best[-1]
+        told = values_text(view.goal, best) if len(view.best) == 1 else f"{len(view.best)} trials on the Pareto front"
+        lines.append(Text.from_markup(f"best: {told}  [dim]{point_text(best.point) if len(view.best) == 1 else ''}[/]"))
+    if view.failures:
+        lines.append(Text("failed: " + ", ".join(f"{count} {cause}" for cause, count in view.failures.most_common())))
+    return Group(*lines)
+
+
+def search_lines(prepared: Prepared) -> list[str]:
+    """What a search has come to, in a few lines of markup; none where there is none."""
+    state = prepared.search
+    if state is None or state.history.begun is None:
+        return []
+    view = SearchView(state.search.goal, None, state.search.timeout_s)
+    view._catch_up(state.history)
+    ends = {"timeout": "its time is up", "exhausted": "every point has been", "interrupted": "stopped"}
+    why = f" ({ends[state.history.closed]})" if state.history.closed in ends else ""
+    lines = [f"{_escaped(state.left)}{why} in {readable_seconds(state.history.last_t)}"]
+    if len(view.best) == 1:
+        best = view.best[0]
+        lines.append(f"best: trial {best.number}  {values_text(view.goal, best)}  [dim]{point_text(best.point)}[/]")
+    elif view.best:
+        lines.append(f"{len(view.best)} trials on the Pareto front: etude top {_escaped(prepared.study.file)}")
+    if view.baseline is not None and view.baseline.values is not None and view.baseline not in view.best:
+        lines.append(f"baseline: {values_text(view.goal, view.baseline)}")
+    if view.failures:
+        lines.append(
+            "not ok: " + ", ".join(f"{count} {_escaped(cause)}" for cause, count in view.failures.most_common())
+        )
+    return lines
+
+
+def _escaped(value: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(value))
