@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +19,20 @@ from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, 
 from etude.report.charts.search.charts import SearchCharts, search_charts
 from etude.report.charts.search.progress import trajectories
 from etude.report.drawing.image import drawn
+from etude.report.page.document import document
+from etude.report.page.findings import findings
 from etude.report.page.picture_plot import picture_of_plot
 from etude.report.page.search_section import search_section, story
+from etude.report.results import export_results
+from etude.report.search_results import searched
+from etude.search.dimensions import Float
+from etude.search.space import Space
+from etude.search.spec import Search
+from etude.search.trials import Goal
+from etude.study.execution import Result
+from etude.study.prepare import prepare
+from etude.study.study import Vary
+from projects import Project
 from searches import Point, frnn_auc, made_search, table_of
 
 CONDITIONAL: dict[str, Any] = {
@@ -226,3 +241,62 @@ def test_marks_of_every_kind_keep_their_places_in_both_renderers() -> None:
     assert 'data-tip="told"' in picture
     assert ">said<" in picture
     assert ">rule<" in picture
+
+
+SEARCHED = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Scores:
+    auc: float
+
+@step
+def train(*, lr: float, dead: float) -> Scores:
+    if lr > 0.9:
+        raise ValueError("exploded")
+    return Scores(1 - (lr - 0.5) ** 2)
+"""
+
+
+@pytest.fixture(scope="module")
+def searched_study(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    project = Project(tmp_path_factory.mktemp("searched")).write(SEARCHED)
+    search = Search(
+        space=Space({"lr": Float(0.0, 1.0), "dead": Float(0.0, 1.0)}),
+        goal=Goal(("quality.auc",), ("maximize",)),
+        trials=60,
+        sampler="random",
+        baseline={"lr": 0.2, "dead": 0.5},
+    )
+    study = project.study(
+        {"quality": ("train", None, {"lr": "${lr}", "dead": "${dead}"})},
+        params={"lr": 0.2, "dead": 0.5},
+        vary=Vary(search=search),
+    )
+    return project.run(study)
+
+
+def test_a_report_on_a_searched_study_has_a_section_on_its_search(searched_study: Result) -> None:
+    found = findings(searched_study.prepared)
+    assert found.search is not None
+    assert len(found.search.results.trials) == 60
+    page = document([found])
+    assert 'href="#study0-search-head"' in page
+    assert "Params that matter" in page
+    assert "ValueError: exploded" in page
+
+
+def test_a_run_writes_the_table_and_the_charts_of_its_search(searched_study: Result) -> None:
+    export_results(searched_study)
+    folder = searched_study.prepared.workplace.results / "search"
+    assert {"trajectory.png", "trajectory.svg", "workers.png"} <= {path.name for path in (folder / "charts").iterdir()}
+    table = pq.read_table(folder / "trials.parquet")
+    assert read_results(table) == read_results(searched_study.prepared.search.table())  # type: ignore[union-attr]
+
+
+def test_a_study_that_was_not_searched_yet_has_no_section_on_it(searched_study: Result, tmp_path: Path) -> None:
+    project = Project(tmp_path).write(SEARCHED)
+    known = searched_study.prepared.study
+    vary = replace(known.vary, points=(), failed={})
+    study = replace(known, project=project.folder, vary=vary)
+    assert searched(prepare(study)) is None

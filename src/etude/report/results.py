@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etude.analysis.summary import Summary
+from etude.report.charts.naming import file_stem
 from etude.report.export import export, write_bytes, write_text
 from etude.report.terminal import TerminalTable
 from etude.report.values import write_parquet, write_value
@@ -17,10 +18,15 @@ from etude.store.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
+if TYPE_CHECKING:
+    from etude.report.drawing.image import Chart
+
 STAMP = ".exported.json"
-FORM = "3"
+FORM = "4"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
 CHARTS = "charts"
+SEARCH = "search"
+"""Folder of what a search came to: its table and its charts."""
 
 
 def terminal_tables(result: Result) -> list[TerminalTable]:
@@ -42,11 +48,12 @@ def export_results(result: Result) -> list[str]:
     if known is not None and known["stamp"] == stamp and all((folder / name).exists() for name in known["files"]):
         return told(known["files"])
     records = result.records()
-    if all(status != "done" for status in records["status"].to_pylist()):
+    if prepared.search is None and all(status != "done" for status in records["status"].to_pylist()):
         return []
     folder.mkdir(parents=True, exist_ok=True)
     names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
     names += _write_charts(prepared, records.to_pylist(), folder)
+    names += _write_search(prepared, folder)
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
     return told(names)
 
@@ -93,23 +100,50 @@ def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) 
     summaries = dict(summaries_of(prepared))
     if not summaries:
         return
-    from etude.report.drawing.image import drawn  # here, for charts load SciPy, and many runs draw none
-    from etude.report.gallery import gallery
+    from etude.report.gallery import gallery  # here, for charts load SciPy, and many runs draw none
 
     for name, summary in summaries.items():
         place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
-        place.mkdir(parents=True, exist_ok=True)
-        written = set()
-        for stem, chart in gallery(prepared, summary, rows).named():
-            images = drawn(chart)
-            for suffix, data in (("png", images.png), ("svg", images.svg)):
-                path = place / f"{stem}.{suffix}"
-                write_bytes(path, data)
-                written.add(path)
-                yield str(path.relative_to(folder))
-        for path in (*place.glob("*.png"), *place.glob("*.svg")):
-            if path not in written:
-                path.unlink()
+        for path in _write_drawn(gallery(prepared, summary, rows).named(), place):
+            yield str(path.relative_to(folder))
+
+
+def _write_search(prepared: Prepared, folder: Path) -> Iterator[str]:
+    """A search's table of results and its charts."""
+    if prepared.search is None:
+        return
+    from etude.report.search_results import searched
+    from etude.search.table import csv_text
+
+    table, found = prepared.search.table(), searched(prepared)
+    if table is None or found is None:
+        return
+    place = folder / SEARCH
+    place.mkdir(parents=True, exist_ok=True)
+    yield str(write_parquet(table, place / "trials.parquet").relative_to(folder))
+    write_text(place / "trials.csv", csv_text(prepared.search.history))
+    yield str((place / "trials.csv").relative_to(folder))
+    charts = ((file_stem(plot.name), plot) for plot in found.plots)
+    for path in _write_drawn(charts, place / CHARTS):
+        yield str(path.relative_to(folder))
+
+
+def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[Path]:
+    """Each chart as PNG and as SVG; those that are there from earlier are removed."""
+    from etude.report.drawing.image import drawn
+
+    place.mkdir(parents=True, exist_ok=True)
+    written = set()
+    for stem, chart in charts:
+        images = drawn(chart)
+        for suffix, data in (("png", images.png), ("svg", images.svg)):
+            path = place / f"{stem}.{suffix}"
+            write_bytes(path, data)
+            written.add(path)
+            yield path
+    for path in (*place.glob("*.png"), *place.glob("*.svg")):
+        if path not in written:
+            path.unlink()
 
 
 def _write_records(records: Any, folder: Path) -> Iterator[str]:
@@ -128,6 +162,8 @@ def _stamp(prepared: Prepared) -> str:
         manifest = prepared.store.inspect(fingerprint)
         content = f"{manifest.content} {manifest.created}" if isinstance(manifest, Manifest) else "absent"
         digest.update(f"{fingerprint} {content}\n".encode())
+    if prepared.search is not None:
+        digest.update(f"search {prepared.search.history.count}\n".encode())
     return digest.hexdigest()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from etude.analysis.search.results import OK, SearchResults
+from etude.analysis.search.results import OK, RUNNING, SearchResults
 
-ORDER = ("ok", "pruned", "invalid", "crash", "timeout", "out_of_memory", "preempted", "cancelled")
+ORDER = ("ok", "pruned", "invalid", "crash", "timeout", "out_of_memory", "preempted", "cancelled", "running")
 
 
 class Outcomes(NamedTuple):
@@ -35,7 +35,7 @@ def outcomes(results: SearchResults) -> tuple[Outcomes, ...]:
 
 def failed(results: SearchResults) -> tuple[Outcomes, ...]:
     """Those that are failures: neither good nor stopped on purpose."""
-    return tuple(each for each in outcomes(results) if each.outcome not in (OK, "pruned", "cancelled"))
+    return tuple(each for each in outcomes(results) if each.outcome not in (OK, "pruned", "cancelled", RUNNING))
 
 
 def _outcome(results: SearchResults, outcome: str) -> Outcomes:

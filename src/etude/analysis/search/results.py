@@ -19,6 +19,8 @@ KEY = b"etude.search"
 """The metadata of the table under which its goal and its space stand."""
 NEEDED = ("number", "origin", "outcome", "worker", "submitted_s", "started_s", "ended_s")
 OK = "ok"
+RUNNING = "running"
+"""The outcome of a trial that has none yet."""
 BASELINE = "baseline"
 MOST_DECADES = 2.0
 """Values above 0 that span more powers of ten than this are read as logarithmic, where no space says so."""
@@ -140,6 +142,7 @@ def read_results(table: pa.Table) -> SearchResults:
     rows: list[dict[str, Any]] = table.to_pylist()
     names = [name.removeprefix("param.") for name in table.column_names if name.startswith("param.")]
     space = _space(known.get("space") or {})
+    _restore_options(rows, space)
     dimensions = tuple(space.get(name) or _guessed(name, [row[f"param.{name}"] for row in rows]) for name in names)
     limits = [name for name in table.column_names if name.startswith("constraint.")]
     baseline = known.get("baseline_number")
@@ -174,11 +177,24 @@ def _metrics(known: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]
     return dict(zip(metrics, map(str, directions), strict=True))
 
 
+def _restore_options(rows: Sequence[dict[str, Any]], space: Mapping[str, Dimension]) -> None:
+    """Options of several types stand in the table as JSON text: make them again what the space has."""
+    for name, dimension in space.items():
+        if dimension.numeric or all(isinstance(option, str) for option in dimension.options):
+            continue
+        column = f"param.{name}"
+        for row in rows:
+            value = row.get(column)
+            if isinstance(value, str) and value not in dimension.options:
+                row[column] = json.loads(value)
+
+
 def _trial(row: Mapping[str, Any], names: Sequence[str], metrics: Sequence[str], limits: Sequence[str]) -> Trial:
     found = [row[f"value.{metric}"] for metric in metrics]
+    known = {name: row[name] for name in NEEDED}
     good = row["outcome"] == OK and all(value is not None and math.isfinite(value) for value in found)
     return Trial(
-        **{name: row[name] for name in NEEDED},
+        **{**known, "outcome": row["outcome"] or RUNNING},
         point={name: row[f"param.{name}"] for name in names if row[f"param.{name}"] is not None},
         values=tuple(map(float, found)) if good else None,
         feasible=all(row[name] is not None and row[name] <= 0 for name in limits),

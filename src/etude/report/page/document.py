@@ -59,7 +59,8 @@ def _contents(studies: Sequence[Findings]) -> Markup:
     links = [tag("li", tag("a", "Comparison", href="#compare-head"))] if len(studies) > 1 else []
     for at, found in enumerate(studies):
         own = f"study{at}"
-        parts = [(f"{own}-s{place}-head", f"Results: {each.title}") for place, each in enumerate(found.summaries)]
+        parts = [(f"{own}-search-head", "Search")] if found.search is not None else []
+        parts += [(f"{own}-s{place}-head", f"Results: {each.title}") for place, each in enumerate(found.summaries)]
         parts += [
             (f"{own}-variants-head", "Variants"),
             (f"{own}-costs-head", "Costs"),

@@ -15,6 +15,7 @@ from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.means import table_of_comparisons, table_of_costs, table_of_means
 from etude.report.page.picture_graph import picture_of_graph
+from etude.report.page.search_section import search_section
 from etude.report.page.tables import Cell, Column, data_table
 
 MOST_LEADERS = 3
@@ -27,6 +28,7 @@ def study_section(found: Findings, prefix: str) -> Markup:
         tag("h2", found.title, id=f"{prefix}-head"),
         tag("p", found.description, class_="lead") if found.description else None,
         _overview(found),
+        search_section(found.search, prefix) if found.search is not None else None,
         *_summaries(found, prefix),
         tag("h3", "Variants", id=f"{prefix}-variants-head"),
         table_of_variants(found, prefix),
