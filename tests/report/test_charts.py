@@ -63,6 +63,10 @@ def test_an_axis_names_its_unit(column: str, label: str) -> None:
 def test_costs_are_told_from_qualities_by_their_unit() -> None:
     assert is_cost("quality.latency_ms")
     assert is_cost("fit.cost.cpu_s")
+    assert is_cost("efficiency.joules_per_1000")
+    assert is_cost("efficiency.training_joules")
+    assert not is_cost("latency.single.examples_per_s")
+    assert not is_cost("efficiency.accuracy_per_joule")
     assert not is_cost("quality.accuracy")
     assert not is_cost("quality.classes")
 

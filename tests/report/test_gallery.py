@@ -83,8 +83,8 @@ def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, 
     (_, summary), *_ = summaries_of(finished.prepared)
     rows = [{**row, "model.cost.energy_j": None} for row in finished.records().to_pylist()]
     made = gallery(finished.prepared, summary, rows)
-    assert made.pareto[0].points == ()
-    assert made.pareto[0].missing == ("width=1", "width=2")
+    assert [chart.cost for chart in made.pareto] == ["wall_s", "quality.latency_ms"]
+    assert made.notes == ("no chart of quality.accuracy against energy_j: there is no group of which both are known",)
 
 
 def test_what_a_run_with_nothing_to_do_loads_neither_draws_nor_reckons() -> None:

@@ -35,6 +35,8 @@ class Gallery:
     pareto: tuple[ParetoPoints, ...]
     curves: tuple[Curves, ...]
     confusions: tuple[Confusion, ...]
+    notes: tuple[str, ...] = ()
+    """What there is no chart of, and why."""
 
     def named(self) -> Iterator[tuple[str, Bars | ParetoPoints | Curves | Confusion]]:
         """Each chart with the stem of its file's name, no two alike."""
@@ -67,11 +69,13 @@ def gallery(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Galler
         return Gallery((), (), (), ())
     groups = groups_of(summary, rows)
     shown = summary.metrics[:MOST_METRICS]
+    pareto = [*_pareto(prepared, summary, rows)]
     return Gallery(
         bars=tuple(bars(summary, metric) for metric in shown),
-        pareto=tuple(_pareto(prepared, summary, rows)),
+        pareto=tuple(points for points in pareto if points.points),
         curves=tuple(_curves(prepared, groups)),
         confusions=tuple(_confusions(prepared, groups)),
+        notes=tuple(_empty(points) for points in pareto if not points.points),
     )
 
 
@@ -111,6 +115,10 @@ def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterat
     for cost in summary.metrics:
         if is_cost(cost):
             yield pareto_points(summary, quality, cost)
+
+
+def _empty(points: ParetoPoints) -> str:
+    return f"no chart of {points.quality} against {points.cost}: there is no group of which both are known"
 
 
 def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:

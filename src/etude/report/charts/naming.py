@@ -23,7 +23,11 @@ _UNITS = {
     "_w": "W",
     "flops": "FLOP",
     "_flop": "FLOP",
+    "_joules": "J",
+    "_grams": "g CO₂eq",
 }
+_SPENT = frozenset({"joules", "grams", "flops", "seconds", "bytes", "kwh"})
+"""What `…_per_1000` is a cost of; any other `…_per_…` is a rate, of which nothing says that less is wanted."""
 _PER_UNIT = {"_bytes": 1e-6}
 
 
@@ -41,7 +45,8 @@ def label_of(column: str) -> str:
 
 def is_cost(column: str) -> bool:
     """Whether a number is one of which less is wanted, as its unit tells: time, energy, carbon, memory, FLOPs."""
-    return ".cost." in column or _ending(column.rpartition(".")[2]) is not None
+    last = column.rpartition(".")[2]
+    return ".cost." in column or last.partition("_per_")[0] in _SPENT or _ending(last) is not None
 
 
 def scale_of(column: str) -> float:
@@ -82,4 +87,6 @@ def file_stem(text: str) -> str:
 
 
 def _ending(last: str) -> str | None:
+    if "_per_" in last:
+        return None
     return next((ending for ending in sorted(_UNITS, key=len, reverse=True) if last.endswith(ending)), None)

@@ -12,11 +12,9 @@ from etude.errors import EtudeError
 from etude.execute.call import call_of
 from etude.execute.records import record_table
 from etude.graph.node import RECORDS, Node
-from etude.report.charts.search.charts import SearchCharts
 from etude.report.gallery import Gallery, Row, gallery
 from etude.report.page.withheld import without_secrets
 from etude.report.results import summaries_of
-from etude.report.search_results import searched
 from etude.store.manifest import Damaged, Manifest
 from etude.study.prepare import Prepared
 
@@ -86,8 +84,6 @@ class Findings:
     boxes: tuple[NodeBox, ...]
     edges: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    search: SearchCharts | None = None
-    """What its search came to, where it has one with trials that ended."""
 
     @property
     def done(self) -> int:
@@ -110,20 +106,21 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
             notes.append(f"no means: {error}")
     study = prepared.study
     boxes, edges = _graph(prepared)
+    named = tuple(Named(name, found, gallery(prepared, found, rows)) for name, found in summaries.items())
+    notes += dict.fromkeys(note for each in named for note in each.gallery.notes)
     return Findings(
         title=title or study.name,
         study=study.name,
         description=study.description,
         file=study.file.name if study.file else "",
         varied=tuple(dict.fromkeys([*study.vary.grid, *(key for point in study.vary.points for key in point)])),
-        summaries=tuple(Named(name, found, gallery(prepared, found, rows)) for name, found in summaries.items()),
+        summaries=named,
         rows=tuple(map(without_secrets, rows)),
         nodes={node.fingerprint: _finding(prepared, node) for node in _all_nodes(prepared)},
         variants=tuple(tuple(node.fingerprint for node in row.values()) for row in prepared.expansion.nodes),
         boxes=boxes,
         edges=edges,
         notes=(*notes, *_unfinished(rows)),
-        search=searched(prepared),
     )
 
 
