@@ -12,9 +12,11 @@ from etude.errors import EtudeError
 from etude.execute.call import call_of
 from etude.execute.records import record_table
 from etude.graph.node import RECORDS, Node
+from etude.report.charts.search.charts import SearchCharts
 from etude.report.gallery import Gallery, Row, gallery
 from etude.report.page.withheld import without_secrets
 from etude.report.results import summaries_of
+from etude.report.search_results import searched
 from etude.store.manifest import Damaged, Manifest
 from etude.study.prepare import Prepared
 
@@ -84,6 +86,8 @@ class Findings:
     boxes: tuple[NodeBox, ...]
     edges: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    search: SearchCharts | None = None
+    """What its search came to, where it has one with trials that ended."""
 
     @property
     def done(self) -> int:
@@ -121,6 +125,7 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
         boxes=boxes,
         edges=edges,
         notes=(*notes, *_unfinished(rows)),
+        search=searched(prepared),
     )
 
 
