@@ -8,6 +8,7 @@ import typer
 
 from etude.cli.commands.accept import accept
 from etude.cli.commands.cancel import cancel
+from etude.cli.commands.cluster import cluster
 from etude.cli.commands.doctor import doctor
 from etude.cli.commands.gc import gc
 from etude.cli.commands.init import init
@@ -16,8 +17,10 @@ from etude.cli.commands.plan import plan
 from etude.cli.commands.report import report
 from etude.cli.commands.run import run
 from etude.cli.commands.schema import schema
+from etude.cli.commands.search import search
 from etude.cli.commands.show import show
 from etude.cli.commands.status import status
+from etude.cli.commands.top import top
 from etude.cli.commands.track import track
 from etude.cli.commands.verify import verify
 from etude.cli.commands.watch import watch
@@ -33,6 +36,9 @@ app = typer.Typer(
 )
 for command in (init, run, plan, show, report, track, watch, status, cancel, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
+app.add_typer(cluster)
+app.command()(top)
+app.add_typer(search)
 
 
 def version(value: bool) -> None:

@@ -1,19 +1,31 @@
-"""`vary: {top: …}`: the best variants of an earlier study become the points of this one."""
+"""The best variants of a study: as `vary: {top: …}` of another they become its points, and `etude top` shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.call import call_of
 from etude.execute.records import record_table
+from etude.graph.node import Node
 from etude.identity.files import FileDigests
+from etude.search.trials import Goal, Outcome
 from etude.store.store import Store
 from etude.study.expand import LoadStudy, circle, expand
-from etude.study.study import Study, Top
-from etude.study.variants import varied
+from etude.study.searched import SearchState, state_of, with_search
+from etude.study.study import Study
+from etude.study.variants import Variant, varied
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One point of a study, and what its replicates came to in the mean."""
+
+    point: dict[str, object]
+    values: tuple[float, ...]
+    replicates: int
 
 
 def with_top(
@@ -35,44 +47,100 @@ def with_top(
     if told:
         raise _fault("of", f"studies read each other in a circle: {told}", top.of, "name another study")
     other = with_top(other, store, files, other_study, (*within, study))
-    best = _best(other, top, _rows(other, store, files, other_study))
-    unknown = sorted({name for point in best for name in point} - study.params.keys())
+    state = state_of(other, study.project / ".etude")
+    other = with_search(other, state)
+    expansion = expand(other, files, other_study=other_study)
+    rows = records_of(expansion.records, expansion.variants, store)
+    if state is not None:
+        rows = feasible_only(rows, expansion.variants, state)
+    ranked = best(other, rows, top.by, top.direction, where=top.of)
+    if len(ranked) < top.k:
+        reason = f"study {top.of!r} has {len(ranked)} finished variants and the {top.k} best are asked for"
+        raise _fault("k", reason, top.k, "run it to its end, or ask for fewer")
+    chosen = [one.point for one in ranked[: top.k]]
+    unknown = sorted({name for point in chosen for name in point} - study.params.keys())
     if unknown:
         reason = f"{top.of!r} varies {', '.join(map(repr, unknown))}, which this study has not"
         raise _fault("of", reason, top.of, f"add it to `params:`; {nearest(unknown[0], study.params)}")
-    return replace(study, vary=replace(study.vary, points=tuple(best), top=None))
+    return replace(study, vary=replace(study.vary, points=tuple(chosen), top=None))
 
 
-def _rows(other: Study, store: Store, files: FileDigests, other_study: LoadStudy) -> list[dict[str, Any]]:
-    expansion = expand(other, files, other_study=other_study)
-    call = call_of(expansion.records, {}, {})
+def records_of(records: Node, variants: Sequence[Variant], store: Store) -> list[dict[str, Any]]:
+    """The rows of the records, each with its params as they are under `param <name>`."""
+    call = call_of(records, {}, {})
     rows: list[dict[str, Any]] = record_table(store, call.rows, call.settings).to_pylist()
     return [
         {**row, **{f"param {name}": value for name, value in variant.params.items()}}
-        for row, variant in zip(rows, expansion.variants, strict=True)
+        for row, variant in zip(rows, variants, strict=True)
     ]
 
 
-def _best(other: Study, top: Top, rows: list[dict[str, Any]]) -> list[dict[str, object]]:
-    """The varied params of the k best variants, best first; ties go to the earlier one."""
-    names = [name for name in varied(other.vary) if name not in other.vary.repeat]
-    metrics = [name for name in rows[0] if "." in name and not name.startswith("param ")]
-    if top.by not in metrics:
-        run = f"run it first: etude run {other.file}" if not metrics else nearest(top.by, metrics)
-        raise _fault("by", f"study {top.of!r} has no metric {top.by!r}", top.by, run)
-    groups: dict[str, tuple[dict[str, object], list[float]]] = {}
+def feasible_only(
+    rows: Sequence[dict[str, Any]], variants: Sequence[Variant], state: SearchState
+) -> list[dict[str, Any]]:
+    """The rows without those of trials that exceed a constraint of their search."""
+    space = state.search.space
+    beyond = {
+        space.canonical_point(trial.point)
+        for trial in state.history.trials.values()
+        if trial.outcome is Outcome.OK and not trial.feasible
+    }
+    return [
+        row
+        for row, variant in zip(rows, variants, strict=True)
+        if not beyond or space.canonical_point(space.trimmed(variant.params)) not in beyond
+    ]
+
+
+def best(study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, *, where: str = "") -> list[Ranked]:
+    """All finished points of a study, best first; ties go to the earlier one.
+
+    Replicates are averaged first, so that a lucky seed is not taken for a good point.
+
+    Args:
+        study: The study, searched points laid out.
+        rows: Its records, from `records_of`.
+        by: The metric to rank by.
+        direction: `maximize` or `minimize`.
+        where: What the study is called where it is named by another.
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
+    sign = -1 if direction == "maximize" else 1
+    return sorted(_means(study, rows, (by,), where or study.name), key=lambda ranked: sign * ranked.values[0])
+
+
+def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Ranked]:
+    """The points that no other beats in every objective, in the order of the first.
+
+    Raises:
+        ConfigError: There is no such metric.
+    """
+    means = _means(study, rows, goal.metrics, study.name)
+    kept = [one for one in means if not any(goal.better(other.values, one.values) for other in means)]
+    return sorted(kept, key=lambda ranked: goal.signed(ranked.values))
+
+
+def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str], where: str) -> list[Ranked]:
+    names = [name for name in varied(study.vary) if name not in study.vary.repeat]
+    known = [name for name in (rows[0] if rows else ()) if "." in name and not name.startswith("param ")]
+    for metric in metrics:
+        if metric not in known:
+            mend = f"run it first: etude run {study.file}" if not known else nearest(metric, known)
+            raise _fault("by", f"study {where!r} has no metric {metric!r}", metric, mend)
+    groups: dict[str, tuple[dict[str, object], list[tuple[float, ...]]]] = {}
     for row in rows:
         point = {name: row[f"param {name}"] for name in names}
-        value = row.get(top.by)
-        values = groups.setdefault(repr(point), (point, []))[1]
-        if isinstance(value, (int, float)) and value == value:
-            values.append(float(value))
-    scored = [(sum(values) / len(values), point) for point, values in groups.values() if values]
-    if len(scored) < top.k:
-        reason = f"study {top.of!r} has {len(scored)} finished variants and the {top.k} best are asked for"
-        raise _fault("k", reason, top.k, "run it to its end, or ask for fewer")
-    sign = -1 if top.direction == "maximize" else 1
-    return [point for _, point in sorted(scored, key=lambda entry: sign * entry[0])[: top.k]]
+        found = groups.setdefault(repr(point), (point, []))[1]
+        values = [row.get(metric) for metric in metrics]
+        if all(isinstance(value, (int, float)) and value == value for value in values):
+            found.append(tuple(float(value) for value in values if value is not None))
+    return [
+        Ranked(point, tuple(sum(column) / len(found) for column in zip(*found, strict=True)), len(found))
+        for point, found in groups.values()
+        if found
+    ]
 
 
 def _fault(key: str, reason: str, value: object, mend: str) -> ConfigError:
