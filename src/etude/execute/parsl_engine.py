@@ -77,11 +77,10 @@ class Engine:
         from parsl.executors import HighThroughputExecutor
 
         logging.getLogger("parsl").setLevel(logging.CRITICAL)  # what goes wrong is told by étude
-        python = self.profile.python or sys.executable
         self._executor = executor = HighThroughputExecutor(
             label=self.pool.name,
             provider=provider,
-            launch_cmd=f"{python} -P -m etude.execute.pilot {self.spec} --block {{{{block_id}}}}",
+            launch_cmd=pilot_command(self.profile, self.spec, "{{block_id}}"),
             interchange_launch_cmd=[sys.executable, "-P", "-m", "etude.execute.interchange"],
             address="127.0.0.1",
             worker_port_range=self.profile.ports,
@@ -217,6 +216,11 @@ def _detail(status: Any) -> str:
     message = "" if status.status_name == "MISSING" else f"{status.status_name}; {status.message or ''}".strip("; ")
     code = f"exit code {status.exit_code}" if status.exit_code else ""
     return "; ".join(part for part in (told, message, code) if part) or "its shell wrote nothing"
+
+
+def pilot_command(profile: Profile, spec: Path, block: str) -> str:
+    """What a job runs on each of its machines."""
+    return f"{profile.python or sys.executable} -P -m etude.execute.pilot {spec} --block {block}"
 
 
 def own_addresses(profile: Profile) -> tuple[str, ...]:
