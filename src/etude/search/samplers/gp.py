@@ -40,18 +40,22 @@ class GaussianProcessSampler:
     rounds differently rarely matters; on one machine, equal calls give equal points.
     """
 
-    def __init__(self, space: Space, goal: Goal, seed: int, *, initial: int = 10, fit_on: int = 256) -> None:
+    def __init__(
+        self, space: Space, goal: Goal, seed: int, *, initial: int = 10, explore: int = 10, fit_on: int = 256
+    ) -> None:
         """Args:
         space: Where to look.
         goal: What to look for.
         seed: Of everything random.
         initial: Results to have before a model is trusted; until then points are spread evenly.
+        explore: Every so many proposals one is spread evenly, whatever the model thinks; 0 for none.
         fit_on: Greatest number of results to fit on: the best half and a random half.
         """
         self._encoding = Encoding(space)
         self._goal = goal
         self._seed = seed
         self._initial = initial
+        self._explore = explore
         self._fit_on = fit_on
         self._history = History(self._encoding, seed)
         self._spread = Spread(len(self._encoding.axes), seed)
@@ -125,7 +129,7 @@ class GaussianProcessSampler:
         """The point to try as trial `number`."""
         history, rng = self._history, seeded(self._seed, 1, number)
         begun = len(self._epoch.rows) >= 4 and len(self._epoch.rows) + len(history.failed) >= self._initial
-        if not begun:
+        if not begun or (self._explore and number % self._explore == self._explore - 1):
             return self._encoding.point(fresh(self._encoding, history, self._spread.row(number), rng))
         with one_thread():
             model = self._followed()
