@@ -24,14 +24,17 @@ from etude.batch import layout
 from etude.batch.order import BEACON, Order
 from etude.batch.packing import unpacked
 from etude.errors import BackendError, EtudeError, StoreError
-from etude.execute.backend import Progress
+from etude.execute.backend import Backend, Progress
+from etude.execute.cost import Metering
 from etude.execute.devices import usable_cpus, visible_gpus
 from etude.execute.events import Event, EventLog, Kind, now
+from etude.execute.inline import InlineBackend
 from etude.execute.processes import Machine, ProcessBackend
 from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path, make_importable, use_sources
 from etude.graph.node import Node
 from etude.graph.plan import plan
+from etude.identity.files import FileDigests
 from etude.redaction import Redactor
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -148,10 +151,14 @@ class BatchJob:
         finally:
             backend.close()
 
-    def _backend(self, store: Store) -> ProcessBackend:
+    def _backend(self, store: Store) -> Backend:
         import psutil
 
         order, project = self.order, Path(self.order.project)
+        if order.backend == "inline":
+            devices = tuple(f"cuda:{index}" for index in range(order.gpus))
+            metering, digests = Metering(order.metering()), FileDigests(Path(order.digests))
+            return InlineBackend(store, Path(order.logs), self._heard, devices, None, metering, digests)
         cpus = min(order.cpus or usable_cpus(), usable_cpus())
         machine = Machine(
             workers=max(1, min(order.workers, cpus)),

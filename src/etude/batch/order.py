@@ -37,6 +37,8 @@ class Order:
     """What it may compute, where it collects: what else it lacks is the other jobs' to give."""
     force: tuple[str, ...] = ()
     collects: bool = False
+    backend: str = "processes"
+    """`processes`, or `inline` for the job's own process."""
     workers: int = 1
     cpus: int | None = None
     """Cores that it was granted; None for those that it can see."""

@@ -172,6 +172,7 @@ class Submitter:
             nodes=part.nodes if part.collects else (),
             force=tuple(sorted(part.force)),
             collects=part.collects,
+            backend=place.backend,
             workers=place.workers or job.cpus or 1,
             cpus=job.cpus,
             gpus=job.gpus,
