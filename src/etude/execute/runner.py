@@ -19,6 +19,7 @@ from etude.execute.backend import Backend, Progress
 from etude.execute.call import Outcome, Status, call_of
 from etude.execute.cost import recorded
 from etude.execute.events import Event, Kind, Tell, now
+from etude.execute.ready import ReadyNodes
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import Action, Cause, Plan, State
 from etude.redaction import Redactor
@@ -27,6 +28,7 @@ from etude.store.manifest import Header, Manifest
 from etude.store.store import Store
 
 POLL_S = 0.2
+Inbox = queue.SimpleQueue[Any]
 BACKOFF_S = 0.5
 SAME = "same bytes as before above it"
 ELSEWHERE = "computed by another run"
@@ -111,6 +113,8 @@ class Runner:
     barred: Collection[str] = frozenset()
     """Fingerprints of nodes that have failed in this run before, and are not run again."""
     clock: Callable[[], float] = time.monotonic
+    inbox: Inbox = field(default_factory=queue.SimpleQueue)
+    """Where news comes in and the runner waits for it. With a clock to match, a simulation passes hours in a blink."""
     growing: bool = False
     """Whether plans may be added while it runs; then it ends after `finish`."""
     on_end: OnEnd = field(default=lambda _fingerprint, _outcome: None)
@@ -128,7 +132,7 @@ class Runner:
     """Node → how many of the nodes that it reads are still to come."""
     _readers: dict[str, list[str]] = field(default_factory=dict)
     _order: dict[str, int] = field(default_factory=dict)
-    _ready: list[tuple[int, str]] = field(default_factory=list)
+    _ready: ReadyNodes = field(default_factory=ReadyNodes)
     _running: dict[str, Lease] = field(default_factory=dict)
     _attempts: dict[str, int] = field(default_factory=dict)
     _deadlines: dict[str, float] = field(default_factory=dict)
@@ -136,7 +140,6 @@ class Runner:
     _retry: list[tuple[float, str]] = field(default_factory=list)
     _contents: dict[str, dict[str, str]] = field(default_factory=dict)
     _blocked: set[str] = field(default_factory=set)
-    _inbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _stopping: bool = False
 
     def run(self) -> Summary:
@@ -169,7 +172,7 @@ class Runner:
 
     def heard(self, progress: Progress) -> None:
         """Take a running step's progress; may be called from any thread."""
-        self._inbox.put(progress)
+        self.inbox.put(progress)
 
     def extend(self, more: Plan, *, again: Collection[str] = ()) -> None:
         """Run another plan as well; may be called from any thread. Nodes that are known already are not run twice.
@@ -178,17 +181,17 @@ class Runner:
             more: The plan.
             again: Nodes that are run once more if they have ended badly, or if their result has gone.
         """
-        self._inbox.put(_More(more, frozenset(again)))
+        self.inbox.put(_More(more, frozenset(again)))
 
     def drop(self, fingerprints: Collection[str], reason: str, *, now: bool) -> None:
         """Let go of nodes: one that runs is ended now, or at its next checkpoint. May be called from any thread."""
         for fingerprint in fingerprints:
             self.backend.cancel(fingerprint, reason, now=now)
-        self._inbox.put(_Drop(frozenset(fingerprints)))
+        self.inbox.put(_Drop(frozenset(fingerprints)))
 
     def finish(self) -> None:
         """Nothing more will be added. May be called from any thread."""
-        self._inbox.put(_FINISH)
+        self.inbox.put(_FINISH)
 
     # What there is to do.
 
@@ -211,7 +214,7 @@ class Runner:
                 for other in above:
                     self._readers.setdefault(other, []).append(fingerprint)
                 if not above:
-                    heapq.heappush(self._ready, (position, fingerprint))
+                    self._ready.push(action.node.needs, position, fingerprint)
             elif action.manifest is not None:
                 self._made[fingerprint] = Made.of(action.manifest)
                 self.on_end(fingerprint, None)
@@ -263,27 +266,18 @@ class Runner:
     # Starting.
 
     def _can_start(self) -> bool:
-        return bool(self._ready) and not self._stopping and self.backend.admits(self._next().needs)
+        return not self._stopping and self._ready.any(self.backend.admits)
 
-    def _next(self) -> Node:
-        return self._action(self._ready[0][1]).node
+    def _push_ready(self, fingerprint: str) -> None:
+        self._ready.push(self._action(fingerprint).node.needs, self._order[fingerprint], fingerprint)
 
     def _start_ready(self) -> None:
         """Start everything that is ready and fits; a node that does not fit now does not hold up the others."""
-        held_back: list[tuple[int, str]] = []
-        while self._ready and not self._stopping:
-            position, fingerprint = heapq.heappop(self._ready)
+        while not self._stopping and (fingerprint := self._ready.pop(self.backend.admits)) is not None:
             if fingerprint in self._blocked or fingerprint in self._running or fingerprint not in self._pending:
-                continue
-            if not self.backend.admits(self._action(fingerprint).node.needs):
-                held_back.append((position, fingerprint))
-                if len(held_back) >= 64:
-                    break
                 continue
             self._begin(fingerprint)
             self._hear(block=False)
-        for entry in held_back:
-            heapq.heappush(self._ready, entry)
         if self._stopping:
             self._ready.clear()
 
@@ -374,14 +368,14 @@ class Runner:
             self._deadlines[fingerprint] = self.clock() + action.node.needs.walltime_s
         self._say(Kind.STARTED, action.node, attempt=attempt)
         future = self.backend.submit(call)
-        future.add_done_callback(lambda done: self._inbox.put((fingerprint, _outcome_of(done))))
+        future.add_done_callback(lambda done: self.inbox.put((fingerprint, _outcome_of(done))))
 
     # Hearing back.
 
     def _hear(self, *, block: bool) -> None:
         """Take what has come in; wait for the first of it if asked to, but no longer than POLL_S."""
         try:
-            message = self._inbox.get(timeout=POLL_S) if block else self._inbox.get_nowait()
+            message = self.inbox.get(timeout=POLL_S) if block else self.inbox.get_nowait()
         except queue.Empty:
             return
         while True:
@@ -397,7 +391,7 @@ class Runner:
                 case _:
                     self.growing = False
             try:
-                message = self._inbox.get_nowait()
+                message = self.inbox.get_nowait()
             except queue.Empty:
                 return
 
@@ -443,7 +437,7 @@ class Runner:
         for reader in self._readers.pop(fingerprint, ()):
             self._waiting[reader] -= 1
             if self._waiting[reader] == 0 and reader not in self._blocked:
-                heapq.heappush(self._ready, (self._order[reader], reader))
+                self._push_ready(reader)
 
     def _try_again(self, fingerprint: str, outcome: Outcome) -> None:
         attempt = self._attempts[fingerprint]
@@ -503,7 +497,7 @@ class Runner:
         """See to what no message tells: retries that are due, nodes other runs compute, walltimes."""
         while self._retry and self._retry[0][0] <= self.clock():
             _, fingerprint = heapq.heappop(self._retry)
-            heapq.heappush(self._ready, (self._order[fingerprint], fingerprint))
+            self._push_ready(fingerprint)
         for fingerprint in list(self._elsewhere):
             if self._stopping or self._done_meanwhile(fingerprint):
                 self._elsewhere.pop(fingerprint, None)
