@@ -54,6 +54,8 @@ class Spent:
     wall_s: float
     cpu_s: float
     energy: Mapping[str, Quantity] = field(default_factory=dict)
+    peak_rss_bytes: int | None = None
+    """The most that was resident at the samples taken while one of them was open; None where none was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,12 +213,19 @@ def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
     windows = ledger.recording.windows
     paths, path_of = windows.paths()
     counts, walls, cpus = [0] * len(paths), [0.0] * len(paths), [0.0] * len(paths)
+    peaks: list[int | None] = [None] * len(paths)
+    memory = ledger.recording.memory
     for index, path in enumerate(path_of):
         counts[path] += 1
         walls[path] += windows.wall_s(index)
         cpus[path] += windows.cpu_s(index)
+        peak = memory.peak_between(windows.start_ns[index], windows.end_ns[index])
+        peaks[path] = max(filter(None, (peaks[path], peak)), default=None)
     kept = sorted(sorted(range(len(paths)), key=lambda path: -walls[path])[:_MOST_PATHS])
-    return {paths[path]: Spent(counts[path], walls[path], cpus[path], _spent(accounts, paths[path])) for path in kept}
+    return {
+        paths[path]: Spent(counts[path], walls[path], cpus[path], _spent(accounts, paths[path]), peaks[path])
+        for path in kept
+    }
 
 
 def _spent(accounts: Sequence[Account], path: str) -> dict[str, Quantity]:

@@ -44,6 +44,7 @@ def told(cost: Cost) -> dict[str, Any]:
                 "count": spent.count,
                 "wall_s": spent.wall_s,
                 "cpu_s": spent.cpu_s,
+                "peak_rss_bytes": spent.peak_rss_bytes,
                 "energy": {name: _part_told(quantity) for name, quantity in spent.energy.items()},
             }
             for path, spent in cost.windows.items()
@@ -136,4 +137,4 @@ def _spent_heard(record: Mapping[str, Any], energy: Mapping[str, Energy]) -> Spe
         name: Quantity.from_json({**energy[name].joules.as_json(), "reason": "", **part}, "joules")
         for name, part in record["energy"].items()
     }
-    return Spent(record["count"], record["wall_s"], record["cpu_s"], parts)
+    return Spent(record["count"], record["wall_s"], record["cpu_s"], parts, record.get("peak_rss_bytes"))

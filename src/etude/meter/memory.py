@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,6 +65,11 @@ class MemoryAccount:
             seconds = max(0.0, round((self.ns[last] - start_ns) / 1e9, 3))
             points.append([seconds, float(max(self.rss_bytes[at : at + step]))])
         return points
+
+    def peak_between(self, start_ns: int, end_ns: int) -> int | None:
+        """The most that was resident at the samples between two moments; None where there is none."""
+        first, last = bisect_left(self.ns, start_ns), bisect_right(self.ns, end_ns)
+        return max(self.rss_bytes[first:last], default=None)
 
     def saw(self, bytes_: int | None) -> None:
         """Take a reading of the process's own high-water mark into account."""

@@ -20,7 +20,7 @@ from etude.nn.watched import Watched
 from etude.text.classification import Classification
 from etude.text.token_batches import lengths, training_batches, training_plan, used_ids, validation_batches
 from etude.text.training_spec import TrainingSpec
-from etude.text.types import Tokens, TrainedModel, TrainingSummary
+from etude.text.types import MilestoneTable, Tokens, TrainedModel, TrainingSummary
 from etude.text.work import Work, costed, work_done
 
 MILESTONES = "milestones"
@@ -52,7 +52,7 @@ def fine_tuned(
     module = Classification(classifier, spec, steps=spec.epochs * len(training), weights_C=weights_C)
     ids = used_ids(tokens)
     precision = format_for(spec.precision, ctx.devices)
-    with trimmed(classifier.network, ids):
+    with ctx.window("training"), trimmed(classifier.network, ids):
         fitted = fit(
             module,
             training,
@@ -71,11 +71,12 @@ def fine_tuned(
     save(folder)
     _write_milestones(module, classifier, ids, fitted, folder, ctx.scratch)
     works = _works(classifier, tokens, spec, fitted)
+    milestones = _milestone_table(spec, fitted, works)
     return TrainedModel(
         folder=folder,
         curve=pa.Table.from_pylist(fitted.curve),
-        milestones=_milestone_table(spec, fitted, works),
-        summary=_summary(classifier, fitted, works, len(training), precision),
+        milestones=milestones,
+        summary=_summary(classifier, fitted, works, milestones, precision, len(training)),
     )
 
 
@@ -134,8 +135,8 @@ def _milestone_table(spec: TrainingSpec, fitted: Fitted, works: dict[int, Work])
         told.append(
             {
                 "value": value,
-                "epoch": None if at is None else int(at["epoch"]),
-                "step": None if at is None else int(at["step"]),
+                "at_epoch": None if at is None else int(at["epoch"]),
+                "at_step": None if at is None else int(at["step"]),
                 METRIC: None if at is None else at[METRIC],
                 "examples": None if work is None else work.examples,
                 "tokens": None if work is None else work.tokens,
@@ -148,8 +149,8 @@ def _milestone_table(spec: TrainingSpec, fitted: Fitted, works: dict[int, Work])
 MILESTONE_SCHEMA = pa.schema(
     [
         ("value", pa.float64()),
-        ("epoch", pa.int64()),
-        ("step", pa.int64()),
+        ("at_epoch", pa.int64()),
+        ("at_step", pa.int64()),
         (METRIC, pa.float64()),
         ("examples", pa.int64()),
         ("tokens", pa.int64()),
@@ -159,7 +160,12 @@ MILESTONE_SCHEMA = pa.schema(
 
 
 def _summary(
-    classifier: Classifier, fitted: Fitted, works: dict[int, Work], steps_per_epoch: int, precision: Format
+    classifier: Classifier,
+    fitted: Fitted,
+    works: dict[int, Work],
+    milestones: MilestoneTable,
+    precision: Format,
+    steps_per_epoch: int,
 ) -> TrainingSummary:
     work, best = works[fitted.steps], None if fitted.best is None else fitted.curve[fitted.best]
     parameters = {id(each): each for each in classifier.parameters()}.values()
@@ -177,4 +183,9 @@ def _summary(
         best_step=None if best is None else int(best["step"]),
         best_restored=fitted.restored,
         precision=precision,
+        milestones={
+            f"{row['value']:g}.{name.removeprefix('at_')}": None if row[name] is None else float(row[name])
+            for row in milestones.to_pylist()
+            for name in ("at_step", "at_epoch", "examples", "tokens", "flops")
+        },
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from etude.nn.artifact import load_classifier
 from etude.nn.batches import sorted_plan
 from etude.nn.classifier import Classifier
 from etude.nn.padding import pad
-from etude.nn.precision import Format, Precision, format_for
+from etude.nn.precision import Precision, format_for
 from etude.nn.seeded import seeded
 from etude.nn.snapshot import read_snapshot
+from etude.text.autocast import computing
 from etude.text.fine_tuning import milestone_file
 from etude.text.token_batches import lengths, sequences
-from etude.text.types import Kept, Predictions, SplitName, Tokens, TrainedModel
+from etude.text.types import Kept, Predictions, PredictionSummary, SplitName, Tokens, TrainedModel
 from etude.text.work import costed
 
 DIGITS = 6
@@ -83,7 +83,9 @@ def predicted(
     if "states" in keep:
         classifier.projection.register_forward_pre_hook(lambda head, given: taken.append(given[0].float().cpu()))
     rows, done = sequences(part), 0
-    with seeded(0, threads=ctx.cpus), torch.inference_mode(), _computing(format_for(precision, ctx.devices), device):
+    format_ = format_for(precision, ctx.devices)
+    whole = ctx.window("predicting")
+    with whole, seeded(0, threads=ctx.cpus), torch.inference_mode(), computing(format_, device):
         for batch in sorted_plan(sizes, tokens=batch_tokens):
             if ctx.stopping:
                 raise Stopped(f"predicting stopped after {done} of {len(rows)} rows")
@@ -158,7 +160,7 @@ def _put_milestone(classifier: Classifier, model: TrainedModel, value: float) ->
             f"    Mend: list it in the training's settings: milestones: [{value:g}]."
         )
     path = model.folder / milestone_file(value)
-    if model.milestones["step"][known.index(value)].as_py() is None:
+    if model.milestones["at_step"][known.index(value)].as_py() is None:
         return False
     read_snapshot(classifier, path)
     return True
@@ -174,7 +176,13 @@ def _flops(formulas: Any, sizes: Iterable[int]) -> float | None:
     return float(sum(formulas.forward_flops(size) * times for size, times in counts.items()))
 
 
-def _computing(format_: Format, device: str) -> AbstractContextManager[Any]:
-    if format_ == "fp32":
-        return nullcontext()
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+def summary(predictions: Predictions) -> PredictionSummary:
+    """What predicting went through, as the table's metadata tell it."""
+    told = json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
+    flops, examples = told.get("flops"), len(predictions)
+    return PredictionSummary(
+        examples=examples,
+        tokens=int(told.get("tokens", 0)),
+        flops=flops,
+        flops_per_example=flops / examples if flops is not None and examples else None,
+    )

@@ -25,10 +25,14 @@ from etude.text.types import (
     Kept,
     LabelScores,
     LabelTable,
+    Latencies,
+    Latency,
     NumberFormat,
     OutOfScope,
     Predictions,
+    PredictionSummary,
     Quality,
+    Records,
     ReliabilityTable,
     Robustness,
     ScopeCurve,
@@ -92,7 +96,7 @@ def load(
 @step
 def read(
     *,
-    file: InputFile,
+    file: InputFile | InputFolder,
     text: str = "text",
     label: str = "label",
     id: str | None = None,
@@ -511,6 +515,86 @@ def predict(
         precision=precision,
         batch_tokens=batch_tokens,
     )
+
+
+@step
+def prediction_summary(predictions: Predictions) -> PredictionSummary:
+    """What predicting went through, for the record: examples, tokens, FLOPs."""
+    from etude.text.prediction import summary
+
+    return summary(predictions)
+
+
+@step(deterministic=False)
+def latencies(
+    model: TrainedModel,
+    splits: Splits,
+    *,
+    ctx: Context,
+    split: SplitName = "test",
+    examples: PositiveInt = 200,
+    warm_up: NonNegativeInt = 20,
+    batch: PositiveInt = 32,
+    max_tokens: PositiveInt | None = None,
+    precision: Precision = "fp32",
+) -> Latencies:
+    """How long predictions take: the first texts of a split one by one, then in batches as they come.
+
+    Beside its time, the energy of each mode is in the node's cost, as the windows `single` and `batch`.
+    """
+    from etude.text.latency import timed
+
+    return timed(
+        model,
+        splits,
+        ctx=ctx,
+        split=split,
+        examples=examples,
+        warm_up=warm_up,
+        batch=batch,
+        max_tokens=max_tokens,
+        precision=precision,
+    )
+
+
+@step
+def latency(latencies: Latencies) -> Latency:
+    """Mean, spread, median and tail of latencies, with the tokenizer and without, and how many texts go in a second."""
+    from etude.text.latency import latency
+
+    return latency(latencies)
+
+
+@step
+def efficiency(
+    records: Records,
+    *,
+    accuracy: str = "quality.accuracy",
+    predictions: str | None = "scored",
+    predicted: str | None = "predicted",
+    model: str | None = None,
+    training: str | None = None,
+    latencies: str | None = None,
+    latency: str | None = None,
+) -> Records:
+    """The records with what predictions and training came to per example, per joule and per second.
+
+    All but `accuracy` name nodes: of `text.predict` and its `text.prediction_summary`, of the trained model and its
+    `text.training_summary`, of `text.latencies` and its `text.latency`. The added columns, `efficiency.…`, are null
+    where a part is not known.
+    """
+    from etude.text.efficiency import Nodes, with_efficiency
+
+    nodes = Nodes(
+        accuracy=accuracy,
+        predictions=predictions,
+        predicted=predicted,
+        model=model,
+        training=training,
+        latencies=latencies,
+        latency=latency,
+    )
+    return with_efficiency(records, nodes)
 
 
 @step

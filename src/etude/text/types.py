@@ -104,8 +104,8 @@ class Tokens:
 
 
 MilestoneTable: TypeAlias = pa.Table
-"""One row per milestone, rising: `value`, a validation accuracy; of the first validation that reached it the `epoch`,
-`step` and `validation_accuracy`; `examples`, `tokens` and `flops` until then. All null where it was never reached."""
+"""One row per milestone, rising: `value`, a validation accuracy; of the first validation that reached it `at_epoch`,
+`at_step` and `validation_accuracy`; `examples`, `tokens` and `flops` until then. All null where it was never reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,9 @@ class TrainingSummary:
     """Whether the model has the weights of that step."""
     precision: Literal["fp32", "bf16"]
     """The format that products were computed in."""
+    milestones: Mapping[str, float | None] = field(default_factory=dict)
+    """`0.9.step`, `0.9.epoch`, `0.9.examples`, `0.9.tokens`, `0.9.flops`: what it took until the validation accuracy
+    first was 0.9, and so for each milestone; None where it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,58 @@ class TrainedModel:
     milestones: MilestoneTable
     """Their weights stand in the folder's `milestones`."""
     summary: TrainingSummary
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionSummary:
+    """What predicting went through, as far as that is the same wherever it runs."""
+
+    examples: int
+    tokens: int
+    """Without padding."""
+    flops: float | None
+    """Of the forward passes of all examples, each at its own length, by formula; None where there is none."""
+    flops_per_example: float | None
+    """The mean; None without examples as well."""
+
+
+Records: TypeAlias = pa.Table
+"""One row per variant, with dotted columns: params, metrics, costs."""
+
+Latencies: TypeAlias = pa.Table
+"""One row per text and mode: `mode` (`single` or `batch`), the `batch` it stood in, its `id`; of that batch `examples`
+and `tokens`, and how long it took: `tokenize_s`, and `predict_s` from token ids to names of classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeLatency:
+    """How long a text waits for its class, in seconds: from its string, or where it says so from its token ids."""
+
+    examples: int
+    """Timed ones; warm-up is not among them."""
+    mean_s: float
+    std_s: float | None
+    """Sample standard deviation; None for one example."""
+    median_s: float
+    p95_s: float
+    p99_s: float
+    mean_without_tokenizer_s: float
+    std_without_tokenizer_s: float | None
+    median_without_tokenizer_s: float
+    p95_without_tokenizer_s: float
+    p99_without_tokenizer_s: float
+    examples_per_s: float | None
+    """Timed examples per second of timed work; None where the clock did not advance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Latencies mode by mode."""
+
+    single: ModeLatency
+    """One text at a time."""
+    batch: ModeLatency
+    """Batches of texts as they come: each text waits for its whole batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,11 @@ def learning_curves(node: str, found: Mapping[str, Sequence[Sequence[Mapping[str
 
 def _curve(name: str, runs: Sequence[Sequence[Mapping[str, Any]]], axis: str, column: str) -> Curve:
     scale = scale_of(column)
-    points = [
-        {float(row[axis]): float(row[column]) * scale for row in rows if is_finite(row.get(column))} for rows in runs
-    ]
+
+    def is_point(row: Mapping[str, Any]) -> bool:
+        return is_finite(row.get(axis)) and is_finite(row.get(column))
+
+    points = [{float(row[axis]): float(row[column]) * scale for row in rows if is_point(row)} for rows in runs]
     common = sorted(set.intersection(*(set(each) for each in points))) if points else []
     mean = [(at, sum(each[at] for each in points) / len(points)) for at in common]
     return Curve(name, tuple(_thinned(sorted(each.items())) for each in points), _thinned(mean))
