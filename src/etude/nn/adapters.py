@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Iterator
@@ -126,5 +127,14 @@ def _config(network: PreTrainedModel, spec: TuningSpec) -> PeftConfig:
             task_type=_KIND, target_modules=list(targets), feedforward_modules=list(feed_forward_of(targets))
         )
     if spec.method == "prefix":
+        if "past_key_values" not in inspect.signature(network.forward).parameters:
+            raise ValueError("this architecture takes no states of tokens before the text. Mend: method: prompt")
         return PrefixTuningConfig(task_type=_KIND, num_virtual_tokens=tokens)
-    return PromptTuningConfig(task_type=_KIND, num_virtual_tokens=tokens)
+    config = network.config.get_text_config()
+    return PromptTuningConfig(
+        task_type=_KIND,
+        num_virtual_tokens=tokens,
+        token_dim=network.get_input_embeddings().weight.shape[1],
+        num_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+    )
