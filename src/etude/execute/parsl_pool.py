@@ -234,7 +234,7 @@ class PoolQueue:
     def _scale(self, machines: list[Machine], now: float) -> None:
         alive = {name for name, block in self._blocks.items() if not block.ended}
         leaving = alive & {machine.block for machine in machines if not machine.taking}
-        counts = self._counts()
+        counts = self._counts(machines)
         most, least = self.profile.max_blocks - len(leaving), self.profile.min_blocks
         lacking = blocks_to_ask_for(alive=len(alive - leaving), least=least, most=max(0, most), **counts)
         if lacking and not self.broken:
@@ -242,11 +242,14 @@ class PoolQueue:
             self._note_blocks(now)
         self._give_back(machines, alive - leaving, now)
 
-    def _counts(self) -> dict[str, int]:
-        return {"waiting": self.load - len(self.sent), "running": len(self.sent), "per_block": self.pool.per_block}
+    def _counts(self, machines: list[Machine]) -> dict[str, int]:
+        """What the jobs that take nodes have to do: what runs in one that takes no more needs no other."""
+        leaving = sum(machine.tasks for machine in machines if not machine.taking)
+        running = max(0, len(self.sent) - leaving)
+        return {"waiting": self.load - len(self.sent), "running": running, "per_block": self.pool.per_block}
 
     def _give_back(self, machines: list[Machine], alive: set[str], now: float) -> None:
-        counts = self._counts()
+        counts = self._counts(machines)
         busy = {m.block for m in machines if m.tasks or m.idle_s < self.profile.idle_s}
         pending = {name for name in alive if self._blocks[name].connected_s is None}
         idle = alive - busy - pending

@@ -1,0 +1,60 @@
+"""What driver and workers tell each other through files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etude.execute.board import Board, Orders, append, silence_s
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    board = Board(tmp_path / "board")
+    board.open()
+    return board
+
+
+def test_a_worker_sees_the_orders_for_its_attempt_and_no_other(board: Board) -> None:
+    orders = Orders(board.folder)
+    board.order_cancel("first", "too slow")
+    board.order_stop("second")
+    orders.look()
+    assert (orders.cancels("first"), orders.cancels("second")) == ("too slow", None)
+    assert (orders.stops("first"), orders.stops("second")) == (False, True)
+
+
+def test_an_order_to_stop_everything_reaches_all_attempts(board: Board) -> None:
+    orders = Orders(board.folder)
+    orders.look()
+    assert not orders.stops("any")
+    board.order_stop()
+    orders.look()
+    assert orders.stops("any")
+
+
+def test_each_line_of_news_is_heard_once_and_a_torn_one_when_it_is_whole(board: Board) -> None:
+    path = board.folder / "news" / "worker.log"
+    append(path, {"ticket": "a"})
+    assert list(board.news()) == [{"ticket": "a"}]
+    assert list(board.news()) == []
+    with path.open("a") as file:
+        file.write('{"ticket"')
+    assert list(board.news()) == []
+    with path.open("a") as file:
+        file.write(':"b"}\n')
+    assert list(board.news()) == [{"ticket": "b"}]
+
+
+def test_a_driver_that_is_silent_is_told_from_one_that_lives(board: Board) -> None:
+    board.beat()
+    at = board.orders.stat().st_mtime
+    assert silence_s(board.folder, lambda: at + 5.0) == pytest.approx(5.0)
+    board.orders.unlink()
+    assert silence_s(board.folder) == float("inf")
+
+
+def test_what_is_on_the_board_is_for_its_owner_alone(board: Board) -> None:
+    assert board.folder.stat().st_mode & 0o077 == 0
+    assert board.orders.stat().st_mode & 0o077 == 0

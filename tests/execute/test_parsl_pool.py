@@ -1,0 +1,346 @@
+"""Nodes of one pool and the jobs that run them, over an engine and a clock of the test's own."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etude.cluster.pools import pool_of
+from etude.cluster.profile import Profile
+from etude.errors import BackendError
+from etude.execute.attempt import Attempt, Cut
+from etude.execute.call import NodeCall, Outcome, Status
+from etude.execute.parsl_engine import BlockState, Machine
+from etude.execute.parsl_pool import Entry, PoolQueue
+from etude.execute.verdict import MOST_CUTS
+from etude.graph.pipeline import Needs
+
+PROFILE = Profile(
+    name="site", scheduler="slurm", cpus=2, max_blocks=4, idle_s=60.0, walltime_s=3600.0, grace_s=60.0, poll_s=1.0
+)
+DONE = Attempt(outcome=Outcome(status=Status.DONE, content="c"))
+
+
+class WorkerLost(Exception):
+    """Named as the engine's own."""
+
+
+class ManagerLost(Exception):
+    """Named as the engine's own."""
+
+
+@dataclass
+class FakeEngine:
+    """Jobs that the test starts and ends, and calls that it answers."""
+
+    states: dict[str, BlockState] = field(default_factory=dict)
+    up: dict[str, Machine] = field(default_factory=dict)
+    sent: list[tuple[NodeCall, Future[Any]]] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    away: bool = False
+    gone: bool = False
+
+    def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None:
+        future: Future[Any] = Future()
+        future.add_done_callback(done)
+        self.sent.append((pickle.loads(buffer)[1], future))  # noqa: S301
+
+    def ask_for(self, count: int) -> None:
+        for _ in range(count):
+            name = str(len(self.states))
+            self.states[name] = BlockState(f"job{name}", "pending", "PENDING Priority")
+
+    def blocks(self) -> dict[str, BlockState]:
+        if self.away:
+            raise BackendError("squeue: connection refused")
+        return dict(self.states)
+
+    def machines(self) -> list[Machine]:
+        if self.gone:
+            raise RuntimeError("broken pipe")
+        return list(self.up.values())
+
+    def give_back(self, blocks: list[str]) -> None:
+        self.returned += blocks
+
+    def close(self) -> None: ...
+
+    def start(self, name: str, **what: Any) -> None:
+        self.states[name] = BlockState(f"job{name}", "running")
+        self.up[name] = Machine(**{"block": name, "workers": 2, "tasks": 0, "idle_s": 0.0, "taking": True, **what})
+
+    def end(self, name: str, detail: str = "CANCELLED") -> None:
+        self.states[name] = BlockState(f"job{name}", "ended", detail)
+        self.up.pop(name, None)
+
+    def answer(self, with_: Attempt | Exception = DONE) -> None:
+        """Answer the call that was sent first."""
+        _, future = self.sent.pop(0)
+        future.set_exception(with_) if isinstance(with_, Exception) else future.set_result(with_)
+
+
+class Bench:
+    """A pool, its engine and its clock."""
+
+    def __init__(self, folder: Path, profile: Profile = PROFILE) -> None:
+        self.at, self.engine = 0.0, FakeEngine()
+        self.waits: list[Entry] = []
+        self.moved: list[str] = []
+        self.pool = PoolQueue(
+            pool_of(profile, Needs()),
+            profile,
+            self.engine,
+            folder / "jobs.log",
+            self.waits.append,
+            lambda _entry, why: self.moved.append(why),
+            clock=lambda: self.at,
+        )
+        self.folder = folder
+
+    def put(self, count: int = 1) -> list[Future[Outcome]]:
+        futures = []
+        for number in range(count):
+            call = NodeCall(
+                fingerprint=f"{number:064x}",
+                name="it",
+                label="it",
+                step="m:f",
+                settings={},
+                inputs={},
+                rows=(),
+                files={},
+                needs=Needs(),
+                trace="",
+                contents={},
+                identity={},
+                provenance={},
+            )
+            futures.append(Future())
+            self.pool.put(Entry(call, futures[-1]))
+        return futures
+
+    def pass_(self, seconds: float = 2.0) -> None:
+        self.at += seconds
+        self.pool.tick()
+
+    def begun(self, count: int = 1, jobs: int = 1) -> list[Future[Outcome]]:
+        """So many nodes, with jobs that are up."""
+        futures = self.put(count)
+        self.pass_()
+        for name in list(self.engine.states)[:jobs]:
+            self.engine.start(name)
+        self.pass_()
+        return futures
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_jobs_are_asked_for_with_the_queue_and_never_more_than_allowed(bench: Bench) -> None:
+    bench.put(3)
+    bench.pass_()
+    assert len(bench.engine.states) == 2, "two nodes at a time in each"
+    bench.put(100)
+    bench.pass_()
+    assert len(bench.engine.states) == PROFILE.max_blocks
+
+
+def test_nodes_are_sent_when_workers_are_there_and_the_rest_can_still_be_called_off(bench: Bench) -> None:
+    bench.put(20)
+    bench.pass_()
+    assert bench.engine.sent == []
+    bench.engine.start("0")
+    bench.pass_()
+    assert len(bench.engine.sent) == 4
+    assert len(bench.pool.waiting) == 16
+
+
+def test_a_result_sends_the_next_node_at_once(bench: Bench) -> None:
+    futures = bench.begun(20)
+    bench.engine.answer()
+    assert futures[0].result(0).status is Status.DONE
+    assert len(bench.engine.sent) == 4
+
+
+def test_a_job_that_idles_for_long_enough_is_given_back(bench: Bench) -> None:
+    bench.begun(2)
+    bench.engine.answer()
+    bench.engine.answer()
+    bench.engine.start("0", idle_s=59.0)
+    bench.pass_()
+    assert bench.engine.returned == []
+    bench.engine.start("0", idle_s=61.0)
+    bench.pass_()
+    assert bench.engine.returned == ["0"]
+
+
+def test_a_pending_job_is_given_back_once_nothing_needs_it(bench: Bench) -> None:
+    bench.begun(4, jobs=1)
+    for _ in range(4):
+        bench.engine.answer()
+    bench.engine.start("0", idle_s=0.0)
+    bench.pass_()
+    assert bench.engine.returned == []
+    bench.pass_(61.0)
+    assert bench.engine.returned == ["1"]
+
+
+def test_as_many_jobs_as_the_profile_keeps_are_kept(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, replace(PROFILE, min_blocks=1))
+    bench.pass_()
+    assert len(bench.engine.states) == 1
+    bench.engine.start("0", idle_s=10_000.0)
+    bench.pass_(1000.0)
+    assert bench.engine.returned == []
+
+
+def test_a_job_that_takes_no_more_nodes_is_replaced_though_it_still_runs(bench: Bench) -> None:
+    bench.begun(2)
+    bench.engine.start("0", taking=False, tasks=2)
+    bench.pass_()
+    bench.put(1)
+    bench.pass_()
+    assert len(bench.engine.states) == 2
+
+
+def test_a_worker_that_dies_costs_an_attempt(bench: Bench) -> None:
+    [future] = bench.begun()
+    bench.engine.answer(WorkerLost("worker 1 on gpu-3"))
+    outcome = future.result(0)
+    assert (outcome.status, outcome.again) == (Status.LOST, True)
+    assert "worker 1 on gpu-3" in outcome.error
+
+
+def test_a_machine_that_goes_away_costs_no_attempt_within_bounds(bench: Bench) -> None:
+    [future] = bench.begun()
+    for _ in range(MOST_CUTS):
+        bench.engine.answer(ManagerLost("gpu-3"))
+        assert not future.done()
+        bench.pass_(3.0)
+    bench.engine.answer(ManagerLost("gpu-3"))
+    assert future.result(0).status is Status.LOST
+
+
+def test_a_step_that_left_a_checkpoint_at_its_jobs_end_goes_on_as_often_as_it_takes(bench: Bench) -> None:
+    [future] = bench.begun()
+    stopped = Attempt(outcome=Outcome(status=Status.STOPPED, error="after 3 epochs"), cut=Cut.BLOCK_END)
+    for _ in range(50):
+        bench.engine.answer(stopped)
+        bench.pass_(3.0)
+    assert not future.done()
+    bench.engine.answer()
+    assert future.result(0).status is Status.DONE
+    assert bench.moved == ["after 3 epochs"] * 50
+
+
+def test_a_step_that_needs_more_than_a_whole_job_and_writes_no_checkpoint_is_told_what_to_do(bench: Bench) -> None:
+    [future] = bench.begun()
+    cut = Attempt(outcome=Outcome(status=Status.LOST, error="time"), cut=Cut.BLOCK_END, whole_block=True)
+    bench.engine.answer(cut)
+    outcome = future.result(0)
+    assert not outcome.again
+    assert "longer walltime in the cluster's profile" in outcome.error
+
+
+def test_a_node_that_is_stopped_by_the_user_is_stopped(bench: Bench) -> None:
+    [future] = bench.begun()
+    bench.engine.answer(Attempt(outcome=Outcome(status=Status.STOPPED, error="half")))
+    assert future.result(0).status is Status.STOPPED
+
+
+def test_a_node_that_another_worker_computes_is_waited_for(bench: Bench) -> None:
+    [future] = bench.begun()
+    bench.engine.answer(Attempt(outcome=Outcome(status=Status.LOST, error=""), cut=Cut.ELSEWHERE))
+    assert not future.done()
+    assert [entry.future for entry in bench.waits] == [future]
+
+
+def test_three_jobs_in_a_row_that_end_before_a_worker_comes_up_end_the_pool_with_what_they_said(bench: Bench) -> None:
+    [future] = bench.put()
+    for number in range(3):
+        bench.pass_()
+        bench.engine.end(str(number), "module: command not found")
+        assert not future.done()
+    bench.pass_()
+    assert "job2 of profile 'site' ended before a worker came up: module: command not found" in future.result(0).error
+    [later] = bench.put()
+    assert later.result(0).status is Status.LOST
+
+
+def test_a_job_that_says_that_it_cannot_run_the_study_is_believed_at_once(bench: Bench) -> None:
+    [future] = bench.put()
+    bench.pass_()
+    bench.engine.end("0", "étude: here is étude 0.0.9, and the study was planned with 0.1.0: install the same")
+    bench.pass_()
+    assert "here is étude 0.0.9" in future.result(0).error
+    assert not future.result(0).again
+
+
+def test_a_job_that_the_scheduler_refuses_ends_the_pool_with_its_words(bench: Bench) -> None:
+    [future] = bench.put()
+    bench.engine.states["0"] = BlockState("", "ended", "sbatch: invalid partition specified: gpuu")
+    bench.pass_()
+    assert "invalid partition specified: gpuu" in future.result(0).error
+
+
+def test_a_job_that_never_starts_is_given_up_with_the_reason_of_its_queue(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, replace(PROFILE, start_timeout_s=600.0))
+    [future] = bench.put()
+    bench.pass_()
+    bench.pass_(599.0)
+    assert not future.done()
+    bench.pass_(10.0)
+    assert "has not started within 600 s: its queue says PENDING Priority" in future.result(0).error
+
+
+def test_a_scheduler_that_does_not_answer_for_a_while_is_no_fault(bench: Bench) -> None:
+    [future] = bench.begun()
+    bench.engine.away = True
+    for _ in range(100):
+        bench.pass_()
+    assert not future.done()
+    bench.engine.answer()
+    assert future.result(0).status is Status.DONE
+
+
+def test_a_job_whose_workers_are_gone_is_replaced_whatever_the_scheduler_says(bench: Bench) -> None:
+    bench.begun()
+    bench.engine.up.clear()
+    bench.pass_()
+    bench.pass_(30.0)
+    bench.pass_()
+    assert len(bench.engine.states) == 2
+
+
+def test_an_engine_that_is_gone_ends_the_pool(bench: Bench) -> None:
+    [future] = bench.begun()
+    bench.engine.gone = True
+    bench.pass_()
+    assert "the cluster engine is gone" in future.result(0).error
+
+
+def test_a_waiting_node_is_called_off_without_an_order(bench: Bench) -> None:
+    [future] = bench.put()
+    outcome = Outcome(status=Status.LOST, error="too slow", again=False)
+    assert bench.pool.call_off(f"{0:064x}", outcome) is None
+    assert future.result(0) is outcome
+
+
+def test_jobs_are_noted_where_others_find_them(bench: Bench) -> None:
+    bench.begun()
+    bench.engine.end("0", "CANCELLED by 1000")
+    bench.pass_()
+    lines = [json.loads(line) for line in (bench.folder / "jobs.log").read_text().splitlines()]
+    assert [line["what"] for line in lines][:1] == ["asked for"]
+    assert lines[-1]["what"] in ("ended", "asked for")
+    assert {line["job"] for line in lines} >= {"job0"}
+    assert any(line.get("why") == "CANCELLED by 1000" for line in lines)
