@@ -68,7 +68,7 @@ def run_followed(study: Study, *sinks: ListSink, live: bool = True, patience_s: 
     prepared = prepare(study)
     trackers = Following(prepared, sinks, live=live)
     result = Execution(prepared, Options(environment=environment()), trackers).run()
-    return result, trackers.finish(patience_s)
+    return result, trackers.finish(patience_s=patience_s)
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -112,7 +112,7 @@ def test_a_variant_is_told_when_its_last_node_has_ended_not_when_the_run_has(toy
             told_at.append(ended)
 
     Execution(prepared, Options(environment=environment()), hear).run()
-    trackers.finish(30.0)
+    trackers.finish()
     assert told_at == [1, 2, 3, 4]
 
 
@@ -191,5 +191,15 @@ def test_a_run_of_some_variants_does_not_speak_for_the_study(toy: Callable[..., 
     prepared = replace(prepare(toy(), Options(only={"seed": "1"})))
     trackers = Following(prepared, [sink])
     Execution(prepared, Options(environment=environment()), trackers).run()
-    trackers.finish(30.0)
+    trackers.finish()
     assert [run.name for run in sink.runs] == ["rate=1.0 seed=1"]
+
+
+def test_variants_that_came_up_during_a_run_are_told_at_its_end(toy: Callable[..., Study], project: Project) -> None:
+    sink = ListSink()
+    trackers = Following(prepare(toy(1.0)), [sink])
+    project.run(toy(1.0, 2.0))
+    trackers.finish(prepare(toy(1.0, 2.0)))
+    assert sorted(run.name for run in sink.runs if not run.whole) == [
+        f"rate={rate} seed={seed}" for rate in (1.0, 2.0) for seed in (0, 1)
+    ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from etude.execute.events import Event, Kind
+from etude.graph.node import Node
 from etude.graph.plan import State
 from etude.redaction import Redactor
 from etude.study.prepare import Prepared
@@ -36,6 +37,8 @@ class Following:
     _of: dict[str, list[int]] = field(init=False)
     """Node → the variants that have it."""
     _failed: set[int] = field(default_factory=set)
+    _told: set[tuple[str, ...]] = field(default_factory=set)
+    """The nodes of each variant that was told."""
 
     def __post_init__(self) -> None:
         self._couriers = [Courier(sink, self.redact) for sink in self.sinks]
@@ -66,8 +69,18 @@ class Following:
                 if not self._waiting[index]:
                     self._put(index)
 
-    def finish(self, patience_s: float = PATIENCE_S) -> list[Delivered]:
-        """Tell of the study as a whole, wait for the trackers, and say what became of it."""
+    def finish(self, prepared: Prepared | None = None, patience_s: float = PATIENCE_S) -> list[Delivered]:
+        """Tell of the study as a whole, wait for the trackers, and say what became of it.
+
+        Args:
+            prepared: The study as it is after the run: a search has variants that none knew of before.
+            patience_s: Seconds to wait.
+        """
+        self.prepared = prepared or self.prepared
+        gatherer = self._gatherer()
+        for index, row in enumerate(self.prepared.expansion.nodes):
+            if _nodes(row) not in self._told and gatherer.has_ended(index):
+                self._put(index)
         for courier in self._couriers:
             if not self.prepared.partial:
                 courier.put(self._gatherer().whole)
@@ -80,11 +93,16 @@ class Following:
         return action is not None and action.state is not State.RUN
 
     def _put(self, index: int) -> None:
+        self._told.add(_nodes(self.prepared.expansion.nodes[index]))
         for courier in self._couriers:
             courier.put(partial(self._gatherer().variant, index))
 
     def _gatherer(self) -> Gatherer:
         return Gatherer(self.prepared, self.redact)
+
+
+def _nodes(row: Mapping[str, Node]) -> tuple[str, ...]:
+    return tuple(node.fingerprint for node in row.values())
 
 
 def deliver_stored(prepared: Prepared, sinks: Sequence[Sink], redact: Redactor) -> list[Delivered]:

@@ -110,9 +110,10 @@ def run(
         *(word for text in overrides or () for word in ("--set", text)),
     ]
     trackers = following(ready, track or ())
-    code = show_outcome(run_shown(ready, options, trackers, conductor), repeated=repeated)
+    result = run_shown(ready, options, trackers, conductor)
+    code = show_outcome(result, repeated=repeated)
     if trackers is not None:
-        show_delivered(trackers.finish(), ready)
+        show_delivered(trackers.finish(result.prepared), ready)
     raise typer.Exit(code)
 
 
