@@ -14,7 +14,7 @@ from torch import Tensor
 
 from backbones import batch, made
 from etude.errors import StepError
-from etude.nn.artifact import ADAPTER, CARD, HEAD, load_classifier, save_classifier
+from etude.nn.artifact import ADAPTER, CARD, HEAD, load_classifier, require_separable, save_classifier
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import FROZEN, ClassifierSpec, HeadKind, HeadSpec, TuningMethod, TuningSpec
 from etude.nn.pooling_kind import PoolingKind
@@ -144,6 +144,33 @@ def test_an_adapter_holds_its_own_tensors_and_none_of_the_backbone(folders: dict
     assert all("lora_" in name for name in state)
     frozen = (tmp_path / "model.safetensors").read_bytes()
     assert frozen == (folders["bert"] / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("method", FROZEN)
+@pytest.mark.parametrize("head", ["linear", "default"])
+def test_a_classifier_kept_without_its_backbone_is_small_and_comes_back_beside_it(
+    method: TuningMethod, head: HeadKind, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    classifier = trained(folders["bert"], spec_of(head, "mean_max", method))
+    save_classifier(classifier, tmp_path, labels=LABELS, tokenizer="{}", keep_backbone=False)
+    assert not (tmp_path / "model.safetensors").exists()
+    again, _ = load_classifier(tmp_path, folders["bert"])
+    assert torch.equal(logits(again), logits(classifier))
+
+
+def test_without_the_backbone_or_beside_another_it_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    classifier = trained(folders["bert"], ClassifierSpec(pooling="mean", tuning=TuningSpec(method="lora")))
+    save_classifier(classifier, tmp_path / "kept", labels=LABELS, tokenizer="{}", keep_backbone=False)
+    with pytest.raises(StepError, match=r"(?s)without its backbone.*Mend: give the step the backbone"):
+        load_classifier(tmp_path / "kept")
+    with pytest.raises(StepError, match="other weights"):
+        load_classifier(tmp_path / "kept", made("bert", tmp_path / "other", num_hidden_layers=3))
+
+
+@pytest.mark.parametrize("method", ["full", "bitfit", "layernorm"])
+def test_a_backbone_that_is_trained_is_never_left_out(method: TuningMethod) -> None:
+    with pytest.raises(StepError, match=f"tuning.method {method} trains it"):
+        require_separable(ClassifierSpec(pooling="mean", tuning=TuningSpec(method=method)), keep_backbone=False)
 
 
 def rewritten(path: Path, change: Any) -> None:

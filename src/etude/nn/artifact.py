@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -20,10 +21,11 @@ from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import FROZEN, ClassifierSpec
 
 HEAD, CARD, ADAPTER, TOKENIZER = "head.safetensors", "classifier.json", "adapter", "tokenizer.json"
-_WEIGHTS = ("config.json", "model*.safetensors*")
 
 
-def save_classifier(classifier: Classifier, folder: Path, *, labels: Sequence[str], tokenizer: str) -> None:
+def save_classifier(
+    classifier: Classifier, folder: Path, *, labels: Sequence[str], tokenizer: str, keep_backbone: bool = True
+) -> None:
     """Write a classifier; `load_classifier` gives the same logits to the bit.
 
     The folder holds `config.json` and weights of the backbone, which transformers opens; `head.safetensors`; with an
@@ -34,13 +36,18 @@ def save_classifier(classifier: Classifier, folder: Path, *, labels: Sequence[st
         folder: Made where it is not there.
         labels: The classes by name, in the order of the logits.
         tokenizer: As JSON text of the library tokenizers.
+        keep_backbone: Whether the folder holds the weights of a backbone that was not trained. Without, it is small,
+            names them by their digest, and is loaded with the backbone's folder beside it.
+
+    Raises:
+        StepError: The backbone is to be left out, and it was trained.
     """
+    require_separable(classifier.spec, keep_backbone)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD).unlink(missing_ok=True)
     if classifier.spec.tuning.method in FROZEN and classifier.source is not None:
-        for pattern in _WEIGHTS:
-            for path in sorted(classifier.source.glob(pattern)):
-                shutil.copyfile(path, folder / path.name)
+        for path in [classifier.source / "config.json", *(_weights(classifier.source) if keep_backbone else ())]:
+            shutil.copyfile(path, folder / path.name)
     else:
         with quiet():
             classifier.network.save_pretrained(folder)
@@ -52,19 +59,31 @@ def save_classifier(classifier: Classifier, folder: Path, *, labels: Sequence[st
     source = classifier.source
     card = read_card(source) if source is not None else BackboneCard(pad_id=0, pad_from="the tokens")
     write_card(replace(card, pad_id=classifier.pad_id), folder)
-    content = {"spec": asdict(classifier.spec), "labels": list(labels), "tensors": _manifest(classifier)}
+    content = {
+        "spec": asdict(classifier.spec),
+        "labels": list(labels),
+        "backbone": None if keep_backbone or source is None else weights_digest(source),
+        "tensors": _manifest(classifier),
+    }
     (folder / CARD).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
+def load_classifier(folder: Path, backbone: Path | None = None) -> tuple[Classifier, tuple[str, ...]]:
     """The classifier, ready to predict, and its labels.
 
+    Args:
+        folder: As `save_classifier` wrote it.
+        backbone: Where the weights of the backbone are, if the folder was written without them; otherwise not read.
+
     Raises:
-        StepError: A tensor is missing, left over or of another shape than the classifier has it.
+        StepError: A tensor is missing, left over or of another shape than the classifier has it; the backbone's weights
+            are wanted and not given, or others than those that the classifier was trained on.
     """
     card = _read(folder)
     spec = _spec(card["spec"])
-    classifier = build_classifier(folder, spec, len(card["labels"]), seed=0)
+    place = folder if card["backbone"] is None else _backbone(folder, backbone, card["backbone"])
+    classifier = build_classifier(place, spec, len(card["labels"]), seed=0)
+    classifier.pad_id = read_card(folder).pad_id
     _put(classifier, head_state(classifier), safetensors.torch.load_file(folder / HEAD), folder / HEAD)
     if isinstance(classifier.backbone, Adapted):
         path = folder / ADAPTER / ADAPTER_WEIGHTS
@@ -81,10 +100,45 @@ def read_spec(folder: Path) -> ClassifierSpec:
     return _spec(_read(folder)["spec"])
 
 
+def weights_digest(folder: Path) -> str:
+    """The sha256 over the names and contents of a backbone's weights."""
+    whole = hashlib.sha256()
+    for path in _weights(folder):
+        with path.open("rb") as content:
+            whole.update(f"{path.name}:{hashlib.file_digest(content, 'sha256').hexdigest()};".encode())
+    return whole.hexdigest()
+
+
 def head_state(classifier: Classifier) -> dict[str, Tensor]:
     """The tensors that stand on the backbone: layer mix, filter, pooling, head."""
     state = classifier.state_dict()
     return {name: value.contiguous() for name, value in state.items() if not name.startswith("backbone.")}
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(folder.glob("model*.safetensors*"))
+
+
+def require_separable(spec: ClassifierSpec, keep_backbone: bool) -> None:
+    """Refuse to leave out a backbone that is trained."""
+    method = spec.tuning.method
+    if not keep_backbone and method not in FROZEN:
+        raise StepError(
+            f"keep_backbone false goes with a backbone that stays as it was, and tuning.method {method} trains it.\n"
+            f"    Mend: keep_backbone: true, or one of the methods {', '.join(FROZEN)}."
+        )
+
+
+def _backbone(folder: Path, given: Path | None, digest: str) -> Path:
+    """The folder of the backbone that a classifier was trained on."""
+    if given is None:
+        raise StepError(
+            f"{folder}: this classifier was kept without its backbone.\n"
+            "    Mend: give the step the backbone too (`from: {…, backbone: …}`), or train with keep_backbone: true."
+        )
+    if weights_digest(given) != digest:
+        raise StepError(f"{folder}: the classifier was trained on a backbone of other weights than those in {given}")
+    return given
 
 
 def _read(folder: Path) -> dict[str, Any]:

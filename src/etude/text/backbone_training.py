@@ -6,7 +6,7 @@ import json
 
 from etude import Context
 from etude.errors import StepError
-from etude.nn.artifact import save_classifier
+from etude.nn.artifact import require_separable, save_classifier
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import ClassifierSpec
 from etude.text.fine_tuning import fine_tuned
@@ -16,14 +16,21 @@ from etude.text.types import Backbone, Tokens, TrainedModel
 
 
 def train_on_backbone(
-    tokens: Tokens, backbone: Backbone, spec: ClassifierSpec, training: TrainingSpec, *, ctx: Context
+    tokens: Tokens,
+    backbone: Backbone,
+    spec: ClassifierSpec,
+    training: TrainingSpec,
+    *,
+    ctx: Context,
+    keep_backbone: bool = True,
 ) -> TrainedModel:
-    """Build, train, and write the classifier to a folder in the step's scratch.
+    """Build, train, and write the classifier to a folder in the step's scratch, with the backbone or without it.
 
     Raises:
         StepError: The tokens are not the backbone's, or longer than it has positions for; the spec does not go with it.
         Stopped: The run was asked to stop; the same call goes on where it was.
     """
+    require_separable(spec, keep_backbone)
     _require_same_tokenizer(tokens, backbone)
     classifier = build_classifier(backbone.folder, spec, len(tokens.labels), seed=training.seed)
     _require_room(tokens, classifier)
@@ -33,7 +40,9 @@ def train_on_backbone(
         tokens,
         training,
         ctx=ctx,
-        save=lambda folder: save_classifier(classifier, folder, labels=tokens.labels, tokenizer=tokens.tokenizer),
+        save=lambda folder: save_classifier(
+            classifier, folder, labels=tokens.labels, tokenizer=tokens.tokenizer, keep_backbone=keep_backbone
+        ),
     )
 
 

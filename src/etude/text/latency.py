@@ -23,7 +23,7 @@ from etude.nn.padding import pad
 from etude.nn.precision import Precision, format_for
 from etude.nn.seeded import seeded
 from etude.text.autocast import computing
-from etude.text.types import Latencies, Latency, ModeLatency, SplitName, Splits, TrainedModel
+from etude.text.types import Backbone, Latencies, Latency, ModeLatency, SplitName, Splits, TrainedModel
 
 Mode: TypeAlias = Literal["single", "batch"]
 Clock: TypeAlias = Callable[[], int]
@@ -42,6 +42,7 @@ class Timed:
 def timed(
     model: TrainedModel,
     splits: Splits,
+    backbone: Backbone | None = None,
     *,
     ctx: Context,
     split: SplitName = "test",
@@ -79,7 +80,7 @@ def timed(
     ids = getattr(splits, split)["id"].slice(0, examples).to_pylist()
     if not texts:
         raise StepError(f"there is nothing to time: the {split} split has no texts")
-    way = _Way.load(model.folder, ctx, max_tokens, clock)
+    way = _Way.load(model.folder, backbone, ctx, max_tokens, clock)
     rows = {"single": [[index] for index in range(len(texts))], "batch": _batches(len(texts), batch)}
     found: dict[str, list[Timed]] = {}
     with seeded(0, threads=ctx.cpus), torch.inference_mode(), computing(format_for(precision, ctx.devices), way.device):
@@ -115,8 +116,8 @@ class _Way:
     clock: Clock
 
     @staticmethod
-    def load(folder: Path, ctx: Context, max_tokens: int | None, clock: Clock) -> _Way:
-        classifier, labels = load_classifier(folder)
+    def load(folder: Path, backbone: Backbone | None, ctx: Context, max_tokens: int | None, clock: Clock) -> _Way:
+        classifier, labels = load_classifier(folder, None if backbone is None else backbone.folder)
         device = ctx.devices[0] if ctx.devices else "cpu"
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         tokenizer.no_padding()

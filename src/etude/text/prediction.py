@@ -25,7 +25,7 @@ from etude.nn.snapshot import read_snapshot
 from etude.text.autocast import computing
 from etude.text.fine_tuning import milestone_file
 from etude.text.token_batches import lengths, sequences
-from etude.text.types import Kept, Predictions, PredictionSummary, SplitName, Tokens, TrainedModel
+from etude.text.types import Backbone, Kept, Predictions, PredictionSummary, SplitName, Tokens, TrainedModel
 from etude.text.work import costed
 
 DIGITS = 6
@@ -39,6 +39,7 @@ _ROWS = 1 << 16
 def predicted(
     model: TrainedModel,
     tokens: Tokens,
+    backbone: Backbone | None = None,
     *,
     ctx: Context,
     split: SplitName,
@@ -55,6 +56,7 @@ def predicted(
     Args:
         model: The classifier.
         tokens: The splits as token ids.
+        backbone: What the classifier stands on, where it was kept without.
         ctx: Where it runs.
         split: Which split.
         keep: Further columns: `logits`, and `states`, what the head projects.
@@ -68,7 +70,7 @@ def predicted(
         Stopped: The run was asked to stop.
     """
     part: pa.Table = getattr(tokens, split)
-    classifier, labels = load_classifier(model.folder)
+    classifier, labels = load_classifier(model.folder, None if backbone is None else backbone.folder)
     told: dict[str, Any] = {"labels": list(labels)}
     if milestone is not None and not _put_milestone(classifier, model, milestone):
         part = part.slice(0, 0)

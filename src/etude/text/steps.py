@@ -362,11 +362,14 @@ def finetune(
     threshold: NonNegativeFloat = 0.0,
     validate_every: PositiveInt | None = None,
     milestones: tuple[float, ...] = (),
+    keep_backbone: bool = True,
 ) -> TrainedModel:
     """A classifier on a backbone: token states → layer mix → spectral filter → pooling → head, trained.
 
     `tuning` says what is trained beside the head: the whole backbone, parts of it, or an adapter on it. `head: default`
-    is the architecture's own, which brings its pooling; any other needs a `pooling`. The rest is as in `text.train`.
+    is the architecture's own, which brings its pooling; any other needs a `pooling`. Without `keep_backbone` the result
+    is small and predicts only beside the backbone, which then is an input of `text.predict` too. The rest is as in
+    `text.train`.
     """
     from etude.nn.classifier_spec import ClassifierSpec
     from etude.nn.spectral_spec import spectral_spec
@@ -407,6 +410,7 @@ def finetune(
             milestones=milestones,
         ),
         ctx=ctx,
+        keep_backbone=keep_backbone,
     )
 
 
@@ -490,6 +494,7 @@ def training_summary(model: TrainedModel) -> TrainingSummary:
 def predict(
     model: TrainedModel,
     tokens: Tokens,
+    backbone: Backbone | None = None,
     *,
     ctx: Context,
     split: SplitName = "test",
@@ -501,13 +506,14 @@ def predict(
     """The class and all class probabilities of each text of a split; logits and pooled states where they are kept.
 
     `milestone` predicts with the weights that first reached this validation accuracy; there are no rows where it was
-    never reached.
+    never reached. The backbone is read only where the model was kept without it.
     """
     from etude.text.prediction import predicted
 
     return predicted(
         model,
         tokens,
+        backbone,
         ctx=ctx,
         split=split,
         keep=keep,
@@ -529,6 +535,7 @@ def prediction_summary(predictions: Predictions) -> PredictionSummary:
 def latencies(
     model: TrainedModel,
     splits: Splits,
+    backbone: Backbone | None = None,
     *,
     ctx: Context,
     split: SplitName = "test",
@@ -547,6 +554,7 @@ def latencies(
     return timed(
         model,
         splits,
+        backbone,
         ctx=ctx,
         split=split,
         examples=examples,
