@@ -105,7 +105,7 @@ class Tokens:
 
 MilestoneTable: TypeAlias = pa.Table
 """One row per milestone, rising: `value`, a validation accuracy; of the first validation that reached it `at_epoch`,
-`at_step` and `validation_accuracy`; `examples`, `tokens` and `flops` until then. All null where it was never reached."""
+`at_step` and `validation_accuracy`; `examples`, `tokens`, `flops` until then. All null where it was never reached."""
 
 
 @dataclass(frozen=True, slots=True)
