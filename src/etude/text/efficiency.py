@@ -65,7 +65,7 @@ def with_efficiency(records: pa.Table, nodes: Nodes) -> pa.Table:
         records = records.append_column(name, pa.array(values, pa.float64()))
     if "metrics" in said:
         said["metrics"] = [*said["metrics"], *names]
-    return records.replace_schema_metadata({**(records.schema.metadata or {}), "etude": json.dumps(said)})
+    return records.replace_schema_metadata({**(records.schema.metadata or {}), b"etude": json.dumps(said)})
 
 
 def _require(records: pa.Table, nodes: Nodes) -> None:
