@@ -24,16 +24,14 @@ def search_of(read: Mapping[str, Any], params: Mapping[str, object], faults: lis
     """The search that was read, its faults added to the others; None where it cannot be made of what is left."""
     before = len(faults)
     space = _space(read, faults)
+    if space is not None:
+        faults += [_placed(fault) for fault in space.check()]
+    sound = len(faults) == before and space is not None and all(name in params for name in space.columns)
     goal = _goal(read, faults)
     if space is None or goal is None:
         return None
-    if len(faults) == before:
-        faults += [_placed(fault) for fault in space.check()]
-    sound = len(faults) == before
     baseline = _baseline(read.get("baseline"), space, params, faults) if sound else None
-    sampler = read.get("sampler", "auto")
-    settings = {} if isinstance(sampler, str) else {key: value for key, value in sampler.items() if key != "name"}
-    name = sampler if isinstance(sampler, str) else str(sampler.get("name", "auto"))
+    name, settings = _sampler(read)
     stop = read.get("stop_early")
     return Search(
         space=space,
@@ -87,16 +85,26 @@ def search_faults(study: Study, tree: Mapping[str, object], said: Mapping[str, A
             yield Fault(path, reason, metric, nearest(node, nodes))
         elif node == "cost" and metric.count(".") != 1:
             yield Fault(path, "no cost is called so", metric, "write cost.energy_j or cost.wall_s")
-    yield from _sampler_faults(study)
+    yield from _sampler_faults(said)
+    if study.vary.search is not None:
+        yield from _early_faults(study.vary.search)
 
 
-def _sampler_faults(study: Study) -> Iterator[Fault]:
+def _sampler(said: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+    """The sampler's name, and its settings."""
+    sampler = said.get("sampler", "auto")
+    if isinstance(sampler, str):
+        return sampler, {}
+    return str(sampler.get("name", "auto")), {key: value for key, value in sampler.items() if key != "name"}
+
+
+def _sampler_faults(said: Mapping[str, Any]) -> Iterator[Fault]:
     from etude.search.samplers.registry import check
 
-    search = study.vary.search
-    if search is None:
-        return
-    yield from (_placed(fault) for fault in check(search.sampler, dict(search.settings)))
+    yield from (_placed(fault) for fault in check(*_sampler(said)))
+
+
+def _early_faults(search: Search) -> Iterator[Fault]:
     if search.stop_early and len(search.goal.metrics) > 1:
         mend = "leave it out, or search for one objective and constrain the others"
         yield Fault(f"{WHERE}.stop_early", "trials can be stopped early by one objective only", mend=mend)
@@ -117,13 +125,14 @@ def _metrics(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
-    before = len(faults)
     dimensions: dict[str, Dimension] = {}
     conditions: list[Condition] = []
     if "space" not in read:
         return None
     for name, said in read["space"].items():
         path = f"{WHERE}.space.{name}"
+        if any(fault.path.startswith(f"{path}.") for fault in faults):
+            continue
         told = _kind_fault(path, said)
         if told is not None:
             faults.append(told)
@@ -138,8 +147,10 @@ def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
         Forbidden({name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
         for one in read.get("forbidden", ())
     )
-    space = Space(dimensions, tuple(conditions), forbidden)
-    return space if len(faults) == before else None
+    if len(dimensions) < len(read["space"]):  # what can be read of the others is told as well
+        faults += [fault for name, one in dimensions.items() for fault in one.faults(f"{WHERE}.space.{name}")]
+        return None
+    return Space(dimensions, tuple(conditions), forbidden)
 
 
 def _kind_fault(path: str, said: Mapping[str, Any]) -> Fault | None:
@@ -204,7 +215,9 @@ def _baseline(
     except ConfigError as error:
         where = f"{WHERE}.baseline"
         faults += [
-            replace(fault, path=f"{where}.{fault.path}" if fault.path in given else where, reason=_of(fault))
+            replace(fault, path=f"{where}.{fault.path}")
+            if fault.path in given
+            else replace(fault, path=where, reason=_of(fault))
             for fault in error.faults
         ]
         return None

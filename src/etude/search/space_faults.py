@@ -61,7 +61,7 @@ def _condition_faults(space: Space, condition: Condition) -> Iterator[Fault]:
 
 def _never(path: str, space: Space, name: str, value: object) -> Fault:
     dimension = space.dimensions[name]
-    return Fault(path, f"{name!r} never has this value: it is a {dimension}", value, "name a value that it has")
+    return Fault(path, f"{name!r} never has this value: it is {dimension}", value, "name a value that it has")
 
 
 def _order_faults(space: Space) -> Iterator[Fault]:

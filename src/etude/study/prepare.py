@@ -16,7 +16,7 @@ from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
 from etude.study.history import History, read_history
-from etude.study.searched import SearchState, state_of, with_search
+from etude.study.searched import SearchState, check_objective, state_of, with_search
 from etude.study.study import Study
 from etude.study.top import with_top
 from etude.study.variants import points
@@ -118,6 +118,7 @@ def prepare(
     study = with_search(with_top(study, store, files, other_study), state)
     chosen = _chosen_points(study, options.only)
     expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)
+    check_objective(study, expansion.nodes[0])
     targets = expansion.targets() if options.until is None else expansion.named(options.until)
     if options.only and options.until is None:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]

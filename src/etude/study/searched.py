@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from etude.errors import ConfigError, Fault
 from etude.graph.labels import text_of
+from etude.graph.node import Node
 from etude.identity.canonical import canonical
 from etude.search.history import History
 from etude.search.log import EVENTS, read_log
@@ -180,3 +181,30 @@ def fitting_points(state: SearchState, params: Mapping[str, object]) -> list[dic
         if all(name in point for name in given):
             found.setdefault(space.canonical_point(point), point)
     return list(found.values())
+
+
+def check_objective(study: Study, nodes: Mapping[str, Node]) -> None:
+    """See whether the nodes that the objective and the constraints are read from give metrics.
+
+    Args:
+        study: The study.
+        nodes: The nodes of one of its variants, by name.
+
+    Raises:
+        ConfigError: One gives something else.
+    """
+    search = study.vary.search
+    if search is None:
+        return
+    metrics = [("objective", metric) for metric in search.goal.metrics]
+    metrics += [(f"constraints.{bound.metric}", bound.metric) for bound in search.goal.constraints]
+    faults = []
+    for key, metric in metrics:
+        node, _, rest = metric.partition(".")
+        if node in nodes and not nodes[node].metrics and not rest.startswith("cost."):
+            giving = [name for name, one in nodes.items() if one.metrics]
+            mend = f"name one that does: {', '.join(giving)}" if giving else "add a step that returns numbers by name"
+            reason = f"node {node!r} gives no metrics: its step returns something else"
+            faults.append(Fault(f"vary.search.{key}", reason, metric, mend))
+    if faults:
+        raise ConfigError(located(faults, study))

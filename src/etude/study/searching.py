@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from etude.errors import ConfigError, EtudeError, Fault, SearchError
+from etude.errors import EtudeError, SearchError
 from etude.execute.backend import Backend, Progress
 from etude.execute.events import Event as RunEvent
 from etude.execute.events import Tell, now
@@ -26,7 +26,6 @@ from etude.search.samplers.registry import make
 from etude.search.space import Point
 from etude.study.evaluating import StudyEvaluator
 from etude.study.expand import Growth, LoadStudy
-from etude.study.faults import located
 from etude.study.searched import SearchState
 from etude.study.warm import warm_results
 
@@ -64,7 +63,6 @@ class Searching:
 
     def __post_init__(self) -> None:
         study, store, search = self.prepared.study, self.prepared.store, self.state.search
-        check_objective(self.prepared)
         growth = Growth(study, self.prepared.files, self.other_study)
         self.evaluator = StudyEvaluator(study, growth, store, search.goal)
         self.runner = Runner(
@@ -149,27 +147,3 @@ class Searching:
         if self.state.history.begun is not None or self.state.search.warm_start is None:
             return ()
         return warm_results(self.prepared, self.state, self.other_study)
-
-
-def check_objective(prepared: Prepared) -> None:
-    """See whether the nodes that the objective and the constraints are read from give metrics.
-
-    Raises:
-        ConfigError: One gives something else.
-    """
-    search = prepared.study.vary.search
-    if search is None:
-        return
-    row = prepared.expansion.nodes[0]
-    metrics = [("objective", metric) for metric in search.goal.metrics]
-    metrics += [(f"constraints.{bound.metric}", bound.metric) for bound in search.goal.constraints]
-    faults = []
-    for key, metric in metrics:
-        node, _, rest = metric.partition(".")
-        if node in row and not row[node].metrics and not rest.startswith("cost."):
-            giving = [name for name, one in row.items() if one.metrics]
-            mend = f"name one that does: {', '.join(giving)}" if giving else "add a step that returns numbers by name"
-            reason = f"node {node!r} gives no metrics: its step returns something else"
-            faults.append(Fault(f"vary.search.{key}", reason, metric, mend))
-    if faults:
-        raise ConfigError(located(faults, prepared.study))
