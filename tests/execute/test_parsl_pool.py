@@ -276,6 +276,17 @@ def test_three_jobs_in_a_row_that_end_before_a_worker_comes_up_end_the_pool_with
     assert later.result(0).status is Status.LOST
 
 
+def test_jobs_whose_set_up_leaves_no_time_for_a_node_do_not_go_on_for_ever(bench: Bench) -> None:
+    [future] = bench.put()
+    for number in range(3):
+        bench.pass_()
+        bench.engine.start(str(number), taking=False)
+        bench.pass_()
+        bench.engine.end(str(number), "COMPLETED")
+    bench.pass_()
+    assert "ended without taking a node" in future.result(0).error
+
+
 def test_a_job_that_says_that_it_cannot_run_the_study_is_believed_at_once(bench: Bench) -> None:
     [future] = bench.put()
     bench.pass_()

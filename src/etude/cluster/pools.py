@@ -13,6 +13,10 @@ TIMES_S: Final = (60.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 24 * 3600.0)
 """Bounds between short and long nodes: a block near its end still takes nodes that are short."""
 
 
+START_S = 60.0
+"""What a job may take to set itself up and still take a node that needs all the rest of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Nodes of like needs, and the jobs that run them."""
@@ -51,8 +55,7 @@ def pool_of(profile: Profile, needs: Needs, here: int | None = None) -> Pool:
     cores = own.cpus or (here if profile.scheduler == "local" else None)
     time_s = 0.0
     if needs.walltime_s is not None:
-        time_s = min(longest_s(own), next((bound for bound in TIMES_S if needs.walltime_s <= bound), needs.walltime_s))
-        time_s = max(time_s, needs.walltime_s)
+        time_s = next((bound for bound in TIMES_S if needs.walltime_s <= bound <= longest_s(own) / 2), needs.walltime_s)
     workers = 1 if needs.nodes > 1 else _workers(own, needs, cores)
     parts = [f"gpu{needs.gpus}" if needs.gpus else "cpu", f"c{needs.cpus}"]
     if needs.memory_bytes:
@@ -76,7 +79,7 @@ def pool_of(profile: Profile, needs: Needs, here: int | None = None) -> Pool:
 
 def longest_s(profile: Profile) -> float:
     """The longest that a node may take in one job: what is left of it when it has started and before it is warned."""
-    return profile.walltime_s - profile.grace_s
+    return profile.walltime_s - profile.grace_s - min(START_S, profile.walltime_s / 20)
 
 
 def _workers(profile: Profile, needs: Needs, cores: int | None) -> int:
@@ -113,7 +116,7 @@ def refusal(profile: Profile, needs: Needs, here: int | None = None) -> str | No
     if needs.walltime_s is not None and needs.walltime_s > longest_s(own):
         return (
             f"it may take {readable_seconds(needs.walltime_s)} and a job of profile {profile.name!r} lasts "
-            f"{readable_seconds(own.walltime_s)}, less {readable_seconds(own.grace_s)} of grace"
+            f"{readable_seconds(own.walltime_s)}, of which it has {readable_seconds(longest_s(own))}"
         )
     if needs.nodes > 1 and profile.scheduler in ("htcondor", "sge", "kubernetes"):
         return f"it needs {needs.nodes} machines and a job of {profile.scheduler} has one"

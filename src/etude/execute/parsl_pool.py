@@ -18,6 +18,7 @@ from etude.cluster.blocks import blocks_to_ask_for, blocks_to_give_back
 from etude.cluster.pools import Pool
 from etude.cluster.profile import Profile
 from etude.errors import BackendError
+from etude.execute.attempt import Cut
 from etude.execute.board import append
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.parsl_engine import SILENCE_S, BlockState, Machine
@@ -63,6 +64,8 @@ class _Block:
     asked_s: float
     state: BlockState
     connected_s: float | None = None
+    took: bool = False
+    """Whether it has run a node, or begun to."""
     gone_s: float | None = None
     """Since when none of its machines has been connected, after one was."""
     ended: bool = False
@@ -133,6 +136,8 @@ class PoolQueue:
                 return
             if error is None:
                 attempt = future.result()
+                if attempt.cut is not Cut.NO_TIME:
+                    self._note_taken(attempt.block)
                 verdict = after_attempt(attempt, entry.record)
                 why = attempt.outcome.error
             else:
@@ -180,11 +185,13 @@ class PoolQueue:
     def _note_machines(self, machines: list[Machine], now: float) -> None:
         self._slots = sum(machine.workers for machine in machines if machine.taking)
         there = {machine.block for machine in machines}
+        for machine in machines:
+            if machine.tasks:
+                self._note_taken(machine.block)
         for name, block in self._blocks.items():
             if name in there:
                 if block.connected_s is None:
                     block.connected_s = now
-                    self._bad = 0
                     self._write(name, block, "connected")
                 block.gone_s = None
             elif block.connected_s is not None and not block.ended:
@@ -215,11 +222,18 @@ class PoolQueue:
     def _end(self, name: str, block: _Block, why: str) -> None:
         block.ended = True
         self._write(name, block, "ended", why=why)
-        if block.connected_s is None and "given back" not in why:
+        if not block.took and "given back" not in why:
             self._bad += 1
             if self._bad >= MOST_BAD or not block.state.job or REFUSED in why:
                 where = f"job {block.state.job}" if block.state.job else "a job"
-                self._break(f"{where} of profile {self.profile.name!r} ended before a worker came up: {why}")
+                how = "before a worker came up" if block.connected_s is None else "without taking a node"
+                self._break(f"{where} of profile {self.profile.name!r} ended {how}: {why}")
+
+    def _note_taken(self, name: str) -> None:
+        block = self._blocks.get(name)
+        if block is not None:
+            block.took = True
+            self._bad = 0
 
     def _check_start(self, now: float) -> None:
         limit_s = self.profile.start_timeout_s

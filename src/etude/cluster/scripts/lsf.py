@@ -6,8 +6,6 @@ from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.scripts.shell import clock, job_name, mebibytes
 
-_MAIL = {"begin": "-B", "end": "-N", "fail": "-Ne"}
-
 
 def directives(profile: Profile, job: Job) -> list[str]:
     """The `#BSUB` lines of a job."""
@@ -30,8 +28,15 @@ def directives(profile: Profile, job: Job) -> list[str]:
     if job.after:
         options.append("-w '" + " && ".join(f"ended({name})" for name in job.after) + "'")
     if profile.mail:
-        options += [f"-u {profile.mail.to}", *(_MAIL[moment] for moment in profile.mail.about)]
+        options += [f"-u {profile.mail.to}", *_mail(profile.mail.about)]
     return [f"#BSUB {option}" for option in (*options, *profile.directives)]
+
+
+def _mail(about: tuple[str, ...]) -> list[str]:
+    begin = ["-B"] if "begin" in about else []
+    if "end" in about:
+        return [*begin, "-N"]
+    return [*begin, "-Ne"] if "fail" in about else begin
 
 
 def _machines(job: Job) -> list[str]:

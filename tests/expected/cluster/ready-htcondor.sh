@@ -1,0 +1,5 @@
+#!/bin/bash
+
+export ETUDE_BLOCK_END=$(($(date +%s) + 14400))
+
+python -m etude.execute.pilot /run/pool.spec --block 0
