@@ -8,7 +8,7 @@ from etude.search.samplers.blas import one_thread
 from etude.search.samplers.candidates import anywhere, near
 from etude.search.samplers.encoding import Array, Encoding, as_rows, seeded
 from etude.search.samplers.history import Fate, History, standardised
-from etude.search.samplers.model import CLIP, MOST_SUCCESSES, Epoch, Model, Taste, Tuning
+from etude.search.samplers.model import CLIP, MOST_SUCCESSES, QUIET_FAILURES, Epoch, Model, Taste, Tuning
 from etude.search.samplers.protocol import Told
 from etude.search.samplers.quasirandom import Spread, fresh
 from etude.search.space import Point, Space
@@ -59,7 +59,8 @@ class GaussianProcessSampler:
         self._fit_on = fit_on
         self._history = History(self._encoding, seed)
         self._spread = Spread(len(self._encoding.axes), seed)
-        self._tunings = [Tuning(self._encoding.width) for _ in range(len(goal.metrics) + len(goal.constraints) + 1)]
+        self._tunings = [Tuning(self._encoding.width) for _ in (*goal.metrics, *goal.constraints)]
+        self._tunings.append(Tuning(self._encoding.width, QUIET_FAILURES))
         self._tells = self._told_at = self._pends = self._tune_at = 0
         self._epoch = Epoch(0, (), (), ())
         self._tail: list[tuple[int, Array] | tuple[int, int, Fate]] = []

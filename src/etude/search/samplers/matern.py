@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 JITTER = 1e-6
 """Added to the noise's variance, so that equal points keep the covariance positive definite."""
 
+QUIET = 30.0
+"""Taken against noise where there is no reason to expect much of it."""
 LENGTH_BOUND = 7.0
 SIGNAL_BOUND = 4.0
 NOISE_BOUNDS = (-14.0, 1.0)
@@ -64,13 +66,14 @@ def covariance(first: Array, second: Array, signal: float) -> Array:
     return np.asarray(squares)
 
 
-def loss_and_slope(theta: Array, points: Array, values: Array) -> tuple[float, Array]:
+def loss_and_slope(theta: Array, points: Array, values: Array, quiet: float = QUIET) -> tuple[float, Array]:
     """The negative log posterior of `theta` and its gradient, shape (f + 2,).
 
     Args:
         theta: Logarithms of the hyper-parameters.
         points: Features, shape (n, f).
         values: Observations of mean about 0 and variance about 1, shape (n,).
+        quiet: How much is taken against noise, for each unit of its variance.
 
     Source: Rasmussen and Williams (2006), equation 5.9; the priors (lengths and signal near 1, little noise)
     keep the fit sound with a handful of observations.
@@ -94,10 +97,10 @@ def loss_and_slope(theta: Array, points: Array, values: Array) -> tuple[float, A
     slope[:-2] = lengths * 2.0 * (by_length.sum(1) @ points**2 - np.einsum("id,id->d", points, by_length @ points))
     slope[-2] = float(np.einsum("ij,ij->", inner, kernel))
     slope[-1] = float(np.trace(inner)) * noise
-    loss += float((0.1 / lengths + 0.1 * lengths).sum()) + signal - theta[-2] + 30.0 * noise - 0.1 * theta[-1]
+    loss += float((0.1 / lengths + 0.1 * lengths).sum()) + signal - theta[-2] + quiet * noise - 0.1 * theta[-1]
     slope[:-2] += 0.1 * lengths - 0.1 / lengths
     slope[-2] += signal - 1.0
-    slope[-1] += 30.0 * noise - 0.1
+    slope[-1] += quiet * noise - 0.1
     return loss, slope
 
 
@@ -113,7 +116,7 @@ def inverse_of(matrix: Array) -> tuple[Array, float]:
     return lower + lower.T + np.diag(np.diag(inverse)), 2.0 * float(np.log(np.diag(factor)).sum())
 
 
-def fit(points: Array, values: Array, begin: Array, iterations: int) -> Array:
+def fit(points: Array, values: Array, begin: Array, iterations: int, quiet: float = QUIET) -> Array:
     """Hyper-parameters of greatest posterior density near `begin`, rounded to a grid, shape (f + 2,)."""
     from scipy.optimize import minimize
 
@@ -122,7 +125,7 @@ def fit(points: Array, values: Array, begin: Array, iterations: int) -> Array:
     found = minimize(
         loss_and_slope,
         begin,
-        args=(points, values),
+        args=(points, values, quiet),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,

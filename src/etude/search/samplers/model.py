@@ -14,7 +14,7 @@ import numpy as np
 from etude.search.samplers.acquisition import log_improvement, log_scalarised, log_tail_and_slope, log_within
 from etude.search.samplers.encoding import Array, Encoding, as_rows
 from etude.search.samplers.history import Fate, History, standardised
-from etude.search.samplers.matern import fit, scaled, start
+from etude.search.samplers.matern import QUIET, fit, scaled, start
 from etude.search.samplers.posterior import Posterior
 
 CLIP = 3.0
@@ -34,6 +34,8 @@ class Tuning:
     """
 
     width: int
+    quiet: float = QUIET
+    """How much is taken against noise."""
     anchors: list[tuple[int, Array, Array]] = field(default_factory=list)
     latest: tuple[Array, Array] | None = None
     _fitted: dict[int, Array] = field(default_factory=dict)
@@ -54,14 +56,18 @@ class Tuning:
             found = start(self.width)
             for index, (_, points, values) in enumerate(self.anchors):
                 if index not in self._fitted:
-                    self._fitted[index] = fit(points, values, found, ANCHOR_ITERATIONS)
+                    self._fitted[index] = fit(points, values, found, ANCHOR_ITERATIONS, self.quiet)
                 found = self._fitted[index]
             if self.latest is not None:
-                found = fit(*self.latest, found, ITERATIONS)
+                found = fit(*self.latest, found, ITERATIONS, self.quiet)
             self._current = found
         return self._current
 
 
+QUIET_FAILURES = 0.5
+"""Of failures many may come by chance: little is taken against that."""
+LEAST_SUCCESS = 0.01
+"""No point is taken to be surer to fail: a few failures are no proof."""
 ANCHOR_ITERATIONS = 40
 ITERATIONS = 15
 
@@ -102,15 +108,18 @@ class Model:
         columns += [excess[:, one] / size for one, size in enumerate(self._ranges)]
         failed = encoding.features(as_rows([history.units[row] for row in epoch.failed], len(encoding.axes)))
         running = encoding.features(as_rows([unit for _, unit in epoch.running], len(encoding.axes)))
+        self.failing = self._failures(points, failed, tunings[-1], room) if len(failed) >= FEW_FAILURES else None
+        doubts = np.zeros(len(failed))
+        if self.failing is not None:
+            doubts = self._doubt(self.failing.left_out(self.failing.count - len(failed)))
         known = np.concatenate([points, failed, running])
         self.processes = [
-            Posterior(known, column, scaled(tuning.theta()), room, len(failed) if index < self.objectives else 0)
+            Posterior(known, column, scaled(tuning.theta()), room, doubts if index < self.objectives else None)
             for index, (column, tuning) in enumerate(zip(columns, tunings, strict=False))
         ]
         self._places = {number: len(points) + len(failed) + index for index, (number, _) in enumerate(epoch.running)}
         self._observed = np.array(columns[: self.objectives]).T
         self._feasible = (excess <= 0).all(1)
-        self.failing = self._failures(points, failed, tunings[-1], room) if len(failed) >= FEW_FAILURES else None
         smoothed = self.processes[0].smoothed
         self.best = float(smoothed[self._feasible].min()) if self._feasible.any() else np.inf
 
@@ -119,6 +128,14 @@ class Model:
         marks = np.concatenate([np.zeros(len(points) - len(failed)), np.ones(len(failed))])
         self._rate, self._rate_spread = float(marks.mean()), float(marks.std()) or 1.0
         return Posterior(points, (marks - self._rate) / self._rate_spread, scaled(tuning.theta()), more)
+
+    def _share(self, mean: Array) -> Array:
+        """The share of trials that fail, from what the process of failing expects, shape (m,)."""
+        return np.clip(self._rate + self._rate_spread * mean, 0.0, 1.0)
+
+    def _doubt(self, mean: Array) -> Array:
+        """How far failing is beyond what happens by chance everywhere, 0 to 1, shape (m,)."""
+        return np.maximum(self._share(mean) - self._rate, 0.0) / (1.0 - self._rate)
 
     # What happens after the epoch.
 
@@ -131,11 +148,12 @@ class Model:
         place = self._places.pop(number, None)
         point = self.encoding.features(self._history.units[row][None, :])[0]
         if fate is Fate.FAILED:
+            doubt = 0.0 if self.failing is None else float(self._doubt(self.failing.predict(point[None, :])[0])[0])
             if place is None:
-                self._append(point, pessimism=1.0)
+                self._append(point, doubt=doubt)
             else:
                 for process in self.processes[: self.objectives]:
-                    process.revalue(place, process.value(place) + float(np.sqrt(process.scale.signal)))
+                    process.fail(place, doubt)
             if self.failing is not None and not self.failing.full:
                 self.failing.append(point, (1.0 - self._rate) / self._rate_spread)
             return
@@ -154,13 +172,13 @@ class Model:
         if self.failing is not None and not self.failing.full:
             self.failing.append(point, -self._rate / self._rate_spread)
 
-    def _append(self, point: Array, values: Sequence[float] | None = None, pessimism: float = 0.0) -> int:
+    def _append(self, point: Array, values: Sequence[float] | None = None, doubt: float | None = None) -> int:
         if self.processes[0].full:
             return self.processes[0].count - 1
         place = self.processes[0].count
         for index, process in enumerate(self.processes):
             value = None if values is None else values[index]
-            process.append(point, value, pessimism if index < self.objectives else 0.0)
+            process.append(point, value, doubt if index < self.objectives else None)
         return place
 
     # How promising points look.
@@ -190,8 +208,7 @@ class Model:
             total += log_within(mean, variance)
         if self.failing is not None:
             mean, variance = look(self.failing)
-            failing = self._rate + self._rate_spread * mean
-            total += np.log(np.clip(1.0 - failing, 0.02, 1.0))
+            total += np.log(np.maximum(1.0 - self._share(mean), LEAST_SUCCESS))
         if self.objectives == 1:
             total += taste.single(*moments[0], self.best)
         else:

@@ -14,7 +14,7 @@ class Posterior:
     and for a fixed set of m watched points their whitened covariances, so that these follow each change at little cost.
     """
 
-    def __init__(self, points: Array, values: Array, scale: Scaled, room: int, worse: int = 0) -> None:
+    def __init__(self, points: Array, values: Array, scale: Scaled, room: int, doubts: Array | None = None) -> None:
         """Condition on n observations and on b points that are believed to be as expected.
 
         Args:
@@ -22,7 +22,8 @@ class Posterior:
             values: Observations, shape (n,).
             scale: Hyper-parameters.
             room: How many points may be appended.
-            worse: Of the believed points the first so many are believed to be one deviation worse.
+            doubts: Of the first believed points, which failed: how surely others would fail there, 0 to 1. They are
+                believed to be worse than expected, by one deviation or by that share of the way to the worst observed.
         """
         observed, count, width = len(values), int(points.shape[0]), int(points.shape[1])
         self.scale = scale
@@ -32,6 +33,7 @@ class Posterior:
         self._points[:count] = points * scale.roots
         self._values = np.empty(count + room)
         self._values[:observed] = values
+        self._top = float(values.max(initial=0.0))
         self._inverse = np.zeros((count + room, count + room))
         self._solved = np.empty(count + room)
         self.smoothed: Array = np.empty(0)
@@ -45,9 +47,12 @@ class Posterior:
             ]  # the first rows of a lower factor are those of its first part
             solved = inverse @ values
             half = inverse @ kernel[:observed, observed:]
-            self._values[observed:count] = solved @ half
-            left = scale.signal - np.einsum("ij,ij->j", half[:, :worse], half[:, :worse])
-            self._values[observed : observed + worse] += np.sqrt(np.maximum(left, 0.0))
+            self._values[observed:count] = expected = solved @ half
+            if doubts is not None and len(doubts):
+                expected, half = expected[: len(doubts)], half[:, : len(doubts)]
+                left = np.sqrt(np.maximum(scale.signal - np.einsum("ij,ij->j", half, half), 0.0))
+                lift = np.maximum(left, doubts * (values.max() - expected))
+                self._values[observed : observed + len(doubts)] += lift
             self.smoothed = np.asarray(values - scale.noise * (solved @ inverse))
         self._watched = np.empty((0, width))
         self._half = np.empty((count + room, 0))
@@ -87,18 +92,30 @@ class Posterior:
         """Expected values and variances, shape (m,) each, at the watched points."""
         return self._solved[: self.count] @ self._half[: self.count], np.maximum(self._spread, 1e-12)
 
-    def append(self, point: Array, value: float | None = None, pessimism: float = 0.0) -> int:
+    def left_out(self, first: int) -> Array:
+        """What is expected at the observations from `first` on, each without itself, shape (n - first,).
+
+        Source: Rasmussen and Williams (2006), equation 5.12.
+        """
+        inverse = self._inverse[: self.count, first : self.count]
+        precision = np.einsum("ij,ij->j", inverse, inverse)
+        return np.asarray(self._values[first : self.count] - (self._solved[: self.count] @ inverse) / precision)
+
+    def append(self, point: Array, value: float | None = None, doubt: float | None = None) -> int:
         """Observe one more point (f,); returns its place among the observations.
 
         Args:
             point: Features.
-            value: What was observed; None believes the expected value plus `pessimism` standard deviations.
+            value: What was observed; None believes what is expected.
+            doubt: How surely others would fail there, if the point failed: then it is believed to be worse.
         """
         count = self.count
         half = self._whitened((point * self.scale.roots)[None, :])[:, 0]
         left = self.scale.signal - float(half @ half)
         if value is None:
-            value = float(self._solved[:count] @ half) + pessimism * float(np.sqrt(max(left, 0.0)))
+            value = float(self._solved[:count] @ half)
+            if doubt is not None:
+                value += max(float(np.sqrt(max(left, 0.0))), doubt * (self._top - value))
         root = float(np.sqrt(max(left, 0.0) + self.scale.noise))
         self._points[count] = point * self.scale.roots
         self._values[count] = value
@@ -112,6 +129,11 @@ class Posterior:
             self._spread = self._spread - row * row
         self.count = count + 1
         return count
+
+    def fail(self, place: int, doubt: float) -> None:
+        """A believed point failed: believe it to be worse."""
+        value = self.value(place)
+        self.revalue(place, value + max(float(np.sqrt(self.scale.signal)), doubt * (self._top - value)))
 
     def revalue(self, place: int, value: float) -> None:
         """Put another value at an observation: a believed one has come true."""

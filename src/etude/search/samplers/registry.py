@@ -39,6 +39,7 @@ SAMPLERS: Final[dict[str, Entry]] = {
     "random": Entry(f"{_HERE}.random:RandomSampler"),
     "sobol": Entry(f"{_HERE}.sobol:SobolSampler"),
     "grid": Entry(f"{_HERE}.grid:GridSampler"),
+    "auto": Entry(f"{_HERE}.auto:AutoSampler"),
     "gp": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
     "forest": Entry(f"{_HERE}.forest:ForestSampler"),
     "tpe": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "tpe"),)),
