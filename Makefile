@@ -28,7 +28,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[ml,nvml,dev]'
+	$(PIP) install -c constraints.txt -e '.[ml,nvml,cluster,search,track,dev]'
 	touch $@
 
 clean:
