@@ -23,7 +23,7 @@ from etude.batch.submitting import Submitter
 from etude.batch.tracking import Stage, Track
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import JobState, Phase, Scheduler
-from etude.errors import BackendError, JobRefused, SchedulerAway
+from etude.errors import BackendError, JobRefused, SchedulerAway, StoreError
 from etude.execute.events import Event, Kind, Tell, now
 from etude.execute.logs import tail
 from etude.execute.runner import ELSEWHERE, Summary
@@ -258,7 +258,10 @@ class BatchConductor:
     def _is_ours(self, event: Event) -> bool:
         """Whether a job of this run computed what another of them found done: then that one tells of it."""
         assert self.submitter is not None
-        found = self.submitter.prepared.store.inspect(event.fingerprint)
+        try:
+            found = self.submitter.prepared.store.inspect(event.fingerprint)
+        except StoreError:  # it is out of reach: then who computed it is not known
+            return False
         runs = {layout.run_of(track.folder).name for track in self.tracks}
         return (event.data or {}).get("how") == ELSEWHERE and (
             isinstance(found, Manifest) and found.provenance.get("run") in runs

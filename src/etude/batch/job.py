@@ -25,6 +25,7 @@ from etude.batch.order import BEACON, Order
 from etude.batch.packing import unpacked
 from etude.errors import BackendError, EtudeError, StoreError
 from etude.execute.backend import Backend, Progress
+from etude.execute.call import Status
 from etude.execute.cost import Metering
 from etude.execute.devices import usable_cpus, visible_gpus
 from etude.execute.events import Event, EventLog, Kind, now
@@ -57,11 +58,13 @@ class End(StrEnum):
     """Its time was nearly up, or the scheduler asked it to go: steps are at their checkpoints, another job goes on."""
     CANCELLED = "cancelled"
     """The user stopped the run."""
+    LOST = "lost"
+    """The cluster has cost it: it does not say how it ended, so that another job tries."""
     UNFIT = "unfit"
     """This environment cannot run it. Another attempt would end the same."""
 
 
-CODES: Mapping[End, int] = {End.DONE: 0, End.FAILED: 1, End.STOPPED: 75, End.CANCELLED: 0, End.UNFIT: 78}
+CODES: Mapping[End, int] = {End.DONE: 0, End.FAILED: 1, End.STOPPED: 75, End.CANCELLED: 0, End.LOST: 74, End.UNFIT: 78}
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class BatchJob:
                 watch.join()
             end = self._end()
             log(Event(Kind.RUN_ENDED, now(), data={"succeeded": end is End.DONE}))
-        return self._ended(end, "")
+        return self._ended(end, "") if self._may_say(end) else End.LOST
 
     def _fit(self) -> dict[str, Node]:
         """The nodes, once it is sure that what runs here is what was planned.
@@ -205,6 +208,11 @@ class BatchJob:
             return self.stop
         summary = self.summary
         return End.FAILED if summary.failures or summary.blocked or summary.damaged else End.DONE
+
+    def _may_say(self, end: End) -> bool:
+        """Whether how it ended is of its own making."""
+        lost = any(failure.outcome.status is Status.LOST and failure.outcome.again for failure in self.summary.failures)
+        return not (end is End.FAILED and lost)
 
     def _ended(self, end: End, reason: str) -> End:
         """Write down how it ended; where even that is impossible, the log says it."""

@@ -51,7 +51,18 @@ _signatures: dict[str, tuple[object, Signature]] = {}
 
 
 def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
-    """Compute one node. Whatever goes wrong in the step is an outcome; only an interrupt gets out."""
+    """Compute one node. Whatever goes wrong in the step is an outcome; only an interrupt gets out.
+
+    Where the store itself is out of reach, as a shared file system may be for a while, nothing that happened counts:
+    the step's own folder, its inputs and its result are all there. The outcome is `lost`, to be tried again.
+    """
+    outcome = _perform(call, store, host)
+    if outcome.status is Status.STOPPED or store.is_there():
+        return outcome
+    return Outcome(status=Status.LOST, error=f"the store {store.root} is out of reach: {outcome.error or 'gone'}")
+
+
+def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
     context = RunContext(
         partial(store.scratch, call.fingerprint),
         host.devices,

@@ -422,6 +422,10 @@ class Runner:
                 outcome.again and self._attempts[fingerprint] <= self.policy.retries and not self._stopping
             ):
                 self._try_again(fingerprint, outcome)
+            case Status.LOST if outcome.again and self._stopping:
+                self.summary.stopped.append(node)
+                self._say(Kind.STOPPED, node, error=outcome.error)
+                self._settle_badly(node, outcome)
             case _:
                 self._failed(node, outcome)
         lease.release()

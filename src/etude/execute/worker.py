@@ -113,4 +113,5 @@ def _joined() -> Connection:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a scheduler tells all processes of a job: the driver heeds it
     serve(_joined() if sys.argv[1] == "--gang" else Connection(int(sys.argv[1])))

@@ -76,6 +76,10 @@ class Store:
             raise StoreError(f"there is no store at {root}.\n    Mend: run a study first, or name the right folder.")
         return store
 
+    def is_there(self) -> bool:
+        """Whether the store can be seen, or has not come to be yet: a shared file system may go away for a while."""
+        return not self._made or os.path.exists(self._layout.marker)
+
     def inspect(self, fingerprint: str) -> Manifest | Damaged | None:
         """What stands under a fingerprint: sound by its manifest and sizes, damaged, or nothing. Touches nothing.
 
