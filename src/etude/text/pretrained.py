@@ -113,6 +113,8 @@ def _fetched(hub: str, revision: str | None) -> Path:
         found = snapshot_download(
             hub, revision=revision, allow_patterns=list(_WANTED), ignore_patterns=list(_NOT_WANTED)
         )
+        if not any(Path(found).glob("*.safetensors")):
+            found = snapshot_download(hub, revision=revision, allow_patterns=["pytorch_model*.bin*"])
     except GatedRepoError as error:
         mend = f"ask for access on its page and run `hf auth login`, or {local}"
         raise StepError(f"the hub's model {hub} is not open to you.\n    Mend: {mend}.") from error
@@ -122,7 +124,7 @@ def _fetched(hub: str, revision: str | None) -> Path:
             f"the hub has no model {hub!r}{at} that is open to you.\n    Mend: correct the name."
         ) from error
     except (OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0].removeprefix("Got: ")
         raise StepError(f"{hub}: the hub cannot be reached ({reason}).\n    Mend: try again, or {local}.") from error
     return Path(found)
 

@@ -1,0 +1,204 @@
+"""A backbone is tuned by the steps of a study, with every part said in a setting, and predicts by itself afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import compute
+from transformers import PreTrainedTokenizerFast
+
+from backbones import made
+from etude.errors import ConfigError, StepError
+from etude.graph.signature import signature_of
+from etude.nn.artifact import load_classifier, read_spec
+from etude.nn.classifier_spec import HeadSpec, TuningSpec
+from etude.nn.spectral_spec import SpectralSpec
+from etude.text import steps
+from etude.text.types import Backbone, Splits, Tokens, TrainedModel
+from step_context import StepContext
+
+BERT = {
+    "model_type": "bert",
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 64,
+    "vocab_size": 400,
+}
+FAST = {"seed": 1, "epochs": 2, "learning_rate": 0.01, "batch_tokens": 256, "precision": "fp32"}
+Tune = Callable[..., TrainedModel]
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    return steps.backbone(ctx=StepContext(tmp_path_factory.mktemp("backbone")), config=BERT)
+
+
+@pytest.fixture
+def tune(backbone: Backbone, tokens: Tokens, tmp_path: Path) -> Tune:
+    def tuned(**settings: Any) -> TrainedModel:
+        given = {"tokens": tokens, "backbone": backbone, **FAST, **settings}
+        if given.get("head") != "default":
+            given = {"pooling": "mean", **given}
+        return steps.finetune(given.pop("tokens"), given.pop("backbone"), ctx=StepContext(tmp_path), **given)
+
+    return tuned
+
+
+def accuracy(model: TrainedModel, tokens: Tokens, scratch: Path, *others: Backbone) -> float:
+    scratch.mkdir()
+    predictions = steps.predict(model, tokens, *others, ctx=StepContext(scratch), split="test")
+    return steps.evaluate(predictions).accuracy
+
+
+def test_a_tuned_backbone_learns_and_predicts_from_its_folder_alone(tune: Tune, tokens: Tokens, tmp_path: Path) -> None:
+    model = tune(epochs=4)
+    assert accuracy(model, tokens, tmp_path / "scored") > 0.8
+    assert model.summary.trainable == model.summary.parameters
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"head": "default"},
+        {"head": "mlp", "tuning": "probe", "learning_rate": 0.05},
+        {"head": "cosine", "tuning": "lora", "pooling": "attention", "pooling_heads": 2},
+        {"tuning": "bitfit", "layer_mix": True, "pooling": "weighted_mean"},
+        {"tuning": "ia3", "spectral": SpectralSpec(kind="low", cutoff=0.2, edge="smooth", learned=True)},
+        {"tuning": TuningSpec(method="prompt", tokens=3), "head": HeadSpec(kind="mlp", hidden=8)},
+    ],
+    ids=lambda settings: "-".join(map(str, settings)),
+)
+def test_every_part_trains_by_the_step_and_comes_back_as_it_was_said(settings: dict[str, Any], tune: Tune) -> None:
+    model = tune(epochs=1, **settings)
+    spec = read_spec(model.folder)
+    head, tuning = settings.get("head", "linear"), settings.get("tuning", "full")
+    assert spec.head == (HeadSpec(kind=head) if isinstance(head, str) else head)
+    assert spec.tuning == (TuningSpec(method=tuning) if isinstance(tuning, str) else tuning)
+    assert spec.spectral == settings.get("spectral")
+    classifier, labels = load_classifier(model.folder)
+    assert labels == ("air", "land", "sea")
+    assert classifier(torch.tensor([[5, 6, 7]]), torch.ones(1, 3)).shape == (1, 3)
+
+
+def test_a_model_without_its_backbone_predicts_beside_it_alone(
+    tune: Tune, tokens: Tokens, backbone: Backbone, tmp_path: Path
+) -> None:
+    model = tune(tuning="lora", keep_backbone=False)
+    assert sum(path.stat().st_size for path in model.folder.rglob("*")) < backbone.parameters * 4
+    assert 0 <= accuracy(model, tokens, tmp_path / "beside", backbone) <= 1
+    with pytest.raises(StepError, match="without its backbone"):
+        accuracy(model, tokens, tmp_path / "alone")
+
+
+def test_a_backbone_that_is_trained_whole_is_refused_without_it_before_training(tune: Tune) -> None:
+    with pytest.raises(StepError, match="keep_backbone"):
+        tune(keep_backbone=False, epochs=10**6)
+
+
+def test_labels_that_no_training_text_has_are_no_classes_and_stay_judged(
+    splits: Splits, backbone: Backbone, tune: Tune, tmp_path: Path
+) -> None:
+    known = splits.train.filter(compute.not_equal(splits.train["label"], "air"))
+    tokens = steps.tokenize(replace(splits, train=known), vocabulary=320)
+    assert (tokens.labels, tokens.others) == (("land", "sea"), ("air",))
+    model = tune(tokens=tokens)
+    (tmp_path / "scored").mkdir()
+    found = steps.predict(model, tokens, ctx=StepContext(tmp_path / "scored"), split="test")
+    assert set(found["label"].to_pylist()) == {"air", "land", "sea"}
+    assert set(found["prediction"].to_pylist()) <= {"land", "sea"}
+    assert len(found["probabilities"][0]) == 2
+    right = [row["label"] == row["prediction"] for row in found.to_pylist()]
+    assert steps.evaluate(found).accuracy == pytest.approx(sum(right) / len(right))
+
+
+def test_a_validation_split_of_unknown_labels_alone_is_as_good_as_none(splits: Splits, tune: Tune) -> None:
+    known = splits.train.filter(compute.not_equal(splits.train["label"], "air"))
+    strange = splits.train.filter(compute.equal(splits.train["label"], "air"))
+    tokens = steps.tokenize(replace(splits, train=known, validation=strange), vocabulary=320)
+    assert "validation_loss" not in tune(tokens=tokens, epochs=1).curve.column_names
+
+
+def test_one_class_is_refused(splits: Splits, tune: Tune) -> None:
+    only = splits.train.filter(compute.equal(splits.train["label"], "air"))
+    with pytest.raises(StepError, match="two classes or more"):
+        tune(tokens=steps.tokenize(replace(splits, train=only), vocabulary=320))
+
+
+def test_tokens_beyond_the_embedding_are_refused_with_the_size_to_ask_for(splits: Splits, tune: Tune) -> None:
+    tokens = steps.tokenize(splits, vocabulary=320)
+    wide = replace(tokens, train=shifted(tokens.train, 200), vocabulary=tokens.vocabulary + 200)
+    with pytest.raises(StepError, match=r"embedding for 400 tokens.*\n.*vocab_size: \d+"):
+        tune(tokens=wide)
+
+
+def shifted(part: pa.Table, by: int) -> pa.Table:
+    rows = [[id + by for id in row] for row in part["tokens"].to_pylist()]
+    return part.set_column(part.column_names.index("tokens"), "tokens", pa.array(rows, pa.list_(pa.int32())))
+
+
+def test_texts_beyond_the_positions_that_virtual_tokens_leave_are_refused(splits: Splits, tune: Tune) -> None:
+    longest = max(map(len, steps.tokenize(splits, vocabulary=320).train["tokens"].to_pylist()))
+    with pytest.raises(StepError, match=f"the longest text has {longest} tokens, and the classifier has room for 4"):
+        tune(tuning=TuningSpec(method="prompt", tokens=60))
+
+
+def test_tokens_of_another_tokenizer_are_refused(tokens: Tokens, tune: Tune, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+
+    place = made("bert", tmp_path / "source", vocab_size=400)
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "we": 1}, unk_token="[UNK]"))
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[UNK]").save_pretrained(place)
+    own = steps.backbone(ctx=StepContext(tmp_path), folder=place)
+    with pytest.raises(StepError, match=r"(?s)another tokenizer.*text\.tokenize_for"):
+        tune(backbone=own)
+
+
+def test_a_head_of_ours_needs_a_pooling(tune: Tune) -> None:
+    with pytest.raises(ConfigError, match="pooling"):
+        tune(pooling=None)
+
+
+def faults(**settings: Any) -> list[str]:
+    given = {"seed": 0, "epochs": 1, "learning_rate": 0.1, **settings}
+    return [
+        str(fault) for fault in signature_of("etude.text.steps:finetune", steps.finetune).settings_faults(given, "")
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tuning": "lora"},
+        {"tuning": {"method": "lora", "rank": 4, "alpha": 8, "targets": ["query"]}},
+        {"tuning": {"method": "ia3", "targets": "all-linear"}},
+        {"head": {"kind": "mlp", "hidden": 32}},
+        {"spectral": {"kind": "band", "cutoff": 0.1, "upper": 0.3}},
+        {"spectral": {"kind": "legacy", "cutoff": 0.4, "length": 512}},
+        {"pooling": None, "head": "default"},
+    ],
+)
+def test_a_study_says_parts_by_name_or_in_full(settings: dict[str, Any]) -> None:
+    assert faults(**settings) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"tuning": "lara"}, "tuning"),
+        ({"tuning": {"method": "lora", "rnak": 4}}, "rnak"),
+        ({"tuning": {"method": "probe", "rank": 4}}, "rank: 1 or more with"),
+        ({"head": {"kind": "linear", "hidden": 3}}, "hidden: a width"),
+        ({"spectral": {"kind": "low", "cutoff": 2.0}}, "cutoff: expected above 0"),
+        ({"pooling": "avg"}, "pooling"),
+    ],
+)
+def test_what_does_not_go_is_told_when_the_study_is_planned(settings: dict[str, Any], told: str) -> None:
+    assert any(told in fault for fault in faults(**settings)), faults(**settings)
