@@ -20,7 +20,7 @@ MOST_FAILED = 32
 """Of the points that failed, as many of the latest are modelled."""
 POOL = 1_000
 """Candidates that are followed through an epoch."""
-LEAN_POOL = 512
+LEAN_POOL = 384
 """The same once there are more results than are fitted on: proposals then come often, and must be cheap."""
 RICH = (4, 200, 2, 20)
 """How a proposal is refined: rounds of mutation, points in each, points that climb, steps of the climb."""

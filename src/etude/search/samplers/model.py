@@ -59,7 +59,8 @@ class Tuning:
                     self._fitted[index] = fit(points, values, found, ANCHOR_ITERATIONS, self.quiet)
                 found = self._fitted[index]
             if self.latest is not None:
-                found = fit(*self.latest, found, ITERATIONS, self.quiet)
+                points, values = self.latest
+                found = fit(points, values, found, ITERATIONS if len(values) < 256 else LEAN_ITERATIONS, self.quiet)
             self._current = found
         return self._current
 
@@ -70,6 +71,8 @@ LEAST_SUCCESS = 0.01
 """No point is taken to be surer to fail: a few failures are no proof."""
 ANCHOR_ITERATIONS = 40
 ITERATIONS = 15
+LEAN_ITERATIONS = 8
+"""With many results their likelihood hardly moves from one fit to the next, and a step costs more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +30,8 @@ class OptunaSampler:
         """
         import optuna
 
+        if kind in NEEDED and importlib.util.find_spec(NEEDED[kind]) is None:
+            raise ImportError(f"its {kind} sampler needs {NEEDED[kind]}")
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
         self._space = space
@@ -130,6 +133,8 @@ class OptunaSampler:
 
 KEEPING_NOTES = ("cmaes", "nsga")
 """Kinds whose state is what they wrote down with earlier proposals."""
+NEEDED = {"gp": "torch", "cmaes": "cmaes"}
+"""Packages that Optuna takes up only where it proposes."""
 MOST_FOR_CROWDING = 3
 """With more objectives, crowding distances tell little, and NSGA-III's reference directions are used."""
 

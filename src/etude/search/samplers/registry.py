@@ -43,7 +43,7 @@ SAMPLERS: Final[dict[str, Entry]] = {
     "gp": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
     "forest": Entry(f"{_HERE}.forest:ForestSampler"),
     "tpe": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "tpe"),)),
-    "optuna_gp": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "gp"),)),
+    "optuna_gp": Entry(f"{_HERE}.optuna:OptunaSampler", "ml,search", "torch", (("kind", "gp"),)),
     "cmaes": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "cmaes", (("kind", "cmaes"),)),
     "nsga": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "nsga"),)),
     "rustuna": Entry(f"{_HERE}.rustuna:RustunaSampler", "search", "rustuna"),
