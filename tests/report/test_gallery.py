@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from etude.report.gallery import gallery, groups_of, path_to
 from etude.report.results import export_results, summaries_of, told
 from etude.study.execution import Result
+from projects import Project
 
 
 def test_a_study_gives_bars_pareto_charts_curves_and_confusions(finished: Result) -> None:
@@ -61,6 +63,17 @@ def test_charts_of_an_earlier_export_do_not_stay(finished: Result) -> None:
     stamp.write_text(json.dumps({"stamp": "earlier", "files": []}))
     export_results(finished)
     assert not (results / "charts" / "gone.png").exists()
+
+
+def test_tables_of_an_earlier_export_do_not_stay_beside_other_records(finished: Result, project: Project) -> None:
+    export_results(finished)
+    results = finished.prepared.workplace.results
+    (results / "own.md").write_text("the user's")
+    assert (results / "aggregated_metrics.csv").is_file()
+    study = finished.prepared.study
+    export_results(project.run(replace(study, collect={})))
+    assert not (results / "aggregated_metrics.csv").exists()
+    assert {path.name for path in results.glob("*.*")} >= {"records.parquet", "own.md"}
 
 
 def test_the_quality_of_energy_is_that_of_the_variants_shown(finished: Result) -> None:

@@ -54,8 +54,17 @@ def export_results(result: Result) -> list[str]:
     names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
     names += _write_charts(prepared, records.to_pylist(), folder)
     names += _write_search(prepared, folder)
+    _remove_earlier(folder, set(known["files"] if known else ()) - set(names))
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
     return told(names)
+
+
+def _remove_earlier(folder: Path, names: set[str]) -> None:
+    """Remove files of an earlier export that this one does not have: tables of other results than its records."""
+    for name in names:
+        path = folder / name
+        if path.is_file() and ".." not in path.parts:
+            path.unlink()
 
 
 def told(names: Sequence[str]) -> list[str]:
