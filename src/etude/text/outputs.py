@@ -65,6 +65,11 @@ def outputs_of(predictions: Predictions) -> Outputs:
     )
 
 
+def never_reached(predictions: Predictions) -> bool:
+    """Whether there are no rows because the training never reached the milestone that they were to be of."""
+    return "unreached" in json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
+
+
 def _names(table: Any, column: str) -> Names:
     return np.array(table[column].to_pylist(), dtype=object)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +40,11 @@ def scores(truth: Sequence[str], predicted: Sequence[str]) -> Evaluation:
         precision_weighted=float(precision @ weights),
         recall_weighted=right,  # the same by definition, and so to the last bit
     )
+
+
+def of_milestone_never_reached() -> Evaluation:
+    """What is known of predictions that there are none of."""
+    return Evaluation(**dict.fromkeys((field.name for field in fields(Evaluation)), None))
 
 
 def _ratio(above: Counts, below: Counts) -> Counts:

@@ -25,6 +25,7 @@ from etude.text.types import (
     Kept,
     LabelScores,
     LabelTable,
+    ModelSummary,
     Latencies,
     Latency,
     NumberFormat,
@@ -43,6 +44,7 @@ from etude.text.types import (
     TextTable,
     ThresholdChoice,
     Tokens,
+    TokenSummary,
     TooLong,
     TrainedModel,
     TrainingSummary,
@@ -485,6 +487,22 @@ def train(
 
 
 @step
+def model_summary(model: TrainedModel) -> ModelSummary:
+    """The sizes of a classifier's parts, how much of the backbone is trained, and the bytes that it takes."""
+    from etude.text.summaries import model_summary
+
+    return model_summary(model)
+
+
+@step
+def token_summary(tokens: Tokens) -> TokenSummary:
+    """How long texts are in tokens, and how many were too long and lost their end."""
+    from etude.text.summaries import token_summary
+
+    return token_summary(tokens)
+
+
+@step
 def training_summary(model: TrainedModel) -> TrainingSummary:
     """What the training went through, for the record: steps, examples, tokens with and without padding, FLOPs."""
     return model.summary
@@ -608,8 +626,11 @@ def efficiency(
 @step
 def evaluate(predictions: Predictions) -> Evaluation:
     """Accuracy, and precision, recall and F1 in the macro and the weighted mean."""
-    from etude.text.scores import scores
+    from etude.text.outputs import never_reached
+    from etude.text.scores import of_milestone_never_reached, scores
 
+    if never_reached(predictions):
+        return of_milestone_never_reached()
     return scores(predictions["label"].to_pylist(), predictions["prediction"].to_pylist())
 
 

@@ -210,20 +210,56 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """A classifier in numbers."""
+
+    backbone: int
+    """Numbers in the backbone's own tensors."""
+    backbone_trained: int
+    """Of these, trained."""
+    adapter: int
+    """Numbers in tensors that were added to it, all trained."""
+    trained_share: float
+    """Numbers trained in backbone and adapter, per number of the backbone."""
+    head: int
+    """Numbers in all that stands on the backbone, all trained."""
+    adapted_layers: int
+    """Layers that the adapter acts on."""
+    size_bytes: int
+    """Of the model's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSummary:
+    """Texts as tokens, in numbers, over all splits."""
+
+    tokens_mean: float | None
+    """Per text; None where there is no text."""
+    tokens_most: int | None
+    cut_train: int
+    """Training texts that were too long and lost their end."""
+    cut_validation: int
+    cut_test: int
+    classes: int
+    labels_unseen: int
+    """Labels that no training text has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How good predictions are; all numbers from 0 to 1.
+    """How good predictions are; all numbers from 0 to 1. None at a milestone that the training never reached.
 
     `macro` is the plain mean over the classes, `weighted` the mean weighted by how often a class is true. A class is
     counted if it is true or predicted at least once; a ratio with nothing below the line is 0.
     """
 
-    accuracy: float
-    f1_macro: float
-    precision_macro: float
-    recall_macro: float
-    f1_weighted: float
-    precision_weighted: float
-    recall_weighted: float
+    accuracy: float | None
+    f1_macro: float | None
+    precision_macro: float | None
+    recall_macro: float | None
+    f1_weighted: float | None
+    precision_weighted: float | None
+    recall_weighted: float | None
 
 
 @dataclass(frozen=True, slots=True)
