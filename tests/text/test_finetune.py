@@ -98,6 +98,42 @@ def test_a_model_without_its_backbone_predicts_beside_it_alone(
         accuracy(model, tokens, tmp_path / "alone")
 
 
+@pytest.mark.parametrize(
+    ("tuning", "trained"),
+    [
+        ("full", lambda whole: {"backbone_trained": whole, "adapter": 0, "adapted_layers": 0, "trained_share": 1.0}),
+        ("probe", lambda whole: {"backbone_trained": 0, "adapter": 0, "adapted_layers": 0, "trained_share": 0.0}),
+        (
+            TuningSpec(method="lora", rank=2),
+            lambda whole: {
+                "backbone_trained": 0,
+                "adapter": 2 * 2 * 2 * 32,
+                "adapted_layers": 4,
+                "trained_share": 256 / whole,
+            },
+        ),
+    ],
+    ids=["full", "probe", "lora"],
+)
+def test_a_model_tells_the_sizes_of_its_parts(tuning: Any, trained: Callable[[int], Any], tune: Tune) -> None:
+    model = tune(tuning=tuning, epochs=1)
+    found = steps.model_summary(model)
+    whole = 400 * 16 + 64 * 16 + 2 * 16 + 32 + 2 * (4 * (16 * 16 + 16) + 32 + 16 * 32 + 32 + 32 * 16 + 16 + 32)
+    expected = {"backbone": whole, "head": 16 * 3 + 3, **trained(whole)}
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert found.size_bytes > 4 * whole
+    assert found.backbone_trained + found.adapter + found.head == model.summary.trainable
+
+
+def test_tokens_tell_their_lengths_and_what_was_cut(splits: Splits) -> None:
+    tokens = steps.tokenize(splits, vocabulary=320, max_tokens=8)
+    rows = [row for part in (tokens.train, tokens.validation, tokens.test) for row in part["tokens"].to_pylist()]
+    found = steps.token_summary(tokens)
+    assert found.tokens_mean == pytest.approx(sum(map(len, rows)) / len(rows))
+    assert (found.tokens_most, found.classes, found.labels_unseen) == (8, 3, 0)
+    assert found.cut_train == tokens.cut["train"] > 0
+
+
 def test_a_backbone_that_is_trained_whole_is_refused_without_it_before_training(tune: Tune) -> None:
     with pytest.raises(StepError, match="keep_backbone"):
         tune(keep_backbone=False, epochs=10**6)

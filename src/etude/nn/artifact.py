@@ -19,6 +19,7 @@ from etude.nn.adapters import Adapted, adapter_state, save_adapter, set_adapter_
 from etude.nn.backbone import BackboneCard, quiet, read_card, write_card
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import FROZEN, ClassifierSpec
+from etude.nn.counts import Counts, counted
 
 HEAD, CARD, ADAPTER, TOKENIZER = "head.safetensors", "classifier.json", "adapter", "tokenizer.json"
 
@@ -62,6 +63,7 @@ def save_classifier(
     content = {
         "spec": asdict(classifier.spec),
         "labels": list(labels),
+        "counts": asdict(counted(classifier)),
         "backbone": None if keep_backbone or source is None else weights_digest(source),
         "tensors": _manifest(classifier),
     }
@@ -107,6 +109,12 @@ def weights_digest(folder: Path) -> str:
         with path.open("rb") as content:
             whole.update(f"{path.name}:{hashlib.file_digest(content, 'sha256').hexdigest()};".encode())
     return whole.hexdigest()
+
+
+def read_counts(folder: Path) -> Counts:
+    """How many numbers the classifier in a folder has in its parts."""
+    content = _read(folder)["counts"]
+    return Counts(**{**content, "targets": tuple(content["targets"])})
 
 
 def head_state(classifier: Classifier) -> dict[str, Tensor]:
