@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,14 +50,20 @@ class SearchView:
     """Trial → when it was taken on."""
     waiting: int = 0
     closed: str = ""
+    process: int = 0
+    """Of the driver that is looked at; what was logged before it came is no news."""
+    driver: int | None = None
 
     def take(self, event: Event, history: History) -> str:
         """Take one event in. A line that is worth keeping on the screen, or nothing."""
         self.now_s = max(self.now_s, getattr(event, "t", 0.0))
+        if isinstance(event, Opened) and event.pid == self.process and self.driver is None:
+            self.driver, self.opened_s, self.workers = event.driver, event.t, event.workers
+            self._catch_up(history)
+        return self._news(event, history) if self.driver is not None else ""
+
+    def _news(self, event: Event, history: History) -> str:
         match event:
-            case Opened():
-                self.opened_s, self.workers = event.t, event.workers
-                self._catch_up(history)
             case Asked():
                 self.waiting += 1
             case Started():
@@ -70,7 +78,7 @@ class SearchView:
                 self.done += 1
                 self.done_here += 1
                 return self._ended(history.trials[event.number])
-            case Closed():
+            case Closed() if event.driver == self.driver:
                 self.closed = event.why
         return ""
 
@@ -147,10 +155,11 @@ class SearchProgress:
 
         trials = None if search.trials == NO_LIMIT else search.trials
         self.console = console
-        self.view = SearchView(search.goal, trials, search.timeout_s)
+        self.view = SearchView(search.goal, trials, search.timeout_s, process=os.getpid())
         self._rest = LiveProgress(console, moving=False)
         self._moving = moving and console.is_terminal
         self._live: Live | None = None
+        self._opened: float | None = None
 
     def __enter__(self) -> SearchProgress:
         if self._moving:
@@ -172,12 +181,17 @@ class SearchProgress:
     def observe(self, event: Event, history: History) -> None:
         """Take an event of the search."""
         line = self.view.take(event, history)
+        if self.view.driver is not None and self._opened is None:
+            self._opened = time.monotonic()
         if line:
             self.console.print(line, soft_wrap=True)
-        if isinstance(event, Closed) and self._live is not None:
+        if self.view.closed and self._live is not None:
             self._live.stop()
 
     def _picture(self) -> RenderableType:
+        if self._opened is not None and not self.view.closed:
+            since_s = time.monotonic() - self._opened
+            self.view.now_s = max(self.view.now_s, self.view.opened_s + since_s)
         return picture(self.view)
 
 
