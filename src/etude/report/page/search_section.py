@@ -18,6 +18,7 @@ from etude.report.page.figures import Choice, choosable, figure
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.tables import Cell, Column, data_table
 
+MOST_FAILED = 200
 BEST = 20
 """Trials in the table of the best."""
 
@@ -151,7 +152,8 @@ def _params(results: SearchResults, tests: tuple[Influence, ...], at: int, prefi
 
 
 def _failures(results: SearchResults, prefix: str) -> Markup | None:
-    lost = [trial for trial in results.trials if trial.outcome in {each.outcome for each in failed(results)}]
+    causes = {each.outcome for each in failed(results)}
+    lost = [trial for trial in results.trials if trial.outcome in causes][:MOST_FAILED]
     if not lost:
         return None
     columns = (Column("trial", numeric=True), Column("outcome"), Column("error"), Column("point"))
@@ -165,4 +167,6 @@ def _failures(results: SearchResults, prefix: str) -> Markup | None:
         for trial in lost
     ]
     table = data_table("Trials that failed", f"{prefix}-failed", columns, rows)
-    return tag("details", tag("summary", f"All {len(lost)} trials that failed"), table)
+    count = sum(trial.outcome in causes for trial in results.trials)
+    name = f"All {count} trials that failed" if count == len(lost) else f"{len(lost)} of {count} trials that failed"
+    return tag("details", tag("summary", name), table)

@@ -20,7 +20,7 @@ from etude.report.charts.search.words import (
 )
 
 TOP = 20
-MOST_LINES = 600
+MOST_LINES = 300
 MOST_OPTIONS = 8
 SPREAD = 0.12
 """Over which the lines through one option are spread."""

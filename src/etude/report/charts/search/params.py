@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.analysis.search.encoding import encoded
 from etude.analysis.search.importance import Importance, Importances
 from etude.analysis.search.influence import NEGLIGIBLE, Influence
 from etude.analysis.search.ranking import top
@@ -40,7 +39,7 @@ from etude.report.charts.search.words import (
 )
 
 MOST_SLICES = 24
-MOST_PLACES = 1_000
+MOST_PLACES = 400
 MOST_LETTERS = 26
 """That fit below a slice beside each other."""
 JITTER = 0.32
@@ -125,13 +124,12 @@ def influence_chart(tests: tuple[Influence, ...]) -> Plot | None:
 
 def slices(results: SearchResults, found: Importances, at: int = 0) -> Plot | None:
     """The objective against each param, the most important first; None where no trial has a value."""
-    data = encoded(results, at, MOST_PLACES)
-    if not len(data.values):
+    values = [shown(results, trial.values[at], at) for trial in results.known() if trial.values]
+    if not values:
         return None
     by = {dimension.name: dimension for dimension in results.dimensions}
     effects = {each.name: each for each in found.params}
     order = [*effects, *(name for name in by if name not in effects)][:MOST_SLICES]
-    values = [shown(results, float(value), at) for value in data.values]
     low = float(np.quantile(values, LEAST_SHOWN if results.maximise[at] else 0.0))
     high = float(np.quantile(values, 1.0 if results.maximise[at] else 1.0 - LEAST_SHOWN))
     best = {trial.number for trial in top(results, 1, at)}
@@ -185,7 +183,7 @@ def _slice(
             stars.append(Dot(place, value, BETTER, tip))
         else:
             dots.append(Dot(place, value, shaded(age / count), tip))
-    marks.append(Dots(tuple(dots[:: max(1, len(dots) // MOST_PLACES)]), size=3.4, opacity=0.85))
+    marks.append(Dots(tuple(dots[:: -(-len(dots) // MOST_PLACES) or 1]), size=3.4, opacity=0.85))
     if effect is not None:
         marks += _effect_marks(dimension, effect, scale_of(results.metrics[at]))
     marks += [rule._replace(text="") for rule in baseline_rule(results, at)]

@@ -28,7 +28,7 @@ from etude.report.charts.search.words import (
 
 LEAST_SHOWN = 0.1
 """The worst trials up to this share may lie below the panel, so that they do not press all others together."""
-MOST_DOTS = 1_500
+MOST_DOTS = 800
 
 
 def trajectory(results: SearchResults, at: int = 0) -> Plot:

@@ -33,7 +33,7 @@ def workers(results: SearchResults) -> Plot | None:
     lower = Panel(
         across._replace(label=f"time ({unit})"),
         Scale(float(len(lanes)), 0.0, label, marks=ticks),
-        _gantt_marks(results, found, lanes, unit_s),
+        _gantt_marks(results, found, lanes, unit_s, unit),
         grid="x",
     )
     shown = f"; {len(lanes)} of {found.workers} workers are drawn" if len(lanes) < found.workers else ""
@@ -109,7 +109,9 @@ def _lanes(found: Utilisation) -> list[int]:
     return sorted({round(at * (found.workers - 1) / (MOST_LANES - 1)) for at in range(MOST_LANES)})
 
 
-def _gantt_marks(results: SearchResults, found: Utilisation, lanes: list[int], unit_s: float) -> tuple[Mark, ...]:
+def _gantt_marks(
+    results: SearchResults, found: Utilisation, lanes: list[int], unit_s: float, unit: str
+) -> tuple[Mark, ...]:
     row = {lane: at for at, lane in enumerate(lanes)}
     trials = {trial.number: trial for trial in results.trials}
     by: dict[str, list[Span]] = {each.outcome: [] for each in outcomes(results)}
@@ -131,7 +133,8 @@ def _gantt_marks(results: SearchResults, found: Utilisation, lanes: list[int], u
                     span.end_s / unit_s,
                     row[span.lane] + 0.1,
                     row[span.lane] + 0.9,
-                    trial_tip(results, trials[span.number], 6),
+                    f"trial {span.number}: {trials[span.number].outcome}, {number_text(span.start_s / unit_s)} to "
+                    f"{number_text(span.end_s / unit_s)} {unit}",
                 )
                 for span in spans
             ),
