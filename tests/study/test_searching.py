@@ -240,6 +240,19 @@ def test_a_search_in_processes_stops_hung_trials_and_goes_on(project: Project) -
     assert all(2.0 <= (trial.ended_s or 0) - (trial.started_s or 0) <= 3.5 for trial in hung)
 
 
+def test_what_a_killed_search_has_stored_is_kept_from_being_collected(project: Project) -> None:
+    from etude.study.history import planned_by_living_runs
+
+    result = project.run(searched(project, replace(SEARCH, trials=3)))
+    etude = project.folder / ".etude"
+    (log,) = (etude / "runs").glob("*/events.jsonl")
+    assert set(planned_by_living_runs(etude)) == set()
+    *lines, _ended = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(lines))
+    stored = {node.fingerprint for node in result.prepared.plan.cached if node.name in ("model", "score")}
+    assert stored <= set(planned_by_living_runs(etude))
+
+
 PRUNED = (
     CALLED
     + """

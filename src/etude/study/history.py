@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etude.execute.events import has_ended
+from etude.execute.events import Kind, has_ended, read_events
 from etude.graph.node import Node
 
 
@@ -78,10 +78,15 @@ def histories(folder: Path) -> Iterator[History]:
 
 
 def planned_by_living_runs(folder: Path) -> Iterator[str]:
-    """Fingerprints of all nodes of runs that have not ended: what they have stored is in no history yet."""
+    """Fingerprints of all nodes of runs that have not ended: what they have stored is in no history yet.
+
+    A search computes nodes that no plan held when its run began; those are in its events.
+    """
     for run in sorted((folder / "runs").glob("*")):
         try:
             if not has_ended(run / "events.jsonl"):
                 yield from json.loads((run / "resolved.json").read_text(encoding="utf-8"))["nodes"].values()
+                events = read_events(run / "events.jsonl")
+                yield from (event.fingerprint for event in events if event.kind in (Kind.DONE, Kind.REUSED))
         except (OSError, ValueError, KeyError):
             continue
