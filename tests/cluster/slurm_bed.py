@@ -246,10 +246,19 @@ class SlurmBed:
         """MariaDB on a socket in the folder, and slurmdbd before it."""
         data, sock = self.folder / "database", self.folder / "database.sock"
         user = getpass.getuser()
-        make = ("--no-defaults", f"--datadir={data}", "--skip-test-db", "--auth-root-authentication-method=normal")
+        temporary = self.folder / "tmp"  # of its own: servers side by side take each other's files for theirs
+        temporary.mkdir()
+        make = (
+            "--no-defaults",
+            f"--tmpdir={temporary}",
+            f"--datadir={data}",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+        )
         self.run("mariadb-install-db", *make, f"--user={user}")
         small = ("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")
         places = (f"--datadir={data}", f"--socket={sock}", f"--pid-file={self.folder / 'database.pid'}")
+        places = (*places, f"--tmpdir={temporary}")
         self._start("mariadbd", "mariadbd", "--no-defaults", f"--user={user}", "--skip-networking", *places, *small)
         until(sock.exists, "the database", self._logs)
         make_user = f"CREATE USER IF NOT EXISTS '{user}'@'localhost'; GRANT ALL ON slurm.* TO '{user}'@'localhost'"
