@@ -68,9 +68,6 @@ search = typer.Typer(
 )
 
 
-@search.command(
-    "run", help=f"Search, showing how it goes; then collect. What was done before is not done again.\n{RUN}"
-)
 def run(
     study: StudyFile,
     overrides: Set = None,
@@ -78,6 +75,10 @@ def run(
     on: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--on", metavar="WHERE", help="Where to run: inline, processes, or a cluster's profile."),
+    ] = None,
+    track: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin anew: the log is set aside, results stay.")] = False,
     keep_fitting: Annotated[
@@ -92,6 +93,7 @@ def run(
     from etude.cli.outcome import show_namesake, show_outcome
     from etude.cli.running import run_shown
     from etude.cli.searches import begin_anew, searched
+    from etude.cli.tracking import following, show_delivered
     from etude.study.prepare import Options
 
     cluster = cluster_of(on, study)
@@ -101,12 +103,14 @@ def run(
     ready = searched(prepared(study, settings, profile, options))
     show_namesake(ready)
     repeated = [*(("--profile", profile) if profile else ()), *(word for text in settings for word in ("--set", text))]
-    raise typer.Exit(show_outcome(run_shown(ready, options), repeated=repeated))
+    trackers = following(ready, track or ())
+    result = run_shown(ready, options, trackers)
+    code = show_outcome(result, repeated=repeated)
+    if trackers is not None:
+        show_delivered(trackers.finish(result.prepared), ready)
+    raise typer.Exit(code)
 
 
-@search.command(
-    "show", help=f"Show every trial of a search: point, outcome, objectives, when and where it ran.\n{SHOW}"
-)
 def show(study: StudyFile, overrides: Set = None, profile: Profile = None, as_json: AsJson = False) -> None:
     """Show every trial of a search: point, outcome, objectives, when and where it ran."""
     from etude.cli.arguments import prepared
@@ -136,10 +140,6 @@ def export(
     export_trials(searched(prepared(study, overrides, profile, Options())), as_csv=as_csv, output=output)
 
 
-@search.command(
-    "replay",
-    help=f"Derive every proposal again from what it had seen, and compare byte by byte. Runs no trial.\n{REPLAY}",
-)
 def replay(study: StudyFile, overrides: Set = None, profile: Profile = None) -> None:
     """Derive every proposal again from what it had seen, and compare byte by byte. Runs no trial."""
     from etude.cli.arguments import load
