@@ -42,10 +42,10 @@ composites = trees.map(lambda tree: {"tree": tree, "table": pa.table({"a": [1]})
 
 
 def needs_annotation(value: Any) -> bool:
-    """Whether something in it is what JSON cannot tell apart: a tuple, an integer key, bytes."""
+    """Whether something in it is what JSON cannot tell apart: an integer key, bytes."""
     if isinstance(value, dict):
         return any(type(key) is int for key in value) or any(map(needs_annotation, value.values()))
-    return isinstance(value, tuple | bytes) or (isinstance(value, list) and any(map(needs_annotation, value)))
+    return isinstance(value, bytes) or (isinstance(value, list | tuple) and any(map(needs_annotation, value)))
 
 
 @many

@@ -140,9 +140,9 @@ def test_a_value_of_a_class_speaks_for_itself_without_an_annotation(store: Store
 @pytest.mark.parametrize(
     ("value", "place"),
     [
-        ((1, 2), "tuple"),
-        ({"a": (1,)}, "'a'"),
         ({1: 2}, "key"),
+        ({"a": ({1: 2},)}, "key"),
+        ({"a": ({1, 2},)}, "'a'"),
         ({"a": b"x"}, "'a'"),
         ({1, 2}, "set"),
         ([Colour.RED], "[0]"),
@@ -286,3 +286,31 @@ def test_a_set_is_written_in_the_same_order_by_every_process(store: Store, tmp_p
         for seed in (1, 2)
     }
     assert len(digests) == 1
+
+
+with_tuples = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.sampled_from(["()", "a", "", "()()"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(with_tuples)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_tuples_in_plain_containers_come_back_as_tuples(store: Store, value: Any) -> None:
+    assert same(round_trip(store, value), value)
+
+
+def test_a_value_with_tuples_is_read_as_the_type_that_is_wanted(store: Store) -> None:
+    assert round_trip(store, {"a": (1, 2)}, as_type=dict[str, list[int]]) == {"a": [1, 2]}
+    manifest = stored(store, {"a": (1, 2), "b": 3})
+    assert store.read(manifest.fingerprint, item="a") == (1, 2)
+
+
+def test_a_named_tuple_in_a_plain_container_is_not_taken_for_a_tuple(store: Store) -> None:
+    with pytest.raises(StepError, match="annotate the step's return type"):
+        stored(store, {"a": Point(1.0, 2.0)})

@@ -180,3 +180,17 @@ def test_arrays_that_safetensors_cannot_hold_get_a_file_each(store: Store) -> No
 def test_tensors_without_plain_data_are_refused_with_a_mend(store: Store, make: Callable[[], Any]) -> None:
     with pytest.raises(StepError, match=r"'w': a tensor .*\n.*Mend"):
         stored(store, {"w": make()})
+
+
+def test_the_state_of_an_optimizer_comes_back_without_an_annotation(store: Store) -> None:
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    back = round_trip(store, state)
+    assert back["param_groups"] == state["param_groups"]
+    assert back["param_groups"][0]["betas"] == (0.9, 0.999)
+    assert back["state"].keys() == state["state"].keys()
+    assert torch.equal(back["state"][0]["exp_avg"], state["state"][0]["exp_avg"])
+    torch.optim.AdamW(model.parameters()).load_state_dict(back)

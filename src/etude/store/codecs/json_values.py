@@ -1,8 +1,8 @@
 """JSON values: everything that a step returns which is small, plain and exact.
 
 What is written is read back at once and compared, so that a value comes back as it was or is refused. Without an
-annotation that is what JSON itself tells apart; with one, pydantic builds dataclasses, tuples, sets, dates and so on.
-Numbers are exact (any integer, any float with NaN and the infinities), the order of a mapping is kept, and a set is
+annotation that is what JSON itself tells apart, and tuples; with one, pydantic builds dataclasses, sets, dates and so
+on. Numbers are exact (any integer, any float with NaN and the infinities), the order of a mapping is kept, and a set is
 written in a fixed order. NumPy scalars inside become Python numbers.
 """
 
@@ -32,6 +32,7 @@ from etude.store.codecs.exactness import PLAIN, difference, is_numpy_scalar
 from etude.store.codecs.metrics import are_metrics, is_metrics
 from etude.store.codecs.rewriting import for_pydantic
 from etude.store.codecs.spelling import found, read_as, spelled
+from etude.store.codecs.tuples import holds_tuple, marked, unmarked
 from etude.store.draft import Draft
 
 INLINE = 2048
@@ -55,9 +56,13 @@ def encode(value: Any, annotation: Any, draft: Draft, at: str) -> Tree:
     text = to_json(value)
     back = json.loads(text) if annotation is object else _valid(text, annotation, value)
     fault = difference(value, back, typed=annotation is not object)
+    tree: Tree = {"codec": "json"}
+    if fault and annotation is object and _holds_tuple(value):
+        text = to_json(marked(value))
+        fault = difference(value, unmarked(json.loads(text)), typed=False)
+        tree["tuples"] = True
     if fault:
         raise _refusal(value, annotation, fault)
-    tree: Tree = {"codec": "json"}
     if annotation is not object and not _is_plain(annotation):
         tree["type"] = spelled(annotation)
     if is_metrics(annotation) or (annotation is object and are_metrics(value)):
@@ -79,6 +84,9 @@ def decode(tree: Tree, content: Content, wanted: Any) -> Any:
         DamagedArtifact: The file is not what was stored.
     """
     text = _text(tree, content)
+    if tree.get("tuples"):
+        value = unmarked(json.loads(text))
+        return value if wanted is object else from_json(to_json(value), wanted, type(value).__qualname__)
     if wanted is not object:
         return from_json(text, wanted, read_as(tree.get("type") or "JSON"))
     stored = tree.get("type")
@@ -94,6 +102,13 @@ def item(tree: Tree, content: Content, name: str, wanted: Any) -> Any:
 def items_of(tree: Tree, content: Content) -> list[str]:
     """The names of the items that can be read alone; none where the value has no named items."""
     return list(_named(decode(tree, content, object)))
+
+
+def _holds_tuple(value: Any) -> bool:
+    try:
+        return holds_tuple(value)
+    except RecursionError:
+        return False
 
 
 def _named(value: Any) -> Mapping[str, Any]:
@@ -164,7 +179,7 @@ def _valid(text: bytes, annotation: Any, value: Any) -> Any:
 
 def _refusal(value: Any, annotation: Any, fault: str) -> StepError:
     if annotation is object:
-        mend = "annotate the step's return type (as in `-> tuple[int, ...]`), so that it can be read back as it is"
+        mend = "annotate the step's return type (as in `-> dict[int, float]`), so that it can be read back as it is"
         return StepError(
             f"cannot store a {type(value).__qualname__} without a return annotation: {fault}.\n    Mend: {mend}."
         )
