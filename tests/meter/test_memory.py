@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from types import SimpleNamespace
 
-from etude.meter.memory import MemoryGauge
+from etude.meter.memory import MemoryAccount, MemoryGauge
 from etude.meter.processes import ProcessTree
 from meter_fakes import CpuHand
 
@@ -162,3 +163,10 @@ def test_this_process_has_a_peak_by_the_kernel() -> None:
     assert account.peak_rss_bytes is not None
     assert account.start_rss_bytes is not None
     assert account.peak_rss_bytes >= account.start_rss_bytes
+
+
+def test_the_peak_between_two_moments_is_that_of_the_samples_between_them() -> None:
+    account = MemoryAccount(ns=array("q", [10, 20, 30, 40]), rss_bytes=array("q", [5, 9, 7, 8]))
+    assert account.peak_between(25, 40) == 8
+    assert account.peak_between(10, 30) == 9
+    assert account.peak_between(11, 19) is None
