@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from etude.batch import layout
 from etude.batch.overview import RunOverview
-from etude.cluster.schedulers import scheduler_of
+from etude.cluster.schedulers import SPOKEN, scheduler_of
 from etude.cluster.schedulers.scheduler import Scheduler
 from etude.execute.events import Event, EventLog, Kind
-from etude.study.driving import ask_to_stop
-
-CLUSTER = "cluster.json"
+from etude.study.driving import ask_to_stop, cluster_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +22,8 @@ class Cancelled:
     """Who drives it and was asked to stop it; empty where nobody does."""
     jobs: tuple[str, ...] = ()
     """Batch jobs that the scheduler was told to end."""
-
-
-def note_cluster(run: Path, scheduler: str) -> None:
-    """Write down which scheduler has a run's jobs."""
-    (run / CLUSTER).write_text(json.dumps({"scheduler": scheduler}), encoding="utf-8")
+    left: tuple[str, ...] = ()
+    """Jobs of a scheduler that étude does not tell to end jobs; pilot jobs end by themselves without a driver."""
 
 
 def cancel(
@@ -56,10 +49,11 @@ def cancel(
     ask_to_stop(found.folder)
     driven = found.driver if found.driver is not None and found.driver.lives(now_s) else None
     ids = found.living_jobs if at_once or driven is None else ()
-    if ids:
-        kind = json.loads((found.folder / CLUSTER).read_text(encoding="utf-8"))["scheduler"]
+    kind = cluster_of(found.folder) if ids else ""
+    if kind in SPOKEN:
         schedulers(kind, environment).cancel(ids)
     if driven is None and found.ended_s is None:
         with EventLog(found.folder / layout.EVENTS) as log:
             log(Event(Kind.RUN_ENDED, now_s, data={"succeeded": False, "cancelled": True}))
-    return Cancelled(found.run, str(driven) if driven is not None else "", ids)
+    ended, left = (ids, ()) if kind in SPOKEN else ((), ids)
+    return Cancelled(found.run, str(driven) if driven is not None else "", ended, left)

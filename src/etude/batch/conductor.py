@@ -14,7 +14,6 @@ from pathlib import Path
 
 from etude.batch import layout
 from etude.batch.accounts import tell_accounts
-from etude.batch.cancelling import note_cluster
 from etude.batch.handover import take_over
 from etude.batch.job import End
 from etude.batch.jobs import parts_of
@@ -95,7 +94,6 @@ class BatchConductor:
         for old in take_over(self.tracks, submitter, prepared.study.name, self.clock()):
             self._say_job(old, "taken over")
         submitter.lay_out(parts)
-        note_cluster(submitter.folder, self.profile.scheduler)
         try:
             self._loop()
         except BaseException:

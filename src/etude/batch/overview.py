@@ -10,7 +10,7 @@ from pathlib import Path
 from etude.batch import layout
 from etude.batch.journal import Journal
 from etude.execute.events import Event, Kind, read_events
-from etude.study.driving import Driver, driver_of
+from etude.study.driving import Driver, driver_of, pilots_of
 
 
 class RunState(StrEnum):
@@ -61,7 +61,8 @@ class RunOverview:
     @property
     def living_jobs(self) -> tuple[str, ...]:
         """Ids of the batch jobs that are not known to be over."""
-        return Journal(self.folder / layout.JOURNAL).ids()
+        pilots = pilots_of(self.folder) if self.ended_s is None else ()
+        return (*Journal(self.folder / layout.JOURNAL).ids(), *pilots)
 
 
 def overview(folder: Path, now_s: float) -> RunOverview | None:

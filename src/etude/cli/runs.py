@@ -158,6 +158,8 @@ def show_cancelled(done: Cancelled) -> None:
     """What was done to stop a run."""
     if done.jobs:
         err().print(f"the scheduler ends {len(done.jobs)} job(s): {', '.join(done.jobs[:MOST_RUNS])}")
+    if done.left:
+        err().print(f"jobs that end by themselves now, or by hand: {', '.join(done.left[:MOST_RUNS])}")
     if done.driven_by:
         err().print(f"run {done.run} is asked to stop; {escaped(done.driven_by)} drives it: follow with `etude watch`")
     else:

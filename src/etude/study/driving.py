@@ -15,6 +15,9 @@ from etude.store.owner import Owner, living
 
 DRIVER = "driver.json"
 CANCEL = "cancel"
+CLUSTER = "cluster.json"
+PILOTS = "cluster/jobs.log"
+PILOT_ENDS = ("ended", "given back")
 BEAT_S = 5.0
 SILENT_S = 120.0
 """A driver on another machine that has not shown itself for this long is gone."""
@@ -50,6 +53,27 @@ def driver_of(run: Path) -> Driver | None:
     except (OSError, ValueError, KeyError):
         return None
     return None if owner is None else Driver(owner, seen_s, str(fields.get("job", "")))
+
+
+def note_cluster(run: Path, scheduler: str) -> None:
+    """Write down which scheduler has a run's jobs."""
+    (run / CLUSTER).write_text(json.dumps({"scheduler": scheduler}), encoding="utf-8")
+
+
+def cluster_of(run: Path) -> str:
+    """Which scheduler has a run's jobs."""
+    return str(json.loads((run / CLUSTER).read_text(encoding="utf-8"))["scheduler"])
+
+
+def pilots_of(run: Path) -> tuple[str, ...]:
+    """Ids of a run's pilot jobs that are not known to be over, in the order in which they were asked for."""
+    try:
+        lines = (run / PILOTS).read_text(encoding="utf-8").split("\n")[:-1]
+    except OSError:
+        return ()
+    told = [json.loads(line) for line in lines]
+    last = {str(line["job"]): line["what"] for line in told if line.get("job")}
+    return tuple(job for job, what in last.items() if what not in PILOT_ENDS)
 
 
 def ask_to_stop(run: Path) -> None:

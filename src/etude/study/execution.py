@@ -33,7 +33,7 @@ from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, State, plan
 from etude.redaction import Redactor
 from etude.search.driver import Observe
-from etude.study.driving import driving
+from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
 from etude.study.history import History, after, read_history, write_history
 from etude.study.metering import metering_of
@@ -129,6 +129,8 @@ class Execution:
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
+                if self.options.cluster is not None:
+                    note_cluster(folder, self.options.cluster.scheduler)
                 with driving(folder, self.interrupt, self.options.job):
                     self._compute(run, folder, partial(self._say, log))
                 finished = True
