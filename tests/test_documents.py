@@ -40,8 +40,11 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
             if words[:1] != ["etude"] or len(words) < 2 or words[1].startswith("-"):
                 continue
             assert words[1] in commands, line
-            options = {option for parameter in commands[words[1]].params for option in (*parameter.opts, "--help")}
-            options |= {option for parameter in commands[words[1]].params for option in parameter.secondary_opts}
+            inside = getattr(commands[words[1]], "commands", {})
+            named = [inside[word] for word in words[2:3] if word in inside] or list(inside.values())
+            parameters = [parameter for command in (commands[words[1]], *named) for parameter in command.params]
+            options = {option for parameter in parameters for option in (*parameter.opts, "--help")}
+            options |= {option for parameter in parameters for option in parameter.secondary_opts}
             own = words[: words.index("--")] if "--" in words else words
             assert {word.split("=")[0] for word in own if word.startswith("--")} <= options, line
 
