@@ -128,6 +128,7 @@ class Block:
     state: str = "pending"
     tasks: dict[int, tuple[NodeCall, Future[Any]]] = field(default_factory=dict)
     idle_since: float = 0.0
+    held: list[float] = field(default_factory=list)
     freed: deque[float] = field(default_factory=deque)
     """When workers became free while nodes waited."""
 
@@ -147,6 +148,9 @@ class Cluster:
     queue: deque[tuple[NodeCall, Future[Any]]] = field(default_factory=deque)
     tickets: itertools.count[int] = field(default_factory=itertools.count)
     waiting: Callable[[], int] = field(default=lambda: 0)
+    running: dict[str, Block] = field(default_factory=dict)
+    free: dict[str, Block] = field(default_factory=dict)
+    """Jobs with a worker that has nothing to do."""
 
     def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None:
         _, call = pickle.loads(buffer)  # noqa: S301
@@ -167,7 +171,9 @@ class Cluster:
         if block.state != "pending":
             return
         block.state, block.idle_since = "running", self.time.now
-        self.figures.held.append([self.time.now, block.ends, block.workers])
+        self.free[block.name] = self.running[block.name] = block
+        block.held = [self.time.now, block.ends, block.workers]
+        self.figures.held.append(block.held)
         block_hours = self.dice.expovariate(PREEMPTED_PER_HOUR)
         self.time.at(min(block.ends, self.time.now + block_hours * HOUR), lambda: self._finish(block))
         self.time.at(block.ends - self.profile.grace_s, lambda: self._warn(block))
@@ -178,12 +184,13 @@ class Cluster:
         return block.state == "running" and left > 0
 
     def _start(self) -> None:
-        for block in self.blocks_.values():
+        for block in list(self.free.values()) if self.queue else ():
+            while self.queue and len(block.tasks) < block.workers and self._taking(block):
+                self._run(block, *self.queue.popleft())
+            if len(block.tasks) == block.workers or not self._taking(block):
+                del self.free[block.name]
             if not self.queue:
                 return
-            if self._taking(block):
-                while self.queue and len(block.tasks) < block.workers:
-                    self._run(block, *self.queue.popleft())
 
     def _run(self, block: Block, call: NodeCall, future: Future[Any]) -> None:
         ticket = next(self.tickets)
@@ -207,6 +214,8 @@ class Cluster:
         began, _ = self.figures.starts.pop((ticket, self.pool.name))
         self.figures.used += self.time.now - began
         block.idle_since = self.time.now
+        if self._taking(block):
+            self.free[block.name] = block
         if self.queue or self.waiting():
             block.freed.append(self.time.now)
         if error is not None:
@@ -231,9 +240,9 @@ class Cluster:
         if block.state == "ended":
             return
         block.state = "ended"
-        for held in self.figures.held:
-            if held[1] == block.ends:
-                held[1] = self.time.now
+        self.running.pop(block.name, None)
+        self.free.pop(block.name, None)
+        block.held[1] = self.time.now
         for ticket in list(block.tasks):
             _, future = block.tasks.pop(ticket)
             self.figures.starts.pop((ticket, self.pool.name))
@@ -252,13 +261,13 @@ class Cluster:
                 0.0 if block.tasks else self.time.now - block.idle_since,
                 self._taking(block),
             )
-            for name, block in self.blocks_.items()
-            if block.state == "running"
+            for name, block in self.running.items()
         ]
 
     def give_back(self, blocks: list[str]) -> None:
         for name in blocks:
-            self._finish(self.blocks_[name]) if self.blocks_[name].state == "running" else None
+            if self.blocks_[name].state == "running":
+                self._finish(self.blocks_[name])
             self.blocks_[name].state = "ended"
 
     def close(self) -> None: ...
