@@ -324,7 +324,6 @@ class Driver:
         """Give every free worker a trial, and have the next proposal drawn."""
         while not self._stopping:
             while self._free and self._queue:
-                self._flush()  # nothing starts before the log says what led to it
                 self._start(self._queue.popleft())
             wanted = len(self._free) + self._ahead()
             if self._drawing is not None or not self._more_to_ask() or len(self._queue) >= wanted:
