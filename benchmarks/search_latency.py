@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 from search_problems import PROBLEMS
-from tables import Table, on_terminal
+from tables import Table, as_markdown, on_terminal
 
 from etude.search.samplers.protocol import Told
 from etude.search.samplers.registry import make
@@ -83,8 +83,10 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["gp", "forest"])
     parser.add_argument("--results", nargs="+", type=int, default=[1_000, 10_000, 30_000])
     parser.add_argument("--proposals", type=int, default=400)
+    parser.add_argument("--markdown", action="store_true")
     given = parser.parse_args()
-    on_terminal(measured(given.methods, given.results, given.proposals))
+    show = as_markdown if given.markdown else on_terminal
+    show(measured(given.methods, given.results, given.proposals))
 
 
 if __name__ == "__main__":

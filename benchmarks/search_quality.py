@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 from search_peers import PEERS, SLOW
 from search_problems import PROBLEMS, Problem
-from tables import Table, on_terminal
+from tables import Table, as_markdown, on_terminal
 
 from etude.search.samplers.protocol import Told
 from etude.search.samplers.registry import SAMPLERS, make
@@ -205,12 +205,14 @@ def main() -> None:
     runs.add_argument("--seeds", type=numbers, default=range(20))
     shown = commands.add_parser("table")
     shown.add_argument("--reference", default="gp")
+    shown.add_argument("--markdown", action="store_true")
     given = parser.parse_args()
     if given.command == "run":
         run(given.methods, given.problems, given.workers, given.seeds)
         return
+    show = as_markdown if given.markdown else on_terminal
     for table in tables(given.reference):
-        on_terminal(table)
+        show(table)
     everyone = sorted({method for by_method in cells().values() for method in by_method})
     fast = [method for method in everyone if method not in SLOW]
     for title, methods in (("all", everyone), ("fast", fast)):
@@ -221,7 +223,7 @@ def main() -> None:
         for method, (rank, _) in sorted(ranks.items(), key=lambda item: item[1]):
             table.row(method, f"{rank:.2f}")
         table.note = f"{next(iter(ranks.values()))[1]} pairs" if ranks else ""
-        on_terminal(table)
+        show(table)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Final
 
 import numpy as np
 from search_latency import latencies
-from tables import Table, on_terminal
+from tables import Table, as_markdown, on_terminal
 
 from etude.search.driver import Driver
 from etude.search.evaluation import Ending
@@ -156,13 +156,17 @@ def ours(costs: dict[str, np.ndarray], log_s: float) -> Table:
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", nargs="+", default=["gp", "forest", "tpe", "deephyper"])
+    parser.add_argument("--methods", nargs="+", default=["gp", "tpe"])
+    parser.add_argument("--ours-alone", action="store_true", help="leave out what is compared with published figures")
+    parser.add_argument("--markdown", action="store_true")
     given = parser.parse_args()
-    on_terminal(published())
+    show = as_markdown if given.markdown else on_terminal
+    if not given.ours_alone:
+        show(published())
     costs = {name: latencies(name, 1_000, 200 if name in ("gp", "forest") else 20)[2] for name in given.methods}
     with tempfile.TemporaryDirectory() as folder:
         log_s = log_seconds(Path(folder))
-    on_terminal(ours(costs, log_s))
+    show(ours(costs, log_s))
 
 
 if __name__ == "__main__":

@@ -41,13 +41,23 @@ class GaussianProcessSampler:
     """
 
     def __init__(
-        self, space: Space, goal: Goal, seed: int, *, initial: int = 10, explore: int = 10, fit_on: int = 256
+        self,
+        space: Space,
+        goal: Goal,
+        seed: int,
+        *,
+        initial: int = 10,
+        step: int = 5,
+        explore: int = 10,
+        fit_on: int = 256,
     ) -> None:
         """Args:
         space: Where to look.
         goal: What to look for.
         seed: Of everything random.
         initial: Results to have before a model is trusted; until then points are spread evenly.
+        step: Every so many proposals one is a step away from one of the best results, whatever the model thinks; 0 for
+            none. Where the surface is rougher than the model takes it for, this leads out of a false bottom.
         explore: Every so many proposals one is spread evenly, whatever the model thinks; 0 for none.
         fit_on: Greatest number of results to fit on: the best half and a random half.
         """
@@ -55,6 +65,7 @@ class GaussianProcessSampler:
         self._goal = goal
         self._seed = seed
         self._initial = initial
+        self._step = step
         self._explore = explore
         self._fit_on = fit_on
         self._history = History(self._encoding, seed)
@@ -132,6 +143,10 @@ class GaussianProcessSampler:
         begun = len(self._epoch.rows) >= 4 and len(self._epoch.rows) + len(history.failed) >= self._initial
         if not begun or (self._explore and number % self._explore == self._explore - 1):
             return self._encoding.point(fresh(self._encoding, history, self._spread.row(number), rng))
+        if self._step and number % self._step == self._step // 2:
+            parents = as_rows([history.units[row] for row in self._leaders(5)], len(self._encoding.axes))
+            row = np.nan_to_num(near(self._encoding, rng, parents, 1)[0], nan=0.5)
+            return self._encoding.point(fresh(self._encoding, history, row, rng))
         with one_thread():
             model = self._followed()
             return self._encoding.point(self._proposed(model, rng))
