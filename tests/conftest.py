@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from projects import Project
+
+
+settings.register_profile("etude", deadline=None)
+settings.load_profile("etude")
+"""How long an example takes says how busy the machine is, and nothing of the code."""
 
 
 @pytest.fixture

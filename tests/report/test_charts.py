@@ -54,6 +54,8 @@ def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None =
         ("quality.flops", "flops (FLOP)"),
         ("fit.cost.peak_rss_bytes", "peak memory (MB)"),
         ("quality.classes", "classes"),
+        ("latency.single.median_s", "latency single median (s)"),
+        ("latency.batch.examples_per_s", "examples per s"),
     ],
 )
 def test_an_axis_names_its_unit(column: str, label: str) -> None:

@@ -15,6 +15,7 @@ from etude.report.charts.confusion import Confusion, confusion
 from etude.report.charts.curves import Curves, learning_curves
 from etude.report.charts.naming import file_stem, is_cost
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
+from etude.report.charts.short_names import shortly_named
 from etude.report.curve_tables import curve_tables
 from etude.store.manifest import Manifest
 from etude.study.prepare import Prepared
@@ -67,6 +68,7 @@ def gallery(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Galler
     """
     if not summary.groups:
         return Gallery((), (), (), ())
+    (summary,) = shortly_named([summary])
     groups = groups_of(summary, rows)
     shown = summary.metrics[:MOST_METRICS]
     pareto = [*_pareto(prepared, summary, rows)]

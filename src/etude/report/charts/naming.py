@@ -28,6 +28,8 @@ _UNITS = {
 }
 _SPENT = frozenset({"joules", "grams", "flops", "seconds", "bytes", "kwh"})
 """What `…_per_1000` is a cost of; any other `…_per_…` is a rate, of which nothing says that less is wanted."""
+_OF_SOMETHING = frozenset({"mean", "median", "std", "min", "max", "p50", "p90", "p95", "p99"})
+"""Words that say nothing without what they are of: `latency.single.median_s` is `latency single median (s)`."""
 _PER_UNIT = {"_bytes": 1e-6}
 
 
@@ -37,10 +39,11 @@ def label_of(column: str) -> str:
     if last in _SPOKEN:
         return _SPOKEN[last]
     ending = _ending(last)
-    if ending is None:
-        return last.replace("_", " ")
-    stem = last.removesuffix(ending) if ending.startswith("_") else last
-    return f"{stem.replace('_', ' ')} ({_UNITS[ending]})"
+    stem = last.removesuffix(ending) if ending and ending.startswith("_") else last
+    if stem in _OF_SOMETHING:
+        stem = " ".join([*column.split(".")[:-1], stem])
+    spoken = stem.replace("_", " ")
+    return spoken if ending is None else f"{spoken} ({_UNITS[ending]})"
 
 
 def is_cost(column: str) -> bool:

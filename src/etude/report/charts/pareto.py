@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -101,7 +102,7 @@ def pareto_points(
                 good.mean * scales[0],
                 _interval(good, scales[0]),
                 spent.mean * scales[1],
-                _interval(spent, scales[1]),
+                _interval(spent, scales[1], lowest=0.0),
                 min(good.n, spent.n),
                 on_front=False,
             )
@@ -156,7 +157,9 @@ def costs_of_variants(rows: Iterable[Row], summary: Summary, nodes: Sequence[str
     return {name: estimate(found) for name, found in values.items()}
 
 
-def _interval(found: Estimate, scale: float) -> tuple[float, float] | None:
-    if found.n < FEWEST_FOR_INTERVAL or found.t_interval is None:
+def _interval(found: Estimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
+    """The interval of a mean, cut where no value can be: there is no cost below nothing."""
+    if found.n < FEWEST_FOR_INTERVAL or found.t_interval is None or found.mean is None:
         return None
-    return found.t_interval.low * scale, found.t_interval.high * scale
+    low = max(found.t_interval.low, min(lowest, found.mean))
+    return low * scale, found.t_interval.high * scale

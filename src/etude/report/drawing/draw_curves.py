@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+TWO_ABREAST = 28
+"""Characters of the longest name of which two fit side by side in a legend."""
+
+
 def draw_curves(chart: Curves, figure: Figure) -> None:
     """One panel with all groups, told apart by colour and by mark."""
     from matplotlib.ticker import MaxNLocator
@@ -40,5 +44,6 @@ def draw_curves(chart: Curves, figure: Figure) -> None:
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
     if len(chart.curves) > 1:
-        figure.legend(loc="outside upper left", ncols=2)
+        longest = max(len(curve.name) for curve in chart.curves)
+        figure.legend(loc="outside upper left", ncols=2 if longest <= TWO_ABREAST else 1)
     write_caption(figure, chart.caption)

@@ -91,7 +91,7 @@ def _name_points(axes: Axes, chart: ParetoPoints) -> None:
             continue
         taken.append((x, y + offset))
         axes.annotate(
-            one_line(point.name, 36),
+            one_line(point.name, 44),
             (point.cost, point.quality),
             xytext=(9 if right else -9, offset * 280 - 4),
             textcoords="offset points",
