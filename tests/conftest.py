@@ -9,7 +9,6 @@ from hypothesis import settings
 
 from projects import Project
 
-
 settings.register_profile("etude", deadline=None)
 settings.load_profile("etude")
 """How long an example takes says how busy the machine is, and nothing of the code."""
