@@ -23,6 +23,7 @@ STEPS = [
     *("add_noise", "perturb", "tokenize", "train", "predict", "evaluate", "majority", "bag_of_words"),
     *("quality", "reliability", "confusion", "evaluate_labels"),
     *("out_of_scope", "out_of_scope_curve", "robustness"),
+    *("training_summary", "prediction_summary", "latencies", "latency", "efficiency"),
 ]
 
 
