@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etude.config import read_study
@@ -37,9 +37,9 @@ def studies(draw: st.DrawFn) -> dict[str, object]:
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     pipeline = {}
     for index, name in enumerate(names):
-        settings = draw(st.dictionaries(NAMES, VALUES, max_size=3))
-        settings["param"] = f"${{{draw(st.sampled_from(sorted(params)))}}}"
-        node: dict[str, object] = {"step": "room.step", "with": settings}
+        given_settings = draw(st.dictionaries(NAMES, VALUES, max_size=3))
+        given_settings["param"] = f"${{{draw(st.sampled_from(sorted(params)))}}}"
+        node: dict[str, object] = {"step": "room.step", "with": given_settings}
         if index:
             node["from"] = draw(_ways(draw(st.sampled_from(names[:index]))))
         if draw(st.booleans()):
@@ -96,6 +96,7 @@ def read_all(tree: Mapping[str, object], **how: object) -> list[Study]:
     return found
 
 
+@settings(deadline=None)  # a process of the Jsonnet engine starts for each
 @given(studies())
 def test_the_same_study_in_three_formats_is_the_same_study(tree: dict[str, object]) -> None:
     from_yaml, from_json, from_jsonnet = read_all(tree)
@@ -105,6 +106,7 @@ def test_the_same_study_in_three_formats_is_the_same_study(tree: dict[str, objec
         assert list(study.pipeline) == list(tree["pipeline"])  # type: ignore[call-overload]
 
 
+@settings(deadline=None)
 @given(studies(), st.data())
 def test_an_override_does_the_same_in_three_formats(tree: dict[str, object], data: st.DataObject) -> None:
     params, pipeline = tree["params"], tree["pipeline"]

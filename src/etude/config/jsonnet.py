@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import rjsonnet
-
 from etude.config.document import check_limits, failure, file_text, too_deep
 from etude.config.draft import MISSING, Keys, Look
 from etude.config.jsonnet_errors import check_nesting, inexact_numbers, told
+from etude.config.jsonnet_process import Engine, EngineDied, EngineError
 from etude.errors import ConfigError
 
 _STUDY: Final = "<study>"
@@ -51,6 +50,7 @@ class JsonnetDraft:
         self._file = file
         self._texts: dict[str, str] = {}
         self._broken_import: ConfigError | None = None
+        self._engine = Engine()
         self._program = f"(import {json.dumps(_STUDY)})"
         kind = self._evaluate("std.type(study)")
         if kind != "object":
@@ -113,13 +113,13 @@ class JsonnetDraft:
     def _evaluate(self, query: str) -> Any:
         snippet = f"local study = {self._program};\n{query}"
         try:
-            text = rjsonnet.evaluate_snippet(
-                "<layers>", snippet, import_callback=self._imported, preserve_order=True, max_trace=20
-            )
-        except RuntimeError as error:
-            if self._broken_import is not None:
-                raise self._broken_import from error
+            text = self._engine.evaluate(snippet, self._imported)
+        except EngineError as error:
             raise told(str(error), str(self._file)) from error
+        except EngineDied as error:
+            raise failure(error.reason, file=str(self._file), mend=error.mend) from error
+        except ConfigError as error:
+            raise self._broken_import or error from error.__cause__
         try:
             value = json.loads(text)
         except RecursionError as error:
