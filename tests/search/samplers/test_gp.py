@@ -150,3 +150,14 @@ def test_more_running_points_than_are_believed_are_taken() -> None:
         sampler.pend(number, point)
         texts.add(PLANE.canonical_point(point))
     assert len(texts) == 300
+
+
+def test_constraints_that_are_no_numbers_are_taken_as_far_exceeded() -> None:
+    goal = Goal(("loss",), ("minimize",), (Bound("cost", at_most=0.5),))
+    over = [float("inf"), float("nan"), 1e308, -1.0, -2.0]
+
+    def odd(point: Any) -> Told:
+        return Told(bowl(point).values, Outcome.OK, constraints=(over[int(point["x"] * 4.99)],))
+
+    points = searched(make("gp", PLANE, goal, 0), PLANE, odd, 40)
+    assert np.mean([point["x"] > 0.6 for point in points[20:]]) > 0.5

@@ -75,10 +75,11 @@ class History:
             self.failed.append(place)
             return place, fate
         values = tuple(min(max(value, -LARGEST), LARGEST) for value in told.values or ())
+        excess = tuple(LARGEST if math.isnan(one) else min(max(one, -LARGEST), LARGEST) for one in told.constraints)
         self.values.append(values)
-        self.excess.append(tuple(told.constraints))
+        self.excess.append(excess)
         self.measured += 1
-        over = sum(max(one, 0.0) for one in told.constraints)
+        over = min(sum(max(one, 0.0) for one in excess), LARGEST)
         if not self._best:
             self._best = [[] for _ in values]
         for order, value in zip(self._best, values, strict=True):
