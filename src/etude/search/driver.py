@@ -1,4 +1,4 @@
-"""The loop of a search: keeps every worker busy, and writes down everything before anything follows from it.
+"""The loop of a search: keeps every worker busy, and has everything on disk before a trial follows from it.
 
 One thread decides; evaluators and the pool that draws proposals answer through its inbox. It waits for news, for the
 next deadline and for nothing else: never for a sampler. All state is the log's, so a driver can be killed at any moment
@@ -143,6 +143,7 @@ class Driver:
                 self._flush()
                 if self._over():
                     break
+                self.log.sync()
                 self._hear()
                 self._flush()
             self._close()
@@ -379,6 +380,7 @@ class Driver:
                 self._begun_at[drawn.number] = self._results_at_draw
 
     def _start(self, number: int) -> None:
+        self.log.sync()  # nothing starts before what led to it is on disk
         trial = self.history.trials[number]
         attempt = len(self.history.failures.get(number, ())) + 1
         worker = heapq.heappop(self._free)

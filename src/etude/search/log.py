@@ -34,7 +34,11 @@ class Log(Protocol):
         ...
 
     def write(self, events: Sequence[Event]) -> None:
-        """Add events; they are on disk when this returns."""
+        """Add events. Everybody can read them when this returns."""
+        ...
+
+    def sync(self) -> None:
+        """See that everything that was written here is on disk."""
         ...
 
     def enter(self, driver: int) -> None:
@@ -72,6 +76,9 @@ class MemoryLog:
         self.events.extend(events)
         self._read = len(self.events)
 
+    def sync(self) -> None:
+        """There is no disk."""
+
     def enter(self, driver: int) -> None:
         self._here = driver
         self.living.add(driver)
@@ -95,6 +102,7 @@ class FileLog:
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._at = 0
         self._lines = 0
+        self._dirty = False
         self._presence: int | None = None
 
     def read(self) -> list[Event]:
@@ -117,9 +125,14 @@ class FileLog:
         written = 0
         while written < len(data):
             written += os.write(self._file, data[written:])
-        os.fsync(self._file)
         self._at += len(data)
         self._lines += len(events)
+        self._dirty = True
+
+    def sync(self) -> None:
+        if self._dirty:
+            os.fsync(self._file)
+            self._dirty = False
 
     def enter(self, driver: int) -> None:
         folder = self.folder / "drivers"
@@ -141,6 +154,7 @@ class FileLog:
         return False
 
     def close(self) -> None:
+        self.sync()
         for file in (self._file, self._lock, self._presence):
             if file is not None:
                 os.close(file)
