@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 from etude.errors import SearchError
-from etude.search.events import Event, from_line, to_line
+from etude.search.events import Event, Reported, Started, from_line, to_line
 
 EVENTS = "events.jsonl"
+_TIMES = (Started, Reported)
+"""Events that only tell when; nothing is lost or done twice without them, so they need not be on disk at once."""
 
 
 class Log(Protocol):
@@ -38,7 +40,7 @@ class Log(Protocol):
         ...
 
     def sync(self) -> None:
-        """See that everything that was written here is on disk."""
+        """See that what was written here is on disk, as far as anything follows from it."""
         ...
 
     def enter(self, driver: int) -> None:
@@ -127,7 +129,7 @@ class FileLog:
             written += os.write(self._file, data[written:])
         self._at += len(data)
         self._lines += len(events)
-        self._dirty = True
+        self._dirty = self._dirty or any(not isinstance(event, _TIMES) for event in events)
 
     def sync(self) -> None:
         if self._dirty:
