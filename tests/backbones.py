@@ -37,6 +37,12 @@ _SIZES: dict[str, dict[str, Any]] = {
         "bos_token_id": 1,
         "eos_token_id": 2,
     },
+    "convbert": {
+        "hidden_size": 16,
+        "embedding_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+    },
     "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "bos_token_id": 1, "eos_token_id": 2},
     "opt": {
         "hidden_size": 16,

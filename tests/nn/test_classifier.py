@@ -18,6 +18,7 @@ from etude.nn.backbone import BackboneCard, most_tokens, open_network, quiet, re
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import ClassifierSpec, HeadSpec, TuningSpec
 from etude.nn.library_head import LibraryHead
+from etude.nn.padding_check import require_blind_to_padding
 from etude.nn.pooling_kind import PoolingKind
 from etude.nn.seeded import seeded
 from etude.nn.spectral_spec import SpectralSpec
@@ -192,6 +193,23 @@ def test_the_head_is_drawn_under_the_seed_and_nothing_else_is(folders: dict[str,
         assert torch.equal(value, other.backbone.state_dict()[name])
 
 
+@pytest.mark.parametrize("head", ["linear", "cosine", "default"])
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_heads_and_adapters_are_in_full_on_a_backbone_in_bfloat16(architecture: str, head: str, tmp_path: Path) -> None:
+    folder = made(architecture, tmp_path)
+    open_network(folder, bare=False).to(torch.bfloat16).save_pretrained(folder)
+    pooling = None if head == "default" else "attention"
+    spec = ClassifierSpec(pooling=pooling, head=HeadSpec(kind=head), tuning=TuningSpec(method="lora"))  # type: ignore[arg-type]
+    model = build_classifier(folder, spec, 4, seed=1)
+    assert model.network.dtype == torch.bfloat16
+    assert {each.dtype for each in model.parameters() if each.requires_grad} == {torch.float32}
+    logits = model(*batch(3, 9))
+    assert logits.dtype == torch.float32
+    logits.sum().backward()
+    with pytest.raises(StepError, match=r"(?s)full trains a backbone whose weights are bfloat16.*numbers: float32"):
+        build_classifier(folder, ClassifierSpec(pooling="mean"), 4, seed=1)
+
+
 def test_a_class_alone_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(StepError, match="two classes or more"):
         build_classifier(folders["bert"], ClassifierSpec(pooling="mean"), 1, seed=1)
@@ -237,6 +255,18 @@ def test_a_text_of_all_positions_can_be_read(architecture: str, folders: dict[st
     model = build_classifier(folders[architecture], ClassifierSpec(pooling="mean"), 4, seed=1).eval()
     assert model.most_tokens is not None
     assert model(*batch(model.most_tokens)).isfinite().all()
+
+
+def test_an_architecture_that_lets_padding_in_is_found_out(tmp_path: Path, folders: dict[str, Path]) -> None:
+    short, long = texts(3, 13)
+    leaky = build_classifier(
+        made("convbert", tmp_path, num_attention_heads=4), ClassifierSpec(pooling="mean"), 4, seed=1
+    )
+    with pytest.raises(StepError, match="convbert lets padding into the states"):
+        require_blind_to_padding(leaky, short, long)
+    assert leaky.training
+    for folder in folders.values():
+        require_blind_to_padding(build_classifier(folder, ClassifierSpec(pooling="mean"), 4, seed=1), short, long)
 
 
 @pytest.mark.parametrize(("architecture", "reason"), [("t5", "encoder-decoder"), ("fnet", "no attention mask")])

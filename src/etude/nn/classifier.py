@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from etude.errors import StepError
 from etude.nn.alignment import left_aligned
 from etude.nn.backbone import most_tokens, open_network, read_card
-from etude.nn.classifier_spec import ClassifierSpec
+from etude.nn.classifier_spec import FROZEN, ClassifierSpec
 from etude.nn.heads import head_of
 from etude.nn.library_head import LibraryHead, library_classifier
 from etude.nn.pooling import Pooling
@@ -127,8 +127,9 @@ def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed
     """A classifier on the backbone in a folder, its new tensors drawn under the seed.
 
     Raises:
-        StepError: Fewer than two classes; `cls` pooling without such a token; a tuning method that has nothing to
-            train; targets that match nothing; no own head where `default` is wanted.
+        StepError: Fewer than two classes; training a backbone whose weights are short of digits; `cls` pooling without
+            such a token; a tuning method that has nothing to train; targets that match nothing; no own head where
+            `default` is wanted.
     """
     if classes < 2:
         raise StepError(f"a classifier needs two classes or more, and the training texts have {classes}")
@@ -144,6 +145,12 @@ def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed
         else:
             network, own = open_network(backbone), None
         classifier = Classifier(network, spec, classes, pad_id=card.pad_id, own=own)
+    if network.dtype != torch.float32 and spec.tuning.method not in FROZEN:
+        raise StepError(
+            f"tuning.method {spec.tuning.method} trains a backbone whose weights are {str(network.dtype)[6:]}: small "
+            "steps would be lost in rounding.\n    Mend: text.backbone with numbers: float32 (precision: bf16 computes "
+            "its products in bfloat16 all the same), or an adapter."
+        )
     classifier.source = backbone
     return classifier
 

@@ -44,7 +44,7 @@ class LibraryHead(nn.Module):
 
     def forward(self, outputs: Any, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Logits, shape (B, C), from the base model's outputs and the tokens that they were made from."""
-        self.given.outputs = outputs
+        self.given.outputs = _in_full(outputs)
         try:
             logits: Tensor = self.model(input_ids=ids_BT, attention_mask=mask_BT).logits
         finally:
@@ -66,5 +66,14 @@ def library_classifier(folder: Path, classes: int) -> tuple[PreTrainedModel, Lib
         raise StepError(f"{reason}.\n    Mend: head: linear, with a pooling.") from error
     base = getattr(model, model.base_model_prefix)
     if isinstance(getattr(model, "score", None), nn.Linear):
-        return base, model.score
-    return base, LibraryHead(model)
+        return base, model.score.float()
+    return base, LibraryHead(model).float()
+
+
+def _in_full(outputs: Any) -> Any:
+    """The same outputs in float32, the format of every head: weights in fewer digits would lose small steps."""
+    wide = {
+        name: value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+        for name, value in outputs.items()
+    }
+    return type(outputs)(**wide)

@@ -9,8 +9,9 @@ from etude.errors import StepError
 from etude.nn.artifact import require_separable, save_classifier
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import ClassifierSpec
+from etude.nn.padding_check import require_blind_to_padding
 from etude.text.fine_tuning import fine_tuned
-from etude.text.token_batches import lengths
+from etude.text.token_batches import lengths, sequences
 from etude.text.training_spec import TrainingSpec
 from etude.text.types import Backbone, Tokens, TrainedModel
 
@@ -27,7 +28,8 @@ def train_on_backbone(
     """Build, train, and write the classifier to a folder in the step's scratch, with the backbone or without it.
 
     Raises:
-        StepError: The tokens are not the backbone's, or longer than it has positions for; the spec does not go with it.
+        StepError: The tokens are not the backbone's, or longer than it has positions for; the spec does not go with it;
+            the architecture lets padding into its states.
         Stopped: The run was asked to stop; the same call goes on where it was.
     """
     require_separable(spec, keep_backbone)
@@ -35,6 +37,8 @@ def train_on_backbone(
     classifier = build_classifier(backbone.folder, spec, len(tokens.labels), seed=training.seed)
     _require_room(tokens, classifier)
     classifier.pad_id = tokens.pad_id
+    sizes, rows = lengths(tokens.train), sequences(tokens.train)
+    require_blind_to_padding(classifier, rows[sizes.argmin()], rows[sizes.argmax()])
     return fine_tuned(
         classifier,
         tokens,
