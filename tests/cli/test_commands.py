@@ -595,3 +595,31 @@ def test_the_doctor_tells_which_meter_serves_and_why_others_do_not(etude: Etude)
     assert all(finding["state"] == "serving" or finding["detail"] for finding in findings)
     assert "cpu" in etude("doctor", "energy").out
     assert etude("doctor", "enrgy").code == 2
+
+
+ROOF = {
+    "gemm_flops_per_s": 2e12,
+    "gemm_median_flops_per_s": 1e12,
+    "copy_bytes_per_s": 5e10,
+    "copy_median_bytes_per_s": 4e10,
+    "gemm_size": 2048,
+    "copy_bytes": 2**28,
+    "measured_utc": "2026-01-01T00:00:00+00:00",
+}
+
+
+def test_the_doctor_tells_the_roof_that_a_file_has(etude: Etude, tmp_path: Path) -> None:
+    from etude.flops.roof import _place
+
+    file = tmp_path / "roofs.json"
+    file.write_text(json.dumps([{**ROOF, **_place("cpu", "float32")}]))
+    told = etude("doctor", "roof", "--roofs", str(file)).out
+    assert "2 TFLOP/s" in told
+    assert "40 FLOP/B" in told
+    assert json.loads(etude("doctor", "roof", "--roofs", str(file), "--json").out)["copy_bytes_per_s"] == 5e10
+
+
+def test_a_device_that_is_not_there_has_no_roof(etude: Etude, tmp_path: Path) -> None:
+    told = etude("doctor", "roof", "--device", "xpu:7", "--roofs", str(tmp_path / "roofs.json"))
+    assert told.code != 0
+    assert "xpu:7" in told.err

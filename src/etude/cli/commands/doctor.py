@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,11 +15,18 @@ EXAMPLES = """
   etude doctor
 
   etude doctor energy      [dim](which meter serves each component, why others do not, and what to do about it)[/]
+
+  etude doctor roof --device cuda --dtype bfloat16      [dim](the fastest matrix product and copy here)[/]
 """
+ROOFS = Path(".etude/roofs.json")
 
 
 def doctor(
-    area: Annotated[str | None, typer.Argument(help="`energy` for the meters in detail.")] = None,
+    area: Annotated[str | None, typer.Argument(help="`energy` for the meters, `roof` for what it can do.")] = None,
+    device: Annotated[str, typer.Option(help="With `roof`: the device, as torch names it.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="With `roof`: type of the matrices, as torch names it.")] = "float32",
+    roofs: Annotated[Path, typer.Option(metavar="FILE", help="With `roof`: the file in which they are kept.")] = ROOFS,
+    refresh: Annotated[bool, typer.Option("--refresh", help="With `roof`: measure anew.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what this machine has: hardware, meters, backends, versions; what is missing and how to get it."""
@@ -26,15 +34,18 @@ def doctor(
 
     from etude.cli.health import examine, show_findings
     from etude.cli.metering import show_meters
+    from etude.cli.roofing import show_roof
     from etude.errors import ConfigError, Fault
 
-    if area == "energy":
-        show_meters(as_json=as_json)
-        return
-    if area is not None:
-        raise ConfigError([Fault("doctor", "expected `energy` or nothing", area, "etude doctor energy")])
-
-    show_findings(examine(os.environ), as_json=as_json)
+    match area:
+        case None:
+            show_findings(examine(os.environ), as_json=as_json)
+        case "energy":
+            show_meters(as_json=as_json)
+        case "roof":
+            show_roof(roofs, device=device, dtype=dtype, refresh=refresh, as_json=as_json)
+        case _:
+            raise ConfigError([Fault("doctor", "expected `energy`, `roof` or nothing", area, "etude doctor roof")])
 
 
 doctor.__doc__ = f"{doctor.__doc__}\n{EXAMPLES}"
