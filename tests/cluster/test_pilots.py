@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,36 @@ def paired(*, ctx: Context, value: int) -> dict[str, object]:
     size = dist.get_world_size()
     dist.destroy_process_group()
     return {"sum": int(tensor), "size": size, "host": os.environ.get("SLURMD_NODENAME", "")}
+
+@step
+def trained(*, rows: int) -> dict[str, object]:
+    import lightning, torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    class Line(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+            self.seen = 0
+
+        def training_step(self, batch, _index):
+            self.seen += len(batch[0])
+            return torch.nn.functional.mse_loss(self.layer(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    lightning.seed_everything(0)
+    x = torch.linspace(-1, 1, rows).unsqueeze(1)
+    model = Line()
+    trainer = lightning.Trainer(
+        accelerator="cpu", strategy="ddp", devices=int(os.environ["LOCAL_WORLD_SIZE"]),
+        num_nodes=int(os.environ["GROUP_WORLD_SIZE"]), max_epochs=20, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )
+    trainer.fit(model, DataLoader(TensorDataset(x, 3 * x), batch_size=4))
+    weight = model.layer.weight.detach().clone()
+    return {"weight": float(weight), "seen": model.seen, "size": trainer.world_size}
 
 @step
 def patient(*, ctx: Context, rounds: int) -> dict[str, object]:
@@ -110,6 +141,45 @@ def test_a_node_of_two_machines_runs_under_srun(project: Project, bed: SlurmBed)
     pipeline = {"it": ("paired", None, {"value": 10}, {"processes": 2, "nodes": 2})}
     result = run(project, project.write(STEPS).study(pipeline), Site("slurm", bed).profile)
     assert read(result, "it")["sum"] == 21
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_lightning_trains_in_two_processes_without_a_setting(project: Project, bed: SlurmBed, machines: int) -> None:
+    pytest.importorskip("lightning")
+    on = {"processes": 2, "nodes": machines, "memory_bytes": 2 * 10**9}
+    profile = replace(Site("slurm", bed).profile, memory_bytes=4 * 10**9)
+    result = run(project, project.write(STEPS).study({"it": ("trained", None, {"rows": 32}, on)}), profile)
+    found = read(result, "it")
+    assert found["size"] == 2
+    assert found["seen"] == 20 * 32 / 2, "each process sees half of the rows"
+    assert found["weight"] == pytest.approx(3.0, abs=0.2)
+
+
+def test_a_job_that_the_scheduler_refuses_fails_the_run_with_its_words(project: Project, bed: SlurmBed) -> None:
+    study = project.write(STEPS).study({"it": ("number", None, {"value": 1})})
+    result = project.run(study, cluster=replace(Site("slurm", bed).profile, partition="nowhere"))
+    assert not result.succeeded
+    [failure] = result.summary.failures
+    assert "invalid partition" in failure.outcome.error.lower()
+    assert failure.attempts == 1
+
+
+def test_what_is_edited_after_submission_does_not_reach_nodes_that_wait(project: Project, bed: SlurmBed) -> None:
+    site = Site("slurm", bed)
+    site.hold_back()
+    study = project.write(STEPS).study({"it": ("number", None, {"value": 7})})
+
+    def edit() -> None:
+        until(lambda: bool(bed.jobs("PENDING")), "a job to wait")
+        module = project.folder / f"{project.module}.py"
+        module.write_text(module.read_text().replace("return value", "return -value"))
+        site.let_go()
+
+    thread = threading.Thread(target=edit)
+    thread.start()
+    result = run(project, study, site.profile)
+    thread.join()
+    assert read(result, "it") == 7
 
 
 def test_a_node_is_warned_before_its_job_ends_and_goes_on_in_another(project: Project, bed: SlurmBed) -> None:

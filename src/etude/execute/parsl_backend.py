@@ -7,6 +7,7 @@ project's sources are kept as they were at submission, and workers import those.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Mapping
@@ -64,6 +65,7 @@ class ParslBackend:
     """Further variables for nodes on the cluster."""
     meter: MeterSettings = field(default_factory=MeterSettings)
     digests: Path | None = None
+    _known: dict[Needs, Pool] = field(default_factory=dict)
     _pools: dict[Pool, PoolQueue] = field(default_factory=dict)
     _here: ProcessBackend | None = None
     _board: Board | None = None
@@ -157,11 +159,23 @@ class ParslBackend:
             entry.future.set_result(ENDED)
         for queue in list(self._pools.values()):
             queue.close(ENDED)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove what lets others run code or read the sources; what tells of the run stays."""
+        with contextlib.suppress(OSError):
+            self._snapshot.unlink(missing_ok=True)
+            for spec in self.folder.glob("*.spec"):
+                spec.unlink()
+            for certificates in self.folder.glob("*/certificates"):
+                shutil.rmtree(certificates)
 
     # Pools.
 
     def _pool(self, needs: Needs) -> Pool:
-        return pool_of(self.profile, needs, usable_cpus())
+        if needs not in self._known:
+            self._known[needs] = pool_of(self.profile, needs, usable_cpus())
+        return self._known[needs]
 
     def _local(self) -> ProcessBackend:
         """Where nodes run that must run on the driver's machine."""
@@ -233,7 +247,7 @@ class ParslBackend:
             import_path=self.import_path,
             snapshot=str(self._snapshot.absolute()),
             meter=self.meter,
-            digests=None,  # many machines would write the one file
+            digests=str(self.digests.absolute()) if self.digests else None,
             environment=self.worker_environment,
             gpus=pool.gpus,
             cpus=pool.cpus,
