@@ -17,7 +17,7 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,40 +116,56 @@ def cells() -> dict[tuple[str, int], dict[str, dict[int, dict[str, Any]]]]:
     return found
 
 
-def compared(ours: dict[int, float], theirs: dict[int, float]) -> tuple[int, float, float]:
-    """Shared seeds, the share of them that we win, and the two-sided p of Wilcoxon's signed-rank test."""
+def compared(ours: dict[int, float], theirs: dict[int, float]) -> tuple[int, int, float]:
+    """Seeds that we win, seeds that both have run, and the two-sided p of Wilcoxon's signed-rank test."""
     from scipy.stats import wilcoxon
 
     seeds = sorted(ours.keys() & theirs.keys())
     apart = np.array([ours[seed] - theirs[seed] for seed in seeds])
-    if len(seeds) < 2 or not apart.any():
-        return len(seeds), float((apart < 0).mean()) if len(seeds) else 0.0, 1.0
-    return len(seeds), float((apart < 0).mean()), float(wilcoxon(apart).pvalue)
+    p = float(wilcoxon(apart).pvalue) if len(seeds) > 1 and apart.any() else 1.0
+    return int((apart < 0).sum()), len(seeds), p
 
 
-def mean_ranks(methods: list[str], only: Callable[[tuple[str, int]], bool]) -> dict[str, tuple[float, int]]:
-    """Mean rank over cells and over the seeds that all of these methods have run; and how many (cell, seed) pairs."""
+def mean_ranks(methods: list[str]) -> tuple[dict[str, float], int]:
+    """Mean rank over the pairs of cell and seed that all of these methods have run; and how many there are."""
     from scipy.stats import rankdata
 
     ranks: list[Any] = []
-    for cell, by_method in cells().items():
-        if not only(cell) or any(method not in by_method for method in methods):
+    for by_method in cells().values():
+        if any(method not in by_method for method in methods):
             continue
         shared = set.intersection(*(set(by_method[method]) for method in methods))
         ranks += [rankdata([by_method[method][seed]["loss"] for method in methods]) for seed in sorted(shared)]
-    if not ranks:
-        return {}
-    means = np.mean(ranks, axis=0)
-    return {method: (float(mean), len(ranks)) for method, mean in zip(methods, means, strict=True)}
+    means = np.mean(ranks, axis=0) if ranks else np.full(len(methods), np.nan)
+    return dict(zip(methods, map(float, means), strict=True)), len(ranks)
+
+
+def rank_table(reference: str) -> Table:
+    """Ranks among the methods that have run as much as the reference one, and with each other method added to them."""
+    runs: dict[str, int] = defaultdict(int)
+    for by_method in cells().values():
+        for method, by_seed in by_method.items():
+            runs[method] += len(by_seed)
+    everyone = sorted(runs, key=lambda method: (-runs[method], method))
+    much = [method for method in everyone if runs[method] >= runs[reference]]
+    table = Table(
+        "Mean rank over the pairs of problem, workers and seed that all in a row have run", ("pairs", *everyone)
+    )
+    for methods in [much, *([*much, method] for method in everyone if method not in much)]:
+        ranks, count = mean_ranks(methods)
+        if count:
+            table.row(f"{count}", *(f"{ranks[method]:.2f}" if method in ranks else "–" for method in everyone))
+    return table
 
 
 def tables(reference: str) -> list[Table]:
     """The mean loss of each method in each cell, and how the reference method stands against each."""
     found = cells()
-    methods = sorted({method for by_method in found.values() for method in by_method})
     made = []
     for workers in WORKERS:
         names = [name for name in PROBLEMS if (name, workers) in found]
+        ran = {method for name in names for method, by_seed in found[name, workers].items() if by_seed}
+        methods = sorted(ran, key=lambda method: (method != reference, method))
         table = Table(
             f"Loss after {EVALUATIONS} evaluations, {workers} workers: mean ± sd (seeds); lower is better",
             ("method", *names, "CPU per suggestion"),
@@ -159,10 +175,10 @@ def tables(reference: str) -> list[Table]:
                 one["cpu_s"] / EVALUATIONS for name in names for one in found[name, workers].get(method, {}).values()
             ]
             shown = [summary([one["loss"] for one in found[name, workers].get(method, {}).values()]) for name in names]
-            table.row(method, *shown, f"{1e3 * float(np.mean(cost)):.3g} ms" if cost else "")
+            table.row(method, *shown, f"{1e3 * float(np.median(cost)):.3g} ms" if cost else "")
         made.append(table)
         versus = Table(
-            f"{reference} against each, {workers} workers: share of seeds won, p of Wilcoxon (shared seeds)",
+            f"{reference} against each, {workers} workers: seeds won of shared ones, p of Wilcoxon's signed-rank test",
             ("method", *names),
         )
         for method in methods:
@@ -181,11 +197,11 @@ def summary(losses: list[float]) -> str:
 
 
 def versus_cell(by_method: dict[str, dict[int, dict[str, Any]]], reference: str, method: str) -> str:
-    """Won share and p."""
+    """Seeds won of shared ones, and p where five or more are shared: with fewer it cannot come below 0.06."""
     ours = {seed: one["loss"] for seed, one in by_method.get(reference, {}).items()}
     theirs = {seed: one["loss"] for seed, one in by_method.get(method, {}).items()}
-    count, won, p = compared(ours, theirs)
-    return f"{won:.0%}, {p:.2g} ({count})" if count else "–"
+    won, count, p = compared(ours, theirs)
+    return f"{won}/{count}" + (f", {p:.2g}" if count >= 5 else "") if count else "–"
 
 
 def numbers(text: str) -> range:
@@ -213,17 +229,7 @@ def main() -> None:
     show = as_markdown if given.markdown else on_terminal
     for table in tables(given.reference):
         show(table)
-    everyone = sorted({method for by_method in cells().values() for method in by_method})
-    fast = [method for method in everyone if method not in SLOW]
-    for title, methods in (("all", everyone), ("fast", fast)):
-        ranks = mean_ranks(methods, lambda cell: True)
-        table = Table(
-            f"Mean rank over all cells ({title} methods; pairs of cell and seed that all have)", ("method", "rank")
-        )
-        for method, (rank, _) in sorted(ranks.items(), key=lambda item: item[1]):
-            table.row(method, f"{rank:.2f}")
-        table.note = f"{next(iter(ranks.values()))[1]} pairs" if ranks else ""
-        show(table)
+    show(rank_table(given.reference))
 
 
 if __name__ == "__main__":
