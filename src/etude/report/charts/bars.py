@@ -60,7 +60,7 @@ class Bars(NamedTuple):
         over = f" over {self.repeat}" if self.repeat else ""
         spread = any(bar.std is not None for row in self.values for bar in row)
         whiskers = "mean ± sample standard deviation" if spread else "one value each, no spread known"
-        more = f"; {self.left_out} more groups not shown" if self.left_out else ""
+        more = f"; {self.left_out} more group{'s' * (self.left_out > 1)} not shown" if self.left_out else ""
         better = "; lower is better" if self.lower_is_better else ""
         return f"{whiskers}{over}, {counted(self.counts)}{better}{more}"
 

@@ -9,7 +9,7 @@ from etude.analysis.estimates import is_finite
 from etude.report.charts.naming import label_of, scale_of
 
 AXES = ("step", "epoch")
-MOST_CURVES = 8
+MOST_CURVES = 9
 MOST_POINTS = 400
 
 
@@ -38,7 +38,7 @@ class Curves(NamedTuple):
         """What the lines mean."""
         counts = sorted({len(curve.runs) for curve in self.curves})
         n = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "") if counts else "n = 0"
-        more = f"; {self.left_out} more groups not shown" if self.left_out else ""
+        more = f"; {self.left_out} more group{'s' * (self.left_out > 1)} not shown" if self.left_out else ""
         return f"thick: mean where every replicate has a value; thin: each replicate, {n}{more}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SERIES = ("#0072B2", "#D55E00", "#007A5A", "#A8487E", "#8A6100", "#4B4B4B", "#2E86C1", "#7A3E9D")
+SERIES = ("#0072B2", "#D55E00", "#007A5A", "#A8487E", "#8A6100", "#4B4B4B", "#2E86C1", "#7A3E9D", "#556B00")
 """From Okabe and Ito, Color Universal Design, 2008; darkened so that each is 3:1 or more against white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
