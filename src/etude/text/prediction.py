@@ -32,6 +32,8 @@ DIGITS = 6
 """Decimals kept of a probability: what batches of another size can change lies beyond."""
 FEWER_DIGITS = 4
 """Decimals kept of logits and states, which are larger."""
+TOKENS_ON_CPU, TOKENS_ON_GPU = 2048, 32768
+"""Tokens of a batch: more are no faster there, and take more memory."""
 _ROWS = 1 << 16
 """Rows of one chunk of the table."""
 
@@ -46,7 +48,7 @@ def predicted(
     keep: Sequence[Kept] = (),
     milestone: float | None = None,
     precision: Precision = "fp32",
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
 ) -> Predictions:
     """Predict every row of a split; rows come in the split's order whatever the batches.
 
@@ -63,7 +65,7 @@ def predicted(
         milestone: Predict with the weights that first reached this validation accuracy. Where it was never reached,
             the table has no rows, and its metadata say so.
         precision: The format of products. Under bf16 the batches a row stands in can change its last digits.
-        batch_tokens: Tokens that are predicted at once, padding included.
+        batch_tokens: Tokens that are predicted at once, padding included; None for as many as are worth while.
 
     Raises:
         StepError: The training had no such milestone.
@@ -87,8 +89,9 @@ def predicted(
     rows, done = sequences(part), 0
     format_ = format_for(precision, ctx.devices)
     whole = ctx.window("predicting")
+    budget = batch_tokens or (TOKENS_ON_GPU if ctx.devices else TOKENS_ON_CPU)
     with whole, seeded(0, threads=ctx.cpus), torch.inference_mode(), computing(format_, device):
-        for batch in sorted_plan(sizes, tokens=batch_tokens):
+        for batch in sorted_plan(sizes, tokens=budget):
             if ctx.stopping:
                 raise Stopped(f"predicting stopped after {done} of {len(rows)} rows")
             ids, mask = pad([rows[index] for index in batch], tokens.pad_id)
