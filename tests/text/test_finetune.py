@@ -162,10 +162,22 @@ def test_a_validation_split_of_unknown_labels_alone_is_as_good_as_none(splits: S
     assert "validation_loss" not in tune(tokens=tokens, epochs=1).curve.column_names
 
 
-def test_one_class_is_refused(splits: Splits, tune: Tune) -> None:
+def test_one_class_is_refused(splits: Splits, tune: Tune, train: Tune, tmp_path: Path) -> None:
     only = splits.train.filter(compute.equal(splits.train["label"], "air"))
+    tokens = steps.tokenize(replace(splits, train=only), vocabulary=320)
     with pytest.raises(StepError, match="two classes or more"):
-        tune(tokens=steps.tokenize(replace(splits, train=only), vocabulary=320))
+        tune(tokens=tokens)
+    with pytest.raises(StepError, match="two classes or more"):
+        train(tokens, StepContext(tmp_path / "train"))
+
+
+def test_a_network_of_its_own_takes_the_same_parts(tokens: Tokens, train: Tune, tmp_path: Path) -> None:
+    parts = {"pooling": "attention", "pooling_heads": 2, "spectral": "low", "head": "cosine", "layer_mix": True}
+    spec = read_spec(train(tokens, StepContext(tmp_path / "train"), epochs=1, **parts).folder)
+    assert (spec.pooling, spec.pooling_heads, spec.layer_mix) == ("attention", 2, True)
+    assert (spec.head.kind, spec.spectral) == ("cosine", SpectralSpec(kind="low", cutoff=0.4))
+    with pytest.raises(StepError, match="pooling cls"):
+        train(tokens, StepContext(tmp_path / "cls"), pooling="cls")
 
 
 def test_tokens_beyond_the_embedding_are_refused_with_the_size_to_ask_for(splits: Splits, tune: Tune) -> None:

@@ -59,8 +59,13 @@ class Classifier(nn.Module):
             classes: C.
             pad_id: What fills up rows.
             own: The architecture's own head, with `head: default`.
+
+        Raises:
+            StepError: Fewer than two classes, or the tuning method does not go with the network.
         """
         super().__init__()
+        if classes < 2:
+            raise StepError(f"a classifier needs two classes or more, and the training texts have {classes}")
         config = network.config.get_text_config()
         self.spec = spec
         self.pad_id = pad_id
@@ -131,8 +136,6 @@ def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed
             such a token; a tuning method that has nothing to train; targets that match nothing; no own head where
             `default` is wanted.
     """
-    if classes < 2:
-        raise StepError(f"a classifier needs two classes or more, and the training texts have {classes}")
     card = read_card(backbone)
     if spec.pooling == "cls" and card.cls_id is None:
         raise StepError(

@@ -74,25 +74,28 @@ def load(
     per_label: PositiveInt = 1200,
     fewest_words: PositiveInt = 5,
     most_words: PositiveInt = 40,
+    group: Literal["file", "none"] = "none",
     seed: NonNegativeInt = 0,
 ) -> TextTable:
     """Labelled English that needs no download: first sentences of docstrings of installed packages, by package.
 
-    The packages' versions decide the result: name them under the node's `pin`, so that an upgrade is a new data set.
+    No sentence occurs twice, but those of one source file are alike in subject and style: with `group` as file they
+    have a column `group`, and `text.split` leaves no file on two sides. The packages' versions decide the result: name
+    them under the node's `pin`, so that an upgrade is a new data set.
     """
     import pyarrow as pa
 
     from etude.text.docstrings import sentences
 
     found = sentences(packages, per_label=per_label, words=(fewest_words, most_words), seed=seed)
-    texts, labels = zip(*found, strict=True) if found else ((), ())
-    return pa.table(
-        {
-            "id": pa.array(range(len(found)), pa.int64()),
-            "text": pa.array(texts, pa.string()),
-            "label": pa.array(labels, pa.string()),
-        }
-    )
+    columns = {
+        "id": pa.array(range(len(found)), pa.int64()),
+        "text": pa.array([sentence.text for sentence in found], pa.string()),
+        "label": pa.array([sentence.label for sentence in found], pa.string()),
+    }
+    if group == "file":
+        columns["group"] = pa.array([sentence.file for sentence in found], pa.string())
+    return pa.table(columns)
 
 
 @step
@@ -429,6 +432,10 @@ def train(
     layers: PositiveInt = 1,
     heads: PositiveInt = 4,
     feed_forward: PositiveInt = 256,
+    pooling_heads: PositiveInt = 1,
+    layer_mix: bool = False,
+    spectral: SpectralName | SpectralSpec | None = None,
+    head: Literal["linear", "mlp", "cosine"] | HeadSpec = "linear",
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3,
     weight_decay: NonNegativeFloat = 0.05,
     warm_up: Share = 0.1,
@@ -454,13 +461,22 @@ def train(
     validation accuracies at whose first reaching the weights are kept, to predict with.
     """
     from etude.nn.classifier_spec import ClassifierSpec
+    from etude.nn.spectral_spec import spectral_spec
     from etude.text.training import BackboneSpec, train_classifier
     from etude.text.training_spec import TrainingSpec
 
     return train_classifier(
         tokens,
         BackboneSpec(width=width, layers=layers, heads=heads, feed_forward=feed_forward),
-        ClassifierSpec(pooling=pooling, dropout=dropout, embedded_dropout=dropout),
+        ClassifierSpec(
+            pooling=pooling,
+            pooling_heads=pooling_heads,
+            layer_mix=layer_mix,
+            spectral=spectral_spec(spectral),
+            head=head if isinstance(head, HeadSpec) else HeadSpec(kind=head),
+            dropout=dropout,
+            embedded_dropout=dropout,
+        ),
         TrainingSpec(
             seed=seed,
             epochs=epochs,
@@ -519,7 +535,7 @@ def predict(
     keep: tuple[Kept, ...] = (),
     milestone: float | None = None,
     precision: Precision = "fp32",
-    batch_tokens: Annotated[PositiveInt, placement] = 4096,
+    batch_tokens: Annotated[PositiveInt | None, placement] = None,
 ) -> Predictions:
     """The class and all class probabilities of each text of a split; logits and pooled states where they are kept.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from transformers import LlamaConfig
 
 from etude import Context
+from etude.errors import StepError
 from etude.nn.artifact import save_classifier
 from etude.nn.backbone import network_from
 from etude.nn.classifier import Classifier
@@ -36,8 +37,11 @@ def train_classifier(
     """Train, and write the classifier to a folder in the step's scratch.
 
     Raises:
+        StepError: Fewer than two classes; `cls` pooling, for which these tokens have no token.
         Stopped: The run was asked to stop; the same call goes on where it was.
     """
+    if spec.pooling == "cls":
+        raise StepError("pooling cls: tokens of text.tokenize open with no classification token. Mend: pooling: first.")
     with seeded(training.seed):
         network = network_from(_config(backbone, tokens))
         classifier = Classifier(network, spec, len(tokens.labels), pad_id=tokens.pad_id)
