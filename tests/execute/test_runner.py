@@ -80,7 +80,7 @@ class FakeBackend:
         for future in self.pending.values():
             future.set_result(Outcome(status=Status.STOPPED))
 
-    def cancel(self, fingerprint: str, reason: str) -> None:
+    def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
         self.cancelled[fingerprint] = reason
         self.pending[fingerprint].set_result(Outcome(status=Status.LOST, error=reason, again=False))
 

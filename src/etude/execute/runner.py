@@ -482,7 +482,7 @@ class Runner:
         stack = [because.fingerprint]
         while stack:
             for reader in self._readers.get(stack.pop(), ()):
-                if reader not in self._blocked:
+                if reader in self._pending and reader not in self._blocked:
                     self._block(reader, because, outcome, told=told)
                     stack.append(reader)
 
