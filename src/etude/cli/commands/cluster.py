@@ -42,6 +42,19 @@ def show() -> None:
 
 
 @cluster.command()
+def schema() -> None:
+    """Print the JSON Schema of profiles, for editors.
+
+    [bold]Example[/]   etude cluster schema > cluster.schema.json
+    """
+    import json
+
+    from etude.config.cluster_schema import profile_schema
+
+    typer.echo(json.dumps(profile_schema(), indent=2))
+
+
+@cluster.command()
 def copy(profile: ProfileFile) -> None:
     """Copy a ready profile to cluster/ of this project, to fill in what your cluster wants.
 
