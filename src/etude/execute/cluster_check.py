@@ -153,9 +153,7 @@ class Check:
         said = _text(self.folder / "err") or _text(self.folder / "out")
         detail = "; ".join(part for part in (said[-400:], why) if part)
         if not begun:
-            mend = (
-                "see `etude cluster render` for its script, and whether the machines there see this folder"
-            )
+            mend = "see `etude cluster render` for its script, and whether the machines there see this folder"
             return Finding("start", False, f"the job ended before its script began: {detail}", mend)
         if "No module named" in said or "command not found" in said or "No such file" in said:
             mend = "make étude importable there: setup: [source …/bin/activate], and python: in the profile"
