@@ -32,7 +32,7 @@ DIGITS = 6
 """Decimals kept of a probability: what batches of another size can change lies beyond."""
 FEWER_DIGITS = 4
 """Decimals kept of logits and states, which are larger."""
-TOKENS_ON_CPU, TOKENS_ON_GPU = 2048, 32768
+TOKENS_ON_CPU, TOKENS_ON_GPU = 1024, 32768
 """Tokens of a batch: more are no faster there, and take more memory."""
 _ROWS = 1 << 16
 """Rows of one chunk of the table."""
