@@ -13,6 +13,7 @@ from etude.errors import StepError
 from etude.text.docstrings import first_sentence, fits, sentences, template
 
 WORDS = (4, 40)
+WORDS_IN = ("cat", "dog", "cow", "hen")
 Packages = Callable[[Mapping[str, str]], None]
 
 
@@ -32,7 +33,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packages:
 
 
 def found(names: tuple[str, ...], per_label: int = 10, seed: int = 0) -> list[tuple[str, str]]:
-    return sentences(names, per_label=per_label, words=WORDS, seed=seed)
+    found = sentences(names, per_label=per_label, words=WORDS, seed=seed)
+    return [(each.text, each.label) for each in found]
 
 
 def defined(*docstrings: str) -> str:
@@ -156,3 +158,30 @@ def test_the_default_packages_give_enough_english_for_every_label() -> None:
     assert min(counts.values()) == max(counts.values()) == 900
     assert len({text.casefold() for text in texts}) == len(texts)
     assert not any(name in text.casefold() for text in texts for name in counts)
+
+
+def test_a_sentence_is_told_with_the_file_in_which_it_stands(packages: Packages) -> None:
+    packages({"zebras/a.py": defined("Run in large herds."), "zebras/inner/b.py": defined("Graze all day long.")})
+    told = {each.text: each.file for each in sentences(("zebras",), per_label=10, words=WORDS, seed=0)}
+    assert told == {"Run in large herds.": "zebras/a.py", "Graze all day long.": "zebras/inner/b.py"}
+
+
+def test_no_file_stands_in_two_splits_where_files_are_groups(packages: Packages) -> None:
+    from etude.text.steps import load, split
+
+    names = ("zebras", "yaks")
+    for name in names:
+        packages(
+            {
+                f"{name}/m{file}.py": defined(
+                    *(f"{name[0].upper()} {word} of part {chr(97 + file)} runs." for word in WORDS_IN)
+                )
+                for file in range(12)
+            }
+        )
+    data = load(packages=names, fewest_words=4, group="file")
+    parts = split(data, seed=0)
+    sides = [set(part["group"].to_pylist()) for part in (parts.train, parts.validation, parts.test)]
+    assert all(sides)
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 24
+    assert "group" not in load(packages=names, fewest_words=4).column_names

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from etude.errors import StepError
 
@@ -47,8 +48,18 @@ _NAME = re.compile(r"\b(?:\w*_\w*|\w*\d\w*|\w*[a-z][A-Z]\w*)\b")
 _OTHER = re.compile(r"[^a-z•]+")
 
 
-def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int], seed: int) -> list[tuple[str, str]]:
-    """Sentences and their package, `(text, label)`, at most `per_label` of each, in a seeded order within a label.
+class Sentence(NamedTuple):
+    """One sentence."""
+
+    text: str
+    label: str
+    """Import name of the package."""
+    file: str
+    """Where it was first met: `numpy/linalg/_linalg.py`."""
+
+
+def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int], seed: int) -> list[Sentence]:
+    """Sentences with their package and file, at most `per_label` of each package, in a seeded order within it.
 
     No sentence occurs twice, and one that two packages share occurs not at all; two sentences are the same if they
     differ only in case, punctuation, numbers or code names (`BertModel`, `n_samples`), which takes out the docstrings
@@ -64,22 +75,22 @@ def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int]
         StepError: A package is not installed.
     """
     owners: dict[str, set[str]] = defaultdict(set)
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Sentence]] = {}
     naming = _naming(packages)
     for package in packages:
-        kept: dict[str, str] = {}
-        for docstring in _docstrings(_folder(package), package, seed):
+        kept: dict[str, Sentence] = {}
+        for docstring, file in _docstrings(_folder(package), package, seed):
             sentence = first_sentence(docstring)
             if fits(sentence, words) and not naming.search(sentence):
-                kept.setdefault(template(sentence), sentence)
+                kept.setdefault(template(sentence), Sentence(sentence, package, file))
                 if len(kept) >= 2 * per_label:
                     break
         found[package] = kept
         for key in kept:
             owners[key].add(package)
     return [
-        (kept[key], package)
-        for package, kept in found.items()
+        kept[key]
+        for kept in found.values()
         for key in sorted((key for key in kept if len(owners[key]) == 1), key=lambda key: _rank(key, seed))[:per_label]
     ]
 
@@ -130,8 +141,8 @@ def _folder(package: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def _docstrings(folder: Path, package: str, seed: int) -> Iterator[str]:
-    """Docstrings of a package, file by file in a seeded order, so that a first part of them is a fair sample."""
+def _docstrings(folder: Path, package: str, seed: int) -> Iterator[tuple[str, str]]:
+    """Docstrings of a package, each with its file, in a seeded order of files: the first are a fair sample."""
     inner = [path.relative_to(folder) for path in folder.rglob("*.py")]
     for path in sorted(inner, key=lambda path: _rank(f"{package}/{path.as_posix()}", seed)):
         if _SKIPPED & set(path.parts):
@@ -143,7 +154,7 @@ def _docstrings(folder: Path, package: str, seed: int) -> Iterator[str]:
         for node in _documented(tree):
             docstring = ast.get_docstring(node, clean=False)
             if docstring and docstring.strip():
-                yield docstring
+                yield docstring, f"{package}/{path.as_posix()}"
 
 
 def _documented(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
