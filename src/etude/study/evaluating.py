@@ -27,6 +27,8 @@ from etude.study.study import Study
 from etude.study.variants import Variant
 
 _MEMORY = ("MemoryError", "OutOfMemoryError", "out of memory")
+_OWN_FAULT = ("exit code", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
+"""What a worker's end says where the step itself brought it about."""
 _WALLTIME = "ran longer than its walltime"
 
 
@@ -228,7 +230,7 @@ def _failed(outcome: NodeOutcome) -> Ending:
             return Ending(Outcome.OUT_OF_MEMORY, error=error)
         case Status.LOST if _WALLTIME in error:
             return Ending(Outcome.TIMEOUT, error=error)
-        case Status.LOST if "exit code" not in error:
+        case Status.LOST if not any(word in error for word in _OWN_FAULT):
             return Ending(Outcome.PREEMPTED, error=error)
         case _ if any(word in error for word in _MEMORY):
             return Ending(Outcome.OUT_OF_MEMORY, error=error)
