@@ -134,9 +134,10 @@ class Batch:
     profile: Profile = field(default_factory=lambda: Profile(name="site", scheduler="slurm"))
     events: list[Event] = field(default_factory=list)
     ks: tuple[int, ...] = (1, 2, 3)
+    base_on: dict[str, object] = field(default_factory=dict)
 
     def prepare(self, **options: object) -> Prepared:
-        nodes = {"base": ("base", None, {"value": 3}), "fit": ("fit", "base", {"k": "${k}"})}
+        nodes = {"base": ("base", None, {"value": 3}, self.base_on), "fit": ("fit", "base", {"k": "${k}"})}
         collect = {"table": ("analysis.aggregate", "records", {})}
         vary = Vary(grid={"k": self.ks})
         study = self.project.study(nodes, collect=collect, params={"k": 1}, vary=vary, backend="inline", retries=2)
@@ -147,7 +148,7 @@ class Batch:
     ) -> tuple[Result, FakeScheduler]:
         scheduler = scheduler or FakeScheduler(plot)
         fail_fast = bool(options.get("fail_fast"))
-        conductor = BatchConductor(self.profile, scheduler, fail_fast, 0.0, clock=scheduler.clock)
+        conductor = BatchConductor(self.profile, scheduler, fail_fast, 0.0, environment(), scheduler.clock)
         prepared = self.prepare(**options)
         chosen = Options(environment=environment(), **options)  # type: ignore[arg-type]
         self.events.clear()

@@ -9,6 +9,7 @@ import pytest
 
 from batching import Batch, FakeScheduler
 from etude.batch.job import End
+from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import Phase
 from etude.errors import BackendError
 from etude.execute.events import Kind
@@ -244,3 +245,42 @@ def test_nodes_that_span_machines_are_refused_before_anything_is_submitted(batch
     assert "asks for 0" in str(conductor.refuses(Needs(gpus=1)))
     assert "lasts 3600 s" in str(conductor.refuses(Needs(walltime_s=7200)))
     assert conductor.refuses(Needs(cpus=2, walltime_s=60)) is None
+
+
+def test_nodes_placed_on_the_login_node_are_computed_before_anything_is_submitted(batch: Batch) -> None:
+    batch.base_on = {"login": True}
+
+    def plot(scheduler: FakeScheduler) -> Iterator[None]:
+        assert batch.project.calls() == ["base"]
+        yield
+
+    result, scheduler = batch.run(plot)
+    assert result.succeeded
+    assert len(scheduler.jobs) == 4
+    assert sorted(batch.project.calls()) == ["base", "fit1", "fit2", "fit3"]
+
+
+def test_nothing_is_submitted_where_a_node_fails_on_the_login_node(batch: Batch) -> None:
+    batch.base_on = {"login": True}
+    batch.project.write(
+        "@step\ndef base(*, value: int) -> int:\n    raise OSError('no such hub')\n\n"
+        "@step\ndef fit(base: int, *, k: int) -> dict[str, float]:\n    return {}\n"
+    )
+    result, scheduler = batch.run(nothing_special)
+    assert not result.succeeded
+    assert "no such hub" in result.summary.failures[0].outcome.error
+    assert scheduler.jobs == {}
+
+
+def test_htcondor_gets_its_jobs_as_a_graph_as_well(batch: Batch) -> None:
+    batch.profile = Profile(name="pool", scheduler="htcondor")
+    result, _ = batch.run(nothing_special)
+    (graph,) = batch.project.folder.glob(".etude/runs/*/jobs/study.dag")
+    folder = graph.parent
+    parts = ["test-k_1", "test-k_2", "test-k_3", "test-collect"]
+    assert graph.read_text().splitlines() == [
+        *(f"JOB {part} {folder}/{part}/job.submit" for part in parts),
+        "PARENT test-k_1 test-k_2 test-k_3 CHILD test-collect",
+        *(f"RETRY {part} 2" for part in parts),
+    ]
+    assert result.succeeded

@@ -112,7 +112,7 @@ class ClusterProject:
 
     def until_trained(self, variants: int, steps: int = 1) -> None:
         """Wait until this many variants have trained this many steps."""
-        until(lambda: sum(done >= steps for done in self.trained()) >= variants, "training", self.told)
+        until(lambda: sum(done >= steps for done in self.trained()) >= variants, "training", self.told, limit_s=180)
 
     def trained(self) -> list[int]:
         """How many steps the unfinished trainings have done."""

@@ -7,6 +7,8 @@ changed. Debian's packages are enough: `slurm-wlm munge`, and `slurmdbd mariadb-
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import getpass
 import os
 import shutil
@@ -279,6 +281,7 @@ class SlurmBed:
                 stderr=output,
                 env={**self.environment, **(extra or {})},
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     def _end(self, name: str, how: signal.Signals) -> None:
@@ -340,6 +343,12 @@ def slurm(folder: Path, *, accounting: bool = False) -> Iterator[SlurmBed]:
         pytest.skip(f"no SLURM here: {reason}")
     with SlurmBed(folder, accounting=accounting) as bed:
         yield bed
+
+
+def _die_with_parent() -> None:
+    """Let no daemon outlive a test run that was killed."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 @cache

@@ -51,6 +51,7 @@ def ended_well(project: ClusterProject, process: subprocess.Popen[str]) -> str:
     """The run ends with what an undisturbed one gives, and no training began anew that had a checkpoint."""
     project.go_on()
     output = project.finish(process, limit_s=240)
+    assert (project.folder / "results" / "faults" / "records.jsonl").exists(), output
     assert project.scores() == undisturbed(2, 5)
     calls = project.calls()
     assert calls.count("base") == 1, calls
@@ -93,10 +94,10 @@ def test_a_driver_that_is_killed_is_followed_by_another(bed: SlurmBed, project: 
 
 
 def test_a_walltime_reached_in_training_is_gone_on_from(bed: SlurmBed, project: ClusterProject) -> None:
-    project.study(variants=1, to=150)
-    project.profile(cpus=2, workers=2, address="127.0.0.1", walltime="20s", grace="5s")
-    project.finish(project.start(), limit_s=300)
-    assert project.scores() == undisturbed(1, 150)
+    project.study(variants=1, to=400)
+    project.profile(cpus=2, workers=2, address="127.0.0.1", walltime="45s", grace="10s")
+    project.finish(project.start(), limit_s=400)
+    assert project.scores() == undisturbed(1, 400)
     starts = [int(call.rpartition("-")[2]) for call in project.calls() if "-from-" in call]
     assert starts[0] == 0
     assert len(starts) > 1

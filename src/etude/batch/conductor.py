@@ -8,12 +8,13 @@ takes over the jobs that are queued or run, and what is done is done.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from etude.batch import layout
 from etude.batch.accounts import tell_accounts
+from etude.batch.beforehand import Beforehand
 from etude.batch.handover import take_over
 from etude.batch.job import End
 from etude.batch.jobs import parts_of
@@ -28,6 +29,7 @@ from etude.execute.logs import tail
 from etude.execute.runner import ELSEWHERE, Summary
 from etude.graph.pipeline import Needs
 from etude.store.manifest import Manifest
+from etude.study.driving import note_cluster
 from etude.study.metering import metering_of
 from etude.study.prepare import Prepared
 
@@ -54,9 +56,12 @@ class BatchConductor:
     scheduler: Scheduler
     fail_fast: bool = False
     poll_s: float = 30.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the processes that compute nodes where the driver runs."""
     clock: Callable[[], float] = now
     tracks: list[Track] = field(default_factory=list)
     submitter: Submitter | None = None
+    _beforehand: Beforehand | None = None
     _tell: Tell = field(default=lambda _event: None)
     _summary: Summary = field(default_factory=Summary)
     _stopping: bool = False
@@ -89,11 +94,14 @@ class BatchConductor:
         meter = metering_of(prepared)
         submitter = Submitter(prepared, run, folder.absolute(), self.profile, self.scheduler, meter, self.fail_fast)
         self.submitter = submitter
+        if not self._computed_here(Beforehand(prepared, run, self.environment, meter, tell), summary):
+            return
         parts = parts_of(prepared.expansion, prepared.plan, prepared.study.name)
         self.tracks = [Track(part, layout.job_folder(submitter.folder, part.name)) for part in parts]
         for old in take_over(self.tracks, submitter, prepared.study.name, self.clock()):
             self._say_job(old, "taken over")
         submitter.lay_out(parts)
+        note_cluster(submitter.folder, self.profile.scheduler)
         try:
             self._loop()
         except BaseException:
@@ -103,10 +111,26 @@ class BatchConductor:
             tell_accounts(self.tracks, self.scheduler, submitter, tell)
             summarise(prepared, self.tracks, summary, stopped=self._stopping)
 
+    def _computed_here(self, beforehand: Beforehand, summary: Summary) -> bool:
+        """Compute what is placed on the login node; whether the rest can follow."""
+        if not beforehand.nodes():
+            return True
+        self._beforehand = beforehand
+        made = beforehand.compute()
+        if made.succeeded:
+            return True
+        summary.failures += made.failures
+        summary.stopped += made.stopped
+        summary.computed.update(made.computed)
+        summary.interrupted = made.interrupted
+        return False
+
     def interrupt(self) -> None:
         """Start nothing more, and have what runs stop at its next checkpoint."""
         self._stopping = True
         self._wake.set()
+        if self._beforehand is not None and self._beforehand.runner is not None:
+            self._beforehand.runner.interrupt()
 
     # The loop.
 

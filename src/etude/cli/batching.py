@@ -42,7 +42,7 @@ def conductor_of(unit: str | None, options: Options) -> Conductor | None:
 
     scheduler = scheduler_of(options.cluster.scheduler, options.environment)
     poll_s = options.cluster.poll_s or 30.0
-    return BatchConductor(options.cluster, scheduler, options.fail_fast, poll_s)
+    return BatchConductor(options.cluster, scheduler, options.fail_fast, poll_s, options.environment)
 
 
 def refuse_if_driven(ready: Prepared) -> None:

@@ -31,14 +31,19 @@ def follow_latest(start: Path, study: str | None) -> int:
             if event.kind is Kind.RUN_ENDED:
                 succeeded = bool((event.data or {}).get("succeeded"))
         if not progress.view.ended:
-            err().print("[yellow]the run has written nothing for ten minutes: it was killed, or its machine is gone[/]")
+            err().print("[yellow]nobody drives the run any more: it was killed, or its machine is gone[/]")
             succeeded = False
     return 0 if succeeded else 1
 
 
 def _wait(path: Path, give_up_s: float = 600.0) -> bool:
+    """Wait a moment; False where nobody drives the run any more. Jobs may stand in a queue for days without a word."""
+    from etude.study.driving import driver_of
+
     time.sleep(0.2)
-    return time.time() - path.stat().st_mtime < give_up_s
+    now_s = time.time()
+    driver = driver_of(path.parent)
+    return driver.lives(now_s) if driver is not None else now_s - path.stat().st_mtime < give_up_s
 
 
 def _latest(start: Path, study: str | None) -> Path | None:

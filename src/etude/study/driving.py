@@ -61,8 +61,11 @@ def note_cluster(run: Path, scheduler: str) -> None:
 
 
 def cluster_of(run: Path) -> str:
-    """Which scheduler has a run's jobs."""
-    return str(json.loads((run / CLUSTER).read_text(encoding="utf-8"))["scheduler"])
+    """Which scheduler has a run's jobs; empty where nothing says so."""
+    try:
+        return str(json.loads((run / CLUSTER).read_text(encoding="utf-8"))["scheduler"])
+    except OSError:
+        return ""
 
 
 def pilots_of(run: Path) -> tuple[str, ...]:
