@@ -221,6 +221,22 @@ def test_a_search_learns_from_a_table_of_earlier_results(project: Project) -> No
     assert len(found.history.ended) == 3
 
 
+def test_a_search_learns_from_an_earlier_search(project: Project) -> None:
+    from etude.study.prepare import prepare
+
+    earlier = searched(project, replace(SEARCH, trials=6))
+    first = project.run(earlier).prepared.search
+    assert first is not None
+    study = replace(searched(project, replace(SEARCH, trials=2, warm_start="test")), name="later")
+    found = project.run_prepared(prepare(study, other_study=lambda _name: earlier)).prepared.search
+    assert found is not None
+    warm = [trial for trial in found.history.trials.values() if trial.origin == "warm"]
+    before = [first.history.trials[number] for number in first.history.ended]
+    assert [(dict(trial.point), trial.values, trial.outcome) for trial in warm] == [
+        (dict(trial.point), trial.values, trial.outcome) for trial in before
+    ]
+
+
 def test_a_table_without_a_column_that_is_needed_is_refused_by_name(project: Project) -> None:
     (project.folder / "earlier.csv").write_text("x,knd,depth,objective\n0.31,a,2,0.9\n")
     with pytest.raises(ConfigError, match="no column for 'kind'") as error:

@@ -102,6 +102,9 @@ def _columns(search: Search, known: Sequence[str], name: str) -> dict[str, str]:
 def _results(search: Search, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Iterator[Warm]:
     number = -len(rows)
     for row in rows:
+        outcome = _outcome(row)
+        if outcome is Outcome.CANCELLED:  # it never came to its end
+            continue
         given = {name: row[columns[name]] for name in search.space.columns}
         try:
             point = search.space.read({name: value for name, value in given.items() if value not in (None, "")})
@@ -109,15 +112,23 @@ def _results(search: Search, rows: Sequence[Mapping[str, Any]], columns: Mapping
             continue
         found = [_value(row[columns[metric]]) for metric in search.goal.metrics]
         values = tuple(value for value in found if value is not None)
-        whole = len(values) == len(found) and str(row.get("outcome") or "ok") == "ok"
+        whole = len(values) == len(found) and outcome is Outcome.OK
         yield Warm(
             number=number,
             point=point,
             values=values if whole else None,
-            outcome=Outcome.OK if whole else Outcome.CRASH,
+            outcome=outcome if whole or outcome is not Outcome.OK else Outcome.CRASH,
             constraints=_constraints(search, row) if whole else (),
         )
         number += 1
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    """The outcome that a table tells, as a search's own does; `ok` where it has no such column."""
+    if "outcome" not in row:
+        return Outcome.OK
+    told = row["outcome"]
+    return Outcome(told) if told in set(Outcome) else Outcome.CANCELLED if told is None else Outcome.CRASH
 
 
 def _constraints(search: Search, row: Mapping[str, Any]) -> tuple[float, ...]:
