@@ -89,3 +89,21 @@ class TestProcesses(SupervisedContract):
         assert not backend.admits(Needs(memory_bytes=101))
         go.touch()
         future.result(timeout=60)
+
+    def test_a_node_of_several_processes_is_computed_by_all_and_stored_by_one(
+        self, make: Make, project: Project
+    ) -> None:
+        pipeline = {"it": ("ranked", None, {"name": "x"}, {"processes": 2})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        call = calls_of(prepared)["it"]
+        outcome = make(prepared).submit(call).result(timeout=60)
+        assert outcome.status is Status.DONE, outcome
+        assert prepared.store.read(call.fingerprint)["WORLD_SIZE"] == "2"
+        assert {path.name for path in (project.folder / "ranks").iterdir()} == {"0", "1"}
+
+    def test_a_process_of_several_that_dies_ends_the_others(self, make: Make, project: Project) -> None:
+        pipeline = {"it": ("one_dies", None, {"rank": "1"}, {"processes": 2})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        outcome = make(prepared).submit(calls_of(prepared)["it"]).result(timeout=60)
+        assert (outcome.status, outcome.again) == (Status.LOST, True)
+        assert "one of its 2 processes" in outcome.error

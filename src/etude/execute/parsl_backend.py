@@ -134,6 +134,11 @@ class ParslBackend:
         if self._here is not None:
             self._here.cancel(fingerprint, reason, now=now)
         outcome = Outcome(status=Status.LOST, error=reason, again=False)
+        with self._lock:
+            mine = [entry for entry in self._elsewhere if entry.call.fingerprint == fingerprint]
+            self._elsewhere = [entry for entry in self._elsewhere if entry not in mine]
+        for found in mine:
+            found.future.set_result(outcome)
         for queue in list(self._pools.values()):
             entry = queue.call_off(fingerprint, outcome)
             if entry is not None and self._board is not None:

@@ -13,6 +13,7 @@ from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.cost import MeterSettings
+from etude.execute.gang import Gang, start_gang
 from etude.execute.messages import STOP, Hello, StopNode, Told
 from etude.graph.pipeline import Needs
 
@@ -45,7 +46,7 @@ class ProcessBackend:
     """File that remembers the digests of input files."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[Child] = field(default_factory=list)
-    _busy: dict[str, Child | None] = field(default_factory=dict)
+    _busy: dict[str, Child | Gang | None] = field(default_factory=dict)
     """Fingerprint → its worker; None while that is being started."""
     _used: dict[str, tuple[Needs, tuple[str, ...]]] = field(default_factory=dict)
     _stopping: bool = False
@@ -83,7 +84,8 @@ class ProcessBackend:
             free = [device for device in self.machine.devices if device not in taken]
             devices = tuple(free[: call.needs.gpus])
             self._used[call.fingerprint] = (call.needs, devices)
-            self._busy[call.fingerprint] = worker = self._idle_worker(devices)
+            worker = self._idle_worker(devices) if call.needs.processes == 1 else None
+            self._busy[call.fingerprint] = worker
         threading.Thread(target=self._supervise, args=(call, worker, devices, future), daemon=True).start()
         return future
 
@@ -101,7 +103,10 @@ class ProcessBackend:
         self, call: NodeCall, worker: Child | None, devices: tuple[str, ...], future: Future[Outcome]
     ) -> None:
         try:
-            outcome, worker = self._attend(call, worker, devices)
+            if call.needs.processes > 1:
+                outcome = self._attend_gang(call, devices)
+            else:
+                outcome, worker = self._attend(call, worker, devices)
         except Exception as error:  # whatever goes wrong here, the runner must hear of it
             outcome = Outcome(
                 status=Status.LOST, error=f"its worker could not be used: {type(error).__name__}: {error}"
@@ -138,9 +143,35 @@ class ProcessBackend:
         except (EOFError, OSError):
             return lost(worker), None
 
+    def _attend_gang(self, call: NodeCall, devices: tuple[str, ...]) -> Outcome:
+        """Run a node that is started as several processes; they end with it."""
+        environment = worker_environment(self.environment, devices, self._threads())
+        gang = start_gang(self._hello(devices), environment, call.needs.processes, 1, "")
+        with self._lock:
+            self._busy[call.fingerprint] = gang
+            stopping, closed = self._stopping, self._closed
+        if closed:
+            gang.kill("the run was stopped")
+        try:
+            gang.send(call)
+            if stopping:
+                gang.send(STOP)
+            while True:
+                message = gang.receive(1.0)
+                if isinstance(message, Outcome):
+                    gang.end()
+                    return message
+                if isinstance(message, Told):
+                    self.tell(Progress(call.fingerprint, message.done, message.total, message.message, message.value))
+        except (EOFError, OSError):
+            return gang.lost()
+
     def _start(self, devices: tuple[str, ...]) -> Child:
+        return start_child(self._hello(devices), worker_environment(self.environment, devices, self._threads()))
+
+    def _hello(self, devices: tuple[str, ...]) -> Hello:
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
-        hello = Hello(
+        return Hello(
             str(self.store),
             str(self.logs),
             self.import_path,
@@ -151,7 +182,6 @@ class ProcessBackend:
             devices,
             str(self.digests) if self.digests else None,
         )
-        return start_child(hello, worker_environment(self.environment, devices, self._threads()))
 
     def _threads(self) -> int:
         return max(1, self.machine.cpus // self.machine.workers)
