@@ -339,6 +339,25 @@ def test_an_engine_that_is_gone_ends_the_pool(bench: Bench) -> None:
     assert "the cluster engine is gone" in future.result(0).error
 
 
+def test_an_engine_that_takes_no_node_ends_the_pool(bench: Bench) -> None:
+    bench.begun()
+
+    def broken(_buffer: bytes, _done: object) -> None:
+        raise OSError("no buffer space")
+
+    bench.engine.submit = broken  # type: ignore[method-assign]
+    [future] = bench.put()
+    assert "takes no node: OSError: no buffer space" in future.result(0).error
+
+
+def test_what_is_told_of_a_node_first_counts(bench: Bench) -> None:
+    [future] = bench.begun()
+    outcome = Outcome(status=Status.STOPPED, error="it had not begun")
+    bench.pool.drop_unbegun(outcome)
+    bench.engine.answer()
+    assert future.result(0) is outcome
+
+
 def test_a_waiting_node_is_called_off_without_an_order(bench: Bench) -> None:
     [future] = bench.put()
     outcome = Outcome(status=Status.LOST, error="too slow", again=False)

@@ -92,7 +92,13 @@ class Board:
                 if size != self._sizes.get(entry.name):
                     self._sizes[entry.name] = size
                     tail = self._tails.setdefault(entry.name, Tail(Path(entry.path)))
-                    yield from (orjson.loads(line) for line in tail.lines())
+                    yield from _whole(tail.lines())
+
+
+def _whole(lines: list[bytes]) -> Iterator[dict[str, object]]:
+    for line in lines:
+        with contextlib.suppress(orjson.JSONDecodeError):  # a file system may show a hole where a write is under way
+            yield orjson.loads(line)
 
 
 @dataclass(slots=True)

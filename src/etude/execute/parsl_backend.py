@@ -22,6 +22,7 @@ from etude.cluster.providers import Scripts
 from etude.cluster.schedulers import SPOKEN, scheduler_of
 from etude.cluster.schedulers.scheduler import Scheduler
 from etude.cluster.scripts.shell import launcher
+from etude.errors import StoreError
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.board import Board
 from etude.execute.call import NodeCall, Outcome, Status
@@ -126,7 +127,7 @@ class ParslBackend:
             queues = list(self._pools.values())
             waiting, self._elsewhere = self._elsewhere, []
         for entry in waiting:
-            entry.future.set_result(STOPPED)
+            entry.settle(STOPPED)
         for queue in queues:
             queue.drop_waiting(STOPPED)
 
@@ -138,7 +139,7 @@ class ParslBackend:
             mine = [entry for entry in self._elsewhere if entry.call.fingerprint == fingerprint]
             self._elsewhere = [entry for entry in self._elsewhere if entry not in mine]
         for found in mine:
-            found.future.set_result(outcome)
+            found.settle(outcome)
         for queue in list(self._pools.values()):
             entry = queue.call_off(fingerprint, outcome)
             if entry is not None and self._board is not None:
@@ -161,7 +162,7 @@ class ParslBackend:
                     with contextlib.suppress(OSError):
                         self._board.order_cancel(entry.ticket, ENDED.error)
         for entry in self._elsewhere:
-            entry.future.set_result(ENDED)
+            entry.settle(ENDED)
         for queue in list(self._pools.values()):
             queue.close(ENDED)
         self._clear()
@@ -275,14 +276,23 @@ class ParslBackend:
     def _mind(self) -> None:
         """Runs in a thread: jobs, news, and nodes that others compute."""
         while not self._closed.wait(TICK_S):
-            assert self._board is not None
-            self._board.beat()
-            self._hear(self._board)
-            for queue in list(self._pools.values()):
-                queue.tick()
-                if self._stopped_s is not None and time.monotonic() - self._stopped_s > NEWS_S:
-                    queue.drop_unbegun(STOPPED)
-            self._look_elsewhere()
+            try:
+                self._look()
+            except (OSError, StoreError):  # the file system is away for a moment: what is missed is seen later
+                continue
+            except Exception as error:  # without this thread the run would wait for ever
+                for queue in list(self._pools.values()):
+                    queue.give_up(f"the cluster cannot be minded: {type(error).__name__}: {error}")
+
+    def _look(self) -> None:
+        assert self._board is not None
+        self._board.beat()
+        self._hear(self._board)
+        for queue in list(self._pools.values()):
+            queue.tick()
+            if self._stopped_s is not None and time.monotonic() - self._stopped_s > NEWS_S:
+                queue.drop_unbegun(STOPPED)
+        self._look_elsewhere()
 
     def _hear(self, board: Board) -> None:
         sent = {ticket: entry for queue in self._pools.values() for ticket, entry in list(queue.sent.items())}
@@ -308,7 +318,7 @@ class ParslBackend:
     def _look_elsewhere(self) -> None:
         """See whether nodes that others compute are done, or have been left."""
         with self._lock:
-            waiting, self._elsewhere = self._elsewhere, []
+            waiting = list(self._elsewhere)
         for entry in waiting:
             call = entry.call
             found = None if call.replace else self._reading().inspect(call.fingerprint)
@@ -316,9 +326,12 @@ class ParslBackend:
                 outcome = Outcome(
                     status=Status.DONE, content=found.content, cost=found.cost, classes=classes_in(found.codec)
                 )
-                entry.future.set_result(outcome)
+                self._leave(entry)
+                entry.settle(outcome)
             elif self._reading().holder(running_lease(call.fingerprint)) is None:
+                self._leave(entry)
                 self._queue(self._pool(call.needs)).put(entry)
-            else:
-                with self._lock:
-                    self._elsewhere.append(entry)
+
+    def _leave(self, entry: Entry) -> None:
+        with self._lock:
+            self._elsewhere = [other for other in self._elsewhere if other is not entry]

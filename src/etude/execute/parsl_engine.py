@@ -25,6 +25,8 @@ from etude.errors import BackendError, SchedulerAway
 
 HEARTBEAT_S = 5
 SILENCE_S = 20
+ANSWER_S = 60.0
+"""How long the interchange may take to answer, on a machine that is busy with other things."""
 UNKNOWN_S = 15.0
 """How long a job that was just submitted may be unknown to its queue."""
 """The engine's own are 30 and 120 seconds: too long to wait for a worker that died."""
@@ -169,7 +171,13 @@ class Engine:
         return ""
 
     def machines(self) -> list[Machine]:
-        """The machines that are connected."""
+        """The machines that are connected.
+
+        Raises:
+            BackendError: The interchange is gone. The engine itself would wait for its answer for ever.
+        """
+        if self._executor.interchange_proc.poll() is not None:
+            raise BackendError(f"its interchange ended with exit code {self._executor.interchange_proc.returncode}")
         return [
             Machine(
                 found["block_id"],
@@ -178,7 +186,7 @@ class Engine:
                 found["idle_duration"],
                 bool(found["active"]) and not found["draining"],
             )
-            for found in self._executor.connected_managers()
+            for found in self._executor.command_client.run("MANAGERS", timeout_s=ANSWER_S)
         ]
 
     def give_back(self, blocks: list[str]) -> None:

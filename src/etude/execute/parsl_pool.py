@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pickle
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,7 +57,11 @@ class Entry:
     """Names the attempt under way, for orders and news."""
     block: str | None = None
     """The job it runs in, once it is known to have begun."""
-    block_end_s: float = float("inf")
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell the run what became of the node; what is told first counts."""
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_result(outcome)
 
 
 @dataclass(slots=True)
@@ -113,7 +118,7 @@ class PoolQueue:
         """Take a node."""
         with self._lock:
             if self.broken:
-                entry.future.set_result(Outcome(status=Status.LOST, error=self.broken, again=False))
+                entry.settle(Outcome(status=Status.LOST, error=self.broken, again=False))
                 return
             self.waiting.append(entry)
             self._feed()
@@ -125,7 +130,10 @@ class PoolQueue:
             entry.ticket = f"{entry.call.fingerprint[:16]}.{self.pool.name}.{next(self._tickets)}"
             entry.block = None
             self.sent[entry.ticket] = entry
-            self.engine.submit(pickle.dumps((entry.ticket, entry.call)), partial(self._came, entry))
+            try:
+                self.engine.submit(pickle.dumps((entry.ticket, entry.call)), partial(self._came, entry))
+            except Exception as error:  # a node that was not sent would be waited for for ever
+                self.give_up(f"the cluster engine takes no node: {type(error).__name__}: {error}")
 
     def _came(self, entry: Entry, future: Future[Any]) -> None:
         error = future.exception()
@@ -150,7 +158,7 @@ class PoolQueue:
         if verdict is Next.WAIT:
             self.wait_for(entry)
         elif isinstance(verdict, Outcome):
-            entry.future.set_result(verdict)
+            entry.settle(verdict)
 
     def _wake(self, now: float) -> None:
         """Put nodes that have rested back into the queue, before those that came later."""
@@ -168,7 +176,7 @@ class PoolQueue:
             try:
                 machines = self.engine.machines()
             except Exception as error:  # the engine's own process is gone: nothing can run any more
-                self._break(f"the cluster engine is gone: {type(error).__name__}: {error}")
+                self.give_up(f"the cluster engine is gone: {type(error).__name__}: {error}")
                 return
             now = self.clock()
             self._wake(now)
@@ -227,7 +235,7 @@ class PoolQueue:
             if self._bad >= MOST_BAD or not block.state.job or REFUSED in why:
                 where = f"job {block.state.job}" if block.state.job else "a job"
                 how = "before a worker came up" if block.connected_s is None else "without taking a node"
-                self._break(f"{where} of profile {self.profile.name!r} ended {how}: {why}")
+                self.give_up(f"{where} of profile {self.profile.name!r} ended {how}: {why}")
 
     def _note_taken(self, name: str) -> None:
         block = self._blocks.get(name)
@@ -242,7 +250,7 @@ class PoolQueue:
         for block in self._blocks.values():
             if not block.ended and block.connected_s is None and now - block.asked_s > limit_s:
                 because = f": its queue says {block.state.detail}" if block.state.detail else ""
-                self._break(f"job {block.state.job} has not started within {limit_s:g} s{because}")
+                self.give_up(f"job {block.state.job} has not started within {limit_s:g} s{because}")
                 return
 
     def _scale(self, machines: list[Machine], now: float) -> None:
@@ -278,11 +286,12 @@ class PoolQueue:
             for name in chosen:
                 self._end(name, self._blocks[name], "given back: it had nothing to do")
 
-    def _break(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
+        """Run nothing more here; all that is here is lost, for this reason."""
         self.broken = why
         for entry in (*self.waiting, *self.sent.values(), *(entry for _, entry in self._resting)):
             if not entry.future.done():
-                entry.future.set_result(Outcome(status=Status.LOST, error=why, again=False))
+                entry.settle(Outcome(status=Status.LOST, error=why, again=False))
         self.waiting.clear()
         self._resting.clear()
 
@@ -299,14 +308,14 @@ class PoolQueue:
             self.waiting.clear()
             self._resting.clear()
         for entry in dropped:
-            entry.future.set_result(outcome)
+            entry.settle(outcome)
 
     def drop_unbegun(self, outcome: Outcome) -> None:
         """Give all nodes that were sent and are not known to have begun this outcome."""
         with self._lock:
             entries = [entry for entry in self.sent.values() if entry.block is None and not entry.future.done()]
         for entry in entries:
-            entry.future.set_result(outcome)
+            entry.settle(outcome)
 
     def call_off(self, fingerprint: str, outcome: Outcome) -> Entry | None:
         """Drop a node that waits; or the one that was sent, which needs an order."""
@@ -315,7 +324,7 @@ class PoolQueue:
                 if entry.call.fingerprint == fingerprint:
                     self.waiting = deque(other for other in self.waiting if other is not entry)
                     self._resting = [(at, other) for at, other in self._resting if other is not entry]
-                    entry.future.set_result(outcome)
+                    entry.settle(outcome)
                     return None
             return next((entry for entry in self.sent.values() if entry.call.fingerprint == fingerprint), None)
 
@@ -325,4 +334,4 @@ class PoolQueue:
         self.engine.close()
         for entry in list(self.sent.values()):
             if not entry.future.done():
-                entry.future.set_result(outcome)
+                entry.settle(outcome)
