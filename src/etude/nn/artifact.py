@@ -19,9 +19,10 @@ from etude.nn.adapters import Adapted, adapter_state, save_adapter, set_adapter_
 from etude.nn.backbone import BackboneCard, quiet, read_card, write_card
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import FROZEN, ClassifierSpec
-from etude.nn.counts import Counts, counted
+from etude.nn.counting import counted
+from etude.nn.counts import CARD as CARD
 
-HEAD, CARD, ADAPTER, TOKENIZER = "head.safetensors", "classifier.json", "adapter", "tokenizer.json"
+HEAD, ADAPTER, TOKENIZER = "head.safetensors", "adapter", "tokenizer.json"
 
 
 def save_classifier(
@@ -109,12 +110,6 @@ def weights_digest(folder: Path) -> str:
         with path.open("rb") as content:
             whole.update(f"{path.name}:{hashlib.file_digest(content, 'sha256').hexdigest()};".encode())
     return whole.hexdigest()
-
-
-def read_counts(folder: Path) -> Counts:
-    """How many numbers the classifier in a folder has in its parts."""
-    content = _read(folder)["counts"]
-    return Counts(**{**content, "targets": tuple(content["targets"])})
 
 
 def head_state(classifier: Classifier) -> dict[str, Tensor]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from pyarrow import compute
 
-from etude.nn.artifact import read_counts
-from etude.text.token_batches import lengths
+from etude.nn.counts import read_counts
 from etude.text.types import ModelSummary, Tokens, TokenSummary, TrainedModel
 
 
@@ -25,7 +25,8 @@ def model_summary(model: TrainedModel) -> ModelSummary:
 
 def token_summary(tokens: Tokens) -> TokenSummary:
     """How long texts are in tokens, and how many were cut."""
-    found = np.concatenate([lengths(part) for part in (tokens.train, tokens.validation, tokens.test)])
+    parts = (tokens.train, tokens.validation, tokens.test)
+    found = np.concatenate([compute.list_value_length(part["tokens"]).to_numpy() for part in parts])
     return TokenSummary(
         tokens_mean=float(found.mean()) if len(found) else None,
         tokens_most=int(found.max()) if len(found) else None,
