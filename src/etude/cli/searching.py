@@ -234,7 +234,7 @@ def search_lines(prepared: Prepared) -> list[str]:
         return []
     view = SearchView(state.search.goal, None, state.search.timeout_s)
     view._catch_up(state.history)
-    ends = {"timeout": "its time is up", "exhausted": "every point has been", "interrupted": "stopped"}
+    ends = {"exhausted": "every point has been", "interrupted": "stopped"}
     why = f" ({ends[state.history.closed]})" if state.history.closed in ends else ""
     lines = [f"{_escaped(state.left)}{why} in {readable_seconds(state.history.last_t)}"]
     if len(view.best) == 1:

@@ -14,7 +14,7 @@ from etude.identity.canonical import canonical
 from etude.search.history import History
 from etude.search.log import EVENTS, read_log
 from etude.search.space import Space
-from etude.search.spec import Search
+from etude.search.spec import NO_LIMIT, Search
 from etude.search.trials import Outcome
 from etude.study.faults import located
 from etude.study.study import Study
@@ -47,6 +47,8 @@ class SearchState:
         """What is still to come, in words."""
         search, history = self.search, self.history
         done = len(history.ended)
+        if self.complete and done < search.trials < NO_LIMIT and history.closed != "exhausted":
+            return f"the time of the search is up: {done} of {search.trials} trials done"
         if self.complete:
             return f"the search is done: {done} trials"
         if search.timeout_s is None or history.begun is None:
@@ -61,8 +63,6 @@ class SearchState:
 
 
 def _trials(search: Search) -> str:
-    from etude.search.spec import NO_LIMIT
-
     return "as many trials as the time allows" if search.trials == NO_LIMIT else f"{search.trials} trials"
 
 
