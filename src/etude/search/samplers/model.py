@@ -176,8 +176,6 @@ class Model:
             self.failing.append(point, -self._rate / self._rate_spread)
 
     def _append(self, point: Array, values: Sequence[float] | None = None, doubt: float | None = None) -> int:
-        if self.processes[0].full:
-            return self.processes[0].count - 1
         place = self.processes[0].count
         for index, process in enumerate(self.processes):
             value = None if values is None else values[index]
