@@ -146,6 +146,7 @@ class BatchJob:
                 summary = self.runner.run()
                 self.summary.failures += summary.failures
                 self.summary.interrupted = summary.interrupted
+                self.summary.stopped = summary.stopped
                 self.summary.damaged = summary.damaged
                 self.summary.blocked = summary.blocked
                 if not summary.damaged or summary.interrupted:
@@ -204,8 +205,8 @@ class BatchJob:
                 self.ask_to_stop(End.STOPPED)
 
     def _end(self) -> End:
-        if self.summary.interrupted and self.stop is not None:
-            return self.stop
+        if self.summary.stopped or self.summary.interrupted:
+            return self.stop or End.STOPPED
         summary = self.summary
         return End.FAILED if summary.failures or summary.blocked or summary.damaged else End.DONE
 

@@ -97,7 +97,7 @@ class Summary:
 
     @property
     def succeeded(self) -> bool:
-        return not (self.failures or self.interrupted or self.damaged)
+        return not (self.failures or self.interrupted or self.damaged or self.stopped)
 
 
 @dataclass(slots=True, eq=False)

@@ -247,5 +247,10 @@ class _Watch:
         worker.send(STOP)
 
     def cut_of(self, outcome: Outcome) -> Cut | None:
-        """Whether the end of the job is why the step ended so."""
+        """Whether the end of the job is why the step ended so.
+
+        A step that stopped without having been asked has heard the scheduler's own signal before this seat did.
+        """
+        if outcome.status is Status.STOPPED and not self.asked:
+            return Cut.BLOCK_END
         return self.cut if outcome.status in (Status.STOPPED, Status.LOST) else None
