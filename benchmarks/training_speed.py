@@ -39,7 +39,7 @@ from etude.nn.precision import Format
 from etude.nn.trimmed import trimmed
 from etude.text import steps
 from etude.text.classification import Classification
-from etude.text.token_batches import TokenBatch, _collate, lengths, used_ids
+from etude.text.token_batches import TokenBatch, collator, lengths, used_ids
 from etude.text.training_spec import TrainingSpec
 from etude.text.types import Backbone, Tokens
 
@@ -86,7 +86,7 @@ def ours(tokens: Tokens, backbone: Backbone, count: int, format_: Format, *, tri
     budget = round(float(sizes.mean()) * EXAMPLES * 1.01)
     plan = shuffled_plan(sizes, tokens=budget, seed=SEED, epoch=0)
     chosen = evenly(plan, sizes, count)
-    batches: Batches[TokenBatch] = Batches(lambda epoch: chosen, _collate(tokens.train, tokens.pad_id))
+    batches: Batches[TokenBatch] = Batches(lambda epoch: chosen, collator(tokens.train, tokens.pad_id))
     spec = ClassifierSpec(pooling=None, head=HeadSpec(kind="default"))
     classifier = build_classifier(backbone.folder, spec, len(tokens.labels), seed=SEED)
     module = Classification(classifier, _training(budget, format_), steps=count)

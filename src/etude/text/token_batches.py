@@ -64,7 +64,7 @@ def training_plan(tokens: Tokens, budget: int, seed: int) -> Callable[[int], lis
 
 def training_batches(tokens: Tokens, budget: int, seed: int) -> Batches[TokenBatch]:
     """The training split, shuffled anew in each epoch."""
-    return Batches(training_plan(tokens, budget, seed), _collate(tokens.train, tokens.pad_id))
+    return Batches(training_plan(tokens, budget, seed), collator(tokens.train, tokens.pad_id))
 
 
 def validation_batches(tokens: Tokens, budget: int) -> Batches[TokenBatch] | None:
@@ -73,7 +73,7 @@ def validation_batches(tokens: Tokens, budget: int) -> Batches[TokenBatch] | Non
     if not len(known):
         return None
     plan = sorted_plan(lengths(known), tokens=budget)
-    return Batches(lambda epoch: plan, _collate(known, tokens.pad_id))
+    return Batches(lambda epoch: plan, collator(known, tokens.pad_id))
 
 
 def of_classes(part: pa.Table, tokens: Tokens) -> pa.Table:
@@ -81,6 +81,7 @@ def of_classes(part: pa.Table, tokens: Tokens) -> pa.Table:
     return part.filter(compute.less(part["label"], len(tokens.labels)))
 
 
-def _collate(part: pa.Table, pad_id: int) -> Callable[[Sequence[int]], TokenBatch]:
+def collator(part: pa.Table, pad_id: int) -> Callable[[Sequence[int]], TokenBatch]:
+    """Makes a batch of some rows of a split."""
     rows, labels = sequences(part), torch.tensor(part["label"].to_numpy().copy(), dtype=torch.long)
     return lambda batch: TokenBatch(*pad([rows[index] for index in batch], pad_id), labels[list(batch)])
