@@ -13,7 +13,7 @@ from etude.errors import StepError
 from etude.nn.backbone import open_network
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import ClassifierSpec, TuningMethod, TuningSpec
-from etude.nn.tuning import targets_of
+from etude.nn.tuning import feed_forward_of, targets_of
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +101,29 @@ def test_the_usual_targets_are_the_projections_of_queries_and_values(
     found = targets_of(open_network(folders[architecture]), TuningSpec(method="lora"))
     assert {name.rsplit(".", 1)[-1] for name in found} == ends
     assert len(found) == 2 * len(ends)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "keys_and_values", "feed_forward"),
+    [
+        ("bert", ("key", "value"), "output.dense"),
+        ("llama", ("k_proj", "v_proj"), "mlp.down_proj"),
+        ("gpt2", ("c_attn",), "mlp.c_proj"),
+        ("distilbert", ("k_lin", "v_lin"), "ffn.lin2"),
+        ("opt", ("k_proj", "v_proj"), "fc2"),
+    ],
+)
+def test_ia3_scales_keys_values_and_what_the_second_feed_forward_layer_reads(
+    architecture: str, keys_and_values: tuple[str, ...], feed_forward: str, folders: dict[str, Path]
+) -> None:
+    network = open_network(folders[architecture])
+    found = targets_of(network, TuningSpec(method="ia3"))
+    second = feed_forward_of(found)
+    assert len(second) == 2
+    assert all(name.endswith(feed_forward) and "attention" not in name for name in second)
+    rest = set(found) - set(second)
+    assert {name.rsplit(".", 1)[-1] for name in rest} == set(keys_and_values)
+    assert len(rest) == 2 * len(keys_and_values)
 
 
 @pytest.mark.parametrize(

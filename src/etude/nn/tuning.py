@@ -36,6 +36,8 @@ _USUAL_SCALED = (
     (("c_attn",), ("mlp.c_proj",)),
 )
 """The same for keys and values, and for the second layer of the feed-forward part, whose input IA3 scales."""
+_IN_ATTENTION = ("attention.output.dense", "attn.c_proj", "attn.Wo")
+"""What has the name of such a second layer and is none."""
 
 
 def tuned(network: PreTrainedModel, spec: TuningSpec) -> nn.Module:
@@ -74,7 +76,8 @@ def targets_of(network: nn.Module, spec: TuningSpec) -> tuple[str, ...]:
     if spec.targets == "all-linear":
         return tuple(linear)
     if spec.targets == "auto":
-        return tuple(name for name in linear if _ends(name, _usual(network, linear, spec)))
+        usual = _usual(network, linear, spec)
+        return tuple(name for name in linear if _ends(name, usual) and not _ends(name, _IN_ATTENTION))
     if isinstance(spec.targets, str):
         found = [name for name in linear if re.fullmatch(spec.targets, name)]
         _require(bool(found), spec.targets, linear)
@@ -87,7 +90,7 @@ def targets_of(network: nn.Module, spec: TuningSpec) -> tuple[str, ...]:
 def feed_forward_of(names: Sequence[str]) -> tuple[str, ...]:
     """Those of the targets that are the second layer of a feed-forward part: IA3 scales what they read."""
     ends = {end for _, seconds in _USUAL_SCALED for end in seconds}
-    return tuple(name for name in names if _ends(name, tuple(ends)) and not _ends(name, ("attention.output.dense",)))
+    return tuple(name for name in names if _ends(name, tuple(ends)) and not _ends(name, _IN_ATTENTION))
 
 
 def _usual(network: nn.Module, linear: Sequence[str], spec: TuningSpec) -> tuple[str, ...]:
