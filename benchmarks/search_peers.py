@@ -96,7 +96,6 @@ class DeepHyperPeer:
             problem.add_conditions(list(conditions.values()))
         self.space = space
         self.folder = tempfile.mkdtemp(prefix="deephyper-")
-        # it gives up after 100 failures unless told to ignore them for ever
         self.search = CBO(
             problem, random_state=seed, log_dir=self.folder, verbose=0, checkpoint_history_to_csv=False, **settings
         )
