@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cluster.slurm_bed import until
+from cluster.slurm_bed import die_with_parent, until
 
 STEPS = """
 import os, time
@@ -89,6 +89,7 @@ class ClusterProject:
             text=True,
             env=self.environment,
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
     def etude(self, *words: str) -> tuple[int, str]:

@@ -281,7 +281,7 @@ class SlurmBed:
                 stderr=output,
                 env={**self.environment, **(extra or {})},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     def _end(self, name: str, how: signal.Signals) -> None:
@@ -345,7 +345,7 @@ def slurm(folder: Path, *, accounting: bool = False) -> Iterator[SlurmBed]:
         yield bed
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let no daemon outlive a test run that was killed."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
