@@ -9,7 +9,6 @@ import typer
 from etude.cli.commands.accept import accept
 from etude.cli.commands.cancel import cancel
 from etude.cli.commands.cluster import cluster
-from etude.cli.commands.cluster import cluster
 from etude.cli.commands.doctor import doctor
 from etude.cli.commands.gc import gc
 from etude.cli.commands.init import init
@@ -37,7 +36,6 @@ app = typer.Typer(
 )
 for command in (init, run, plan, show, report, track, watch, status, cancel, accept, verify, gc, meter, schema, doctor):
     app.command()(command)
-app.add_typer(cluster)
 app.add_typer(cluster)
 app.command()(top)
 app.add_typer(search)
