@@ -17,8 +17,13 @@ TOPICS = {
     "air": ["wing", "cloud", "kite"],
 }
 SMALL = {
-    "epochs": 3, "learning_rate": 0.01, "batch_tokens": 128, "precision": "fp32",
-    "width": 16, "heads": 2, "feed_forward": 32,
+    "epochs": 3,
+    "learning_rate": 0.01,
+    "batch_tokens": 128,
+    "precision": "fp32",
+    "width": 16,
+    "heads": 2,
+    "feed_forward": 32,
 }
 
 

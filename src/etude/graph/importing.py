@@ -56,7 +56,6 @@ class ExactFinder:
             submodule_search_locations=spec.submodule_search_locations,
         )
 
-
     def _deleted(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
         """A module whose file was deleted after its bytes were read."""
         last = name.rpartition(".")[2]

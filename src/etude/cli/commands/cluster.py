@@ -86,9 +86,7 @@ def check(
     profile: ProfileFile,
     store: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="The store that its machines must see. Default: this project's.", show_default=False
-        ),
+        typer.Option(help="The store that its machines must see. Default: this project's.", show_default=False),
     ] = None,
     timeout: Annotated[str, typer.Option(help="How long the job may wait in its queue, such as 30m.")] = "10m",
     as_json: AsJson = False,
