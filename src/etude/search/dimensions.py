@@ -166,8 +166,8 @@ class Int:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of some values without order."""
+class _Listed:
+    """Some values, each written down."""
 
     options: tuple[object, ...]
 
@@ -199,6 +199,11 @@ class Choice:
         """The option that is meant, also by its text or by a number of another type. ValueError where there is none."""
         return _read_option(self.options, value)
 
+
+@dataclass(frozen=True, slots=True)
+class Choice(_Listed):
+    """One of some values without order."""
+
     def as_json(self) -> dict[str, object]:
         """As a study file writes it."""
         return {"choice": list(self.options)}
@@ -208,38 +213,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordinal:
+class Ordinal(_Listed):
     """One of some values in this order."""
-
-    options: tuple[object, ...]
-
-    def faults(self, path: str) -> list[Fault]:
-        """What is wrong with its options."""
-        return _option_faults(path, self.options)
-
-    @property
-    def count(self) -> int:
-        """How many values it has."""
-        return len(self.options)
-
-    def contains(self, value: object) -> bool:
-        """Whether it can take this value."""
-        return _index_of(self.options, value) is not None
-
-    def to_unit(self, value: Any) -> float:
-        """The middle of its cell in [0, 1], by its rank."""
-        index = _index_of(self.options, value)
-        if index is None:
-            raise ValueError(f"{value!r} is none of {list(self.options)}")
-        return (index + 0.5) / len(self.options)
-
-    def from_unit(self, unit: float) -> object:
-        """The value whose cell holds a place in [0, 1]."""
-        return self.options[min(int(min(max(unit, 0.0), 1.0) * len(self.options)), len(self.options) - 1)]
-
-    def read(self, value: object) -> object:
-        """The option that is meant, also by its text or by a number of another type. ValueError where there is none."""
-        return _read_option(self.options, value)
 
     def as_json(self) -> dict[str, object]:
         """As a study file writes it."""
