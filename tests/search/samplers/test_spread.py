@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etude.errors import ConfigError
 from etude.search.samplers.protocol import Exhausted, Sampler, Told
@@ -99,3 +101,20 @@ def test_a_sobol_search_tries_no_point_twice_while_there_are_others() -> None:
         sampler.pend(number, point)
         texts.add(space.canonical_point(point))
     assert len(texts) == 48
+
+
+@given(
+    low=st.floats(1e-6, 1.0, allow_subnormal=False),
+    ratio=st.floats(1.5, 1e6),
+    levels=st.integers(2, 7),
+    log=st.booleans(),
+)
+def test_a_grid_of_any_continuous_axis_ends(low: float, ratio: float, levels: int, log: bool) -> None:
+    space = Space({"rate": Float(low, low * ratio, log=log)})
+    sampler = make("grid", space, MINIMISE, 0, levels=levels)
+    for number in range(levels):
+        point = sampler.ask(number)
+        sampler.pend(number, point)
+        sampler.tell(number, point, told(space, point))
+    with pytest.raises(Exhausted):
+        sampler.ask(levels)

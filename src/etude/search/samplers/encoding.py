@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 MOST_LEVELS = 2_000
 """A dimension with more values is taken as continuous; its points are still snapped when they are proposed."""
 
+PLACES = 9
+"""Decimals by which two places on an axis are told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -98,8 +101,8 @@ class Encoding:
 
 
 def key_of(unit: Array) -> bytes:
-    """A row's bytes: equal for equal snapped rows."""
-    return np.nan_to_num(unit, nan=-1.0).tobytes()
+    """A row's bytes: equal for snapped rows that are equal but for the rounding of a way to a point and back."""
+    return (np.nan_to_num(unit, nan=-1.0).round(PLACES) + 0.0).tobytes()  # + 0.0: no zero below zero
 
 
 def _axis(space: Space, name: str) -> Axis:
