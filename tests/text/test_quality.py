@@ -25,7 +25,8 @@ PAIRS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), m
 def drawn(seed: int, rows: int = 50) -> tuple[list[str], np.ndarray, pa.Table]:
     random = np.random.default_rng(seed)
     labels = random.choice(CLASSES, rows).tolist()
-    likely = random.dirichlet(np.ones(4) * random.uniform(0.2, 2), rows)
+    likely = random.dirichlet(np.ones(4) * random.uniform(0.2, 2), rows).clip(1e-9)  # scikit-learn clips far below
+    likely /= likely.sum(axis=1, keepdims=True)
     return labels, likely, predictions(labels, likely, CLASSES)
 
 

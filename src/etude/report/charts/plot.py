@@ -49,7 +49,8 @@ class Scale(NamedTuple):
             found = [tick for tick in log_ticks(self.low, self.high) if self.low * 0.999 <= tick <= self.high * 1.001]
             found = found[:: max(1, math.ceil(len(found) / most))]
         else:
-            found = [t for t in ticks(self.low, self.high, most) if self.low - slack <= t <= self.high + slack]
+            near = [t for t in ticks(self.low, self.high, most) if self.low - slack <= t <= self.high + slack]
+            found = [min(max(tick, self.low), self.high) for tick in near]
         return tuple((tick, short_number(tick)) for tick in found)
 
 
