@@ -202,3 +202,17 @@ def test_a_summary_that_cannot_be_drawn_leaves_the_old_files_alone(summary: Summ
     with pytest.raises(KeyError):
         export(replace(summary, metrics=("quality.unknown",)), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_terminal_shortens_long_fractions_and_leaves_other_labels_as_they_are() -> None:
+    shown = drawn(grouped({"0.0002216487085863198": [1.0], "0.001": [2.0], "v1.23456789": [3.0]}))
+    assert "0.000221649 " in shown
+    assert "0.001 " in shown
+    assert "v1.23456789" in shown
+
+
+def test_the_terminal_shows_some_groups_of_very_many_and_says_so() -> None:
+    shown = drawn(grouped({f"group{number:03}": [1.0] for number in range(100)}))
+    assert "group059" in shown
+    assert "group060" not in shown
+    assert "and 40 more groups in the exported tables" in shown

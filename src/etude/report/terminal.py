@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -10,6 +11,11 @@ from rich.text import Text
 
 from etude.analysis.summary import Summary
 from etude.report.layout import Cell, Layout, Line, laid_out
+
+MOST_GROUPS = 60
+"""Rows of a table in the terminal: a search of thousands has its table in a file."""
+LONG_NUMBER = 9
+_FRACTION = re.compile(r"-?\d+\.\d+(e[-+]?\d+)?")
 
 
 class TerminalTable:
@@ -37,6 +43,9 @@ def _notes(layout: Layout, hidden: int) -> Iterator[Text]:
     """What must be known to read the table: below it, as wide as the terminal is."""
     if hidden:
         yield Text(f"and {hidden} more {'metric' if hidden == 1 else 'metrics'} in the exported tables", style="dim")
+    if len(layout.groups) > MOST_GROUPS:
+        more = len(layout.groups) - MOST_GROUPS
+        yield Text(f"and {more} more {'group' if more == 1 else 'groups'} in the exported tables", style="dim")
     for note in layout.notes:
         yield Text(note, style="dim")
 
@@ -47,7 +56,7 @@ def _table(layout: Layout, title: str, shown: int) -> Table:
         table.add_column(Text(name))
     for name in ("n", *layout.metric_columns[:shown]):
         table.add_column(Text(name), justify="right", no_wrap=True)
-    for line in layout.groups:
+    for line in layout.groups[:MOST_GROUPS]:
         table.add_row(*_row(line, shown))
     if layout.references:
         table.add_section()
@@ -57,7 +66,12 @@ def _table(layout: Layout, title: str, shown: int) -> Table:
 
 
 def _row(line: Line, shown: int) -> list[Text]:
-    return [*map(Text, line.labels), Text(line.n), *map(_cell, line.cells[:shown])]
+    return [*(Text(_short(label)) for label in line.labels), Text(line.n), *map(_cell, line.cells[:shown])]
+
+
+def _short(label: str) -> str:
+    """A long fraction in six digits: the exported tables have them all."""
+    return f"{float(label):.6g}" if len(label) > LONG_NUMBER and _FRACTION.fullmatch(label) else label
 
 
 def _cell(cell: Cell) -> Text:
