@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from etude.cli.main import main
+from commands import Etude, etude_in
 from etude.config.cluster import read_profile, ready_profiles
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Etude = Callable[..., Said]
 
 
 @pytest.fixture
 def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Etude:
     """Runs a command in a fresh project."""
     (tmp_path / "pyproject.toml").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["etude", *words])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        said = capfd.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
+    return etude_in(tmp_path, monkeypatch, capfd)
 
 
 def test_the_profiles_that_there_are_are_listed_the_projects_own_first(etude: Etude, tmp_path: Path) -> None:

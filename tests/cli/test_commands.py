@@ -9,45 +9,21 @@ from bdb import BdbQuit
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer.main
 
-from etude.cli.main import app, main
+from commands import Etude, etude_in
+from etude.cli.main import app
 from etude.cli.skeleton import make_project
 from etude.execute.events import Event, Kind
 from etude.study.execution import Execution
-
-Etude = Callable[..., "Said"]
-
-
-class Said(NamedTuple):
-    """What one command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
 def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Etude:
     """Runs a command in a fresh folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["etude", *words])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        said = capfd.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
+    return etude_in(tmp_path, monkeypatch, capfd)
 
 
 STEPS = """

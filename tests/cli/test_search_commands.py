@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from etude.cli.main import main
-
-Search = Callable[..., tuple[int, str, str]]
+from commands import Etude, etude_in
 
 STEPS = """
 from etude import step
@@ -41,29 +38,15 @@ place: {backend: inline}
 
 
 @pytest.fixture
-def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Search:
+def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Etude:
     """Runs a command in a folder with a searched study."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")
     (tmp_path / ".etude").mkdir()
     (tmp_path / "search_command_steps.py").write_text(STEPS)
     (tmp_path / "s.yaml").write_text(STUDY)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["etude", *words])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        said = capfd.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return etude_in(tmp_path, monkeypatch, capfd)
 
 
-def test_a_search_tells_its_best_its_baseline_and_its_failures(etude: Search) -> None:
+def test_a_search_tells_its_best_its_baseline_and_its_failures(etude: Etude) -> None:
     code, out, err = etude("search", "s.yaml")
     assert code == 0
     assert "the search is done: 8 trials" in out
@@ -73,14 +56,14 @@ def test_a_search_tells_its_best_its_baseline_and_its_failures(etude: Search) ->
     assert "★ trial 0" in err
 
 
-def test_it_computes_nothing_when_it_is_run_again_and_more_when_more_is_asked_for(etude: Search) -> None:
+def test_it_computes_nothing_when_it_is_run_again_and_more_when_more_is_asked_for(etude: Etude) -> None:
     etude("search", "s.yaml")
     assert "nothing to do" in etude("run", "s.yaml")[1]
     assert "search: 8 of 10 trials done" in etude("plan", "s.yaml", "--set", "vary.search.trials=10")[1]
     assert "the search is done: 10 trials" in etude("run", "s.yaml", "--set", "vary.search.trials=10")[1]
 
 
-def test_its_trials_can_be_shown_and_exported(etude: Search, tmp_path: Path) -> None:
+def test_its_trials_can_be_shown_and_exported(etude: Etude, tmp_path: Path) -> None:
     assert "search: 0 of 8 trials done" in etude("search", "show", "s.yaml")[1]
     etude("search", "s.yaml")
     assert "0 (baseline)" in etude("search", "show", "s.yaml")[1]
@@ -97,7 +80,7 @@ def test_its_trials_can_be_shown_and_exported(etude: Search, tmp_path: Path) -> 
     assert "FILE.parquet" in err
 
 
-def test_the_best_points_average_replicates(etude: Search) -> None:
+def test_the_best_points_average_replicates(etude: Etude) -> None:
     etude("search", "s.yaml")
     best = json.loads(etude("top", "s.yaml", "--k", "3", "--json")[1])
     losses = [one["fit.loss"] for one in best]
@@ -110,7 +93,7 @@ def test_the_best_points_average_replicates(etude: Search) -> None:
     assert "did you mean 'fit.loss'" in err
 
 
-def test_every_proposal_follows_again(etude: Search, tmp_path: Path) -> None:
+def test_every_proposal_follows_again(etude: Etude, tmp_path: Path) -> None:
     assert etude("search", "replay", "s.yaml")[0] == 1, "not begun"
     etude("search", "s.yaml")
     code, out, _ = etude("search", "replay", "s.yaml")
@@ -121,7 +104,7 @@ def test_every_proposal_follows_again(etude: Search, tmp_path: Path) -> None:
     assert (code, "0 of 7" in out) == (1, True)
 
 
-def test_a_changed_space_is_refused_and_what_fits_can_be_kept(etude: Search, tmp_path: Path) -> None:
+def test_a_changed_space_is_refused_and_what_fits_can_be_kept(etude: Etude, tmp_path: Path) -> None:
     etude("search", "s.yaml")
     (tmp_path / "s.yaml").write_text(STUDY.replace("float: [0, 1]", "float: [0, 0.7]"))
     code, _, err = etude("search", "s.yaml")
@@ -139,7 +122,7 @@ def test_a_changed_space_is_refused_and_what_fits_can_be_kept(etude: Search, tmp
     }
 
 
-def test_a_study_without_a_search_is_told(etude: Search, tmp_path: Path) -> None:
+def test_a_study_without_a_search_is_told(etude: Etude, tmp_path: Path) -> None:
     head, _, rest = STUDY.partition("vary:")
     (tmp_path / "s.yaml").write_text(head + "place" + rest.partition("place")[2])
     for words in (("search", "s.yaml"), ("search", "show", "s.yaml"), ("search", "replay", "s.yaml")):

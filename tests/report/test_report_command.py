@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from etude.cli.main import main
-
-Etude = Callable[..., "Said"]
-
-
-class Said(NamedTuple):
-    """What one command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
+from commands import Etude, etude_in
 
 
 @pytest.fixture
 def etude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Etude:
     """Runs a command in a fresh project."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["etude", *words])
-        capfd.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = int(left.code or 0)
-        said = capfd.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
+    return etude_in(tmp_path, monkeypatch, capfd)
 
 
 STEPS = """
