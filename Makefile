@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+# What a run of the whole suite adds: `make test EXTRAS=ml,nvml,quant,cluster,search,deephyper,track,dev`.
+EXTRAS ?= ml,nvml,cluster,search,track,dev
 
 .PHONY: quickstart test test-fast check setup clean
 
@@ -28,7 +30,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[ml,nvml,cluster,search,track,dev]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 clean:

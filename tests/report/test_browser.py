@@ -8,6 +8,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,17 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
 ]
+
+AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
+
+ACCESSIBLE = """
+<script>
+axe.run(document, { resultTypes: ["violations"] }).then((found) => {
+  const rules = found.violations.map((rule) => [rule.id, rule.nodes.map((node) => node.html)]);
+  document.body.textContent = `PROBED${JSON.stringify({ rules, passed: found.passes.length })}DONE`;
+});
+</script>
+"""
 
 PROBE = """
 <script>
@@ -104,10 +116,10 @@ def browse(folder: Path, page: str, *words: str) -> str:
     return done.stdout
 
 
-def probed(folder: Path, page: str, width: int) -> dict[str, Any]:
+def probed(folder: Path, page: str, width: int, probe: str = PROBE) -> dict[str, Any]:
     dumped = browse(
         folder,
-        page.replace("</body>", f"{PROBE}</body>"),
+        page.replace("</body>", f"{probe}</body>"),
         "--virtual-time-budget=5000",
         f"--window-size={width},900",
         "--dump-dom",
@@ -188,3 +200,12 @@ def test_the_report_can_be_printed(tmp_path: Path, page: str) -> None:
     browse(tmp_path, page, "--no-pdf-header-footer", f"--print-to-pdf={printed}")
     assert printed.read_bytes().startswith(b"%PDF")
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes())) <= 40
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="no axe-core on this machine")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_the_report_breaks_no_rule_of_accessibility(tmp_path: Path, page: str, width: int) -> None:
+    checker = f"<script>{AXE.read_text(encoding='utf-8')}</script>{ACCESSIBLE}"
+    found = probed(tmp_path, page, width, checker)
+    assert found["passed"] > 10
+    assert found["rules"] == []
