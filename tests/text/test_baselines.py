@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pytest
 
@@ -29,3 +32,9 @@ def test_order_counts_only_where_runs_of_words_do() -> None:
     test = part([("up down", "a"), ("down up", "b")])
     assert word_counts(train, test, words=1, strength=10.0).accuracy == pytest.approx(0.5)
     assert word_counts(train, test, words=2, strength=10.0).accuracy == 1.0
+
+
+def test_counting_labels_imports_no_library_for_it() -> None:
+    code = "import sys; from etude.text.baselines import commonest_label; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

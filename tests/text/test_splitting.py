@@ -159,3 +159,15 @@ def test_groups_are_drawn_so_that_labels_keep_their_shares(seed: int) -> None:
     counts = Counter(divided(data, 0.25, 0.0, True, seed).test["label"].to_pylist())
     assert counts["rare"] == pytest.approx(15, abs=1.5)
     assert counts["common"] == pytest.approx(60, abs=1.5)
+
+
+def test_texts_that_are_left_out_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [(f"text {row % 40}", "ab"[row % 2]) for row in range(45)]
+    divided(table(rows))
+    assert "5 of 45 rows hold a text that is in another row as well" in caplog.text
+
+
+def test_rows_whose_group_is_held_out_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    data = table([(f"text {row}", "ab"[row % 2]) for row in range(12)], ["train"] * 8 + ["test"] * 4)
+    divided(data.append_column("group", pa.array([str(row % 6) for row in range(12)])), validation=0.0)
+    assert "4 rows are of a group that a held-out split has too" in caplog.text

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-
 from etude.text.scores import scores
 from etude.text.types import Evaluation, TextTable
 
@@ -28,6 +24,10 @@ def word_counts(train: TextTable, test: TextTable, *, words: int, strength: floa
         words: The longest run of words that counts as a feature: 1 for single words, 2 for pairs as well.
         strength: Inverse of the L2 penalty's weight.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True),
         LogisticRegression(C=strength, max_iter=1000),

@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
+import logging
+import re
+import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from etude.errors import StepError, shown
 
 KINDS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+LINE_KINDS = (".txt", ".label", ".train", ".valid", ".test", ".ft")
+"""Files of plain lines, which are read where `format` says what a line is."""
+
+FileFormat: TypeAlias = Literal["auto", "csv", "tsv", "json", "jsonl", "parquet", "fasttext", "label_text"]
+Quoting: TypeAlias = Literal["auto", "double", "none"]
+
+_log = logging.getLogger(__name__)
+_DELIMITERS = (",", ";", "\t", "|")
 
 
-def kind_of(path: Path) -> str | None:
-    """The kind of a file by its name, compressed or not; None for one that is not read."""
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    return suffix if suffix in KINDS else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSpec:
+    """How files of text are written."""
+
+    format: FileFormat = "auto"
+    """`auto` goes by the name; `fasttext` has lines such as `__label__yes some text`, `label_text` such as `yes some
+    text`."""
+    encoding: str = "utf-8"
+    """As Python names it; Parquet knows for itself."""
+    delimiter: str | None = None
+    """What stands between the fields of a row; None for the tabulator in TSV and, in CSV, the first of `,` `;`
+    tabulator `|` that parts the first line into fields with the wanted names."""
+    quoting: Quoting = "auto"
+    """`double`: a field that begins with `"` ends with the next `"` that is not doubled. `none`: `"` is a character as
+    any other. `auto` is `double` for CSV and `none` for TSV, whose standard knows no quotes."""
+    header: bool = True
+    """Whether the first row holds the columns' names; without, they are called `0`, `1`, …"""
+
+    def kind(self, path: Path) -> str | None:
+        """The kind of a file, by `format` or else by its name, compressed or not; None for one that is not read."""
+        suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        if self.format == "auto":
+            return suffix if suffix in KINDS else None
+        return f".{self.format}" if suffix in KINDS or suffix in LINE_KINDS or not suffix else None
 
 
-def read_table(path: Path, columns: Sequence[str], encoding: str) -> pa.Table:
+def read_tables(path: Path, columns: Sequence[str], spec: FileSpec) -> dict[str, pa.Table]:
     """The named columns as text, with what else the file has; columns that it lacks are lacking.
 
     Args:
-        path: A file of one of `KINDS`.
-        columns: The columns that must be read as text, exactly as they are written.
-        encoding: How text files are encoded, as Python names it; Parquet knows for itself.
+        path: A file of a kind that the spec knows.
+        columns: The columns that must be read as text, exactly as they are written; the first two are text and label.
+        spec: How it is written.
+
+    Returns:
+        One table without a name, or those of a JSON file such as `{train: […], test: […]}` by their names.
 
     Raises:
         StepError: The file is not what its name says, or not in this encoding; with the line where that is known.
     """
-    kind = kind_of(path)
+    kind = spec.kind(path)
     assert kind is not None
     if kind == ".parquet":
-        return _parquet(path, columns)
-    return _READERS[kind](path, _decoded(path, encoding), columns)
+        return {"": _parquet(path, columns)}
+    text = _decoded(path, spec.encoding)
+    if kind == ".json":
+        return _json(path, text, columns)
+    if kind in (".csv", ".tsv"):
+        return {"": _separated(path, text, columns, spec, tabs=kind == ".tsv")}
+    if kind in (".fasttext", ".label_text"):
+        return {"": _labelled_lines(path, text, columns, mark="__label__" if kind == ".fasttext" else "")}
+    return {"": _json_lines(path, text, columns)}
 
 
 def _content(path: Path) -> bytes:
@@ -64,41 +108,156 @@ def _decoded(path: Path, encoding: str) -> str:
         raise StepError(f"encoding: {encoding!r} is none that Python knows. Mend: `utf-8`, `latin-1`, …") from error
 
 
-def _separated(delimiter: str) -> Callable[[Path, str, Sequence[str]], pa.Table]:
-    def read(path: Path, text: str, columns: Sequence[str]) -> pa.Table:
-        from pyarrow import csv
+def _separated(path: Path, text: str, columns: Sequence[str], spec: FileSpec, *, tabs: bool) -> pa.Table:
+    from pyarrow import csv as arrow_csv
 
-        if not text.strip():
-            return pa.table({})
-        data = text.encode()
-        # In one block: a row may be as long as it likes, and the type of a column is judged by all of it.
-        whole = min(len(data) + 1, 2**31 - 1)
-        try:
-            return csv.read_csv(
-                pa.BufferReader(data),
-                read_options=csv.ReadOptions(block_size=whole),
-                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, quote_char='"'),
-                convert_options=csv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, pa.string()), null_values=[""], strings_can_be_null=True
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            raise StepError(f"{path}: {error}") from error
-
-    return read
-
-
-def _json(path: Path, text: str, columns: Sequence[str]) -> pa.Table:
+    if not text.strip():
+        return pa.table({})
+    quoted = spec.quoting == "double" or (spec.quoting == "auto" and not tabs)
+    delimiter = spec.delimiter or ("\t" if tabs else _delimiter(text, columns, spec))
+    rows = _checked_rows(path, text, delimiter, quoted=quoted)
+    data = text.encode()
+    # In one block: a row may be as long as it likes, and the type of a column is judged by all of it.
+    whole = min(len(data) + 1, 2**31 - 1)
     try:
-        found = json.loads(text or "[]")
-    except json.JSONDecodeError as error:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(
+                block_size=whole, column_names=None if spec.header else [str(at) for at in range(rows.width)]
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=quoted, quote_char='"' if quoted else False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise StepError(f"{path}: {error}") from error
+    if len(table) != rows.count - spec.header:
         raise StepError(
-            f"{path}:{error.lineno}: {error.msg}.\n"
-            "    Mend: write a list of objects, or one object per line in a `.jsonl` file."
+            f"{path}: {len(table)} rows were read, and {rows.count - spec.header} are written in it.\n"
+            "    Mend: say how the file is written with `delimiter` and `quoting` (`double` or `none`)."
+        )
+    return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What the rows of a file are by the rules of the format, counted before they are read."""
+
+    count: int
+    width: int
+
+
+def _delimiter(text: str, columns: Sequence[str], spec: FileSpec) -> str:
+    """The first usual delimiter that parts the first line into fields with the wanted names."""
+    first = text.lstrip("\r\n").split("\n", 1)[0].rstrip("\r")
+    for delimiter in _DELIMITERS:
+        names = {name.strip().strip('"') for name in first.split(delimiter)}
+        if (names >= set(columns[:2])) if spec.header else len(names) > 1:
+            return delimiter
+    return ","
+
+
+def _checked_rows(path: Path, text: str, delimiter: str, *, quoted: bool) -> _Rows:
+    """Count the rows of a file and its columns, and refuse or tell quotation marks that make no sense.
+
+    A quotation mark that opens a field by mistake swallows what follows up to the next one. By the rules of the format
+    (RFC 4180) only a delimiter or the end of the row may follow a closing mark, so that such a field is found.
+    """
+    if '"' not in text or not quoted:
+        lines = _lines(text)
+        wrapped = sum(_is_wrapped(field) for line in lines[1:] for field in line.split(delimiter)) if '"' in text else 0
+        if wrapped:
+            _log.warning(
+                "%s: %d fields begin and end with a quotation mark, which is kept as a part of the text; if the marks "
+                "only enclose the fields, say `quoting: double`",
+                path,
+                wrapped,
+            )
+        return _Rows(count=len(lines), width=len(lines[0].split(delimiter)))
+    most, spread, count, width, line = csv.field_size_limit(sys.maxsize), 0, 0, 0, 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for fields in reader:
+            if fields:
+                count, width = count + 1, width or len(fields)
+                spread += reader.line_num - line > 1
+            line = reader.line_num
+    except csv.Error as error:
+        raise StepError(
+            f"{path}:{line + 1}: a quotation mark opens a field and none closes it as it should: {error}.\n"
+            "    Mend: double each quotation mark within a quoted field, or say `quoting: none` if the marks are part "
+            "of the text."
         ) from error
-    if not isinstance(found, list):
-        raise StepError(f"{path}: expected a list of objects such as {{{', '.join(columns)}}}, got {shown(found)}")
-    return _from_objects(path, list(enumerate(found, start=1)), columns)
+    finally:
+        csv.field_size_limit(most)
+    if spread:
+        _log.warning("%s: %d of %d rows go over more than one line, by quotation marks", path, spread, count)
+    return _Rows(count=count, width=width)
+
+
+def _is_wrapped(field: str) -> bool:
+    return len(field) > 1 and field[0] == field[-1] == '"'
+
+
+def _labelled_lines(path: Path, text: str, columns: Sequence[str], *, mark: str) -> pa.Table:
+    """A label and a text in each line, parted by white space."""
+    texts, labels = [], []
+    for number, line in enumerate(_lines(text), start=1):
+        label, _, rest = line.partition("\t" if "\t" in line and not mark else " ")
+        if not label.startswith(mark) or not rest.strip():
+            raise StepError(f"{path}:{number}: expected `{mark}LABEL text`, got {shown(line)}")
+        if mark and rest.lstrip().startswith(mark):
+            raise StepError(
+                f"{path}:{number}: the text has more than one label: {shown(line)}. Mend: leave one to each."
+            )
+        texts.append(rest.strip())
+        labels.append(label.removeprefix(mark))
+    return pa.table({columns[0]: pa.array(texts, pa.string()), columns[1]: pa.array(labels, pa.string())})
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in re.split(r"\r\n|\r|\n", text) if line]
+
+
+def _json(path: Path, text: str, columns: Sequence[str]) -> dict[str, pa.Table]:
+    try:
+        content = json.loads(text or "[]")
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return {"": _json_lines(path, text, columns)}
+        raise StepError(
+            f"{path}:{error.lineno}: {error.msg}.\n    Mend: write a list of objects, or one object per line."
+        ) from error
+    tables = {"": content}
+    if isinstance(content, dict) and not set(columns[:2]) <= content.keys():
+        lists = {str(key): rows for key, rows in content.items() if isinstance(rows, list | dict) and rows}
+        tables = {"": next(iter(lists.values()))} if len(lists) == 1 else lists or tables
+    return {
+        name: _from_objects(path, list(enumerate(_json_rows(path, rows, columns), start=1)), columns)
+        for name, rows in tables.items()
+    }
+
+
+def _json_rows(path: Path, content: Any, columns: Sequence[str]) -> Sequence[Any]:
+    """Rows of a list of objects, or of an object with a list (or an object by row) for each column."""
+    if isinstance(content, list):
+        return content
+    values = content.values() if isinstance(content, dict) and set(columns[:2]) <= content.keys() else ()
+    if values and all(isinstance(each, list) for each in values):
+        if len({len(each) for each in values}) > 1:
+            sizes = ", ".join(f"{name}: {len(each)}" for name, each in content.items())
+            raise StepError(f"{path}: the columns are not of one length ({sizes}).")
+        return [dict(zip(content, row, strict=True)) for row in zip(*values, strict=True)]
+    if values and all(isinstance(each, dict) for each in values):
+        keys = list(content[columns[0]])
+        return [{name: column.get(key) for name, column in content.items()} for key in keys]
+    raise StepError(f"{path}: expected a list of objects such as {{{', '.join(columns)}}}, got {shown(content)}")
 
 
 def _json_lines(path: Path, text: str, columns: Sequence[str]) -> pa.Table:
@@ -166,12 +325,3 @@ def with_class_names(table: pa.Table, columns: Sequence[str], place: str) -> pa.
             raise StepError(f"{place}: column {column!r} holds {values.type}, which is no text") from error
         table = table.set_column(table.column_names.index(column), column, values)
     return table
-
-
-_READERS: Mapping[str, Callable[[Path, str, Sequence[str]], pa.Table]] = {
-    ".csv": _separated(","),
-    ".tsv": _separated("\t"),
-    ".json": _json,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-}

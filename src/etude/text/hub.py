@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from etude.errors import StepError
 from etude.text.file_kinds import with_class_names
-from etude.text.reading import SPLITS, Columns, identified, labelled
+from etude.text.reading import Columns, identified, labelled, split_named
 from etude.text.types import TextTable
+
+_log = logging.getLogger(__name__)
 
 
 def from_hub(name: str, columns: Columns, *, config: str | None = None, revision: str | None = None) -> TextTable:
@@ -52,13 +55,17 @@ def table_of(parts: dict[str, pa.Table], columns: Columns, name: str) -> TextTab
     Raises:
         StepError: There is no training split, or a column is not there.
     """
-    if "train" not in {SPLITS.get(split) for split in parts}:
+    names = {split: split_named(split) for split in parts}
+    if "train" not in names.values():
         raise StepError(f"{name} has no training split; it has {', '.join(sorted(parts))}")
+    unused = [f"{split} ({len(parts[split])} rows)" for split, known in names.items() if known is None]
+    if unused:
+        _log.warning("%s: not used, since their names tell no split: %s", name, ", ".join(unused))
     tables = []
     for split, part in parts.items():
-        if split in SPLITS:
+        if names[split] is not None:
             table = labelled(with_class_names(part, columns.names(), name), columns, f"{name}, {split} split,")
-            tables.append(table.append_column("split", pa.array([SPLITS[split]] * len(table), pa.string())))
+            tables.append(table.append_column("split", pa.array([names[split]] * len(table), pa.string())))
     return identified(pa.concat_tables(tables), name)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from etude.errors import StepError, nearest, shown
+from etude.text.file_kinds import FileSpec
 from etude.text.reading import Columns, numbered, read_texts
 from etude.text.types import TextTable
 
@@ -99,7 +100,7 @@ def _banking77(folder: Path | None, revision: str | None) -> TextTable:
 
         return from_hub(_BANKING_HUB, Columns(text="text", label="label"), revision=revision or _BANKING_REVISION)
     train = _first(folder, "banking77", ("train.csv", "banking_data/train.csv"))
-    found = read_texts(train.parent, text="text", label="category")
+    found = read_texts(train.parent, Columns(text="text", label="category"), FileSpec())
     listed = train.with_name("categories.json")
     if listed.exists():
         categories = json.loads(listed.read_text(encoding="utf-8"))

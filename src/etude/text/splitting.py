@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 
 import numpy as np
@@ -11,6 +12,8 @@ import pyarrow as pa
 from etude.errors import StepError, shown
 from etude.text.grouping import groups_of, whole_groups
 from etude.text.types import Splits, TextTable
+
+_log = logging.getLogger(__name__)
 
 
 def divide(data: TextTable, *, test_fraction: float, validation_fraction: float, stratify: bool, seed: int) -> Splits:
@@ -36,12 +39,24 @@ def divide(data: TextTable, *, test_fraction: float, validation_fraction: float,
     """
     given = np.array(data["split"].to_pylist() if "split" in data.column_names else ["train"] * len(data), dtype=object)
     kept = _without_duplicates(data, given)
+    if len(kept) < len(data):
+        _log.warning(
+            "%d of %d rows hold a text that is in another row as well and are left out; text.duplicates lists them",
+            len(data) - len(kept),
+            len(data),
+        )
     rest, validation, test = (kept[given[kept] == name] for name in ("train", "validation", "test"))
     labels = np.array(data["label"].to_pylist(), dtype=object)
     groups = groups_of(data)
     if groups is not None:
+        before = len(rest) + len(validation)
         validation = validation[~np.isin(groups[validation], groups[test])]
         rest = rest[~np.isin(groups[rest], groups[np.concatenate([validation, test])])]
+        if len(rest) + len(validation) < before:
+            _log.warning(
+                "%d rows are of a group that a held-out split has too and are left out",
+                before - len(rest) - len(validation),
+            )
     random = np.random.default_rng(seed)
     if not len(test):
         rest, test = _draw(rest, labels, groups, test_fraction, stratify, random)

@@ -13,6 +13,7 @@ from etude.nn.pooling_kind import PoolingKind
 from etude.nn.precision import Precision
 from etude.nn.schedule import ScheduleKind
 from etude.nn.spectral_spec import SpectralName, SpectralSpec
+from etude.text.file_kinds import FileFormat, Quoting
 from etude.text.layouts import ClincVariant, KnownName
 from etude.text.noise.perturbation import PerturbationKind
 from etude.text.noise.pools import FamilyName
@@ -106,16 +107,27 @@ def read(
     label: str = "label",
     id: str | None = None,
     group: str | None = None,
+    split: str | None = None,
+    format: FileFormat = "auto",
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quoting: Quoting = "auto",
+    header: bool = True,
 ) -> TextTable:
     """Labelled texts of your own: a CSV, TSV, JSON, JSON Lines or Parquet file, or a folder with `train`, `test`, ….
 
-    All but the file name columns: `id` one of whole numbers, where rows are not to be numbered through; `group` one
-    that says what must not be divided between splits.
+    `text`, `label` and the like name columns: `id` one of whole numbers, where rows are not to be numbered through;
+    `group` one that says what must not be divided between splits; `split` one that says which split a row is of.
+    The rest is how files are written: `format` where the name does not tell it (lines of `fasttext`, or of a label and
+    a `label_text`), `delimiter` (`,` `;` tabulator or `|`, found from the first line), `quoting` (`none` where `"` is
+    a character as any other, as in TSV) and `header: false` for columns that are called `0`, `1`, ….
     """
-    from etude.text.reading import read_texts
+    from etude.text.file_kinds import FileSpec
+    from etude.text.reading import Columns, read_texts
 
-    return read_texts(file, text=text, label=label, id=id, group=group, encoding=encoding)
+    columns = Columns(text=text, label=label, id=id, group=group, split=split)
+    spec = FileSpec(format=format, encoding=encoding, delimiter=delimiter, quoting=quoting, header=header)
+    return read_texts(file, columns, spec)
 
 
 @step
