@@ -11,6 +11,7 @@ A step is a plain typed function; a study file says how steps hang together and 
 
 from etude.errors import EtudeError as EtudeError
 from etude.errors import Stopped as Stopped
+from etude.graph.metric import metric as metric
 from etude.graph.step import Across as Across
 from etude.graph.step import Context as Context
 from etude.graph.step import InputFile as InputFile
@@ -19,4 +20,4 @@ from etude.graph.step import placement as placement
 from etude.graph.step import step as step
 
 __version__ = "0.1.0"
-__all__ = ["Across", "Context", "EtudeError", "InputFile", "InputFolder", "Stopped", "placement", "step"]
+__all__ = ["Across", "Context", "EtudeError", "InputFile", "InputFolder", "Stopped", "metric", "placement", "step"]

@@ -50,6 +50,7 @@ def summary() -> Summary:
         varied=("pooling",),
         repeat="seed",
         lower_is_better=(LOSS,),
+        higher_is_better=(ACCURACY,),
         groups=groups,
         comparisons=(comparison,),
         references=(Reference(node="majority", title="commonest | label", values={ACCURACY: 0.1111, LOSS: None}),),

@@ -39,6 +39,7 @@ def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None =
         varied=("k",),
         repeat="seed",
         lower_is_better=(),
+        higher_is_better=(ACCURACY,),
         groups=groups,
         comparisons=(),
         references=(Reference(node="majority", title="commonest", values={ACCURACY: 0.1}),),

@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etude.analysis.comparing import comparisons
+from etude.analysis.direction import meaning_of
 from etude.analysis.estimates import estimate, is_finite
 from etude.analysis.grouping import Row, grouped, key_of, name_of
 from etude.analysis.paired import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
 from etude.analysis.summary import Group, Reference, Scalar, Summary
 from etude.errors import StepError, nearest
+from etude.graph.metric import Direction
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MOST_TOLD = 6
+"""Names that a note lists one by one."""
 
 
 def summarise(
@@ -26,6 +31,7 @@ def summarise(
     baseline: Mapping[str, Scalar] | None = None,
     references: Mapping[str, str] | None = None,
     lower_is_better: Sequence[str] = (),
+    higher_is_better: Sequence[str] = (),
 ) -> Summary:
     """Group the records and say what each group comes to, and how the groups differ from their baseline.
 
@@ -36,7 +42,8 @@ def summarise(
         replicate: The replicated param; None for the one that the records name.
         baseline: Params that make a group the baseline of those that differ from it in these params alone.
         references: Node → title: nodes whose metrics stand beside the groups, as rows of their own.
-        lower_is_better: Metrics of which the smallest value is the best.
+        lower_is_better: Metrics of which the smallest value is the best, where neither their step nor their name says.
+        higher_is_better: The same of the largest; what stands here and above goes before what a step says.
 
     Raises:
         StepError: A name that the records do not have, or a baseline that is no group.
@@ -45,13 +52,25 @@ def summarise(
     references = references or {}
     chosen = _metrics(columns, metrics, references)
     keys = _checked(by, columns.params, "by") if by is not None else _without(columns.params, columns.repeat)
-    _checked(lower_is_better, chosen, "lower_is_better")
+    numbers = tuple(dict.fromkeys((*chosen, *columns.costs)))
+    _checked(lower_is_better, numbers, "lower_is_better")
+    _checked(higher_is_better, numbers, "higher_is_better")
+    both = sorted({*lower_is_better} & {*higher_is_better})
+    if both:
+        raise StepError(f"{both[0]!r} is both in lower_is_better and in higher_is_better: leave it in one")
+    known = {number: meaning_of(number, columns.declared) for number in numbers}
+    better: dict[str, Direction | None] = {number: one.better for number, one in known.items()}
+    for number in lower_is_better:
+        better[number] = "lower"
+    for number in higher_is_better:
+        better[number] = "higher"
+    unsaid = [name for name in chosen if better[name] is None and not _spoken_for(name, columns)]
     rows = rows_of(records)
     if not rows:
         raise StepError("the records have no rows: no variant was run")
     parts = grouped(rows, keys)
     varied = tuple(key for key in keys if len({key_of({key: row[key]}) for row in rows}) > 1)
-    groups = tuple(_group(members, keys, varied, (*chosen, *columns.costs)) for members in parts)
+    groups = tuple(_group(members, keys, varied, numbers) for members in parts)
     pairing = tuple(name for name in columns.params if name not in keys)
     compared = comparisons(groups, parts, chosen, pairing, baseline) if baseline else ()
     return Summary(
@@ -59,11 +78,13 @@ def summarise(
         costs=columns.costs,
         varied=varied,
         repeat=columns.repeat,
-        lower_is_better=tuple(lower_is_better),
+        lower_is_better=tuple(number for number in numbers if better[number] == "lower"),
+        higher_is_better=tuple(number for number in numbers if better[number] == "higher"),
+        units={number: one.unit for number, one in known.items() if one.unit},
         groups=groups,
         comparisons=compared,
         references=tuple(_reference(node, title, rows, columns, chosen) for node, title in references.items()),
-        notes=tuple(_notes(rows, groups, chosen)),
+        notes=(*_notes(rows, groups, chosen), *_undirected(unsaid)),
     )
 
 
@@ -105,6 +126,17 @@ def _notes(rows: Sequence[Row], groups: Sequence[Group], metrics: Sequence[str])
     if fewest < FEWEST_PAIRS and len(groups) > 1:
         counted = "1 replicate" if fewest == 1 else f"{fewest} replicates"
         yield f"{counted} in the smallest group: too few to claim a difference between groups"
+
+
+def _spoken_for(metric: str, columns: Columns) -> bool:
+    """Whether its step says something of its numbers: what it leaves unsaid is then neither better nor worse."""
+    return any(name.partition(".")[0] == metric.partition(".")[0] for name in columns.declared)
+
+
+def _undirected(names: Sequence[str]) -> Iterable[str]:
+    if names:
+        told = ", ".join(names[:MOST_TOLD]) + (f" and {len(names) - MOST_TOLD} more" if names[MOST_TOLD:] else "")
+        yield f"no best group is marked for {told}: neither step nor study says whether lower or higher is better"
 
 
 def _metrics(columns: Columns, wanted: Sequence[str] | None, references: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from etude.graph.metric import Metric
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +26,8 @@ class Columns:
     """Dotted, `node.metric`; numbers only."""
     costs: tuple[str, ...]
     """Dotted, `node.cost.wall_s`."""
+    declared: Mapping[str, Metric] = field(default_factory=dict)
+    """What steps say of their metrics: dotted name → unit and direction."""
 
 
 def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
@@ -45,6 +49,7 @@ def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
         repeat=repeat or said.get("repeat"),
         metrics=_numeric(said.get("metrics", by_name["metrics"]), records),
         costs=_numeric(said.get("costs", by_name["costs"]), records),
+        declared={name: Metric.from_json(one) for name, one in said.get("declared", {}).items()},
     )
 
 

@@ -18,6 +18,7 @@ def aggregate(
     baseline: dict[str, Scalar] | None = None,
     references: dict[str, str] | None = None,
     lower_is_better: tuple[str, ...] = (),
+    higher_is_better: tuple[str, ...] = (),
 ) -> Summary:
     """Mean, spread, intervals and paired tests of every metric over the replicates of each group.
 
@@ -28,7 +29,8 @@ def aggregate(
         replicate: The replicated param; the study's `repeat`, unless said.
         baseline: Params of the group that others are tested against: `{pooling: mean}`.
         references: Nodes outside of what varies, with a title: `{majority: commonest label}`.
-        lower_is_better: Metrics whose smallest value is the best.
+        lower_is_better: Metrics whose smallest value is the best, where neither their step nor their name says so.
+        higher_is_better: Metrics whose largest value is the best, likewise.
     """
     from etude.analysis.aggregation import summarise
 
@@ -40,4 +42,5 @@ def aggregate(
         baseline=baseline,
         references=references,
         lower_is_better=lower_is_better,
+        higher_is_better=higher_is_better,
     )

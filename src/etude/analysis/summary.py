@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from etude.graph.metric import Direction
 
 Scalar: TypeAlias = str | int | float | bool | None
 Claim: TypeAlias = Literal["higher", "lower", "none shown", "not tested"]
@@ -106,16 +108,31 @@ class Summary:
     repeat: str | None
     """The replicated param."""
     lower_is_better: tuple[str, ...]
+    """Metrics and costs of which less is better: as the study says, or the step that made them, or their name."""
     groups: tuple[Group, ...]
     comparisons: tuple[Comparison, ...]
     references: tuple[Reference, ...]
     notes: tuple[str, ...] = ()
+    higher_is_better: tuple[str, ...] = ()
+    """Metrics and costs of which more is better. Of those in neither list nobody knows, and no group is the best."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Metric or cost → its unit, where one is declared: `J`, `ms`. A unit is never read off a name."""
+
+    def direction(self, number: str) -> Direction | None:
+        """Whether lower or higher is better of a metric or cost; None where nobody says and its name does not tell."""
+        if number in self.lower_is_better:
+            return "lower"
+        return "higher" if number in self.higher_is_better else None
 
     def best(self, metric: str) -> frozenset[str]:
-        """Names of the groups with the best mean in a metric, more than one for a tie; empty where no mean is known."""
+        """Names of the groups with the best mean in a metric, more than one for a tie.
+
+        Empty where no mean is known, and where it is not known whether lower or higher is better.
+        """
+        direction = self.direction(metric)
         means = {group.name: group.estimates[metric].mean for group in self.groups}
         known = {name: mean for name, mean in means.items() if mean is not None}
-        if not known:
+        if not known or direction is None:
             return frozenset()
-        top = (min if metric in self.lower_is_better else max)(known.values())
+        top = (min if direction == "lower" else max)(known.values())
         return frozenset(name for name, mean in known.items() if math.isclose(mean, top, rel_tol=1e-12))

@@ -43,6 +43,7 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
         "params": params,
         "varied": _list(settings.get("varied")),
         "repeat": settings.get("repeat"),
+        "declared": settings.get("declared") or {},
         "metrics": [name for name in columns if "." in name and ".cost." not in name],
         "costs": [name for name in columns if ".cost." in name and not name.endswith("_quality")],
     }

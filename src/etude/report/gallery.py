@@ -107,7 +107,7 @@ def path_to(prepared: Prepared, metric: str) -> tuple[str, ...]:
 def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
     """The first metric that is no cost against what a whole variant costs, and against each metric that is one."""
     quality = next((metric for metric in summary.metrics if not is_cost(metric)), None)
-    if quality is None or len(summary.groups) < 2:
+    if quality is None or summary.direction(quality) is None or len(summary.groups) < 2:
         return
     nodes = path_to(prepared, quality)
     for cost in WHOLE_COSTS if nodes else ():

@@ -8,7 +8,6 @@ from statistics import median_low
 from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
-from etude.report.charts.naming import is_cost
 
 MOST_DECIMALS = 6
 
@@ -97,9 +96,8 @@ def spoken(value: Scalar) -> str:
 
 
 def _best(summary: Summary, metric: str) -> frozenset[str]:
-    """The groups to be marked; none of one, nor of a cost of which nobody said that less of it is better."""
-    undecided = is_cost(metric) and metric not in summary.lower_is_better
-    return frozenset() if undecided or len(summary.groups) < 2 else summary.best(metric)
+    """The groups to be marked; none of one."""
+    return frozenset() if len(summary.groups) < 2 else summary.best(metric)
 
 
 def _decimals(summary: Summary, metric: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from etude.errors import ConfigError, EtudeError, Fault, IdentityError, nearest
 from etude.graph.library import StepLibrary, StepUse
+from etude.graph.metric import declared
 from etude.graph.node import RECORDS, RECORDS_STEP, Feed, InputOf, Node, Row, Spread
 from etude.graph.pipeline import Needs, NodeSpec, Source
 from etude.graph.settings import NodeSettings, read_settings
@@ -396,9 +397,23 @@ class _Expander:
             for variant, row in zip(all_variants, rows, strict=True)
         )
         repeat = next(iter(self.study.vary.repeat), None)
-        settings = {"params": list(self.study.params), "varied": list(varied(self.study.vary)), "repeat": repeat}
+        settings = {
+            "params": list(self.study.params),
+            "varied": list(varied(self.study.vary)),
+            "repeat": repeat,
+            "declared": self._declared(),
+        }
         text = f"{settings}"
         return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, Needs(login=True), {}, rows=gathered)
+
+    def _declared(self) -> dict[str, dict[str, str]]:
+        """What the steps say of their metrics, by `node.metric`."""
+        return {
+            f"{name}.{metric}": said.as_json()
+            for name in self.study.pipeline
+            if is_metrics(self.uses[name].signature.returns)
+            for metric, said in declared(self.uses[name].signature.returns).items()
+        }
 
     def _collect_inputs(
         self,

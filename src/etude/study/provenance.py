@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etude.graph.metric import declared
 from etude.graph.node import Node
 from etude.graph.versions import versions_of
 from etude.store.store import Store
@@ -51,6 +52,9 @@ class Provenance:
             self._step_facts[node.step] = {
                 "symbols": self.store.put_note("symbols", dict(symbols.symbols)),
                 "packages": versions_of(symbols.packages),
+                "metrics": {
+                    name: said.as_json() for name, said in declared(node.use.signature.returns).items() if node.metrics
+                },
                 "unseen": [str(opaque) for opaque in symbols.opaque],
             }
         return self._step_facts[node.step]

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import pyarrow as pa
+
+from etude import metric
+
+Seconds: TypeAlias = Annotated[float, metric(unit="s", lower_is_better=True)]
+More: TypeAlias = Annotated[float, metric(lower_is_better=False)]
+Less: TypeAlias = Annotated[float, metric(lower_is_better=True)]
 
 TextTable: TypeAlias = pa.Table
 """Labelled texts: `id` (int64, unique; the row's place in its source unless that has ids), `text`, `label` (strings).
@@ -124,7 +130,7 @@ class TrainingSummary:
     """With padding."""
     padding_ratio: float
     """Tokens with padding per token without."""
-    flops: float | None
+    flops: Annotated[float, metric(unit="FLOP", lower_is_better=True)] | None
     """Of all forward and backward passes with padding, by formula; None where there is none for the model."""
     parameters: int
     """Numbers in all tensors of the model."""
@@ -164,9 +170,9 @@ class PredictionSummary:
     examples: int
     tokens: int
     """Without padding."""
-    flops: float | None
+    flops: Annotated[float, metric(unit="FLOP", lower_is_better=True)] | None
     """Of the forward passes of all examples, each at its own length, by formula; None where there is none."""
-    flops_per_example: float | None
+    flops_per_example: Annotated[float, metric(unit="FLOP", lower_is_better=True)] | None
     """The mean; None without examples as well."""
 
 
@@ -184,18 +190,18 @@ class ModeLatency:
 
     examples: int
     """Timed ones; warm-up is not among them."""
-    mean_s: float
-    std_s: float | None
+    mean_s: Seconds
+    std_s: Annotated[float, metric(unit="s")] | None
     """Sample standard deviation; None for one example."""
-    median_s: float
-    p95_s: float
-    p99_s: float
-    mean_without_tokenizer_s: float
-    std_without_tokenizer_s: float | None
-    median_without_tokenizer_s: float
-    p95_without_tokenizer_s: float
-    p99_without_tokenizer_s: float
-    examples_per_s: float | None
+    median_s: Seconds
+    p95_s: Seconds
+    p99_s: Seconds
+    mean_without_tokenizer_s: Seconds
+    std_without_tokenizer_s: Annotated[float, metric(unit="s")] | None
+    median_without_tokenizer_s: Seconds
+    p95_without_tokenizer_s: Seconds
+    p99_without_tokenizer_s: Seconds
+    examples_per_s: Annotated[float, metric(unit="1/s", lower_is_better=False)] | None
     """Timed examples per second of timed work; None where the clock did not advance."""
 
 
@@ -225,7 +231,7 @@ class ModelSummary:
     """Numbers in all that stands on the backbone, all trained."""
     adapted_layers: int
     """Layers that the adapter acts on."""
-    size_bytes: int
+    size_bytes: Annotated[int, metric(unit="bytes", lower_is_better=True)]
     """Of the model's folder."""
 
 
@@ -253,13 +259,13 @@ class Evaluation:
     counted if it is true or predicted at least once; a ratio with nothing below the line is 0.
     """
 
-    accuracy: float | None
-    f1_macro: float | None
-    precision_macro: float | None
-    recall_macro: float | None
-    f1_weighted: float | None
-    precision_weighted: float | None
-    recall_weighted: float | None
+    accuracy: More | None
+    f1_macro: More | None
+    precision_macro: More | None
+    recall_macro: More | None
+    f1_weighted: More | None
+    precision_weighted: More | None
+    recall_weighted: More | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +298,15 @@ class SplitSummary:
 class Quality:
     """How good probabilities are, and predictions beyond chance."""
 
-    mcc: float | None
+    mcc: More | None
     """Matthews' correlation, -1 to 1; None where predictions or truths are all the same."""
-    top: dict[str, float | None]
+    top: dict[str, More | None]
     """k → share of the true classes among the k likeliest; None where there are no more than k classes."""
-    ece: float
+    ece: Less
     """Expected calibration error, 0 to 1."""
-    brier: float
+    brier: Less
     """Squared distance of probabilities from the truth, summed over classes: 0 to 2."""
-    log_loss: float | None
+    log_loss: Annotated[float, metric(unit="nats", lower_is_better=True)] | None
     """In nats; None where a true class has probability 0."""
     confidence: float
     """Mean of the highest probability."""
@@ -316,27 +322,27 @@ class OutOfScope:
     in_scope: int
     """Test texts."""
     out_of_scope: int
-    auroc: float | None
-    aupr_out: float | None
+    auroc: More | None
+    aupr_out: More | None
     """Average precision with out of scope as what is sought."""
-    aupr_in: float | None
+    aupr_in: More | None
     """The same for in scope."""
-    fpr95: float | None
+    fpr95: Less | None
     """Share of the out-of-scope that pass where 95 % of the in-scope do."""
     threshold: float | None
     """The score above which a text is rejected."""
-    in_scope_accuracy_without: float | None
+    in_scope_accuracy_without: More | None
     """Accuracy in scope if nothing were rejected."""
-    accuracy: float | None
+    accuracy: More | None
     """Share of all test texts that are answered right, a rejection being right out of scope."""
-    in_scope_accuracy: float | None
+    in_scope_accuracy: More | None
     """Share of the in-scope that are kept and given their class."""
-    in_scope_kept: float | None
-    oos_recall: float | None
+    in_scope_kept: More | None
+    oos_recall: More | None
     """Share of the out-of-scope that are rejected."""
-    oos_precision: float | None
+    oos_precision: More | None
     """Share of the rejected that are out of scope; None where none is rejected."""
-    oos_f1: float | None
+    oos_f1: More | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,16 +350,16 @@ class Robustness:
     """What noise costs; a drop is clean less noisy, with the ends of its 95 % interval."""
 
     examples: int
-    accuracy_clean: float
-    accuracy_noisy: float
-    accuracy_drop: float
+    accuracy_clean: More
+    accuracy_noisy: More
+    accuracy_drop: Less
     accuracy_drop_low: float | None
     accuracy_drop_high: float | None
-    accuracy_kept: float | None
+    accuracy_kept: More | None
     """Noisy over clean; None where nothing is right clean."""
-    f1_macro_clean: float
-    f1_macro_noisy: float
-    f1_macro_drop: float
+    f1_macro_clean: More
+    f1_macro_noisy: More
+    f1_macro_drop: Less
     f1_macro_drop_low: float | None
     f1_macro_drop_high: float | None
     broken: int

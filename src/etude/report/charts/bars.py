@@ -45,7 +45,7 @@ class Bars(NamedTuple):
     marks: tuple[Mark, ...]
     lower_is_better: bool
     left_out: int
-    """Groups that are not shown, for there are too many: the worst ones."""
+    """Groups that are not shown, for there are too many: the worst, or the last where none is known to be worse."""
     repeat: str
     """The replicated param, empty where none is."""
 
@@ -83,7 +83,7 @@ def bars_of_studies(summaries: Mapping[str, Summary], metric: str, *, most: int 
     Args:
         summaries: Name to be shown → the study's summary.
         metric: Dotted.
-        most: Groups shown at most; of more, the best are.
+        most: Groups shown at most; of more, the best are, or the first where it is not known what is better.
 
     Raises:
         StepError: No study has this metric.
@@ -91,14 +91,15 @@ def bars_of_studies(summaries: Mapping[str, Summary], metric: str, *, most: int 
     known = [name for summary in summaries.values() for name in (*summary.metrics, *summary.costs)]
     if metric not in known:
         raise StepError(f"no study has {metric!r}: {nearest(metric, known)}")
-    lower = any(metric in summary.lower_is_better for summary in summaries.values())
+    said = {direction for one in summaries.values() if (direction := one.direction(metric)) is not None}
+    lower = said == {"lower"}
     found = {
         name: {group.name: _bar(group.estimates[metric], scale_of(metric)) for group in summary.groups}
         for name, summary in summaries.items()
         if metric in (*summary.metrics, *summary.costs)
     }
     everyone = list(dict.fromkeys(group for row in found.values() for group in row))
-    shown = _best(everyone, found, most, lower=lower)
+    shown = _best(everyone, found, most, lower=lower) if len(said) == 1 else tuple(everyone[:most])
     nothing = Bar(None, None, 0, None)
     return Bars(
         metric=metric,

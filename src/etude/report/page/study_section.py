@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from etude.analysis.summary import Summary
 from etude.graph.node import RECORDS
+from etude.report.charts.naming import number_text
 from etude.report.layout import laid_out, short_names
 from etude.report.page.costs import Spent, spent
 from etude.report.page.drill_down import commit_of, described, results_in_full, table_of_variants, variants_in_full
@@ -73,18 +74,22 @@ def _overview(found: Findings) -> Markup:
 
 
 def _said(summary: Summary) -> Iterator[str]:
-    """The best group of the first metric, and whether it was shown to be better than its baseline."""
-    if not summary.metrics or len(summary.groups) < 2:
+    """The best group of the first metric that has a best, what was shown of it, and what no group is better than."""
+    column, metric = next(((at, one) for at, one in enumerate(summary.metrics) if summary.direction(one)), (0, ""))
+    if not metric or len(summary.groups) < 2:
         return
-    metric = summary.metrics[0]
-    name = short_names(summary.metrics)[0]
+    name = short_names(summary.metrics)[column]
     leaders = sorted(summary.best(metric))
+    if not leaders:
+        yield f"No group has all its replicates in {name}, so none is called the best."
+        return
+    yield from _unbeaten(summary, metric, name, leaders)
     if len(leaders) > MOST_LEADERS:
         yield f"{len(leaders)} of {len(summary.groups)} groups share the best mean {name}."
         return
     for best in leaders:
         at = next(at for at, group in enumerate(summary.groups) if group.name == best)
-        mean, std = laid_out(summary).groups[at].cells[0].numbers() or ("", "")
+        mean, std = laid_out(summary).groups[at].cells[column].numbers() or ("", "")
         n = summary.groups[at].estimates[metric].n
         claims = {one.claim for one in summary.comparisons if one.metric == metric and one.group == best}
         word = {
@@ -93,6 +98,18 @@ def _said(summary: Summary) -> Iterator[str]:
             frozenset({"none shown"}): "; no difference from its baseline is shown",
         }.get(frozenset(claims), "; no difference between groups was tested")
         yield f"Best mean {name}: {best}, {mean}{f' ± {std}' if std else ''} (n = {n}){word}."
+
+
+def _unbeaten(summary: Summary, metric: str, name: str, leaders: Sequence[str]) -> Iterator[str]:
+    """The baseline and the references that no group is better than."""
+    if leaders == [*{one.baseline for one in summary.comparisons if one.metric == metric}]:
+        yield f"No group has a better mean {name} than the baseline, {leaders[0]}."
+    best = next(group.estimates[metric].mean for group in summary.groups if group.name == leaders[0])
+    sign = -1 if summary.direction(metric) == "lower" else 1
+    for one in summary.references:
+        value = one.values.get(metric)
+        if value is not None and best is not None and sign * value >= sign * best:
+            yield f"No group is better than {one.title} in {name}: {number_text(value)} against {number_text(best)}."
 
 
 def _summaries(found: Findings, prefix: str) -> Iterator[Markup | None]:
