@@ -6,15 +6,18 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from etude.execute import gang
 from etude.execute.backend import Backend
 from etude.execute.call import NodeCall, Outcome, Status, call_of
 from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
+from etude.meter.cost import Cost
 from etude.store.manifest import Manifest
 from etude.study.prepare import Prepared
 from projects import CALLED, Project
@@ -65,6 +68,23 @@ def killed(*, ctx: Context, times: int) -> int:
     if marks < times:
         os.kill(os.getpid(), 9)
     return marks
+
+@step
+def costly(*, ctx: Context, how: str) -> int:
+    state = ctx.scratch / "state"
+    began = time.process_time()
+    while time.process_time() - began < 0.4:
+        pass
+    if not state.exists():
+        state.touch()
+        if how == "stop":
+            raise Stopped("half way")
+        if how == "raise":
+            raise ValueError("once")
+        while not list(ctx.scratch.parent.glob("*.attempts/*.json")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), 9)
+    return 1
 
 class Odd(BaseException):
     pass
@@ -151,6 +171,62 @@ def one_dies(*, rank: str) -> int:
     if os.environ["RANK"] == rank:
         os.kill(os.getpid(), 9)
     time.sleep(600)
+    return 1
+
+@step
+def work(*, ctx: Context, cpu_s: list[float]) -> dict[str, float]:
+    mine = cpu_s[int(os.environ.get("RANK", "0"))]
+    with ctx.window("work"):
+        began = time.process_time()
+        while time.process_time() - began < mine:
+            pass
+    return {"cpu_s": mine}
+
+def come(name, count):
+    (Path(__file__).parent / name).touch()
+    while len(list(Path(__file__).parent.glob("gone-*"))) < count:
+        time.sleep(0.01)
+    began = time.process_time()
+    while time.process_time() - began < 0.3:
+        pass
+
+@step
+def outlast(*, last: int, size: int) -> dict[str, int]:
+    rank = int(os.environ["RANK"])
+    if rank == last:
+        come("last", size - 1)
+    (Path(__file__).parent / f"gone-{rank}").touch()
+    return {"rank": rank}
+
+@step
+def fail_late(*, size: int) -> int:
+    rank = int(os.environ["RANK"])
+    if rank > 0:
+        come("late", 1)
+        raise ValueError(f"late rank {rank}")
+    (Path(__file__).parent / "gone-0").touch()
+    return 1
+
+@step
+def tidy(*, how: str) -> int:
+    here, rank = Path(__file__).parent, os.environ["RANK"]
+    try:
+        (here / f"in-{rank}").touch()
+        while len(list(here.glob("in-*"))) < 2:
+            time.sleep(0.01)
+        if rank == "1":
+            raise ValueError("enough")
+        time.sleep(600)
+    finally:
+        (here / f"tidied-{rank}").touch()
+    return 1
+
+@step
+def one_stops(*, ctx: Context) -> int:
+    if os.environ["RANK"] == "1":
+        raise Stopped("half way")
+    while not ctx.stopping:
+        time.sleep(0.01)
     return 1
 
 @step
@@ -279,6 +355,17 @@ class BackendContract:
         outcome = backend.submit(call).result(timeout=60)
         assert (outcome.status, outcome.damaged) == (Status.DAMAGED, made.fingerprint)
 
+    @pytest.mark.parametrize(("how", "status"), [("stop", Status.STOPPED), ("raise", Status.FAILED)])
+    def test_the_costs_of_attempts_add_up(self, make: Make, project: Project, how: str, status: Status) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("costly", None, {"how": how})}))
+        backend, call = make(prepared), calls_of(prepared)["it"]
+        assert backend.submit(call).result(timeout=60).status is status
+        outcome = backend.submit(replace(call, attempt=2)).result(timeout=60)
+        assert (outcome.status, outcome.cost["attempts"]) == (Status.DONE, 2)
+        assert outcome.cost["cpu_s"] >= 0.8  # type: ignore[operator]
+        assert outcome.cost["energy_covered"]["joules"] is not None  # type: ignore[index]
+        assert not prepared.store.attempts(call.fingerprint).exists()
+
     def test_more_gpus_than_there_are_can_never_run(self, make: Make, project: Project) -> None:
         prepared = project.write(STEPS).prepare(project.study({"it": ("number", None, {"value": 4})}))
         backend = make(prepared)
@@ -342,6 +429,27 @@ class SupervisedContract(BackendContract):
         assert prepared.store.read(call.fingerprint) == 1
         assert not list(prepared.store.scratch(call.fingerprint).iterdir())
 
+    def test_what_a_killed_attempt_has_told_of_its_cost_is_part_of_the_whole(
+        self, make: Make, project: Project
+    ) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("costly", None, {"how": "kill"})}))
+        backend, call = make(prepared), calls_of(prepared)["it"]
+        assert backend.submit(call).result(timeout=60).status is Status.LOST
+        outcome = backend.submit(replace(call, attempt=2)).result(timeout=60)
+        assert (outcome.status, outcome.cost["attempts"]) == (Status.DONE, 2)
+        assert outcome.cost["cpu_s"] >= 0.8  # type: ignore[operator]
+        assert "an attempt was killed" in str(outcome.cost["warnings"])
+
+    def test_an_attempt_that_was_killed_before_it_told_its_cost_is_counted_and_said_to_be_missing(
+        self, make: Make, project: Project
+    ) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("killed", None, {"times": 1})}))
+        backend, call = make(prepared), calls_of(prepared)["it"]
+        assert backend.submit(call).result(timeout=60).status is Status.LOST
+        outcome = backend.submit(replace(call, attempt=2)).result(timeout=60)
+        assert outcome.cost["attempts"] == 2
+        assert "1 earlier attempt ended before" in str(outcome.cost["warnings"])
+
     def test_a_dying_worker_takes_down_its_own_node_alone(self, make: Make, project: Project, tmp_path: Path) -> None:
         go = tmp_path / "go"
         prepared = self.two(project, ("wait_for", None, {"path": str(go)}), ("vanish", None, {"code": 1}))
@@ -381,3 +489,84 @@ class SupervisedContract(BackendContract):
         done, _ = wait([future], timeout=60)
         assert done
         assert future.result().status is Status.LOST
+
+
+Attempted = tuple[Outcome, Prepared, NodeCall]
+
+
+class RanksContract:
+    """Held by all that start a node as several processes.
+
+    A subclass gives the fixture `attempt`: it takes a step, its settings and a number of processes, runs the node once
+    and returns the outcome, the study and the call.
+    """
+
+    @pytest.mark.parametrize("size", [2, 3])
+    def test_all_know_their_ranks_and_one_stores_the_result(
+        self, attempt: Callable[..., Attempted], project: Project, size: int
+    ) -> None:
+        outcome, prepared, call = attempt("ranked", {"name": "x"}, size)
+        assert outcome.status is Status.DONE, outcome
+        seen = prepared.store.read(call.fingerprint)
+        assert (seen["RANK"], seen["WORLD_SIZE"]) == ("0", str(size))
+        assert {path.name for path in (project.folder / "ranks").iterdir()} == {str(rank) for rank in range(size)}
+
+    @pytest.mark.parametrize(("size", "last"), [(2, 0), (2, 1), (3, 0)])
+    def test_the_result_is_stored_however_much_longer_one_process_works_than_the_others(
+        self,
+        attempt: Callable[..., Attempted],
+        monkeypatch: pytest.MonkeyPatch,
+        size: int,
+        last: int,
+    ) -> None:
+        monkeypatch.setattr(gang, "LAST_S", 0.0)
+        outcome, prepared, call = attempt("outlast", {"last": last, "size": size}, size)
+        assert (outcome.status, outcome.error) == (Status.DONE, "")
+        assert prepared.store.read(call.fingerprint) == {"rank": 0}
+        assert outcome.content
+        assert outcome.cost["processes"] == size
+        assert outcome.cost["cpu_s"] > 0.3, "that of the one that works on is in it"  # type: ignore[operator]
+
+    def test_costs_are_of_all_processes_and_of_the_whole_time(self, attempt: Callable[..., Attempted]) -> None:
+        _, prepared, call = attempt("work", {"cpu_s": [0.1, 0.5, 0.3]}, 3)
+        manifest = prepared.store.inspect(call.fingerprint)
+        assert isinstance(manifest, Manifest)
+        cost = Cost.from_json(manifest.cost)
+        assert cost.cpu_s == pytest.approx(0.9, abs=0.25)
+        assert cost.wall_s is not None
+        assert cost.wall_s >= 0.5
+        assert cost.windows["work"].count == 3
+        assert cost.windows["work"].cpu_s == pytest.approx(0.9, abs=0.1)
+        assert cost.covered.value is not None
+        devices = [span.device for energy in cost.energy.values() for span in energy.spans]
+        assert len(devices) == len(set(devices))
+
+    def test_an_error_in_one_process_is_the_outcome_of_all(self, attempt: Callable[..., Attempted]) -> None:
+        outcome, _, _ = attempt("one_raises", {"rank": "1"}, 2)
+        assert (outcome.status, outcome.error) == (Status.FAILED, "ValueError: rank 1")
+
+    def test_nothing_is_stored_where_a_process_fails_after_the_storing_one_is_done(
+        self, attempt: Callable[..., Attempted]
+    ) -> None:
+        outcome, prepared, call = attempt("fail_late", {"size": 2}, 2)
+        assert (outcome.status, outcome.error) == (Status.FAILED, "ValueError: late rank 1")
+        assert prepared.store.inspect(call.fingerprint) is None
+
+    def test_the_others_clean_up_after_themselves_where_one_fails(
+        self, attempt: Callable[..., Attempted], project: Project
+    ) -> None:
+        outcome, _, _ = attempt("tidy", {"how": "finally"}, 2)
+        assert outcome.error == "ValueError: enough"
+        assert {path.name for path in project.folder.glob("tidied-*")} == {"tidied-0", "tidied-1"}
+
+    def test_a_node_has_stopped_where_one_process_has(self, attempt: Callable[..., Attempted]) -> None:
+        outcome, prepared, call = attempt("one_stops", {}, 2)
+        assert outcome.status is Status.STOPPED
+        assert prepared.store.inspect(call.fingerprint) is None
+
+    def test_a_process_that_dies_ends_the_others_and_is_worth_another_try(
+        self, attempt: Callable[..., Attempted]
+    ) -> None:
+        outcome, _, _ = attempt("one_dies", {"rank": "1"}, 2)
+        assert (outcome.status, outcome.again) == (Status.LOST, True)
+        assert "one of its 2 processes was ended by SIGKILL" in outcome.error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract import STEPS, BackendContract, Make, SupervisedContract, calls_of
+from backend_contract import STEPS, Attempted, BackendContract, Make, RanksContract, SupervisedContract, calls_of
 from etude.execute.backend import Progress
 from etude.execute.call import Status
 from etude.execute.inline import InlineBackend
@@ -90,20 +90,27 @@ class TestProcesses(SupervisedContract):
         go.touch()
         future.result(timeout=60)
 
-    def test_a_node_of_several_processes_is_computed_by_all_and_stored_by_one(
-        self, make: Make, project: Project
-    ) -> None:
-        pipeline = {"it": ("ranked", None, {"name": "x"}, {"processes": 2})}
-        prepared = project.write(STEPS).prepare(project.study(pipeline))
-        call = calls_of(prepared)["it"]
-        outcome = make(prepared).submit(call).result(timeout=60)
-        assert outcome.status is Status.DONE, outcome
-        assert prepared.store.read(call.fingerprint)["WORLD_SIZE"] == "2"
-        assert {path.name for path in (project.folder / "ranks").iterdir()} == {"0", "1"}
 
-    def test_a_process_of_several_that_dies_ends_the_others(self, make: Make, project: Project) -> None:
-        pipeline = {"it": ("one_dies", None, {"rank": "1"}, {"processes": 2})}
-        prepared = project.write(STEPS).prepare(project.study(pipeline))
-        outcome = make(prepared).submit(calls_of(prepared)["it"]).result(timeout=60)
-        assert (outcome.status, outcome.again) == (Status.LOST, True)
-        assert "one of its 2 processes" in outcome.error
+class TestRanksOfAMachine(RanksContract):
+    @pytest.fixture
+    def attempt(self, project: Project) -> Iterator[Callable[..., Attempted]]:
+        started: list[ProcessBackend] = []
+
+        def attempt(step: str, settings: dict[str, object], size: int) -> Attempted:
+            pipeline = {"it": (step, None, settings, {"processes": size})}
+            prepared = project.write(STEPS).prepare(project.study(pipeline))
+            call = calls_of(prepared)["it"]
+            backend = ProcessBackend(
+                Machine(workers=2, cpus=4, memory_bytes=100),
+                prepared.workplace.store,
+                prepared.workplace.etude / "logs",
+                import_path(prepared.study.project),
+                prepared.expansion.library.sources(),
+                environment=environment(),
+            )
+            started.append(backend)
+            return backend.submit(call).result(timeout=60), prepared, call
+
+        yield attempt
+        for backend in started:
+            backend.close()

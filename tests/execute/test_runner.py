@@ -330,3 +330,33 @@ def test_a_step_that_failed_is_not_run_again_when_the_run_starts_over_for_a_dama
     assert sorted(project.calls()) == ["double4", "fail", "number1", "number4", "number4"]
     assert [failure.node.name for failure in result.summary.failures] == ["bad"]
     assert result.summary.blocked.keys() == {names["after"], names["records"]}
+
+
+def test_attempts_are_numbered_from_one_in_the_events_the_call_and_the_cost(project: Project) -> None:
+    prepared = project.write(STEPS).prepare(project.study({"n": ("number", None, {"value": 1})}))
+    runner, backend = runner_of(prepared, project)
+    backend.outcomes["n"] = [LOST]
+    calls: list[int] = []
+    backend.on_submit = lambda call: calls.append(call.attempt) if call.name == "n" else None
+    summary = runner.run()
+    told = [
+        (event.kind, event.data["attempt"]) for event in project.events if event.name == "n" and "attempt" in event.data
+    ]
+    assert told == [(Kind.STARTED, 1), (Kind.RETRY, 1), (Kind.STARTED, 2)]
+    assert calls == [1, 2]
+    assert summary.computed[prepared.plan.actions[0].node.fingerprint].cost["attempts"] == 2
+
+
+def test_a_success_without_a_stored_result_is_tried_again_and_then_a_failure(project: Project) -> None:
+    prepared = project.write(STEPS).prepare(
+        project.study({"n": ("number", None, {"value": 1}), "d": ("double", "n", {})})
+    )
+    runner, backend = runner_of(prepared, project, Policy(retries=1))
+    backend.outcomes["n"] = [Outcome(status=Status.DONE)] * 2
+    summary = runner.run()
+    assert backend.seen == ["n", "n"]
+    assert not summary.computed
+    assert [(failure.outcome.error, failure.attempts) for failure in summary.failures] == [
+        ("its worker says that it is done and has stored no result", 2)
+    ]
+    assert not summary.succeeded

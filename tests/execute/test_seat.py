@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract import STEPS, calls_of
+from backend_contract import STEPS, Attempted, RanksContract, calls_of
 from etude import __version__
 from etude.execute.attempt import Attempt, Cut
 from etude.execute.board import Board
@@ -203,29 +203,12 @@ def test_workers_import_a_module_that_was_deleted_after_submission(project: Proj
     assert attempt(place, place.seat()).outcome.status is Status.DONE
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_the_processes_of_one_node_know_their_ranks_and_one_stores_the_result(project: Project, processes: int) -> None:
-    place = Place(project, "ranked", {"name": "x"}, processes=processes)
-    place.spec = replace(place.spec, processes=processes)
-    made = attempt(place, place.seat())
-    assert made.outcome.status is Status.DONE, made.outcome
-    seen = place.prepared.store.read(place.call.fingerprint)
-    assert seen["RANK"] == "0"
-    assert seen["WORLD_SIZE"] == str(processes)
-    marks = {path.name for path in (project.folder / "ranks").iterdir()}
-    assert marks == {str(rank) for rank in range(processes)}
+class TestRanksOfAJob(RanksContract):
+    @pytest.fixture
+    def attempt(self, project: Project) -> Callable[..., Attempted]:
+        def attempt_(step: str, settings: dict[str, object], size: int) -> Attempted:
+            place = Place(project, step, settings, processes=size)
+            place.spec = replace(place.spec, processes=size)
+            return attempt(place, place.seat()).outcome, place.prepared, place.call
 
-
-def test_a_process_that_dies_takes_its_peers_with_it_and_is_worth_another_try(project: Project) -> None:
-    place = Place(project, "one_dies", {"rank": "1"}, processes=2)
-    place.spec = replace(place.spec, processes=2)
-    made = attempt(place, place.seat())
-    assert (made.outcome.status, made.outcome.again) == (Status.LOST, True)
-    assert "one of its 2 processes was ended by SIGKILL" in made.outcome.error
-
-
-def test_an_error_in_one_process_is_the_outcome_of_all(project: Project) -> None:
-    place = Place(project, "one_raises", {"rank": "1"}, processes=2)
-    place.spec = replace(place.spec, processes=2)
-    made = attempt(place, place.seat())
-    assert (made.outcome.status, made.outcome.error) == (Status.FAILED, "ValueError: rank 1")
+        return attempt_

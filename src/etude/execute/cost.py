@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from etude.execute.attempt_costs import EVERY_S, FIRST_S, write_cost
 
 if TYPE_CHECKING:
     from etude.meter.carbon import Footprint
@@ -20,6 +26,8 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "energy_j": ("energy_covered", "joules"),
     "energy_quality": ("energy_covered", "quality"),
     "carbon_g": ("carbon", "grams"),
+    "attempts": ("attempts",),
+    "processes": ("processes",),
 }
 """Column of the records → where it stands in a cost."""
 
@@ -48,6 +56,10 @@ class Metering:
     """The GPUs given to this process, by index or UUID; None for all of the machine."""
     _watch: Watch | None = None
     _footprint: Footprint | None = None
+    _kept: tuple[Measurement, Path, float] | None = None
+    """The attempt under way, its file, and when it is next to be written."""
+    _keeper: threading.Thread | None = None
+    _pid: int = 0
 
     def measured(self) -> Measurement:
         """A block to measure one node in."""
@@ -58,6 +70,47 @@ class Metering:
             self._watch = survey(calibration=said.calibration, beside=said.beside, country=said.country).watch()
             self._footprint = footprint_of(self.settings)
         return measure(self._watch, footprint=self._footprint, devices=self._devices())
+
+    @contextmanager
+    def kept(self, measurement: Measurement, file: Path) -> Iterator[None]:
+        """Measure a node's attempt; what it has cost is in the file if it does not come to an end.
+
+        Its process may be killed at any time: so it is written down while it runs, and once more where it is left with
+        an error.
+        """
+        self._keep(measurement, file)
+        try:
+            with measurement:
+                yield
+        except BaseException:
+            self._kept = None
+            write_cost(file, measurement.cost(), ended=True)
+            raise
+        finally:
+            self._kept = None
+
+    def footprint(self) -> Footprint | None:
+        """How energy becomes carbon here, once a node was measured."""
+        return self._footprint
+
+    def _keep(self, measurement: Measurement, file: Path) -> None:
+        self._kept = (measurement, file, time.monotonic() + FIRST_S)
+        if self._keeper is None or not self._keeper.is_alive() or self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._keeper = threading.Thread(target=self._write_costs, name="etude-attempt-costs", daemon=True)
+            self._keeper.start()
+
+    def _write_costs(self) -> None:
+        """Write down what the running attempt has cost so far, every few seconds."""
+        while True:
+            time.sleep(FIRST_S / 2)
+            if (kept := self._kept) is None:
+                continue
+            measurement, file, due_s = kept
+            if time.monotonic() >= due_s and (cost := measurement.cost_so_far()) is not None:
+                write_cost(file, cost, ended=False)
+                if self._kept is kept:
+                    self._kept = (measurement, file, time.monotonic() + EVERY_S)
 
     def _devices(self) -> tuple[str, ...] | None:
         if self.gpus is None:

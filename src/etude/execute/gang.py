@@ -1,7 +1,8 @@
 """The processes of one node that is started as several: all are told the same, and their outcomes become one.
 
 Each process is an ordinary worker that knows its rank. It finds its peers as under torchrun (`RANK`, `WORLD_SIZE`,
-`LOCAL_RANK`, `MASTER_ADDR`, …), so torch.distributed and Lightning need no setting. Rank 0 alone stores the result.
+`LOCAL_RANK`, `MASTER_ADDR`, …), so torch.distributed and Lightning need no setting. Rank 0 alone stores the result:
+once all others have ended well, and with the costs of all.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from multiprocessing.connection import Connection, Listener, wait
 from pathlib import Path
 from typing import cast
 
+from etude.execute.attempt_costs import new_attempt_id
 from etude.execute.call import Outcome, Status
 from etude.execute.child import kill_group
-from etude.execute.messages import Hello, Told
+from etude.execute.messages import END, STOP, Computed, Costs, Hello, Told
 
 WHERE = "ETUDE_GANG"
 KEY = "ETUDE_GANG_KEY"
@@ -32,8 +34,14 @@ RANK = "ETUDE_GANG_RANK"
 LOCAL_SIZE = "ETUDE_GANG_LOCAL_SIZE"
 """Variables by which a process finds its supervisor and its place; where the rank is unset, its launcher has set it."""
 
+ID = "ETUDE_GANG_ID"
+"""Names the attempt that all of them make together."""
+
 LAST_S = 60.0
-"""How long the other processes may go on once rank 0 is done, or one of them has stopped."""
+"""How long the other processes may go on once rank 0 has stopped at a checkpoint; and after which it is told for whom a
+rank 0 that is done waits."""
+CLEAN_UP_S = 5.0
+"""How long a process may take to leave once it is asked to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,16 +57,27 @@ class Gang:
     _ranks: dict[Connection, int] = field(default_factory=dict)
     _said: list[object] = field(default_factory=list)
     _outcomes: dict[int, Outcome] = field(default_factory=dict)
+    _computed: Computed | None = None
+    """What rank 0 says once it has the value and waits for the others."""
     _since: float | None = None
+    """Since when rank 0 has nothing more to do."""
+    _asked_to_stop: bool = False
+    _settled: bool = False
+    """Whether rank 0 was told to store the result."""
 
     def send(self, message: object) -> None:
         """Tell all processes something, those that are still to come as well."""
         self._said.append(message)
         for connection in self._ranks:
-            connection.send(message)
+            with contextlib.suppress(OSError):  # one that is gone is found when it is listened to
+                connection.send(message)
 
     def receive(self, timeout_s: float) -> object:
         """The next progress of rank 0, or the outcome of all; None where there is none in time.
+
+        The node is done when rank 0 has stored the result, which it does when all others are done; it has failed as
+        soon as one has; and it has stopped when all have ended and one of them stopped before it was done. How long
+        one may take that works on is for the node's walltime to say.
 
         Raises:
             EOFError: A process is gone without an outcome.
@@ -73,22 +92,54 @@ class Gang:
             message = connection.recv()
             if isinstance(message, Outcome):
                 self._outcomes[rank] = message
-                self._since = self._since or time.monotonic()
+            elif isinstance(message, Computed):
+                self._computed = message
             elif isinstance(message, Told) and rank == 0:
                 return message
         if len(self._ranks) < self.size and any(process.poll() is not None for process in self.processes):
             raise EOFError
         return self._verdict()
 
-    def _verdict(self) -> Outcome | None:
-        """The outcome of all, once it is certain."""
-        bad = [outcome for outcome in self._outcomes.values() if outcome.status is Status.FAILED]
-        if bad:
-            return bad[0]
+    def _verdict(self) -> Outcome | Told | None:
+        """The outcome of all, once it is certain; or for whom rank 0 waits."""
+        outcomes = self._outcomes
+        for _, outcome in sorted(outcomes.items()):
+            if outcome.status not in (Status.DONE, Status.STOPPED):
+                return outcome
+        if (self._computed is not None or 0 in outcomes) and self._since is None:
+            self._since = time.monotonic()
         late = self._since is not None and time.monotonic() - self._since > LAST_S
-        if len(self._outcomes) == self.size or (late and 0 in self._outcomes):
-            return self._outcomes[0]
-        return next(iter(self._outcomes.values())) if late else None
+        left = set(range(self.size)) - outcomes.keys() - ({0} if self._computed is not None else set())
+        stopped = next((outcome for _, outcome in sorted(outcomes.items()) if outcome.status is Status.STOPPED), None)
+        if stopped is not None:
+            if not left or late:
+                return stopped
+            if not self._asked_to_stop:
+                self._asked_to_stop = True
+                self.send(STOP)
+            return None
+        if left:
+            return self._waits_for(left) if late else None
+        if 0 not in outcomes:
+            self._settle()
+        return outcomes.get(0)
+
+    def _waits_for(self, left: set[int]) -> Told | None:
+        """A word to the user, once every LAST_S."""
+        if 0 in left:
+            return None
+        self._since = time.monotonic()
+        ranks = ", ".join(map(str, sorted(left)))
+        return Told(0.0, None, f"rank 0 is done and waits for rank {ranks}")
+
+    def _settle(self) -> None:
+        """Have rank 0 store the result, at the cost of all."""
+        if self._settled:
+            return
+        self._settled = True
+        costs = tuple(outcome.cost for _, outcome in sorted(self._outcomes.items()))
+        zero = next(connection for connection, rank in self._ranks.items() if rank == 0)
+        zero.send(Costs(costs))
 
     def _welcome(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -120,18 +171,19 @@ class Gang:
         return Outcome(status=Status.LOST, error=f"one of its {self.size} processes was ended by {name}")
 
     def end(self) -> None:
-        """Let all processes go, and end what is left of them."""
-        for connection in self._ranks:
-            with contextlib.suppress(OSError):
-                connection.close()
+        """Ask all processes to clean up and leave, and end what is left of them soon after."""
         with contextlib.suppress(OSError):
             self.listener.close()
-        until = time.monotonic() + 2.0
+        self.send(END)
+        until = time.monotonic() + CLEAN_UP_S
         for process in self.processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.0, until - time.monotonic()))
             kill_group(process)
             process.wait()
+        for connection in self._ranks:
+            with contextlib.suppress(OSError):
+                connection.close()
 
     def accept(self) -> None:
         """Take in the processes as they come; runs in a thread of its own."""
@@ -164,6 +216,7 @@ def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: i
         KEY: key.hex(),
         SIZE: str(size),
         LOCAL_SIZE: str(local),
+        ID: new_attempt_id(),
         "MASTER_ADDR": here,
         "MASTER_PORT": str(_free_port()),
     }

@@ -40,6 +40,21 @@ class Told:
     value: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """From rank 0 of a node's several processes: it has the value, and stores it when it hears what the others cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """To rank 0: all others are done; what each of them cost."""
+
+    others: tuple[Mapping[str, object], ...]
+
+
+END = "end"
+"""Asks one of a node's several processes to leave: it stops at the next checkpoint, cleans up and ends."""
+
 STOP = "stop"
 """Asks the running step, and all that come after it, to stop at the next checkpoint."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
+from etude.execute.attempt_costs import attempt_file, with_earlier
 from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
 from etude.execute.cost import Metering
@@ -25,6 +26,9 @@ from etude.identity.files import FileDigests
 from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
+
+if TYPE_CHECKING:
+    from etude.meter.cost import Cost
 
 Pause = Callable[[str, str, Mapping[str, object]], None]
 """Called at a breakpoint with the moment (`before` or `after`), the node's name and the values at hand."""
@@ -43,8 +47,12 @@ class Host:
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
     """Tells whether an input file is still what was planned."""
-    stores: bool = True
-    """Whether the result is stored here; of a node's several processes, one does so."""
+    rank: int = 0
+    """Which of a node's several processes this is. Rank 0 stores the result."""
+    attempt: str = ""
+    """Names the attempt, where several processes make it together; empty for one of its own."""
+    costs_of_others: Callable[[], Sequence[Mapping[str, object]]] | None = None
+    """Waits until all other ranks are done, and gives what each of them cost; None for a node of one process."""
 
 
 _signatures: dict[str, tuple[object, Signature]] = {}
@@ -83,13 +91,14 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         with inputs_kept(call.files, host.digests, arguments.values()) as folders:
             if folders:
                 _arguments(call, store, signature)  # checked once more: it may have changed before it was watched
-            with measurement:
+            file = attempt_file(store, call.fingerprint, host.attempt, host.rank)
+            with host.metering.kept(measurement, file):
                 value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
-        cost = measurement.cost().as_json()
-        if not host.stores:
-            return Outcome(status=Status.DONE)
+        if host.rank > 0:
+            return Outcome(status=Status.DONE, cost=measurement.cost().as_json())
+        cost = _whole_cost(call, store, host, measurement.cost(), file)
         deterministic = signature.deterministic
         return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch)
     except Stopped as stopped:
@@ -104,6 +113,17 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         raise
     except BaseException as error:  # a step may raise anything; the run goes on without it
         return Outcome(status=Status.FAILED, error=one_line(error), traceback=trace_below(error, CALLED_FROM))
+
+
+def _whole_cost(call: NodeCall, store: Store, host: Host, own: Cost, file: Path) -> Mapping[str, object]:
+    """What the result has cost: all ranks of this attempt, and all attempts before it."""
+    from etude.meter.cost import Cost
+    from etude.meter.joined import of_ranks
+
+    by = host.metering.footprint()
+    if host.costs_of_others is not None:
+        own = of_ranks([own, *map(Cost.from_json, host.costs_of_others())], footprint=by)
+    return with_earlier(own, store, call.fingerprint, file, call.attempt, by).as_json()
 
 
 def _call_step(

@@ -33,6 +33,7 @@ BACKOFF_S = 0.5
 SAME = "same bytes as before above it"
 ELSEWHERE = "computed by another run"
 """How a node was found done when its turn came."""
+NO_RESULT = "its worker says that it is done and has stored no result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +407,8 @@ class Runner:
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
         if outcome.error:
             outcome = replace(outcome, error=self.redact(outcome.error), traceback=self.redact(outcome.traceback))
+        if outcome.status is Status.DONE and not outcome.content:  # a manifest has one
+            outcome = replace(outcome, status=Status.LOST, error=NO_RESULT)
         node = self._action(fingerprint).node
         lease = self._running.pop(fingerprint)
         self._deadlines.pop(fingerprint, None)

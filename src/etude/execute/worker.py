@@ -11,7 +11,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Client, Connection
@@ -19,9 +20,9 @@ from pathlib import Path
 
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
-from etude.execute.gang import KEY, WHERE, as_torchrun, rank_of
+from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
 from etude.execute.logs import captured, log_path
-from etude.execute.messages import STOP, Hello, StopNode, Told
+from etude.execute.messages import END, STOP, Computed, Costs, Hello, StopNode, Told
 from etude.execute.perform import Host, perform
 from etude.graph.importing import use_sources
 from etude.identity.files import FileDigests
@@ -39,19 +40,24 @@ def serve(connection: Connection) -> None:
     calls: queue.SimpleQueue[NodeCall] = queue.SimpleQueue()
     stop = threading.Event()
     stopped: set[str] = set()
-    threading.Thread(target=_listen, args=(connection, calls, stop, stopped), daemon=True).start()
+    costs: queue.SimpleQueue[Costs] = queue.SimpleQueue()
+    leave = threading.Event()
+    threading.Thread(target=_listen, args=(connection, calls, costs, stop, stopped, leave), daemon=True).start()
     lock = threading.Lock()
 
-    def send(message: Told | Outcome) -> None:
+    def send(message: Told | Outcome | Computed) -> None:
         with lock:
             connection.send(message)
+
+    def costs_of_others() -> Sequence[Mapping[str, object]]:
+        send(Computed())
+        return costs.get().others
 
     metering = Metering(hello.meter, hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
     tell = lambda *told: send(Told(*told))  # noqa: E731
-    if hello.heeds_term:
-        signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    stores = hello.rank == 0
+    signal.signal(signal.SIGTERM, lambda *_: _terminated(leave, stop if hello.heeds_term else None))
+    attempt = os.environ.get(ID, "")
     tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
     host = Host(
         hello.devices,
@@ -61,17 +67,35 @@ def serve(connection: Connection) -> None:
         tell_value,
         metering=metering,
         digests=digests,
-        stores=stores,
+        rank=hello.rank,
+        attempt=attempt,
+        costs_of_others=costs_of_others if attempt else None,
     )
     while True:
-        call = calls.get()
+        with suppress(_Leave):
+            call = calls.get()
+        if leave.is_set():
+            sys.exit()
         host = replace(host, asked_to_stop=partial(_asked_to_stop, call.fingerprint, stop, stopped))
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
         with captured(log):
             outcome = _outcome(call, store, host)
+        if leave.is_set():
+            sys.exit()
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
         send(outcome)
+
+
+class _Leave(BaseException):
+    """Raised in a step whose peers have failed or stopped, so that it cleans up after itself."""
+
+
+def _terminated(leave: threading.Event, stop: threading.Event | None) -> None:
+    if leave.is_set():
+        raise _Leave("its node has ended")
+    if stop is not None:
+        stop.set()
 
 
 def _asked_to_stop(fingerprint: str, stop: threading.Event, stopped: Collection[str]) -> bool:
@@ -86,7 +110,12 @@ def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
 
 
 def _listen(
-    connection: Connection, calls: queue.SimpleQueue[NodeCall], stop: threading.Event, stopped: set[str]
+    connection: Connection,
+    calls: queue.SimpleQueue[NodeCall],
+    costs: queue.SimpleQueue[Costs],
+    stop: threading.Event,
+    stopped: set[str],
+    leave: threading.Event,
 ) -> None:
     while True:
         try:
@@ -95,6 +124,12 @@ def _listen(
             os.killpg(0, signal.SIGKILL)
         if message == STOP:
             stop.set()
+        elif message == END:
+            stop.set()
+            leave.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif isinstance(message, Costs):
+            costs.put(message)
         elif isinstance(message, StopNode):
             stopped.add(message.fingerprint)
         else:
@@ -114,4 +149,5 @@ def _joined() -> Connection:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: None)  # a scheduler tells all processes of a job: the driver heeds it
-    serve(_joined() if sys.argv[1] == "--gang" else Connection(int(sys.argv[1])))
+    with suppress(_Leave):
+        serve(_joined() if sys.argv[1] == "--gang" else Connection(int(sys.argv[1])))

@@ -14,7 +14,7 @@ from etude.meter.recording import Recording
 VERSION = 1
 _MOST_PATHS = 200
 """More paths of windows than this are not kept in a manifest."""
-_NO_FACTOR = "no country and no factor were given"
+NO_FACTOR = "no country and no factor were given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,16 @@ class Cost:
     covers: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     """Component → why nothing is known of it."""
-    carbon: Quantity = field(default_factory=lambda: Quantity.absent("grams", _NO_FACTOR))
+    carbon: Quantity = field(default_factory=lambda: Quantity.absent("grams", NO_FACTOR))
     footprint: Mapping[str, object] = field(default_factory=dict)
     """The factor, its source and the PUE."""
     windows: Mapping[str, Spent] = field(default_factory=dict)
     closure_error: float | None = None
     warnings: tuple[str, ...] = ()
+    attempts: int = 1
+    """How many attempts it is the cost of, those that were stopped or killed counted."""
+    processes: int = 1
+    """How many processes, started together, it is the cost of."""
 
     @property
     def peak_rss_bytes(self) -> int | None:
@@ -139,7 +143,7 @@ def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
     covered = total({name: energy[name].joules for name in covers}, "joules")
     if not covers:
         covered = Quantity.absent("joules", "no meter serves this machine")
-    grams = Quantity.absent("grams", _NO_FACTOR) if footprint is None else footprint.of(covered)
+    grams = Quantity.absent("grams", NO_FACTOR) if footprint is None else footprint.of(covered)
     return Cost(
         wall_s=recording.wall_s,
         cpu_s=recording.cpu_s,

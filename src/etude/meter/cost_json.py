@@ -51,6 +51,8 @@ def told(cost: Cost) -> dict[str, Any]:
         },
         "closure_error": cost.closure_error,
         "warnings": list(cost.warnings),
+        "attempts": cost.attempts,
+        "processes": cost.processes,
     }
 
 
@@ -79,6 +81,8 @@ def heard(record: Mapping[str, Any]) -> Cost:
             windows={path: _spent_heard(spent, energy) for path, spent in record["windows"].items()},
             closure_error=record["closure_error"],
             warnings=tuple(record["warnings"]),
+            attempts=record.get("attempts", 1),
+            processes=record.get("processes", 1),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MeterError(f"no cost record ({type(error).__name__}: {error})") from error

@@ -160,6 +160,22 @@ class Measurement:
             reason = self._fault or f"the readings could not be resolved: {type(error).__name__}: {error}"
             return Cost.unknown(reason, wall_s=(self._end_ns - self._start_ns) / 1e9)
 
+    def cost_so_far(self) -> Cost | None:
+        """What the work has cost until now, while it goes on; None before and after, and where it cannot be told.
+
+        May be called from any thread.
+        """
+        visit = self._visit
+        if visit is None:
+            return None
+        from etude.meter.cost import cost
+        from etude.meter.ledger import resolve
+
+        try:
+            return cost(resolve(self._watch.so_far(visit, self._windows.copied())), footprint=self._footprint)
+        except Exception:  # the work goes on, whatever becomes of its measuring
+            return None
+
     def _begin_window(self, name: str, parent: int) -> int:
         if self._visit is None:
             return _NO_WINDOW

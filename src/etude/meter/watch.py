@@ -153,6 +153,25 @@ class Watch:
                 self._look_for_others()
         finally:
             self._leave(visit)
+        warnings = (f"{unclosed} windows were still open at the end",) if unclosed else ()
+        return self._recording(visit, windows, end_ns, end_cpu_ns, busy_ns, warnings)
+
+    def so_far(self, visit: Visit, windows: Windows) -> Recording:
+        """What was noted of work that goes on: its last counter readings may be a period old."""
+        end_ns, end_cpu_ns = self.clock.now_ns(), self.tree.cpu_ns()
+        windows.close_all(end_ns, end_cpu_ns)
+        busy_ns = busy_cpu_ns(self.tree.proc) if self._shares_machine else None
+        return self._recording(visit, windows, end_ns, end_cpu_ns, busy_ns, ())
+
+    def _recording(
+        self,
+        visit: Visit,
+        windows: Windows,
+        end_ns: int,
+        end_cpu_ns: int,
+        busy_ns: int | None,
+        warnings: tuple[str, ...],
+    ) -> Recording:
         return Recording(
             start_ns=visit.start_ns,
             end_ns=end_ns,
@@ -166,7 +185,7 @@ class Watch:
             meters=tuple(self._recorded(track, visit) for track in visit.tracks),
             memory=visit.memory,
             absent=self.absent,
-            warnings=(f"{unclosed} windows were still open at the end",) if unclosed else (),
+            warnings=warnings,
         )
 
     def step(self) -> float:

@@ -66,6 +66,20 @@ class Windows:
             self.end_cpu_ns[index] = cpu_ns
             self.events.append(-(index + 1))
 
+    def copied(self) -> Windows:
+        """The windows as they are now."""
+        with self._lock:
+            return Windows(
+                list(self.names),
+                self.name_of[:],
+                self.parent_of[:],
+                self.start_ns[:],
+                self.end_ns[:],
+                self.start_cpu_ns[:],
+                self.end_cpu_ns[:],
+                self.events[:],
+            )
+
     def close_all(self, ns: int, cpu_ns: int) -> int:
         """End the windows that are still open, innermost first, and return how many there were."""
         still_open = [index for index in range(len(self) - 1, -1, -1) if self.end_ns[index] == 0]

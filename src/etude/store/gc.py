@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from etude.store import disk
 from etude.store.documents import told_by_trace
-from etude.store.layout import MANIFEST, Layout, is_digest
+from etude.store.layout import ATTEMPTS, MANIFEST, Layout, is_digest
 from etude.store.lease import Lease, Leases
 from etude.store.owner import Liveness, Owner
 
@@ -157,8 +157,9 @@ class Sweep:
 
     def _sweep_scratch(self) -> None:
         for entry in disk.sharded(self._layout.scratches):
-            if is_digest(entry.name) and entry.name not in self._keep and _newest(entry.path) < self._before_s:
-                with self._leased(entry.name) as ours:
+            name = entry.name.removesuffix(ATTEMPTS)
+            if is_digest(name) and name not in self._keep and _newest(entry.path) < self._before_s:
+                with self._leased(name) as ours:
                     if ours:
                         self.removed.scratch += 1
                         self._drop_folder(entry.path)

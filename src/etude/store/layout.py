@@ -8,6 +8,7 @@
 <root>/leases/<ab>/<fingerprint>           who computes it now
 <root>/leases/holders/<owner>              one heartbeat per process
 <root>/scratch/<ab>/<fingerprint>/         a node's own folder, kept between attempts
+<root>/scratch/<ab>/<fingerprint>.attempts/  what each attempt that gave no result has cost
 <root>/quarantine/                         damaged results, out of the way
 <root>/tmp/<owner>.<n>                     being written, or being deleted
 """
@@ -24,6 +25,8 @@ MANIFEST = "manifest.json"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
+ATTEMPTS = ".attempts"
+"""Ends the name of the folder, beside a scratch folder, in which attempts write down what they cost."""
 _FOLDERS = frozenset({"traces", "notes", "failures", "leases", "scratch", "quarantine", "tmp"})
 
 
@@ -103,3 +106,6 @@ class Layout:
 
     def scratch(self, fingerprint: str) -> str:
         return f"{self.root}/scratch/{checked(fingerprint)[:2]}/{fingerprint}"
+
+    def attempts(self, fingerprint: str) -> str:
+        return f"{self.scratch(fingerprint)}{ATTEMPTS}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -285,12 +285,15 @@ class Store:
         return Path(path)
 
     def drop_scratch(self, fingerprint: str) -> None:
-        """Remove a node's own folder; harmless where there is none."""
+        """Remove a node's own folder, and what its attempts have cost; harmless where there is none."""
         with self._doing(f"remove the scratch folder of {fingerprint[:12]}"):
-            try:
-                disk.remove(self._layout.scratch(fingerprint), self._layout.tmp)
-            except FileNotFoundError:
-                return
+            for folder in (self._layout.scratch(fingerprint), self._layout.attempts(fingerprint)):
+                with suppress(FileNotFoundError):
+                    disk.remove(folder, self._layout.tmp)
+
+    def attempts(self, fingerprint: str) -> Path:
+        """Where attempts at a node write down what they cost, until one succeeds; it need not be there."""
+        return Path(self._layout.attempts(fingerprint))
 
     def _after(self, manifest: Manifest) -> None:
         """What is said of a result once it stands; a kill before this costs no more than an early cut-off."""
