@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -275,3 +275,44 @@ def test_architectures_whose_states_are_not_those_of_a_text_alone_are_refused(ar
 
     with pytest.raises(StepError, match=reason):
         require_readable(AutoConfig.for_model(architecture))
+
+
+@pytest.mark.parametrize("kind", ["mean", "attention"])
+@pytest.mark.parametrize("filtering", ["none", "low", "learned"])
+def test_what_a_frozen_backbone_made_is_used_again_with_the_same_logits(
+    kind: PoolingKind, filtering: str, folders: dict[str, Path]
+) -> None:
+    spectral = SpectralSpec(kind="low", cutoff=0.4, edge="smooth", learned=filtering == "learned")
+    spec = ClassifierSpec(
+        pooling=kind, spectral=None if filtering == "none" else spectral, tuning=TuningSpec(method="probe")
+    )
+    model = build_classifier(folders["bert"], spec, 4, seed=1)
+    ids, mask = batch(3, 12, 7)
+    expected = model(ids, mask)
+    for row, count in zip(ids, (3, 12, 7), strict=True):
+        model.remember(row[None, :count], torch.ones(1, count))
+    calls: list[None] = []
+    model.backbone.register_forward_pre_hook(lambda *_: calls.append(None))
+    torch.testing.assert_close(model(ids, mask), expected, atol=1e-5, rtol=0)
+    assert not calls
+    assert model(torch.tensor([[5, 4, 3, 2]]), torch.ones(1, 4)).shape == (1, 4)  # a text that is not known
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "remembers"),
+    [
+        ({}, True),
+        ({"tuning": TuningSpec(method="full")}, False),
+        ({"tuning": TuningSpec(method="lora")}, False),
+        ({"layer_mix": True}, False),
+        ({"embedded_dropout": 0.1}, False),
+        ({"spectral": SpectralSpec(kind="legacy", cutoff=0.4)}, False),
+        ({"pooling": None, "head": HeadSpec(kind="default")}, False),
+    ],
+)
+def test_only_what_cannot_change_is_remembered(
+    parts: dict[str, Any], remembers: bool, folders: dict[str, Path]
+) -> None:
+    spec = ClassifierSpec(**{"pooling": "mean", "tuning": TuningSpec(method="probe"), **parts})
+    assert (build_classifier(folders["bert"], spec, 4, seed=1).bytes_to_remember is not None) is remembers

@@ -19,7 +19,7 @@ from etude.graph.signature import signature_of
 from etude.nn.artifact import load_classifier, read_spec
 from etude.nn.classifier_spec import HeadSpec, TuningSpec
 from etude.nn.spectral_spec import SpectralSpec
-from etude.text import steps
+from etude.text import fine_tuning, steps
 from etude.text.types import Backbone, Splits, Tokens, TrainedModel
 from step_context import StepContext
 
@@ -250,3 +250,19 @@ def test_a_study_says_parts_by_name_or_in_full(settings: dict[str, Any]) -> None
 )
 def test_what_does_not_go_is_told_when_the_study_is_planned(settings: dict[str, Any], told: str) -> None:
     assert any(told in fault for fault in faults(**settings)), faults(**settings)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_a_probe_embeds_each_text_once_and_learns_as_if_in_every_epoch(
+    pooling: str, tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"tuning": "probe", "epochs": 4, "learning_rate": 0.05, "pooling": pooling}
+    once = tune(**settings)
+    monkeypatch.setattr(fine_tuning, "MOST_REMEMBERED", 0)
+    again = tune(**settings)
+    for name in ("validation_loss", "validation_accuracy"):
+        assert once.curve[name].to_pylist() == pytest.approx(again.curve[name].to_pylist(), abs=1e-4)
+    assert once.summary.examples == again.summary.examples
+    assert once.summary.flops is not None
+    assert again.summary.flops is not None
+    assert again.summary.flops / 5 < once.summary.flops < again.summary.flops / 3

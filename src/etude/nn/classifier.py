@@ -20,6 +20,7 @@ from etude.nn.classifier_spec import FROZEN, ClassifierSpec
 from etude.nn.heads import head_of
 from etude.nn.library_head import LibraryHead, library_classifier
 from etude.nn.pooling import Pooling
+from etude.nn.remembered import RememberedStates
 from etude.nn.seeded import seeded
 from etude.nn.spectral import spectral_filter
 from etude.nn.tuning import tuned
@@ -82,6 +83,7 @@ class Classifier(nn.Module):
         self.most_tokens = None if most is None else most - taken
         """The longest text that there are positions for; None where there is no such end."""
         self._frozen = spec.tuning.method == "probe"
+        self._remembered: RememberedStates | None = None
         self.train()
 
     @property
@@ -99,17 +101,61 @@ class Classifier(nn.Module):
         """Logits, shape (B, C). The mask is 1 (or True) where a token stands."""
         length = self.spec.spectral.length if self.spec.spectral is not None else None
         ids, mask = left_aligned(ids_BT, mask_BT, self.pad_id, length)
-        with torch.no_grad() if self._frozen else nullcontext():
-            outputs = self._outputs(ids, mask)
         if self.pooling is None:
-            own: Tensor = self.head(outputs, ids, mask)
+            own: Tensor = self.head(self._outputs(ids, mask), ids, mask)
             return own
-        states_BTD = self.mix(outputs.hidden_states) if self.mix is not None else outputs.last_hidden_state
-        if self.filter is not None:
-            states_BTD = self.filter(states_BTD, mask)
-        vector = self.pooling(states_BTD, mask)
+        columns = ids.shape[1] if self._keeps_states else 1
+        known = self._remembered.states(ids, mask, columns=columns) if self._remembered is not None else None
+        if known is not None and not self._keeps_states:
+            vector = known[:, 0]
+        else:
+            vector = self._vector(self._states(ids, mask) if known is None else known, mask)
         logits: Tensor = self.head(vector.to(next(self.head.parameters()).dtype))
         return logits
+
+    @property
+    def bytes_to_remember(self) -> int | None:
+        """What one token takes to remember; None where the backbone must be computed anew each time.
+
+        That is so where it is trained or drops embeddings out, where the head is the architecture's own, and where
+        layers are mixed or states depend on the rest of a batch (`legacy` filters).
+        """
+        legacy = self.spec.spectral is not None and self.spec.spectral.kind == "legacy"
+        again = not self._frozen or self.pooling is None or self.mix is not None or legacy
+        return None if again or self.embedded_dropout.p > 0 else _width(self.network) * 4
+
+    def remember(self, ids_BT: Tensor, mask_BT: Tensor) -> None:
+        """Compute what the frozen backbone makes of these sequences, and use that from now on.
+
+        What is kept is the vector that the head takes, or the states below the first part that is trained.
+        """
+        self._remembered = self._remembered or RememberedStates()
+        length = self.spec.spectral.length if self.spec.spectral is not None else None
+        ids, mask = left_aligned(ids_BT, mask_BT, self.pad_id, length)
+        with torch.no_grad():
+            states_BTD = self._states(ids, mask)
+            kept = states_BTD if self._keeps_states else self._vector(states_BTD, mask)[:, None]
+        self._remembered.add(ids, mask, kept)
+
+    def forget(self) -> None:
+        """Compute the backbone anew from now on."""
+        self._remembered = None
+
+    @property
+    def _keeps_states(self) -> bool:
+        """Whether something is trained between the backbone and the head."""
+        return any(True for part in (self.filter, self.pooling) if part is not None for _ in part.parameters())
+
+    def _states(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
+        outputs = self._outputs(ids_BT, mask_BT)
+        states_BTD: Tensor = self.mix(outputs.hidden_states) if self.mix is not None else outputs.last_hidden_state
+        return states_BTD
+
+    def _vector(self, states_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+        assert self.pooling is not None
+        states = self.filter(states_BTD, mask_BT) if self.filter is not None else states_BTD
+        vector: Tensor = self.pooling(states, mask_BT)
+        return vector
 
     def train(self, mode: bool = True) -> Classifier:
         """As ever, but that a backbone under a probe stays as it is when predicting."""
@@ -122,10 +168,11 @@ class Classifier(nn.Module):
         told: dict[str, Any] = {"attention_mask": mask_BT}
         if self.mix is not None:
             told["output_hidden_states"] = True
-        if self.training and self.embedded_dropout.p > 0:
-            embedded_BTD = self.network.get_input_embeddings()(ids_BT)
-            return self.backbone(inputs_embeds=self.embedded_dropout(embedded_BTD), **told)
-        return self.backbone(input_ids=ids_BT, **told)
+        with torch.no_grad() if self._frozen else nullcontext():
+            if self.training and self.embedded_dropout.p > 0:
+                embedded_BTD = self.network.get_input_embeddings()(ids_BT)
+                return self.backbone(inputs_embeds=self.embedded_dropout(embedded_BTD), **told)
+            return self.backbone(input_ids=ids_BT, **told)
 
 
 def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed: int) -> Classifier:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 
-from etude import Context
+from etude import Context, Stopped
+from etude.nn.batches import sorted_plan
 from etude.nn.class_weights import class_weights
 from etude.nn.classifier import Classifier
 from etude.nn.fit import Fitted, fit
 from etude.nn.milestones import Milestones
+from etude.nn.padding import pad
 from etude.nn.precision import Format, format_for
+from etude.nn.seeded import seeded
 from etude.nn.snapshot import read_snapshot, write_snapshot
 from etude.nn.trimmed import trimmed
 from etude.nn.watched import Watched
+from etude.text.autocast import computing
 from etude.text.classification import Classification
-from etude.text.token_batches import lengths, training_batches, training_plan, used_ids, validation_batches
+from etude.text.token_batches import (
+    lengths,
+    of_classes,
+    sequences,
+    training_batches,
+    training_plan,
+    used_ids,
+    validation_batches,
+)
 from etude.text.training_spec import TrainingSpec
 from etude.text.types import MilestoneTable, Tokens, TrainedModel, TrainingSummary
 from etude.text.work import Work, costed, work_done
@@ -26,6 +39,8 @@ from etude.text.work import Work, costed, work_done
 MILESTONES = "milestones"
 """The folder, within a model's, of the weights at milestones."""
 METRIC = "validation_accuracy"
+MOST_REMEMBERED = 2**30
+"""Bytes of what a frozen backbone makes of the texts; beyond that it is computed anew in each epoch."""
 
 
 def fine_tuned(
@@ -52,7 +67,9 @@ def fine_tuned(
     module = Classification(classifier, spec, steps=spec.epochs * len(training), weights_C=weights_C)
     ids = used_ids(tokens)
     precision = format_for(spec.precision, ctx.devices)
-    with ctx.window("training"), trimmed(classifier.network, ids):
+    once = _embedded_once(classifier, tokens)
+    embedding = _embedding(classifier, tokens, spec, ctx, precision) if once else nullcontext()
+    with trimmed(classifier.network, ids), embedding, ctx.window("training"):
         fitted = fit(
             module,
             training,
@@ -70,7 +87,7 @@ def fine_tuned(
     folder = ctx.scratch / "model"
     save(folder)
     _write_milestones(module, classifier, ids, fitted, folder, ctx.scratch)
-    works = _works(classifier, tokens, spec, fitted)
+    works = _works(classifier, tokens, spec, fitted, once=once)
     milestones = _milestone_table(spec, fitted, works)
     return TrainedModel(
         folder=folder,
@@ -117,12 +134,47 @@ def _write_milestones(
     now.unlink()
 
 
-def _works(classifier: Classifier, tokens: Tokens, spec: TrainingSpec, fitted: Fitted) -> dict[int, Work]:
+def _works(
+    classifier: Classifier, tokens: Tokens, spec: TrainingSpec, fitted: Fitted, *, once: bool
+) -> dict[int, Work]:
     """Step → what training had gone through by then: at the end, and at each milestone."""
     plan, sizes = training_plan(tokens, spec.batch_tokens, spec.seed), lengths(tokens.train)
     formulas = costed(classifier, len(tokens.labels))
     steps = {fitted.steps, *(int(fitted.curve[each.row]["step"]) for each in fitted.reached if each.row is not None)}
-    return {step: work_done(plan, sizes, step, formulas) for step in sorted(steps)}
+    embedded = sorted_plan(sizes, tokens=spec.batch_tokens) if once else None
+    return {step: work_done(plan, sizes, step, formulas, embedded) for step in sorted(steps)}
+
+
+def _embedded_once(classifier: Classifier, tokens: Tokens) -> bool:
+    """Whether what a frozen backbone makes of the texts can be kept, and fits into memory."""
+    each = classifier.bytes_to_remember
+    texts = (lengths(tokens.train), lengths(of_classes(tokens.validation, tokens)))
+    return each is not None and each * int(sum(sizes.sum() for sizes in texts)) <= MOST_REMEMBERED
+
+
+@contextmanager
+def _embedding(
+    classifier: Classifier, tokens: Tokens, spec: TrainingSpec, ctx: Context, precision: Format
+) -> Iterator[None]:
+    """Compute what a frozen backbone makes of all texts, by length so that a resumed run has the same; then use that.
+
+    Raises:
+        Stopped: The run was asked to stop.
+    """
+    device = ctx.devices[0] if ctx.devices else "cpu"
+    classifier.to(device)
+    with ctx.window("embedding"), seeded(0, threads=ctx.cpus), computing(precision, device):
+        for part in (tokens.train, of_classes(tokens.validation, tokens)):
+            rows = sequences(part)
+            for batch in sorted_plan(lengths(part), tokens=spec.batch_tokens):
+                if ctx.stopping:
+                    raise Stopped("embedding the texts was stopped")
+                ids, mask = pad([rows[index] for index in batch], tokens.pad_id)
+                classifier.remember(ids.to(device), mask.to(device))
+    try:
+        yield
+    finally:
+        classifier.forget()
 
 
 def _milestone_table(spec: TrainingSpec, fitted: Fitted, works: dict[int, Work]) -> pa.Table:

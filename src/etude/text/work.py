@@ -46,6 +46,11 @@ class Costed:
         """Forward and backward pass of one row of so many tokens (convention `torch`)."""
         return flops.training(self.model, tokens, trainable=self.trainable).total.issued.torch_flops
 
+    def backbone_flops(self, tokens: int) -> int:
+        """The forward pass of one row up to pooling."""
+        issued = flops.forward(self.model, tokens).issued
+        return issued.torch_flops - issued.head_flops
+
     def forward_flops(self, tokens: int) -> int:
         """The forward pass of one row."""
         return flops.forward(self.model, tokens).issued.torch_flops
@@ -68,10 +73,17 @@ def costed(classifier: Classifier, classes: int) -> Costed | None:
     return found
 
 
-def work_done(plan: Plan, lengths: Lengths, steps: int, formulas: Costed | None) -> Work:
-    """What the first steps of a training went through, batch after batch of its plan."""
+def work_done(
+    plan: Plan, lengths: Lengths, steps: int, formulas: Costed | None, embedded: list[list[int]] | None = None
+) -> Work:
+    """What the first steps of a training went through, batch after batch of its plan.
+
+    Where the backbone computed each row once before the first step, `embedded` has the batches of that.
+    """
     examples = tokens = padded = total = 0
-    price = cache(formulas.step_flops) if formulas is not None else None
+    price = cache(_step_price(formulas, embedded is not None)) if formulas is not None else None
+    if formulas is not None and embedded is not None:
+        total = sum(formulas.backbone_flops(int(lengths[batch].max())) * len(batch) for batch in embedded)
     for batch in islice(chain.from_iterable(map(plan, count())), steps):
         longest = int(lengths[batch].max())
         examples += len(batch)
@@ -79,6 +91,12 @@ def work_done(plan: Plan, lengths: Lengths, steps: int, formulas: Costed | None)
         padded += longest * len(batch)
         total += price(longest) * len(batch) if price is not None else 0
     return Work(examples, tokens, padded, None if formulas is None else total)
+
+
+def _step_price(formulas: Costed, embedded: bool) -> Callable[[int], int]:
+    if not embedded:
+        return formulas.step_flops
+    return lambda tokens: formulas.step_flops(tokens) - formulas.backbone_flops(tokens)
 
 
 def _head(classifier: Classifier, classes: int) -> tuple[HeadChoice, int | None]:
