@@ -166,7 +166,7 @@ CHANGES = {
     "del T[1]": {"T"},
     "T.x += 1": {"T.x"},
     "T.append(1)": {"T"},
-    "x = T.setdefault(1, []).append(2)": {"T"},
+    "x = T.setdefault(1, []).append(2)": {"T", "T.setdefault"},
     "setattr(T, name, 1)": {"T"},
     "for T[0] in x: pass": {"T"},
     "x = T.copy()": set(),

@@ -10,8 +10,24 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from etude.identity.references import ACTS, BASE, CALLED, CHANGED, DECORATES, GIVEN, MENTIONED, METACLASS, Ref, Use
+from etude.identity.references import (
+    ACTS,
+    BASE,
+    CALLED,
+    CHANGED,
+    DECORATES,
+    GIVEN,
+    MENTIONED,
+    METACLASS,
+    PASSED,
+    RENAMED,
+    RETURNED,
+    RETURNS,
+    Ref,
+    Use,
+)
 from etude.identity.resolve import Found, Resolver, Symbol, Target
+from etude.identity.scopes import Facts
 from etude.identity.symbols import Table
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -35,6 +51,7 @@ class Effects:
         self._changed_by: dict[Symbol, frozenset[Symbol]] = {}
         self._definitions: dict[Symbol, bool] = {}
         self._watching: dict[Symbol, frozenset[Symbol]] = {}
+        self._changing: dict[Symbol, bool] = {}
 
     def changes(self, table: Table) -> tuple[Change, ...]:
         """The symbols, of this module or others, that importing this module changes, each with what changes it."""
@@ -77,26 +94,99 @@ class Effects:
                 changed: set[Symbol] = set()
                 if use.later & CHANGED:
                     # A function that may change a name of its own module belongs to it, whoever calls the function.
-                    changed |= {target.symbol for target in self._symbols(table, ref) if target.module == here}
+                    changed |= {symbol for symbol in self._stored(table, ref, use.later) if symbol.module == here}
                 if use.now & (CALLED | BASE | METACLASS | DECORATES | CHANGED) or use.roles & MENTIONED:
                     changed |= {*self._changed_now(table, ref, use)}
+                if use.now & PASSED and self._changes_given(table, facts):
+                    changed |= self._stored(table, ref, 0)
                 for symbol in sorted(changed):
                     # A statement that belongs to the symbol anyway brings what it names by itself.
                     if symbol.module != here or number not in table.entries[symbol.name].statements:
                         yield from ((symbol, holder) for holder in holders)
 
     def _changed_now(self, table: Table, ref: Ref, use: Use) -> Iterator[Symbol]:
+        if use.now & CHANGED:
+            yield from self._stored(table, ref, use.now)
         for target in self._symbols(table, ref):
-            if use.now & CHANGED or (use.now & DECORATES and target.rest):
+            if use.now & DECORATES and target.rest:
                 yield target.symbol
             if use.roles & MENTIONED and not self._is_definition(target.symbol):
-                yield target.symbol
+                yield from self._with_aliased(target.symbol)
             if use.now & CALLED:
                 yield from self.changed_by(target.symbol)
             if use.now & BASE:
                 yield from self._watchers(target.symbol)
             if use.now & METACLASS:
                 yield from self._hooked(target.symbol)
+
+    def _stored(self, table: Table, ref: Ref, roles: int) -> set[Symbol]:
+        """The symbols that storing something into what a reference leads to changes."""
+        found: set[Symbol] = set()
+        for target in self._resolver.targets(table, ref):
+            if target.found is Found.MODULE:
+                found |= self._all_of(target.module)
+            elif target.found is Found.SYMBOL and roles & RETURNED and self._is_definition(target.symbol):
+                found |= self._returned(target.symbol)
+            elif target.found is Found.SYMBOL:
+                found |= self._with_aliased(target.symbol)
+        return found
+
+    def _with_aliased(self, symbol: Symbol) -> set[Symbol]:
+        """A symbol that is changed, and all that is changed with it, for it is another name of the same."""
+        found = {symbol}
+        todo = [symbol]
+        for at in todo:
+            table, variable = self._table(at), not self._is_definition(at)
+            for number in self._numbers(at):
+                facts = table.facts[number]
+                roles = RENAMED | (PASSED if variable and self._calls_own(table, facts) else 0)
+                for ref, use in facts.refs.items():
+                    others: set[Symbol] = set()
+                    for target in self._resolver.targets(table, ref) if use.now & (roles | CALLED) else ():
+                        if target.found is Found.MODULE and use.now & roles:
+                            others |= self._all_of(target.module)
+                        elif target.found is Found.SYMBOL and not self._is_definition(target.symbol):
+                            others |= {target.symbol} if use.now & roles else set()
+                        elif target.found is Found.SYMBOL and variable and use.now & CALLED:
+                            others |= self._returned(target.symbol)
+                    todo += sorted(others - found)
+                    found |= others
+        return found
+
+    def _returned(self, symbol: Symbol) -> set[Symbol]:
+        """What a function returns as it is."""
+        table, refs = self._refs(symbol)
+        given = (ref for ref, use in refs if use.later & RETURNS)
+        targets = (target for ref in given for target in self._symbols(table, ref))
+        return {target.symbol for target in targets if not self._is_definition(target.symbol)}
+
+    def _calls_own(self, table: Table, facts: Facts) -> bool:
+        called = (ref for ref, use in facts.refs.items() if use.now & CALLED)
+        return any(self._is_definition(target.symbol) for ref in called for target in self._symbols(table, ref))
+
+    def _changes_given(self, table: Table, facts: Facts) -> bool:
+        """Whether a statement calls a function that changes what it is given, itself or by handing it on."""
+        called = [ref for ref, use in facts.refs.items() if use.now & CALLED]
+        todo = [target.symbol for ref in called for target in self._symbols(table, ref)]
+        seen = {*todo}
+        for at in todo:
+            if at not in self._changing:
+                numbers = self._numbers(at)
+                self._changing[at] = any(self._table(at).facts[number].changes_given for number in numbers)
+            if self._changing[at]:
+                return True
+            home, refs = self._refs(at)
+            for ref, use in refs:
+                if use.later & GIVEN:
+                    further = {target.symbol for target in self._symbols(home, ref)} - seen
+                    todo += sorted(further)
+                    seen |= further
+        return False
+
+    def _all_of(self, module: str) -> set[Symbol]:
+        """All symbols of a module."""
+        entries = self._resolver.table(self._resolver.finder.find(module)).entries
+        return {Symbol(module, name) for name, entry in entries.items() if entry.statements}
 
     def changed_by(self, symbol: Symbol) -> frozenset[Symbol]:
         """The symbols that calling this one may change: itself, or by functions that it calls.
@@ -122,9 +212,11 @@ class Effects:
                         hit = bool(target.rest) and not self._is_definition(target.symbol)
                     else:
                         followed = bool(use.roles & (CALLED if target.module == at.module else GIVEN))
-                        hit = bool(use.later & CHANGED)
+                        hit = bool(use.later & CHANGED and not use.later & RETURNED)
                     if hit:
-                        changed.add(target.symbol)
+                        changed |= self._with_aliased(target.symbol)
+                    elif use.later & RETURNED:
+                        changed |= self._returned(target.symbol)
                     if followed and target.symbol not in seen:
                         seen.add(target.symbol)
                         todo.append(target.symbol)

@@ -19,6 +19,7 @@ class Ground:
         self.effects = Effects(resolver)
         self._loads: dict[str, tuple[str, ...]] = {}
         self._all: dict[str, tuple[tuple[Symbol, ...], tuple[str, ...]]] = {}
+        self._imported: dict[str, tuple[str, ...]] = {}
 
     def module(self, name: str) -> Module:
         return self.resolver.finder.find(name)
@@ -52,6 +53,16 @@ class Ground:
             self._all[module.name] = (tuple(symbols), tuple(modules))
         return self._all[module.name]
 
+    def imported_by(self, module: Module) -> tuple[str, ...]:
+        """The first-party modules that a module's names stand for."""
+        if module.name not in self._imported:
+            entries = self.resolver.table(module).entries.values()
+            sources = (source for entry in entries for source in entry.imports)
+            targets = (target for source in sources for target in self.resolver.reach(source.module, source.path))
+            names = (target.module for target in targets if target.found is Found.MODULE)
+            self._imported[module.name] = tuple(dict.fromkeys(names))
+        return self._imported[module.name]
+
 
 class Walk:
     """One walk from a symbol over everything that it reaches. Needs no recursion, however long the chains of calls.
@@ -65,6 +76,8 @@ class Walk:
         self.modules: dict[str, Module] = {}
         self._entered: set[str] = set()
         self._taken_whole: set[str] = set()
+        self._objects: set[str] = set()
+        """Modules that code handles as objects: it may go on from them to any module that they give access to."""
         self._waiting: dict[Symbol, list[Symbol]] = {}
         self._todo: list[Symbol] = []
 
@@ -79,16 +92,31 @@ class Walk:
             self._enter(symbol.module)
             self._todo.extend(piece.symbols)
             self._todo.extend(self._waiting.pop(symbol, ()))
-            for name in piece.modules:
-                self._take_whole(name)
+            self._handle(piece.modules)
+
+    def _handle(self, names: Iterable[str]) -> None:
+        """Modules are handled as objects, and with them what they import and the submodules that anyone imports."""
+        todo = [*names]
+        while todo:
+            name = todo.pop()
+            if name in self._objects:
+                continue
+            self._objects.add(name)
+            self._take_whole(name)
+            module = self._ground.module(name)
+            if module.owner is Owner.PROJECT:
+                todo.extend(self._ground.imported_by(module))
+            todo.extend(other for other in self.modules if other.rpartition(".")[0] == name)
 
     def _load(self, names: Iterable[str]) -> None:
         """Import modules: with their parent packages, and all that they import in turn."""
-        todo = [*names]
+        todo, inside = [*names], []
         while todo:
             name = todo.pop()
             if name in self.modules:
                 continue
+            if name.rpartition(".")[0] in self._objects:
+                inside.append(name)
             module = self.modules[name] = self._ground.module(name)
             parent = name.rpartition(".")[0]
             if parent:
@@ -102,6 +130,8 @@ class Walk:
                         self._todo.append(change.by)
                     else:
                         self._waiting.setdefault(change.changed, []).append(change.by)
+        if inside:
+            self._handle(inside)
 
     def _enter(self, name: str) -> None:
         """Code of a module is reached: what it, and each package around it, imports for the effect counts whole."""

@@ -20,6 +20,13 @@ MENTIONED = 128  # stands somewhere in an expression statement
 ACTS = 256  # what an expression statement calls: `np` in `np.random.seed(0)`
 METACLASS = 512  # a metaclass
 GIVEN = 1024  # called with a variable as it stands: `register(function)`
+PASSED = 2048  # stands in a call as it is: `function` in `register(function)`
+RETURNED = 4096  # what a call of it returns is changed: `table` in `table()["a"] = 1`
+RENAMED = 8192  # another name comes to stand for it: `a` in `b = a`
+RETURNS = 16384  # returned as it is: `a` in `return a`
+
+NAMESPACES = frozenset({"globals", "locals", "vars"})
+"""Called with nothing, they give all names of the module, which may be set there."""
 
 
 class Ref(NamedTuple):
@@ -66,13 +73,23 @@ def chain_of(node: ast.expr) -> tuple[str | None, tuple[str, ...], ast.expr]:
 
 
 def root_of(node: ast.expr, through_calls: bool = False) -> tuple[str | None, tuple[str, ...]]:
-    """The name that a chain of attributes and items starts from, and the attributes up to the first item."""
+    """The name that a chain of attributes and items starts from, and the attributes up to the first item.
+
+    `vars(x)` is `x.__dict__`, and `getattr(x, "name")` is `x.name`; `globals()` starts a chain of its own.
+    """
     chain: tuple[str, ...] = ()
     while True:
         if isinstance(node, ast.Attribute):
             chain, node = (node.attr, *chain), node.value
         elif isinstance(node, ast.Subscript):
             chain, node = (), node.value
+        elif isinstance(node, ast.NamedExpr):
+            node = node.value
+        elif isinstance(node, ast.Call) and last_name(node.func) in NAMESPACES and not node.args:
+            return last_name(node.func), ()
+        elif isinstance(node, ast.Call) and last_name(node.func) in ("vars", "getattr") and node.args:
+            taken = "__dict__" if len(node.args) == 1 else text_of(node.args[1])
+            chain, node = (taken, *chain) if taken else (), node.args[0]
         elif through_calls and isinstance(node, ast.Call):
             chain, node = (), node.func
         else:

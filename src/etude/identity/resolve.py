@@ -71,6 +71,10 @@ class Target(NamedTuple):
 
 
 Targets = tuple[Target, ...]
+_Way = tuple[str, str, tuple[str, ...]]
+"""A module, a name of it and the attributes taken of that."""
+
+_LOST = frozenset({Found.ABSENT, Found.MISSING})
 
 _UNREAD = {
     Owner.COMPILED: Found.COMPILED,
@@ -126,7 +130,7 @@ class Resolver:
         is_module = self.finder.find(child).owner in (Owner.PROJECT, Owner.FOLDER, Owner.COMPILED)
         return (source.loads, child) if is_module else (source.loads,)
 
-    def _reach(self, name: str, chain: tuple[str, ...], seen: set[Symbol]) -> Targets:
+    def _reach(self, name: str, chain: tuple[str, ...], seen: set[_Way]) -> Targets:
         while True:
             module = self.finder.find(name)
             dotted = ".".join((name, *chain))
@@ -151,79 +155,81 @@ class Resolver:
                 return (Target(Found.NOTHING, dotted),)  # a folder without code of its own
             name, chain = child.name, chain[1:]
 
-    def _attribute(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets:
+    def _attribute(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:
         """What an attribute of a module leads to."""
-        bound = self._bound(table, name, rest, seen)
-        if bound is not None:
-            return bound
-        child = f"{table.module.name}.{name}"
-        if table.module.locations and self.finder.find(child).owner is not Owner.MISSING:
-            return self._reach(child, rest, seen)
+        found = self._bindings(table, name, rest, seen)
+        if found:
+            return found
         if name in _OF_EVERY_MODULE or name == "__file__":
             return (Target(Found.MODULE if name == "__dict__" else Found.NOTHING, table.module.name),)
-        starred, perhaps = self._starred(table, name, rest, seen)
-        if starred or perhaps:
-            return starred or perhaps
         if "__getattr__" in table.entries:
             return (Target(Found.SYMBOL, table.module.name, "__getattr__"),)
-        return (Target(Found.MISSING, ".".join((child, *rest))),)
+        return (Target(Found.MISSING, ".".join((table.module.name, name, *rest))),)
 
-    def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets:
+    def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:
         """What a name read inside a module leads to."""
-        bound = self._bound(table, name, rest, seen)
-        if bound is not None:
-            return bound
-        starred, perhaps = self._starred(table, name, rest, seen)
-        if starred:
-            return starred
-        if name in _BUILTINS:
-            return (Target(Found.BUILTIN, name), *perhaps)
-        if perhaps or name in _OF_EVERY_MODULE:
-            return perhaps or (Target(Found.NOTHING, name),)
-        child = f"{table.module.name}.{name}"
-        if table.module.locations and self.finder.find(child).owner is not Owner.MISSING:
-            return self._reach(child, rest, seen)
-        return (Target(Found.MISSING, "", name),)
+        found = self._bindings(table, name, rest, seen)
+        if name in _BUILTINS and all(target.module.endswith(".*") for target in found):
+            return (Target(Found.BUILTIN, name), *found)
+        if found:
+            return found
+        return (Target(Found.NOTHING, name) if name in _OF_EVERY_MODULE else Target(Found.MISSING, "", name),)
 
-    def _bound(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> Targets | None:
-        """What a name that the module itself binds leads to; None where it binds none of this name."""
+    def _bindings(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:
+        """All that may bind a name of a module: its statements and imports, a submodule, and every star import.
+
+        Which of them Python takes last depends on what runs when, so each counts. One that leads to nothing is told
+        only where all do.
+        """
+        way = (table.module.name, name, rest)
+        if way in seen:
+            return self._submodule(table, name, rest, seen)
+        seen.add(way)
+        found = self._own(table, name, rest, seen)
+        others = [*self._submodule(table, name, rest, seen), *self._starred(table, name, rest, seen)]
+        found += [target for target in others if target.found not in _LOST] or ([] if found else others)
+        if not found and name in table.types:
+            return (Target(Found.NOTHING, name),)
+        return tuple(dict.fromkeys(found))
+
+    def _own(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> list[Target]:
+        """What statements and imports of the module bind a name to."""
         entry = table.entries.get(name)
         if entry is None:
-            return (Target(Found.NOTHING, name),) if name in table.types else None
-        here = Symbol(table.module.name, name)
-        if here in seen:
-            return ()
-        seen.add(here)
-        found: list[Target] = []
-        if entry.statements:
-            found.append(Target(Found.SYMBOL, here.module, here.name, rest))
+            return []
+        found = [Target(Found.SYMBOL, table.module.name, name, rest)] if entry.statements else []
         for source in entry.imports:
             found += self._guarded(self._reach(source.module, source.path + rest, seen), source.guarded)
             if not source.path and not rest and source.loads != source.module:
                 found += self._reach(source.loads, (), seen)
-        return tuple(dict.fromkeys(found))
+        return found
 
-    def _starred(self, table: Table, name: str, rest: tuple[str, ...], seen: set[Symbol]) -> tuple[Targets, Targets]:
-        """What a name leads to that a star import binds, and what else may bind it, whose names are not read."""
-        perhaps: list[Target] = []
+    def _submodule(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:
+        """The submodule that Python binds in a package when it is imported first.
+
+        `from .train import train` imports it before it binds the name to something else.
+        """
+        child = f"{table.module.name}.{name}"
+        entry = table.entries.get(name)
+        before = entry is not None and any(source.loads == child for source in entry.imports)
+        if before or not table.module.locations or self.finder.find(child).owner is Owner.MISSING:
+            return ()
+        return self._reach(child, rest, seen)
+
+    def _starred(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> list[Target]:
+        """What star imports may bind a name to; `module.*` where the names of the module are not read."""
+        found: list[Target] = []
         for star in table.stars:
             module = self.finder.find(star.loads)
-            if module.owner is Owner.PROJECT:
-                exporter = self.table(module)
-                if exporter.exported(name) and Symbol(module.name, f"*{name}") not in seen:
-                    seen.add(Symbol(module.name, f"*{name}"))
-                    found = self._attribute(exporter, name, rest, seen)
-                    if found and found[0].module.endswith(".*"):
-                        perhaps += found
-                    elif found and found[0].found not in (Found.ABSENT, Found.MISSING):
-                        return found, ()
-            else:
-                perhaps.append(Target(_UNREAD.get(module.owner, Found.NOTHING), f"{star.loads}.*"))
-        return (), tuple(perhaps)
+            if module.owner is not Owner.PROJECT:
+                found.append(Target(_UNREAD.get(module.owner, Found.NOTHING), f"{star.loads}.*"))
+            elif (exporter := self.table(module)).exported(name):
+                listed = name in (exporter.exports or ())
+                found += (self._attribute if listed else self._bindings)(exporter, name, rest, seen)
+        return found
 
     @staticmethod
     def _guarded(targets: Targets, guarded: bool) -> Targets:
         if not guarded:
             return targets
-        lost = (Found.ABSENT, Found.MISSING)
-        return tuple(target._replace(guarded=True) if target.found in lost else target for target in targets)
+        return tuple(target._replace(guarded=True) if target.found in _LOST else target for target in targets)

@@ -8,7 +8,7 @@ the module's own names, each with the attributes taken of it at once, and to wha
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -26,6 +26,10 @@ from etude.identity.references import (
     METACLASS,
     NEEDED,
     OPEN,
+    PASSED,
+    RENAMED,
+    RETURNED,
+    RETURNS,
     UNUSED,
     Ref,
     Use,
@@ -60,6 +64,8 @@ class Facts:
     """Of a class: the facts of the methods that run when a class is derived from it or made by it."""
     records: bool = False
     """Whether these methods put the new class into something."""
+    changes_given: bool = False
+    """Whether its functions change something that they are given or that a local name of theirs stands for."""
 
 
 def facts_of(statement: ast.stmt, package: str = "") -> Facts:
@@ -136,6 +142,7 @@ class _Walk:
         self.binds: list[tuple[_Scope, str, int, Import | None]] = []
         self.loads: tuple[list[Import], list[Import]] = ([], [])
         self.found = _Found()
+        self.aliases: dict[tuple[_Scope, str], list[_Read]] = {}
         self.todo: list[tuple[ast.AST, _At]] = []
 
     def run(self, statements: Sequence[ast.stmt]) -> None:
@@ -185,10 +192,14 @@ class _Walk:
             self.push(at._replace(taken=chain) if isinstance(start, ast.Call) else at, [start])
 
     def changed(self, node: ast.expr, at: _At) -> None:
-        """Note that what a chain of attributes and items starts from is changed."""
+        """Note that what a chain of attributes and items starts from is changed, or what a call of that returns."""
         name, chain = root_of(node)
+        roles = CHANGED
+        if name is None:
+            name, chain = root_of(node, through_calls=True)
+            roles = CHANGED | RETURNED
         if name is not None:
-            self.read(name, chain, node, at._replace(roles=at.roles & ~OPEN), CHANGED)
+            self.read(name, chain, node, at._replace(roles=at.roles & ~OPEN), roles)
 
     def subscript(self, node: ast.Subscript, at: _At) -> None:
         if isinstance(node.ctx, _WRITTEN):
@@ -226,12 +237,17 @@ class _Walk:
             if name is not None and literal is not None:
                 self.read(name, (*chain, literal), node, at)
                 arguments.remove(first)
+        elif called == "exec" and len(node.args) == 1:
+            self.changed(node.func, at)
         elif called in ("import_module", "__import__") and (module := self.literal_module(node)):
             seen_through = True
-            bound = module.partition(".")[0] if called == "__import__" else module
+            whole = called == "import_module" or len(node.args) > 3 or any(k.arg == "fromlist" for k in node.keywords)
+            bound = module if whole else module.partition(".")[0]
             loaded = Import(bound, (), module, node.lineno, at.guarded)
             self.loads[at.scope.later].append(loaded)
-            self.found.add(Ref(bound, taken, loaded), node.lineno, at.roles, at.scope.later)
+            self.found.add(Ref(bound, taken, loaded), node.lineno, at.roles | RENAMED, at.scope.later)
+        for argument in (*arguments, *(keyword.value for keyword in node.keywords)):
+            self.as_it_is(argument, at, PASSED)
         given = GIVEN if any(isinstance(argument, ast.Name) for argument in node.args) else 0
         self.chained(node.func, at._replace(roles=at.roles & ~OPEN) if seen_through else at, CALLED | given)
         self.push(at, arguments)
@@ -247,7 +263,36 @@ class _Walk:
         package = text_of(given[0]) or (self.package if last_name(given[0]) == "__package__" else None)
         return package and absolute(name.lstrip("."), len(name) - len(name.lstrip(".")), package)
 
+    def as_it_is(self, node: ast.AST | None, at: _At, role: int) -> None:
+        """Note that what a name stands for is handed on, where an expression is a name with attributes and items."""
+        start = node
+        while isinstance(start, (ast.Attribute, ast.Subscript)):
+            start = start.value
+        if isinstance(start, ast.Name) and isinstance(node, ast.expr):
+            name, chain = root_of(node)
+            self.read(start.id if name is None else name, chain, node, at._replace(roles=at.roles & ~OPEN), role)
+
+    def renamed(self, targets: Iterable[ast.expr | None], value: ast.expr, at: _At) -> None:
+        """Note that other names come to stand for what has a name already."""
+        for part in _alternatives(value):
+            self.as_it_is(part, at, RENAMED)
+            name, chain = root_of(part, through_calls=True)
+            if name is None or not at.scope.later:
+                continue
+            role = RETURNED if root_of(part)[0] is None else 0
+            read = _Read(name, chain, value.lineno, role, at.scope, at.order)
+            for target in targets:
+                for bound in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                    if isinstance(bound, ast.Name):
+                        self.aliases.setdefault((at.scope, bound.id), []).append(read)
+
+    def returned(self, node: ast.Return, at: _At) -> None:
+        for part in _alternatives(node.value):
+            self.as_it_is(part, at, RETURNS)
+        self.push(at, [node.value])
+
     def named(self, node: ast.NamedExpr, at: _At) -> None:
+        self.renamed([node.target], node.value, at)
         scope = at.scope
         while scope.kind is _Kind.COMPREHENSION and scope.parent is not None:
             scope = scope.parent
@@ -334,7 +379,23 @@ class _Walk:
             self.read(name, chain, node.value, inside, ACTS)
         self.push(inside, [node.value])
 
+    def assigned(self, node: ast.Assign, at: _At) -> None:
+        self.renamed(node.targets, node.value, at)
+        self.push(at, [*node.targets, node.value])
+
+    def loop(self, node: ast.For | ast.AsyncFor, at: _At) -> None:
+        self.renamed([node.target], node.iter, at)
+        self.push(at, ast.iter_child_nodes(node))
+
+    def managed(self, node: ast.withitem, at: _At) -> None:
+        called = node.context_expr
+        for value in [called, *(called.args if isinstance(called, ast.Call) else ())]:
+            self.renamed([node.optional_vars], value, at)
+        self.push(at, ast.iter_child_nodes(node))
+
     def annotated(self, node: ast.AnnAssign, at: _At) -> None:
+        if node.value is not None:
+            self.renamed([node.target], node.value, at)
         self.annotation(node.annotation, at)
         self.push(at, [node.target, node.value])
 
@@ -398,6 +459,7 @@ class _Walk:
             roles = read.roles & ~NEEDED if perhaps else read.roles
             for source in _sources(read):
                 self.found.add(Ref(read.name, read.chain, source), read.line, roles, read.scope.later)
+        changes_given = self.changes_of_locals()
         self.imports_without_reader()
         return Facts(
             binds=frozenset(binds[0] - {STAR}),
@@ -406,7 +468,30 @@ class _Walk:
             loads=tuple(self.loads[0]),
             loads_later=tuple(self.loads[1]),
             refs=self.found.refs,
+            changes_given=changes_given,
         )
+
+    def changes_of_locals(self) -> bool:
+        """References to what local names stand for that functions change. Whether some stand for what was given."""
+        given = False
+        todo = [read for read in self.reads if read.roles & CHANGED and read.scope.later and not _sources(read)]
+        seen: set[tuple[_Scope, str]] = set()
+        for read in todo:
+            scope = read.scope
+            while scope.parent is not None and read.name not in scope.bound:
+                scope = scope.parent
+            if (scope, read.name) in seen:
+                continue
+            seen.add((scope, read.name))
+            known = self.aliases.get((scope, read.name), [])
+            given = given or not known
+            for other in known:
+                sources = _sources(other)
+                for source in sources:
+                    self.found.add(Ref(other.name, other.chain, source), other.line, CHANGED | other.roles, later=True)
+                if not sources:
+                    todo.append(other)
+        return given
 
     def imports_without_reader(self) -> None:
         """References to what is imported inside functions for its effect alone, and in class bodies for any reader."""
@@ -418,6 +503,23 @@ class _Walk:
                         self.found.add(Ref(name, (), source), source.line, NEEDED, scope.later)
                     elif not any(other == source and names_module(source, chain) for other, chain in read):
                         self.found.add(Ref(name, (), source), source.line, UNUSED, scope.later)
+
+
+def _alternatives(value: ast.expr | None) -> Iterator[ast.expr]:
+    """The expressions whose value another may be, or may hold: both sides of `a if x else b`, the parts of `(a, b)`."""
+    todo = [value]
+    for node in todo:
+        match node:
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.BoolOp(values=parts):
+                todo += parts
+            case ast.IfExp(body=body, orelse=orelse):
+                todo += [body, orelse]
+            case ast.NamedExpr(value=inner) | ast.Starred(value=inner) | ast.Await(value=inner):
+                todo.append(inner)
+            case None:
+                pass
+            case _:
+                yield node
 
 
 class _Found:
@@ -463,6 +565,11 @@ _VISITS: dict[type[ast.AST], Callable[[_Walk, Any, _At], None]] = {
     ast.Lambda: _Walk.function_expression,
     ast.ClassDef: _Walk.class_,
     ast.Expr: _Walk.expression,
+    ast.Assign: _Walk.assigned,
+    ast.Return: _Walk.returned,
+    ast.For: _Walk.loop,
+    ast.AsyncFor: _Walk.loop,
+    ast.withitem: _Walk.managed,
     ast.AnnAssign: _Walk.annotated,
     ast.AugAssign: _Walk.augmented,
     ast.Import: _Walk.import_,

@@ -11,7 +11,16 @@ from etude.errors import IdentityError
 from etude.identity.imports import STAR, Import
 from etude.identity.modules import Module
 from etude.identity.normal_form import does_nothing
-from etude.identity.references import ACTS, CALLED, CHANGED, DECORATES, MENTIONED, last_name, names_module
+from etude.identity.references import (
+    ACTS,
+    CALLED,
+    CHANGED,
+    DECORATES,
+    MENTIONED,
+    NAMESPACES,
+    last_name,
+    names_module,
+)
 from etude.identity.scopes import Facts, facts_of
 
 _ONLY_SHOWN = frozenset({"logging", "warnings"})
@@ -166,6 +175,8 @@ def _entries(facts: Sequence[Facts], imports: Sequence[Facts]) -> dict[str, Entr
             # `[register(name) for name in "ab"]` belongs, for want of another, to what it calls.
             roots = (ref.root for ref, use in found.refs.items() if use.now & CALLED and ref.source is None)
             changed = [root for root in roots if root in entries and not _is_only_shown(entries[root])]
+        if _changes_any(found, entries):
+            changed = [*entries]
         for name in changed:
             if number not in entries[name].statements:
                 entries[name].statements.append(number)
@@ -188,6 +199,15 @@ def _changed(found: Facts, entries: Mapping[str, Entry]) -> Iterator[str]:
             changes = bool(use.now & (CHANGED | DECORATES if shared else CHANGED) or use.roles & MENTIONED)
         if changes:
             yield ref.root
+
+
+def _changes_any(found: Facts, entries: Mapping[str, Entry]) -> bool:
+    """Whether a statement may set any name of the module: `globals()[name] = 1`, `exec(text)`."""
+    named = ((ref, use) for ref, use in found.refs.items() if ref.source is None and ref.root not in entries)
+    return any(
+        use.now & CHANGED if ref.root == "exec" else ref.root in NAMESPACES and use.roles & CHANGED
+        for ref, use in named
+    )
 
 
 def _is_only_shown(entry: Entry) -> bool:

@@ -1,0 +1,67 @@
+"""Edits to small projects: each one that changes what a step returns reruns it, or the plan says what it cannot see.
+
+The projects stand in `edits.py`. That a result really changes is found by running the step.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from edits import EDITS, Table
+from etude.identity.code import SymbolMap
+from source_tree import Tree
+
+MARK = re.compile("«([^|»]*)\\|([^»]*)»")
+
+
+def project(files: Mapping[str, str], top: str, value: str, edited: bool) -> dict[str, str]:
+    """The sources of one row, before or after its edit."""
+    sources = {**files, "m": f"{files.get('m', '')}\n{top}\ndef step(): return {value}"}
+    marks = [mark for text in sources.values() for mark in MARK.findall(text)]
+    assert len(marks) == 1, f"one edit and no more: {marks}"
+    return {name: MARK.sub(r"\2" if edited else r"\1", text) for name, text in sources.items()}
+
+
+def cases(tables: Mapping[str, Table]) -> Iterator[object]:
+    for name, table in tables.items():
+        for top, value in table.rows:
+            yield pytest.param(table, top, value, id=f"{name}: {'; '.join((*top.splitlines(), value))}")
+
+
+def outcome(tree: Tree) -> tuple[SymbolMap, object]:
+    """The symbol map of the step and what it returns."""
+    found = tree.map("m:step")
+    known = set(sys.modules)
+    sys.path.insert(0, str(tree.folder))
+    importlib.invalidate_caches()
+    try:
+        return found, importlib.import_module("m").step()
+    finally:
+        sys.path.remove(str(tree.folder))
+        for name in set(sys.modules) - known:
+            if str(tree.folder) in str(getattr(sys.modules[name], "__file__", "") or tree.folder):
+                del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _project(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.chdir(tree.folder)
+
+
+@pytest.mark.parametrize(("table", "top", "value"), cases(EDITS))
+def test_an_edit_that_changes_a_result_reruns_or_is_told_as_unseen(
+    tree: Tree, table: Table, top: str, value: str
+) -> None:
+    before, result = outcome(tree.write(project(table.files, top, value, edited=False)))
+    after, other = outcome(tree.write(project(table.files, top, value, edited=True)))
+    assert result != other, "the edit changes nothing"
+    if not table.unseen:
+        assert before.digest != after.digest
+    else:
+        assert table.unseen in " ".join(place.reason for place in before.opaque)
