@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from etude.search.dimensions import Int
 from etude.search.samplers.protocol import Exhausted, Sampler, Told
 from etude.search.samplers.registry import make
 from etude.search.space import Point, Space
@@ -183,15 +184,29 @@ class SamplerContract:
             value = loss(MIXED, point)
             sampler.tell(number, point, Told((value, 1 - value), Outcome.OK, constraints=(value - 0.5,)))
 
-    def test_a_space_that_is_used_up_is_not_left(self) -> None:
+    def test_a_finite_space_is_tried_whole_and_no_point_of_it_twice(self) -> None:
         small = Space({"layers": MIXED.dimensions["layers"], "loss": MIXED.dimensions["loss"]})
-        sampler = self.sampler(small)
-        for number in range(30):
+        sampler, texts = self.sampler(small), set[str]()
+        for number in range(12):
+            point = sampler.ask(number)
+            assert small.contains(point)
+            texts.add(small.canonical_point(point))
+            sampler.pend(number, point)
+            sampler.tell(number, point, told(small, point))
+        assert len(texts) == 12
+        with pytest.raises(Exhausted):
+            sampler.ask(12)
+
+    @pytest.mark.parametrize("log", [False, True])
+    def test_no_value_of_a_wide_whole_axis_is_tried_twice(self, log: bool) -> None:
+        wide = Space({"tokens": Int(1, 1_000_000, log=log)})
+        sampler, values = self.sampler(wide), []
+        for number in range(self.asks):
             try:
                 point = sampler.ask(number)
             except Exhausted:
-                assert number >= 12
-                return
-            assert small.contains(point)
+                break
+            values.append(point["tokens"])
             sampler.pend(number, point)
-            sampler.tell(number, point, told(small, point))
+            sampler.tell(number, point, told(wide, point))
+        assert len(set(values)) == len(values) >= 3

@@ -118,3 +118,11 @@ def test_a_grid_of_any_continuous_axis_ends(low: float, ratio: float, levels: in
         sampler.tell(number, point, told(space, point))
     with pytest.raises(Exhausted):
         sampler.ask(levels)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_grid_takes_a_few_levels_of_a_wide_whole_axis_and_ends(log: bool) -> None:
+    wide = Space({"tokens": Int(1, 1_000_000, log=log)})
+    texts = everything(make("grid", wide, MINIMISE, 0), wide)
+    assert len(set(texts)) == len(texts) == 5
+    assert {wide.canonical_point({"tokens": end}) for end in (1, 1_000_000)} <= set(texts)

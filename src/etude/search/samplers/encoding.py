@@ -18,9 +18,9 @@ from etude.search.space import Point, Space
 Array = NDArray[np.float64]
 
 MOST_LEVELS = 2_000
-"""A dimension with more values is taken as continuous; its points are still snapped when they are proposed."""
+"""A dimension with more values is taken as continuous by models; its places are still those of its values."""
 
-PLACES = 9
+PLACES = 12
 """Decimals by which two places on an axis are told apart."""
 
 
@@ -50,6 +50,11 @@ class Encoding:
             for index, axis in enumerate(self.axes)
             if axis.grid is not None and axis.edges is not None
         ]
+        self._fine = [
+            (index, space.dimensions[name])
+            for index, (name, axis) in enumerate(zip(space.columns, self.axes, strict=True))
+            if axis.grid is None and space.dimensions[name].count is not None
+        ]
         self._ordered = [index for index, axis in enumerate(self.axes) if not axis.choice]
         self._choices = [
             (index, axis.grid) for index, axis in enumerate(self.axes) if axis.choice and axis.grid is not None
@@ -74,6 +79,8 @@ class Encoding:
         snapped = np.clip(units, 0.0, 1.0)
         for index, grid, edges in self._discrete:
             snapped[:, index] = grid[np.searchsorted(edges, snapped[:, index], side="right")]
+        for index, dimension in self._fine:
+            snapped[:, index] = _snap_finely(dimension, snapped[:, index])
         if self.conditional:
             snapped[~self.active(snapped)] = np.nan
         return snapped
@@ -131,6 +138,16 @@ def _cells(dimension: Dimension, count: int) -> tuple[Array, Array]:
             (values[:-1] + 0.5) / (dimension.low - 0.5)
         ) / width
     return (np.arange(count) + 0.5) / count, np.arange(1, count) / count
+
+
+def _snap_finely(dimension: Dimension, places: Array) -> Array:
+    """Places moved to the middle of their values' cells, of a dimension with too many values to list them."""
+    if isinstance(dimension, Int) and dimension.log:
+        low, high = np.log(dimension.low - 0.5), np.log(dimension.high + 0.5)
+        values = np.clip(np.round(np.exp(low + places * (high - low))), dimension.low, dimension.high)
+        return np.asarray((np.log(values) - low) / (high - low))
+    count = dimension.count or 1
+    return np.asarray((np.minimum(np.floor(places * count), count - 1) + 0.5) / count)
 
 
 def _parents_first(axes: Sequence[Axis]) -> list[int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etude.errors import ConfigError, Fault, nearest
+from etude.search.samplers.distinct import DistinctSampler
 from etude.search.samplers.protocol import Sampler
 from etude.search.space import Space
 from etude.search.trials import Goal
@@ -55,7 +56,7 @@ DEFAULT: Final = "auto"
 
 
 def make(name: str, space: Space, goal: Goal, seed: int, **settings: object) -> Sampler:
-    """The sampler of this name.
+    """The sampler of this name. In a finite space it proposes no point twice while others are left.
 
     Raises:
         ConfigError: There is none, its engine is not installed, or it has no such setting.
@@ -77,7 +78,7 @@ def make(name: str, space: Space, goal: Goal, seed: int, **settings: object) -> 
         sampler: Sampler = factory(space, goal, seed, **presets, **settings)
     except ImportError as error:
         raise _not_installed(name, entry, error) from error
-    return sampler
+    return sampler if space.size is None else DistinctSampler(sampler, space, seed)
 
 
 def check(name: str, settings: dict[str, object]) -> list[Fault]:
