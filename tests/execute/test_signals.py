@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -56,6 +56,23 @@ def dies(*, times: int) -> int:
     return 0
 
 @step
+def leaves(*, how: str, ends: str) -> int:
+    import multiprocessing, subprocess, sys
+    if how == "program":
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    elif how == "shell":
+        child = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"])
+    else:
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        child.start()
+    (HERE / "child").write_text(str(child.pid))
+    while ends == "killed" or not (HERE / "hurry").exists():
+        time.sleep(0.02)
+    if ends == "now":
+        os._exit(3)
+    return 1
+
+@step
 def large(*, megabytes: int) -> bytes:
     return bytes(megabytes * 1_000_000)
 """
@@ -79,9 +96,9 @@ class Project:
         }
         self.study(nodes, backend=backend)
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, before: Sequence[str] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "etude.cli.main", "run", "study.json"],
+            [*before, sys.executable, "-m", "etude.cli.main", "run", "study.json"],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -125,11 +142,14 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("backend", ["processes", "inline"])
-def test_one_interrupt_stops_at_a_checkpoint_and_the_next_run_goes_on_from_it(project: Project, backend: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_stops_at_a_checkpoint_and_the_next_run_goes_on_from_it(
+    project: Project, backend: str, number: signal.Signals
+) -> None:
     project.counting(checks=True, backend=backend)
     process = project.start()
     until(lambda: project.counted() > 5, "counting")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "run the same command again" in output
@@ -138,6 +158,40 @@ def test_one_interrupt_stops_at_a_checkpoint_and_the_next_run_goes_on_from_it(pr
     code, output = project.finish()
     assert code == 0, output
     assert project.calls() == ["from-0", f"from-{reached}"]
+
+
+@pytest.mark.parametrize("backend", ["processes", "inline"])
+def test_a_closed_terminal_stops_a_run_at_a_checkpoint(project: Project, backend: str) -> None:
+    project.counting(checks=True, backend=backend)
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "etude.cli.main", "run", "study.json"],
+        cwd=project.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    until(lambda: project.counted() > 5, "counting")
+    os.close(ours)
+    assert process.wait(timeout=60) == 130
+    reached = project.counted()
+    project.hurry()
+    code, output = project.finish()
+    assert code == 0, output
+    assert project.calls() == ["from-0", f"from-{reached}"]
+
+
+def test_a_run_that_is_to_outlive_its_terminal_goes_on(project: Project) -> None:
+    project.counting(checks=True)
+    process = project.start(before=["nohup"])
+    until(lambda: project.counted() > 5, "counting")
+    process.send_signal(signal.SIGHUP)
+    before = project.counted()
+    until(lambda: project.counted() > before + 5, "counting on")
+    project.hurry()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("backend", ["processes", "inline"])
@@ -171,6 +225,30 @@ def test_workers_die_with_a_killed_driver_and_the_next_run_takes_over(project: P
     code, output = project.finish()
     assert code == 0, output
     assert project.calls() == ["from-0", f"from-{reached}"]
+
+
+@pytest.mark.parametrize("backend", ["processes", "inline"])
+@pytest.mark.parametrize("ends", ["killed", "now", "done"])
+@pytest.mark.parametrize("how", ["program", "shell", "fork"])
+def test_what_a_step_has_started_ends_with_the_run_however_that_ends(
+    project: Project, backend: str, ends: str, how: str
+) -> None:
+    if (ends, how) == ("done", "fork"):
+        pytest.skip("Python itself waits for such a child")
+    if (backend, how) == ("processes", "program"):
+        pytest.skip("in a session of its own it is not the worker's")
+    project.study({"it": {"step": "signal_steps:leaves", "with": {"how": how, "ends": ends}}}, backend=backend)
+    process = project.start()
+    note = project.folder / "child"
+    until(lambda: note.exists() and note.read_text() != "", "the start of a child")
+    child = psutil.Process(int(note.read_text()))
+    below = child.children(recursive=True)
+    time.sleep(0.5)
+    if ends == "killed":
+        process.kill()
+    project.hurry()
+    process.communicate(timeout=60)
+    until(lambda: not any(each.is_running() and each.status() != "zombie" for each in (child, *below)), "their end")
 
 
 def test_a_killed_worker_alone_is_replaced_and_the_step_goes_on_from_its_scratch_folder(project: Project) -> None:

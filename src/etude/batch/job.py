@@ -296,7 +296,8 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     if said.task is not None:
         part = json.loads((said.run / layout.TASKS).read_text(encoding="utf-8"))[said.task]
     job = BatchJob(layout.job_folder(said.run, part), environment, said.until)
-    signal.signal(signal.SIGTERM, lambda *_: job.ask_to_stop(End.STOPPED))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: job.ask_to_stop(End.STOPPED))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return CODES[job.run()]
 

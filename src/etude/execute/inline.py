@@ -12,6 +12,7 @@ from pathlib import Path
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
+from etude.execute.leftovers import Leftovers
 from etude.execute.logs import log_path, python_output_to
 from etude.execute.perform import Host, Pause, perform
 from etude.graph.pipeline import Needs
@@ -19,6 +20,7 @@ from etude.identity.files import FileDigests
 from etude.store.store import Store
 
 _CPUS = os.cpu_count() or 1
+_leftovers = Leftovers()
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class InlineBackend:
             self.digests,
         )
         log = log_path(self.logs, call.name, call.fingerprint)
-        with nullcontext() if self.pause else python_output_to(log):
+        with nullcontext() if self.pause else python_output_to(log), _leftovers.belonging_to_step():
             outcome = perform(call, self.store, host)
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
