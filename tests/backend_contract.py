@@ -71,6 +71,7 @@ def killed(*, ctx: Context, times: int) -> int:
 
 @step
 def costly(*, ctx: Context, how: str) -> int:
+    import json
     state = ctx.scratch / "state"
     began = time.process_time()
     while time.process_time() - began < 0.4:
@@ -81,7 +82,8 @@ def costly(*, ctx: Context, how: str) -> int:
             raise Stopped("half way")
         if how == "raise":
             raise ValueError("once")
-        while not list(ctx.scratch.parent.glob("*.attempts/*.json")):
+        told = lambda path: json.loads(path.read_text())["cost"]["cpu_s"]
+        while not any(told(path) >= 0.4 for path in ctx.scratch.parent.glob("*.attempts/*.json")):
             time.sleep(0.01)
         os.kill(os.getpid(), 9)
     return 1
@@ -238,7 +240,7 @@ def one_raises(*, rank: str) -> int:
 
 @step
 def surroundings(*, ctx: Context) -> dict[str, object]:
-    names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    names = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")
     return {"devices": list(ctx.devices), "cpus": ctx.cpus, **{name: os.environ.get(name) for name in names}}
 """
 )
@@ -343,6 +345,30 @@ class BackendContract:
         call = calls_of(prepared)["it"]
         assert make(prepared).submit(call).result(timeout=60).status is Status.DONE
         assert prepared.store.read(call.fingerprint) == code
+
+    @pytest.mark.parametrize("cpus", [1, 3])
+    def test_libraries_use_the_cores_that_a_node_asks_for(
+        self, make: Make, project: Project, monkeypatch: pytest.MonkeyPatch, cpus: int
+    ) -> None:
+        for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_WAIT_POLICY"):
+            monkeypatch.delenv(name, raising=False)
+        prepared = project.write(STEPS).prepare(project.study({"it": ("surroundings", None, {}, {"cpus": cpus})}))
+        call = calls_of(prepared)["it"]
+        assert make(prepared).submit(call).result(timeout=60).status is Status.DONE
+        seen = prepared.store.read(call.fingerprint)
+        assert (seen["cpus"], seen["OMP_NUM_THREADS"], seen["RAYON_NUM_THREADS"]) == (cpus, str(cpus), str(cpus))
+        assert seen["OMP_WAIT_POLICY"] == "PASSIVE"
+
+    def test_the_users_own_number_of_threads_holds_for_all_libraries(
+        self, make: Make, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        prepared = project.write(STEPS).prepare(project.study({"it": ("surroundings", None, {}, {"cpus": 3})}))
+        call = calls_of(prepared)["it"]
+        assert make(prepared).submit(call).result(timeout=60).status is Status.DONE
+        seen = prepared.store.read(call.fingerprint)
+        assert (seen["cpus"], seen["OMP_NUM_THREADS"], seen["RAYON_NUM_THREADS"]) == (1, "1", "1")
 
     def test_a_damaged_input_is_an_outcome_that_names_it(self, make: Make, project: Project) -> None:
         study = project.write(STEPS).study({"n": ("number", None, {"value": 4}), "d": ("double", "n")})

@@ -15,8 +15,7 @@ from multiprocessing.connection import Connection
 
 from etude.execute.call import Outcome, Status
 from etude.execute.messages import Hello
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS")
+from etude.execute.threads import thread_variables
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +25,7 @@ class Child:
     process: subprocess.Popen[bytes]
     connection: Connection
     devices: tuple[str, ...]
+    cpus: int
     lost_because: str = ""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,7 +66,7 @@ def start_child(hello: Hello, environment: Mapping[str, str]) -> Child:
     connection = Connection(ours.detach())
     with contextlib.suppress(OSError):
         connection.send(hello)
-    return Child(process, connection, hello.gpus)
+    return Child(process, connection, hello.gpus, hello.cpus)
 
 
 def end_child(child: Child) -> int:
@@ -100,12 +100,11 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def worker_environment(given: Mapping[str, str], devices: tuple[str, ...], threads: int) -> dict[str, str]:
-    """The environment of a worker that sees just these devices and uses so many threads."""
-    count = str(threads)
+def worker_environment(given: Mapping[str, str], devices: tuple[str, ...], cpus: int) -> dict[str, str]:
+    """The environment of a worker that sees just these devices and uses so many cores, or fewer where that says so."""
     return {
         **given,
-        **{name: count for name in _THREADS if name not in given},
+        **thread_variables(cpus, given),
         "CUDA_VISIBLE_DEVICES": ",".join(devices),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",

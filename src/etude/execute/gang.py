@@ -26,6 +26,7 @@ from etude.execute.attempt_costs import new_attempt_id
 from etude.execute.call import Outcome, Status
 from etude.execute.child import kill_group
 from etude.execute.messages import END, STOP, Computed, Costs, Hello, Told
+from etude.graph.pipeline import Needs
 
 WHERE = "ETUDE_GANG"
 KEY = "ETUDE_GANG_KEY"
@@ -242,6 +243,11 @@ def launch_words(launch: str, nodes: int, size: int) -> list[str]:
 
 
 _SRUN = ("--export=ALL", "--overlap", "--kill-on-bad-exit=1")
+
+
+def cpus_of_rank(needs: Needs) -> int:
+    """Cores of one process: those of a machine, shared out among the processes there."""
+    return max(1, needs.cpus // max(1, needs.processes // needs.nodes))
 
 
 def rank_of(environment: Mapping[str, str]) -> int:

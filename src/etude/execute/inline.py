@@ -15,11 +15,11 @@ from etude.execute.cost import Metering
 from etude.execute.leftovers import Leftovers
 from etude.execute.logs import log_path, python_output_to
 from etude.execute.perform import Host, Pause, perform
+from etude.execute.threads import LoadedLibraries, thread_count
 from etude.graph.pipeline import Needs
 from etude.identity.files import FileDigests
 from etude.store.store import Store
 
-_CPUS = os.cpu_count() or 1
 _leftovers = Leftovers()
 
 
@@ -34,6 +34,7 @@ class InlineBackend:
     pause: Pause | None = None
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
+    _libraries: LoadedLibraries = field(default_factory=LoadedLibraries)
     _stopping: bool = False
     _stopped: set[str] = field(default_factory=set)
     """Fingerprints of nodes that were asked to stop."""
@@ -51,7 +52,7 @@ class InlineBackend:
         self._stopped.discard(call.fingerprint)
         host = Host(
             self.devices[: call.needs.gpus],
-            _CPUS,
+            thread_count(call.needs.cpus, os.environ),
             lambda: self._stopping or call.fingerprint in self._stopped,
             partial(self._tell, call.fingerprint),
             partial(self._tell_value, call.fingerprint),
@@ -60,7 +61,8 @@ class InlineBackend:
             self.digests,
         )
         log = log_path(self.logs, call.name, call.fingerprint)
-        with nullcontext() if self.pause else python_output_to(log), _leftovers.belonging_to_step():
+        output = nullcontext() if self.pause else python_output_to(log)
+        with output, _leftovers.belonging_to_step(), self._libraries.limited(call.needs.cpus):
             outcome = perform(call, self.store, host)
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
@@ -75,7 +77,7 @@ class InlineBackend:
         self._stopped.add(fingerprint)
 
     def close(self) -> None:
-        """Nothing to free."""
+        self._libraries.restore()
 
     def _tell(self, fingerprint: str, done: float, total: float | None, message: str) -> None:
         self.tell(Progress(fingerprint, done, total, message))

@@ -17,6 +17,7 @@ from etude.execute.input_guard import inputs_kept
 from etude.execute.mishaps import one_line, trace_below
 from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
+from etude.execute.threads import limit_torch
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
@@ -86,6 +87,7 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         arguments, settings = _arguments(call, store, signature), _settings(call, signature)
         if host.pause:
             host.pause("before", call.name, {**arguments, "settings": settings})
+        limit_torch(host.cpus)
         measurement = host.metering.measured()
         context.mark = measurement.window
         with inputs_kept(call.files, host.digests, arguments.values()) as folders:

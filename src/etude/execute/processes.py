@@ -13,7 +13,7 @@ from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.cost import MeterSettings
-from etude.execute.gang import Gang, start_gang
+from etude.execute.gang import Gang, cpus_of_rank, start_gang
 from etude.execute.messages import STOP, Hello, StopNode, Told
 from etude.graph.pipeline import Needs
 
@@ -84,15 +84,18 @@ class ProcessBackend:
             free = [device for device in self.machine.devices if device not in taken]
             devices = tuple(free[: call.needs.gpus])
             self._used[call.fingerprint] = (call.needs, devices)
-            worker = self._idle_worker(devices) if call.needs.processes == 1 else None
+            worker = self._idle_worker(devices, call.needs.cpus) if call.needs.processes == 1 else None
             self._busy[call.fingerprint] = worker
         threading.Thread(target=self._supervise, args=(call, worker, devices, future), daemon=True).start()
         return future
 
-    def _idle_worker(self, devices: tuple[str, ...]) -> Child | None:
-        """A warm worker that sees just these devices; others are let go so that no more than `workers` live."""
+    def _idle_worker(self, devices: tuple[str, ...], cpus: int) -> Child | None:
+        """A warm worker that sees just these devices and uses so many cores.
+
+        Others are let go so that no more than `workers` live.
+        """
         for worker in self._idle:
-            if worker.devices == devices:
+            if (worker.devices, worker.cpus) == (devices, cpus):
                 self._idle.remove(worker)
                 return worker
         while self._idle and len(self._idle) + len(self._used) > self.machine.workers:
@@ -123,7 +126,7 @@ class ProcessBackend:
         future.set_result(outcome)
 
     def _attend(self, call: NodeCall, worker: Child | None, devices: tuple[str, ...]) -> tuple[Outcome, Child | None]:
-        worker = worker or self._start(devices)
+        worker = worker or self._start(devices, call.needs.cpus)
         with self._lock:
             self._busy[call.fingerprint] = worker
             stopping, closed = self._stopping, self._closed
@@ -145,8 +148,9 @@ class ProcessBackend:
 
     def _attend_gang(self, call: NodeCall, devices: tuple[str, ...]) -> Outcome:
         """Run a node that is started as several processes; they end with it."""
-        environment = worker_environment(self.environment, devices, self._threads())
-        gang = start_gang(self._hello(devices), environment, call.needs.processes, 1, "")
+        cpus = cpus_of_rank(call.needs)
+        environment = worker_environment(self.environment, devices, cpus)
+        gang = start_gang(self._hello(devices, cpus), environment, call.needs.processes, 1, "")
         with self._lock:
             self._busy[call.fingerprint] = gang
             stopping, closed = self._stopping, self._closed
@@ -166,10 +170,10 @@ class ProcessBackend:
         except (EOFError, OSError):
             return gang.lost()
 
-    def _start(self, devices: tuple[str, ...]) -> Child:
-        return start_child(self._hello(devices), worker_environment(self.environment, devices, self._threads()))
+    def _start(self, devices: tuple[str, ...], cpus: int) -> Child:
+        return start_child(self._hello(devices, cpus), worker_environment(self.environment, devices, cpus))
 
-    def _hello(self, devices: tuple[str, ...]) -> Hello:
+    def _hello(self, devices: tuple[str, ...], cpus: int) -> Hello:
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
         return Hello(
             str(self.store),
@@ -177,14 +181,11 @@ class ProcessBackend:
             self.import_path,
             self.sources,
             names,
-            self._threads(),
+            cpus,
             self.meter,
             devices,
             str(self.digests) if self.digests else None,
         )
-
-    def _threads(self) -> int:
-        return max(1, self.machine.cpus // self.machine.workers)
 
     def interrupt(self) -> None:
         with self._lock:

@@ -21,9 +21,10 @@ from etude.execute.board import Orders, append
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.devices import visible_gpus
-from etude.execute.gang import Gang, start_gang
+from etude.execute.gang import Gang, cpus_of_rank, start_gang
 from etude.execute.messages import STOP, Hello, Told
 from etude.execute.pilot_spec import PilotSpec, read_snapshot, read_spec
+from etude.graph.pipeline import Needs
 from etude.store.lease import Holder
 from etude.store.store import Store
 
@@ -156,10 +157,11 @@ class Seat:
             self._sources = read_snapshot(Path(self.spec.snapshot))
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
         spec = self.spec
+        cpus = cpus_of_rank(Needs(cpus=spec.cpus, processes=spec.processes, nodes=spec.nodes))
         hello = Hello(
-            spec.store, spec.logs, spec.import_path, self._sources, names, spec.cpus, spec.meter, devices, spec.digests
+            spec.store, spec.logs, spec.import_path, self._sources, names, cpus, spec.meter, devices, spec.digests
         )
-        environment = worker_environment(self.environment, devices, spec.cpus)
+        environment = worker_environment(self.environment, devices, cpus)
         if spec.processes > 1:
             return start_gang(replace(hello, heeds_term=True), environment, spec.processes, spec.nodes, spec.launch)
         return start_child(replace(hello, heeds_term=True), environment)

@@ -24,6 +24,7 @@ from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
 from etude.execute.logs import captured, log_path
 from etude.execute.messages import END, STOP, Computed, Costs, Hello, StopNode, Told
 from etude.execute.perform import Host, perform
+from etude.execute.threads import thread_count
 from etude.graph.importing import use_sources
 from etude.identity.files import FileDigests
 from etude.store.store import Store
@@ -61,7 +62,7 @@ def serve(connection: Connection) -> None:
     tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
     host = Host(
         hello.devices,
-        hello.cpus,
+        thread_count(hello.cpus, os.environ),
         stop.is_set,
         tell,
         tell_value,
