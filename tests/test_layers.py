@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "store",
         "identity",
         "units errors redaction",
+        "digits",
     )
 )
 """From top to bottom. A room imports from lower layers, or from within itself."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from etude.digits import number_text
+
 JOULES_PER_KWH = 3_600_000.0
 
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SHORT = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BYTES = {"": 1, "B": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _BYTES |= {f"{unit}B": factor for unit, factor in _BYTES.items() if unit not in ("", "B")}
 
@@ -56,9 +59,10 @@ def readable_bytes(count: float) -> str:
 
 
 def readable_seconds(duration_s: float) -> str:
-    """A duration as people read it: `0.8 s`, `1 min 05 s`, `2 h 10 min`."""
-    if duration_s < 60:
-        return f"{duration_s:.1f} s" if duration_s < 10 else f"{duration_s:.0f} s"
+    """A duration as people read it: `12 ms`, `0.84 s`, `1 min 05 s`, `2 h 10 min`."""
+    if abs(duration_s) < 59.5:
+        factor, unit = next((one for one in _SHORT if abs(duration_s) >= 0.0995 * one[0]), _SHORT[-1])
+        return f"{number_text(duration_s / factor, digits=2)} {unit}" if duration_s else "0 s"
     minutes, rest = divmod(round(duration_s), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"

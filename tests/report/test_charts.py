@@ -14,7 +14,7 @@ from etude.errors import StepError
 from etude.report.charts.bars import bars, bars_of_studies
 from etude.report.charts.confusion import confusion, folded
 from etude.report.charts.curves import MOST_CURVES, MOST_POINTS, is_curve, learning_curves
-from etude.report.charts.naming import file_stem, is_cost, label_of, number_text, one_line
+from etude.report.charts.naming import file_stem, is_cost, label_of, one_line
 from etude.report.charts.pareto import costs_of_variants, on_front, pareto_points
 
 ACCURACY = "quality.accuracy"
@@ -72,11 +72,6 @@ def test_costs_are_told_from_qualities_by_their_unit() -> None:
     assert not is_cost("efficiency.accuracy_per_joule")
     assert not is_cost("quality.accuracy")
     assert not is_cost("quality.classes")
-
-
-@given(st.floats(-1e300, 1e300))
-def test_a_number_as_text_is_right_to_three_digits(value: float) -> None:
-    assert float(number_text(value)) == pytest.approx(value, rel=6e-3)
 
 
 @given(st.text())

@@ -22,7 +22,8 @@ PLAIN = re.compile(r"[^\\{}$&#%_~^\[\]*\n]")
 COMMAND = re.compile(
     r"\\(?:textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar)\{\}|\\[{}$&#%_]|\{[]\[*]\}|\$\\pm\$"
 )
-NUMBER = re.compile(r"\$(?:-?[\d.]+|\\mathbf\{-?[\d.]+\})(?: \\pm [\d.]+)?\$")
+_DIGITS, _POWER = r"(?:-?[\d.]+|\\mathbf\{-?[\d.]+\})", r"(?: \\times 10\^\{-?\d+\})"
+NUMBER = re.compile(rf"\$(?:{_DIGITS}{_POWER}?(?: \\pm [\d.]+{_POWER}?)?|\({_DIGITS} \\pm [\d.]+\){_POWER})\$")
 RULES = ("\\toprule", "\\midrule", "\\bottomrule")
 
 

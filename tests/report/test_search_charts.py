@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.search.results import SearchResults, read_results
-from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, Words, scale, short_number, stepped
+from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, Words, scale, stepped
 from etude.report.charts.search.charts import SearchCharts, search_charts
 from etude.report.charts.search.progress import trajectories
 from etude.report.drawing.image import drawn
@@ -23,6 +23,7 @@ from etude.report.page.document import document
 from etude.report.page.findings import findings
 from etude.report.page.picture_plot import picture_of_plot
 from etude.report.page.search_section import search_section, story
+from etude.report.page.ticks import short_number, tick_texts
 from etude.report.results import export_results
 from etude.report.search_results import searched
 from etude.search.dimensions import Float
@@ -232,6 +233,11 @@ def test_a_scale_holds_its_values_and_its_ticks(values: list[float]) -> None:
 
 def test_far_powers_of_ten_are_written_with_a_raised_exponent() -> None:
     assert [short_number(value) for value in (1e-7, 0.01, 2e-5, 1e6, 0.0)] == ["10⁻⁷", "0.01", "2·10⁻⁵", "10⁶", "0"]
+
+
+def test_ticks_that_differ_are_told_apart() -> None:
+    assert tick_texts([0.9999991, 0.9999992]) == ["0.9999991", "0.9999992"]
+    assert tick_texts([1e9 + 1, 1e9 + 2]) == ["1.000000001·10⁹", "1.000000002·10⁹"]
 
 
 def test_marks_of_every_kind_keep_their_places_in_both_renderers() -> None:

@@ -21,6 +21,7 @@ from etude.report.export import RENDERERS, export, statistics_text
 from etude.report.latex import escaped, latex_text
 from etude.report.layout import laid_out
 from etude.report.markdown import markdown_text
+from etude.report.page.means import table_of_means
 from etude.report.terminal import TerminalTable
 
 EXPECTED = Path(__file__).parent.parent / "expected"
@@ -88,17 +89,22 @@ def test_a_cost_is_marked_best_only_where_it_is_said_that_less_is_better() -> No
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        ([0.70, 0.72], ("0.710", "0.014")),
-        ([0.7001, 0.7003], ("0.70020", "0.00014")),
-        ([1234.0, 1300.0], ("1267", "47")),
-        ([0.5], ("0.5000", "")),
-        ([0.5, 0.5], ("0.5000", "0.0000")),
+        ([0.70, 0.72], "0.710 ± 0.014"),
+        ([0.7001, 0.7003], "0.70020 ± 0.00014"),
+        ([1234.0, 1300.0], "1267 ± 47"),
+        ([2.4e-7, 2.5e-7], "(2.450 ± 0.071)e-07"),
+        ([1.2e12, 1.3e12], "(1.250 ± 0.071)e+12"),
+        ([0.5], "0.5000"),
+        ([0.5, 0.5], "0.5000 ± 0"),
     ],
 )
-def test_numbers_have_two_digits_of_their_spread_or_four_of_their_mean(
-    values: list[float], shown: tuple[str, str]
-) -> None:
-    assert laid_out(grouped({"a": values})).groups[0].cells[0].numbers() == shown
+def test_every_output_shows_two_digits_of_the_spread_or_four_of_the_mean(values: list[float], shown: str) -> None:
+    summary = grouped({"a": values, "b": [105.0, 0.00126]})
+    assert laid_out(summary).groups[0].cells[0].text() == shown
+    for text in (drawn(summary), markdown_text(summary), table_of_means(summary, "t", "i")):
+        assert shown in text.replace("**", "")
+    latex = re.sub(r"e([-+]\d+)", lambda power: rf" \times 10^{{{int(power[1])}}}", shown.replace("±", r"\pm"))
+    assert f"${latex}$" in re.sub(r"\\mathbf\{([^}]*)\}", r"\1", latex_text(summary))
 
 
 def test_metrics_of_several_nodes_keep_their_nodes_names(summary: Summary) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from etude.cli.tell import err, out
+from etude.digits import between_text, half_width, number_text
 from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def show_cost(cost: Cost) -> None:
     for component, energy in cost.energy.items():
         table.add_row(f"{component} energy", *_told(energy.joules, "J"))
     for other in cost.beside:
-        table.add_row(f"{other.component} energy", *_told(other.joules, "J"))
+        table.add_row(f"{other.component} energy, beside", *_told(other.joules, "J"))
     for component, reason in cost.absent.items():
         table.add_row(f"{component} energy", Text("not measured", style="dim"), Text(reason, style="dim"))
-    table.add_row("carbon", *_told(cost.carbon, "g"))
+    table.add_row("carbon", *_told(cost.carbon, "g CO₂eq"))
     err().print(table)
     for warning in cost.warnings:
         err().print(Text(f"note: {warning}", style="yellow"))
@@ -59,9 +60,9 @@ def show_cost(cost: Cost) -> None:
 def _told(quantity: Quantity, unit: str) -> tuple[str, str]:
     if quantity.value is None:
         return "not measured", quantity.reason
-    text = f"{quantity.value:.4g} {unit}"
-    if quantity.lo is not None and quantity.hi is not None and quantity.lo != quantity.hi:
-        text += f"  ({quantity.lo:.3g} to {quantity.hi:.3g})"
+    text = f"{number_text(quantity.value, half_width(quantity.lo, quantity.hi))} {unit}"
+    if quantity.lo != quantity.hi:
+        text += f"  ({between_text(quantity.lo, quantity.hi)})"
     return text, f"{quantity.quality}: {quantity.method}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from etude.digits import number_text
 from etude.execute.events import Event, Kind
 from etude.units import readable_bytes, readable_seconds
 
@@ -261,5 +262,6 @@ def _cost_text(cost: object) -> str:
     if (peak := _number(cost.get("peak_rss_bytes"))) is not None:
         parts.append(readable_bytes(peak))
     if (energy_j := _number(cost.get("energy_j"))) is not None and energy_j >= 1:
-        parts.append(f"{'≈' if cost.get('energy_quality') == 'estimated' else ''}{energy_j:.0f} J")
+        about = "" if cost.get("energy_quality") in ("measured", "integrated") else "≈"
+        parts.append(f"{about}{number_text(energy_j, digits=2)} J")
     return ", ".join(parts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etude.cli.tell import err, escaped, out
+from etude.digits import number_text
 from etude.errors import ConfigError, Fault, nearest
 from etude.units import readable_bytes, readable_seconds
 
@@ -105,7 +106,7 @@ def _job_table(run: RunOverview) -> object:
             job.state,
             _shown(account, "job_wall_s", readable_seconds),
             _shown(account, "job_peak_rss_bytes", readable_bytes),
-            _shown(account, "job_energy_j", lambda joules: f"{joules:.0f} J"),
+            _shown(account, "job_energy_j", lambda joules: f"{number_text(joules, digits=2)} J"),
             escaped(job.reason),
         )
     return table

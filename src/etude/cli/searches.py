@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.cli.searching import point_text, search_lines
 from etude.cli.tell import err, escaped, out
+from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
 from etude.study.searched import SearchState, fitting_points, log_folder, set_aside, state_of
 
@@ -117,7 +118,7 @@ def _print_trials(rows: Sequence[dict[str, Any]], state: SearchState) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+    return UNKNOWN if value is None else short_text(value, 6)
 
 
 def export_trials(prepared: Prepared, *, as_csv: bool, output: str | None) -> None:
@@ -215,7 +216,7 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
         table.add_column(Text(column), justify="right")
     for rank, one in enumerate(chosen, 1):
         count = [str(one.replicates)] if any(other.replicates > 1 for other in chosen) else []
-        values = [f"{value:.6g}" for value in one.values]
+        values = [short_text(value, 6) for value in one.values]
         table.add_row(str(rank), *values, *count, *(Text(_value(one.point.get(name))) for name in names))
     out().print(table)
     if len(chosen) < k:
@@ -247,4 +248,4 @@ def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[
 def _value(value: object) -> str:
     from etude.graph.labels import text_of
 
-    return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else text_of(value)
+    return short_text(value, 6) if isinstance(value, float) else UNKNOWN if value is None else text_of(value)

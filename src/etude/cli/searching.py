@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etude.cli.progress import LiveProgress
+from etude.digits import short_text
 from etude.graph.labels import text_of
 from etude.search.events import Asked, Closed, Finished, Halted, Opened, Retried, Started
 from etude.search.trials import Goal, Outcome
@@ -135,14 +136,15 @@ def values_text(goal: Goal, trial: Trial) -> str:
     """A trial's objectives: `quality.auc 0.912`."""
     values = trial.values or ()
     return "  ".join(
-        f"[bold]{_escaped(metric)} {value:.6g}[/]" for metric, value in zip(goal.metrics, values, strict=True)
+        f"[bold]{_escaped(metric)} {short_text(value, 6)}[/]"
+        for metric, value in zip(goal.metrics, values, strict=True)
     )
 
 
 def point_text(point: Mapping[str, object]) -> str:
     """A point in one line, numbers cut to four digits."""
     return " ".join(
-        f"{_escaped(name)}={f'{value:.4g}' if isinstance(value, float) else _escaped(text_of(value))}"
+        f"{_escaped(name)}={short_text(value) if isinstance(value, float) else _escaped(text_of(value))}"
         for name, value in point.items()
     )
 

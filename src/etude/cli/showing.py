@@ -7,6 +7,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from etude.cli.tell import err, escaped, out
+from etude.digits import UNKNOWN, short_text
 from etude.store.manifest import Damaged, Manifest
 from etude.units import readable_bytes, readable_seconds
 
@@ -69,8 +70,8 @@ def _print_records(rows: list[dict[str, Any]], width: int) -> None:
 
 def _number(value: object) -> str:
     if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return UNKNOWN
+    return short_text(value) if isinstance(value, float) else str(value)
 
 
 def show_node(prepared: Prepared, name: str, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etude.analysis.summary import Summary
+from etude.digits import Number
 from etude.report.layout import Cell, Layout, Line, laid_out
 
 _ESCAPED = {
@@ -26,6 +27,9 @@ _ESCAPED = {
     "–": "--",
     "±": r"$\pm$",
 }
+
+
+_NOT_FINITE = {"nan": r"\mathrm{nan}", "inf": r"\infty", "-inf": r"-\infty"}
 
 
 def latex_text(summary: Summary) -> str:
@@ -63,12 +67,24 @@ def _line(line: Line) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    numbers = cell.numbers()
-    if numbers is None:
+    shown = cell.shown()
+    if shown is None:
         return "--"
-    mean, std = numbers
-    shown = f"\\mathbf{{{mean}}}" if cell.best else mean
-    return f"${shown} \\pm {std}$" if std else f"${shown}$"
+    value, unsure = shown
+    digits = f"\\mathbf{{{_digits(value)}}}" if cell.best else _digits(value)
+    if unsure is None:
+        return f"${digits}{_power(value)}$"
+    if value.power and value.power == unsure.power:
+        return f"$({digits} \\pm {_digits(unsure)}){_power(value)}$"
+    return f"${digits}{_power(value)} \\pm {_digits(unsure)}{_power(unsure)}$"
+
+
+def _digits(shown: Number) -> str:
+    return _NOT_FINITE.get(shown.digits, shown.digits)
+
+
+def _power(shown: Number) -> str:
+    return f" \\times 10^{{{shown.power}}}" if shown.power else ""
 
 
 def _row(cells: list[str]) -> str:

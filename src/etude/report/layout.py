@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import median_low
 from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
-
-MOST_DECIMALS = 6
+from etude.digits import Spread, spread, spread_text
 
 
 class Cell(NamedTuple):
@@ -17,14 +14,15 @@ class Cell(NamedTuple):
 
     mean: float | None
     std: float | None
-    decimals: int
     best: bool = False
 
-    def numbers(self) -> tuple[str, str] | None:
-        """Mean and standard deviation as text, the latter empty where it is not known; None where nothing is known."""
-        if self.mean is None:
-            return None
-        return f"{self.mean:.{self.decimals}f}", "" if self.std is None else f"{self.std:.{self.decimals}f}"
+    def shown(self) -> Spread | None:
+        """Both rounded to the digits that the spread allows; None where nothing is known."""
+        return None if self.mean is None else spread(self.mean, self.std)
+
+    def text(self) -> str:
+        """The same as one text."""
+        return spread_text(self.mean, self.std)
 
 
 class Line(NamedTuple):
@@ -50,14 +48,13 @@ class Layout(NamedTuple):
 
 def laid_out(summary: Summary) -> Layout:
     """The table of a summary's metrics, best means marked."""
-    decimals = {metric: _decimals(summary, metric) for metric in summary.metrics}
     best = {metric: _best(summary, metric) for metric in summary.metrics}
     groups = [
         Line(
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
             n=_counts([group.estimates[metric] for metric in summary.metrics]),
             cells=tuple(
-                Cell(found.mean, found.std, decimals[metric], group.name in best[metric])
+                Cell(found.mean, found.std, group.name in best[metric])
                 for metric in summary.metrics
                 for found in [group.estimates[metric]]
             ),
@@ -69,7 +66,7 @@ def laid_out(summary: Summary) -> Layout:
         Line(
             labels=(reference.title, *[""] * (width - 1)),
             n="",
-            cells=tuple(Cell(reference.values.get(metric), None, decimals[metric]) for metric in summary.metrics),
+            cells=tuple(Cell(reference.values.get(metric), None) for metric in summary.metrics),
         )
         for reference in summary.references
     ]
@@ -98,20 +95,6 @@ def spoken(value: Scalar) -> str:
 def _best(summary: Summary, metric: str) -> frozenset[str]:
     """The groups to be marked; none of one."""
     return frozenset() if len(summary.groups) < 2 else summary.best(metric)
-
-
-def _decimals(summary: Summary, metric: str) -> int:
-    """Enough decimals for two digits of the middle spread, or four digits of the mean where no spread is known."""
-    found = [group.estimates[metric] for group in summary.groups]
-    spreads = [one.std for one in found if one.std]
-    if spreads:
-        return _within(1 - math.floor(math.log10(median_low(spreads))))
-    means = [abs(one.mean) for one in found if one.mean]
-    return _within(3 - math.floor(math.log10(max(means)))) if means else 0
-
-
-def _within(decimals: int) -> int:
-    return min(MOST_DECIMALS, max(0, decimals))
 
 
 def _counts(estimates: Sequence[Estimate]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from etude.analysis.summary import Comparison, Summary
+from etude.digits import OF_P, between_text, half_width, number_text, signed_text
 from etude.report.layout import Cell, Line, laid_out, short_names
 
 
@@ -38,30 +39,21 @@ def _cells(line: Line) -> list[str]:
 
 
 def _cell(cell: Cell) -> str:
-    numbers = cell.numbers()
-    if numbers is None:
-        return "–"
-    mean, std = numbers
-    shown = f"{mean} ± {std}" if std else mean
-    return f"**{shown}**" if cell.best else shown
+    return f"**{cell.text()}**" if cell.best else cell.text()
 
 
 def _comparison(one: Comparison, summary: Summary) -> list[str]:
     names = dict(zip(summary.metrics, short_names(summary.metrics), strict=True))
-    between = f"{one.interval.low:+.4g} to {one.interval.high:+.4g}" if one.interval else "–"
+    low, high = (one.interval.low, one.interval.high) if one.interval else (None, None)
     return [
         *map(escaped, (names[one.metric], one.group, one.baseline)),
         str(one.pairs),
-        _number(one.difference, "+.4g"),
-        between,
-        _number(one.p_t_holm, ".3g"),
-        _number(one.effect, "+.2f"),
+        signed_text(one.difference, half_width(low, high)),
+        between_text(low, high, signed=True),
+        number_text(one.p_t_holm, digits=OF_P),
+        signed_text(one.effect, digits=OF_P),
         one.claim,
     ]
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
 
 
 def _row(cells: Sequence[str]) -> str:

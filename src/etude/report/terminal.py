@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude.analysis.summary import Summary
+from etude.digits import short_text
 from etude.report.layout import Cell, Layout, Line, laid_out
 
 MOST_GROUPS = 60
@@ -71,12 +72,8 @@ def _row(line: Line, shown: int) -> list[Text]:
 
 def _short(label: str) -> str:
     """A long fraction in six digits: the exported tables have them all."""
-    return f"{float(label):.6g}" if len(label) > LONG_NUMBER and _FRACTION.fullmatch(label) else label
+    return short_text(float(label), 6) if len(label) > LONG_NUMBER and _FRACTION.fullmatch(label) else label
 
 
 def _cell(cell: Cell) -> Text:
-    numbers = cell.numbers()
-    if numbers is None:
-        return Text("–")
-    mean, std = numbers
-    return Text(f"{mean} ± {std}" if std else mean, style="bold green" if cell.best else "")
+    return Text(cell.text(), style="bold green" if cell.best else "")

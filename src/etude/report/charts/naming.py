@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 _SPOKEN = {
@@ -55,24 +54,6 @@ def is_cost(column: str) -> bool:
 def scale_of(column: str) -> float:
     """What a number of this column is multiplied with to be in the unit that its label names."""
     return _PER_UNIT.get(_ending(column.rpartition(".")[2]) or "", 1.0)
-
-
-def number_text(value: float) -> str:
-    """A number with four significant digits, as people write it: `0.7037`, `13750`, `2.1e+09`."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    if 1e-3 <= abs(value) < 1e6:
-        decimals = max(0, 3 - math.floor(math.log10(abs(value))))
-        return f"{value:.{decimals}f}"
-    return f"{value:.2e}"
-
-
-def spread_text(mean: float, std: float | None) -> str:
-    """A mean with its standard deviation, two digits of it: `0.809 ± 0.013`."""
-    if not std or not math.isfinite(std) or not 1e-6 < abs(std) < 1e5:
-        return number_text(mean) if std is None else f"{number_text(mean)} ± {number_text(std)}"
-    decimals = max(0, 1 - math.floor(math.log10(std)))
-    return f"{mean:.{decimals}f} ± {std:.{decimals}f}"
 
 
 def one_line(text: str, most: int = 60) -> str:

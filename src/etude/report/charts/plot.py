@@ -9,13 +9,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from etude.report.page.ticks import log_ticks, ticks
+from etude.report.page.ticks import log_ticks, tick_texts, ticks
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 
 RAMP = ("#C9D6E2", "#7FB0D8", "#0072B2", "#08306B")
 """From the least to the most: light enough to stand back, dark enough to be seen."""
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Scale(NamedTuple):
@@ -51,7 +50,7 @@ class Scale(NamedTuple):
         else:
             near = [t for t in ticks(self.low, self.high, most) if self.low - slack <= t <= self.high + slack]
             found = [min(max(tick, self.low), self.high) for tick in near]
-        return tuple((tick, short_number(tick)) for tick in found)
+        return tuple(zip(found, tick_texts(found), strict=True))
 
 
 class Line(NamedTuple):
@@ -244,16 +243,6 @@ def shaded(share: float) -> str:
     ends = [[int(RAMP[at + end][part : part + 2], 16) for part in (1, 3, 5)] for end in (0, 1)]
     mixed = (round(low + (high - low) * (place - at)) for low, high in zip(*ends, strict=True))
     return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def short_number(value: float) -> str:
-    """A number at an axis; a far power of ten with its exponent raised."""
-    if value and not 1e-3 <= abs(value) < 1e5:
-        power = math.floor(math.log10(abs(value)) + 1e-9)
-        factor = round(value / 10.0**power, 6)
-        raised = f"10{str(power).translate(_RAISED)}"
-        return raised if factor == 1 else f"{factor:g}·{raised}"
-    return f"{value:.6g}"
 
 
 def time_scale(longest_s: float) -> tuple[float, str]:

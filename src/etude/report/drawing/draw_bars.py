@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etude.digits import number_text
 from etude.report.charts.bars import Bar, Bars
-from etude.report.charts.naming import number_text, one_line
+from etude.report.charts.naming import one_line
 from etude.report.charts.palette import HATCHES, INK, MARK, colour
 from etude.report.drawing.caption import write_caption
 
@@ -72,7 +73,7 @@ def _series(
         edge = mean + (std or 0.0) if mean >= 0 else mean - (std or 0.0)
         side = "left" if mean >= 0 else "right"
         axes.annotate(
-            number_text(mean),
+            number_text(mean, std),
             (edge, place),
             xytext=(6 if mean >= 0 else -6, 0),
             textcoords="offset points",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from etude.report.charts.naming import one_line
 from etude.report.charts.palette import HATCHES, colour
 from etude.report.page.markup import Attribute, Child, Markup, joined, tag
-from etude.report.page.ticks import log_ticks, tick_text, ticks
+from etude.report.page.ticks import log_ticks, tick_texts, ticks
 
 LETTER = 6.7
 """Mean width of a letter at the size of the pictures' text, in their units."""
@@ -32,6 +32,10 @@ class Axis(NamedTuple):
         if self.logarithmic:
             low, high, here = math.log10(low), math.log10(high), math.log10(value)
         return self.start + (here - low) / (high - low) * (self.end - self.start)
+
+    def told(self) -> Iterable[tuple[float, str]]:
+        """Each tick with its text."""
+        return zip(self.ticks, tick_texts(self.ticks), strict=True)
 
 
 def axis(values: Sequence[float], start: float, end: float, *, zero: bool = False, logarithmic: bool = False) -> Axis:
@@ -82,7 +86,7 @@ def bottom_axis(along: Axis, top: float, bottom: float, label: str) -> Markup:
     return joined(
         *(line(along.at(tick), top, along.at(tick), bottom, "grid") for tick in along.ticks),
         line(along.start, bottom, along.end, bottom, "rule"),
-        *(words(along.at(tick), bottom + 18, tick_text(tick), anchor="middle") for tick in along.ticks),
+        *(words(along.at(tick), bottom + 18, text, anchor="middle") for tick, text in along.told()),
         words(middle, bottom + 40, label, anchor="middle", css="axis"),
     )
 
@@ -92,7 +96,7 @@ def left_axis(up: Axis, left: float, right: float, label: str) -> Markup:
     middle = (up.start + up.end) / 2
     return joined(
         *(line(left, up.at(tick), right, up.at(tick), "grid") for tick in up.ticks),
-        *(words(left - 8, up.at(tick) + 4, tick_text(tick), anchor="end") for tick in up.ticks),
+        *(words(left - 8, up.at(tick) + 4, text, anchor="end") for tick, text in up.told()),
         words(0, 0, label, anchor="middle", css="axis", transform=f"translate(16 {middle:.1f}) rotate(-90)"),
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from etude.analysis.summary import Summary
+from etude.digits import between_text, spread_text
 from etude.report.charts.bars import Bars, bars_of_studies
-from etude.report.charts.naming import number_text, spread_text
 from etude.report.charts.short_names import shortly_named
 from etude.report.page.figures import Choice, choosable, figure, name_of
 from etude.report.page.findings import Findings
@@ -54,9 +54,7 @@ def _table(charts: Sequence[Bars]) -> Markup:
         for series, values in zip(chart.series, chart.values, strict=True):
             for group, bar in zip(chart.groups, values, strict=True):
                 if bar.mean is not None:
-                    between = (
-                        f"{number_text(bar.interval[0])} to {number_text(bar.interval[1])}" if bar.interval else "–"
-                    )
+                    low, high = bar.interval or (None, None)
                     rows.append(
                         [
                             Cell(series),
@@ -64,7 +62,7 @@ def _table(charts: Sequence[Bars]) -> Markup:
                             Cell(chart.metric),
                             Cell(str(bar.n), float(bar.n)),
                             Cell(spread_text(bar.mean, bar.std), bar.mean),
-                            Cell(between, bar.interval[0] if bar.interval else None),
+                            Cell(between_text(low, high), low),
                         ]
                     )
     return data_table("The studies side by side", "compare-table", columns, rows)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etude.digits import between_text, half_width, number_text
 from etude.meter.quantity import Quality, worst
-from etude.report.charts.naming import number_text
 from etude.report.page.findings import Finding
 from etude.units import readable_bytes, readable_seconds
 
@@ -49,10 +49,9 @@ class Spent:
         """Energy with its interval and its quality."""
         if self.energy_j is None:
             return "not measured"
-        between = ""
-        if self.energy_low_j is not None and self.energy_high_j is not None:
-            between = f" ({number_text(self.energy_low_j)} to {number_text(self.energy_high_j)})"
-        return f"{number_text(self.energy_j)} J{between}, {self.quality}"
+        ends = self.energy_low_j, self.energy_high_j
+        between = "" if None in ends else f" ({between_text(*ends)})"
+        return f"{number_text(self.energy_j, half_width(*ends))} J{between}, {self.quality}"
 
     def carbon(self) -> str:
         """Carbon with its unit."""
@@ -90,7 +89,7 @@ def spent(found: Sequence[Finding]) -> Spent:
 def _duration(duration_s: float | None) -> str:
     if duration_s is None:
         return "not measured"
-    return readable_seconds(duration_s) if duration_s >= 1 else f"{number_text(duration_s)} s"
+    return readable_seconds(duration_s)
 
 
 def _part(cost: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from etude.report.charts.naming import number_text
+from etude.digits import number_text
 from etude.report.page.costs import spent
 from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Child, Markup, joined, tag

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from etude.analysis.summary import Comparison, Estimate, Summary
-from etude.report.charts.naming import label_of, number_text
+from etude.digits import OF_P, OF_UNCERTAINTY, UNKNOWN, between_text, half_width, number_text, signed_text
+from etude.report.charts.naming import label_of
 from etude.report.layout import Cell as Mean
 from etude.report.layout import laid_out, short_names
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.tables import Cell, Column, data_table
-
-NOTHING = "–"
 
 
 def table_of_means(summary: Summary, title: str, identity: str) -> Markup:
@@ -33,10 +32,7 @@ def table_of_means(summary: Summary, title: str, identity: str) -> Markup:
 
 
 def _mean(cell: Mean) -> Cell:
-    numbers = cell.numbers()
-    if numbers is None:
-        return Cell(NOTHING)
-    shown = f"{numbers[0]} ± {numbers[1]}" if numbers[1] else numbers[0]
+    shown = cell.text()
     if cell.best:
         return Cell(joined(tag("strong", shown), tag("span", " best", class_="unseen")), cell.mean, "best")
     return Cell(shown, cell.mean)
@@ -61,14 +57,12 @@ def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None
 def _estimate(found: Estimate) -> list[Cell]:
     numbers = (found.mean, found.std, found.median, found.iqm, found.low, found.high)
     between = [
-        Cell(f"{number_text(each.low)} to {number_text(each.high)}" if each else NOTHING, each.low if each else None)
+        Cell(between_text(each.low, each.high), each.low) if each else Cell(UNKNOWN)
         for each in (found.t_interval, found.bootstrap)
     ]
-    return [Cell(str(found.n)), *map(_number, numbers), *between, Cell(found.note, css="long" if found.note else "")]
-
-
-def _number(value: float | None) -> Cell:
-    return Cell(NOTHING) if value is None else Cell(number_text(value), value)
+    shown = [Cell(number_text(value, found.std), value) for value in numbers]
+    shown[1] = Cell(number_text(found.std, digits=OF_UNCERTAINTY), found.std)
+    return [Cell(str(found.n)), *shown, *between, Cell(found.note, css="long" if found.note else "")]
 
 
 def table_of_comparisons(summary: Summary, title: str, identity: str) -> Markup | None:
@@ -97,16 +91,16 @@ def table_of_comparisons(summary: Summary, title: str, identity: str) -> Markup 
 
 
 def _comparison(one: Comparison, metric: str) -> list[Cell]:
-    between = f"{one.interval.low:+.4g} to {one.interval.high:+.4g}" if one.interval else NOTHING
+    low, high = (one.interval.low, one.interval.high) if one.interval else (None, None)
     return [
         Cell(metric),
         Cell(one.group),
         Cell(one.baseline),
         Cell(str(one.pairs)),
-        Cell(NOTHING if one.difference is None else f"{one.difference:+.4g}", one.difference),
-        Cell(between, one.interval.low if one.interval else None),
-        Cell(NOTHING if one.p_t_holm is None else f"{one.p_t_holm:.3g}", one.p_t_holm),
-        Cell(NOTHING if one.p_sign_holm is None else f"{one.p_sign_holm:.3g}", one.p_sign_holm),
-        Cell(NOTHING if one.effect is None else f"{one.effect:+.2f}", one.effect),
+        Cell(signed_text(one.difference, half_width(low, high)), one.difference),
+        Cell(between_text(low, high, signed=True), low),
+        Cell(number_text(one.p_t_holm, digits=OF_P), one.p_t_holm),
+        Cell(number_text(one.p_sign_holm, digits=OF_P), one.p_sign_holm),
+        Cell(signed_text(one.effect, digits=OF_P), one.effect),
         Cell(one.claim),
     ]

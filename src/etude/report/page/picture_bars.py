@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from etude.digits import between_text, number_text, spread_text
 from etude.report.charts.bars import Bar, Bars
-from etude.report.charts.naming import number_text, spread_text
 from etude.report.page.canvas import Axis, axis, bottom_axis, cut, line, mark, patterns, picture, width_of, words
 from etude.report.page.markup import Markup, joined, tag
 
@@ -69,16 +69,14 @@ def _bar(bar: Bar, group: str, series: str, along: Axis, top: float, thick: floa
         parts += [line(low, middle, high, middle, "whisker")]
         parts += [line(at, middle - 4, at, middle + 4, "whisker") for at in (low, high)]
     anchor, away = ("start", 6) if bar.mean >= 0 else ("end", -6)
-    parts.append(words(edge + away, middle + 4, number_text(bar.mean), anchor=anchor, css="value"))
+    parts.append(words(edge + away, middle + 4, number_text(bar.mean, bar.std), anchor=anchor, css="value"))
     return mark(tip_of(bar, named), *parts)
 
 
 def tip_of(bar: Bar, name: str) -> str:
     """All that is known of a bar, in words."""
     assert bar.mean is not None
-    between = (
-        f", 95 % interval {number_text(bar.interval[0])} to {number_text(bar.interval[1])}" if bar.interval else ""
-    )
+    between = f", 95 % interval {between_text(*bar.interval)}" if bar.interval else ""
     return f"{name}: {spread_text(bar.mean, bar.std)}, n = {bar.n}{between}"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from etude.digits import number_text
 from etude.report.charts.curves import Curve, Curves
-from etude.report.charts.naming import number_text
 from etude.report.charts.palette import colour
 from etude.report.page.canvas import Axis, axis, bottom_axis, left_axis, mark, picture
 from etude.report.page.markup import Markup, joined, tag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etude.report.charts.naming import number_text
+from etude.digits import between_text, half_width, number_text
 from etude.report.charts.pareto import ParetoPoints, Point
 from etude.report.drawing.draw_pareto import is_logarithmic
 from etude.report.page.canvas import Axis, axis, bottom_axis, cut, left_axis, line, mark, picture, width_of, words
@@ -49,15 +49,17 @@ def _point(point: Point, chart: ParetoPoints, along: Axis, up: Axis) -> Markup:
         else tag("path", d=f"M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z", class_="other")
     )
     tip = (
-        f"{point.name}: {chart.quality_label} {number_text(point.quality)}{_between(point.quality_interval)}, "
-        f"{chart.cost_label} {number_text(point.cost)}{_between(point.cost_interval)}, n = {point.n}"
+        f"{point.name}: {chart.quality_label} {_told(point.quality, point.quality_interval)}, "
+        f"{chart.cost_label} {_told(point.cost, point.cost_interval)}, n = {point.n}"
         f"{', on the front' if point.on_front else ''}"
     )
     return mark(tip, *whiskers, shape)
 
 
-def _between(interval: tuple[float, float] | None) -> str:
-    return f" (95 %: {number_text(interval[0])} to {number_text(interval[1])})" if interval else ""
+def _told(value: float, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return number_text(value)
+    return f"{number_text(value, half_width(*interval))} (95 %: {between_text(*interval)})"
 
 
 def _names(chart: ParetoPoints, along: Axis, up: Axis) -> list[Markup]:

@@ -11,7 +11,7 @@ from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import SearchResults, Trial
 from etude.analysis.search.trajectory import beaten_after
 from etude.analysis.search.utilisation import utilisation
-from etude.report.charts.naming import number_text
+from etude.digits import OF_P, number_text
 from etude.report.charts.search.charts import SearchCharts
 from etude.report.charts.search.words import baseline_value, goal_label, shown, span_of, value_text
 from etude.report.page.figures import Choice, choosable, figure
@@ -140,8 +140,8 @@ def _params(results: SearchResults, tests: tuple[Influence, ...], at: int, prefi
             Cell(test.name),
             Cell(test.verdict),
             Cell(str(test.trials), float(test.trials)),
-            Cell("–" if test.p is None else number_text(test.p), test.p),
-            Cell("–" if test.p_holm is None else number_text(test.p_holm), test.p_holm),
+            Cell(number_text(test.p, digits=OF_P), test.p),
+            Cell(number_text(test.p_holm, digits=OF_P), test.p_holm),
             Cell("–" if test.at_most is None else f"{test.at_most:.1%}", test.at_most),
             Cell(test.note or "–"),
         ]

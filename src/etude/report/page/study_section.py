@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from etude.analysis.summary import Summary
+from etude.digits import number_text
 from etude.graph.node import RECORDS
-from etude.report.charts.naming import number_text
 from etude.report.layout import laid_out, short_names
 from etude.report.page.costs import Spent, spent
 from etude.report.page.drill_down import commit_of, described, results_in_full, table_of_variants, variants_in_full
@@ -89,7 +89,7 @@ def _said(summary: Summary) -> Iterator[str]:
         return
     for best in leaders:
         at = next(at for at, group in enumerate(summary.groups) if group.name == best)
-        mean, std = laid_out(summary).groups[at].cells[column].numbers() or ("", "")
+        mean = laid_out(summary).groups[at].cells[column].text()
         n = summary.groups[at].estimates[metric].n
         claims = {one.claim for one in summary.comparisons if one.metric == metric and one.group == best}
         word = {
@@ -97,7 +97,7 @@ def _said(summary: Summary) -> Iterator[str]:
             frozenset({"lower"}): "; shown to be lower than its baseline",
             frozenset({"none shown"}): "; no difference from its baseline is shown",
         }.get(frozenset(claims), "; no difference between groups was tested")
-        yield f"Best mean {name}: {best}, {mean}{f' ± {std}' if std else ''} (n = {n}){word}."
+        yield f"Best mean {name}: {best}, {mean} (n = {n}){word}."
 
 
 def _unbeaten(summary: Summary, metric: str, name: str, leaders: Sequence[str]) -> Iterator[str]:

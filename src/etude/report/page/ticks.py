@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MOST_DIGITS = 15
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -27,10 +31,21 @@ def log_ticks(low: float, high: float) -> list[float]:
     return every[start : end + 1]
 
 
-def tick_text(value: float) -> str:
-    """A number at an axis."""
-    if value == 0:
-        return "0"
-    if 1e-4 <= abs(value) < 1e6:
-        return f"{value:.6g}"
-    return f"{value:.3g}"
+def tick_texts(found: Sequence[float]) -> list[str]:
+    """The numbers along an axis, in as many digits as tell them apart."""
+    texts: list[str] = []
+    for digits in range(6, _MOST_DIGITS + 1):
+        texts = [short_number(tick, digits) for tick in found]
+        if len(set(texts)) == len(set(found)):
+            break
+    return texts
+
+
+def short_number(value: float, digits: int = 6) -> str:
+    """A round number without the noughts at its end; a far power of ten with its exponent raised."""
+    if value and not 1e-3 <= abs(value) < 1e5:
+        power = math.floor(math.log10(abs(value)) + 1e-9)
+        factor = f"{value / 10.0**power:.{digits}g}"
+        raised = f"10{str(power).translate(_RAISED)}"
+        return raised if factor == "1" else f"{factor}·{raised}"
+    return f"{value:.{digits}g}"

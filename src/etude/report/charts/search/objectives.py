@@ -6,7 +6,7 @@ from itertools import combinations
 
 from etude.analysis.search.front import front, growth
 from etude.analysis.search.results import SearchResults
-from etude.report.charts.naming import number_text
+from etude.digits import number_text
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, Scale, scale, stepped
 from etude.report.charts.search.words import better_word, goal_label, no_baseline, shown, trial_tip

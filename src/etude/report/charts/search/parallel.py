@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import Dimension, SearchResults, Trial
-from etude.report.charts.naming import number_text, one_line
+from etude.digits import number_text
+from etude.report.charts.naming import one_line
 from etude.report.charts.palette import FAINT, SERIES
-from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, shaded, short_number
+from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, shaded
 from etude.report.charts.search.words import (
     BETTER,
     better_word,
@@ -18,6 +19,7 @@ from etude.report.charts.search.words import (
     shown,
     trial_tip,
 )
+from etude.report.page.ticks import short_number
 
 TOP = 20
 MOST_LINES = 300

@@ -8,7 +8,8 @@ from etude.analysis.search.importance import Importance, Importances
 from etude.analysis.search.influence import NEGLIGIBLE, Influence
 from etude.analysis.search.ranking import top
 from etude.analysis.search.results import Dimension, SearchResults
-from etude.report.charts.naming import number_text, one_line, scale_of
+from etude.digits import number_text
+from etude.report.charts.naming import one_line, scale_of
 from etude.report.charts.palette import SERIES
 from etude.report.charts.plot import (
     Band,

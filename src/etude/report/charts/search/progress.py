@@ -10,7 +10,7 @@ from etude.analysis.search.failures import failed
 from etude.analysis.search.results import SearchResults, Trial
 from etude.analysis.search.trajectory import Band as Held
 from etude.analysis.search.trajectory import Moment, beaten_after, ended, moments, together
-from etude.report.charts.naming import number_text
+from etude.digits import number_text
 from etude.report.charts.palette import SERIES, colour
 from etude.report.charts.plot import Band, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stepped
 from etude.report.charts.search.words import (

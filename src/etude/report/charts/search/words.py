@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from etude.analysis.search.results import Dimension, SearchResults, Trial
-from etude.report.charts.naming import label_of, number_text, one_line, scale_of
+from etude.digits import number_text, short_text
+from etude.report.charts.naming import label_of, one_line, scale_of
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Rule, time_scale
 
@@ -80,7 +81,7 @@ def value_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return number_text(value) if abs(value) < 1e6 else f"{value:.3g}"
+        return short_text(value)
     return one_line(str(value), 24)
 
 

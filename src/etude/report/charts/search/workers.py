@@ -5,7 +5,7 @@ from __future__ import annotations
 from etude.analysis.search.failures import failed, outcomes
 from etude.analysis.search.results import SearchResults
 from etude.analysis.search.utilisation import Span, Utilisation, utilisation, windows
-from etude.report.charts.naming import number_text
+from etude.digits import number_text
 from etude.report.charts.palette import INK, SERIES
 from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Mark, Panel, Plot, Scale, Words
 from etude.report.charts.search.words import OUTCOME_INKS, span_of, trial_tip
@@ -37,10 +37,14 @@ def workers(results: SearchResults) -> Plot | None:
         grid="x",
     )
     shown = f"; {len(lanes)} of {found.workers} workers are drawn" if len(lanes) < found.workers else ""
-    drained = f" ({found.until_drain:.3f} until the last trial started)" if found.until_drain is not None else ""
+    drained = (
+        f" ({number_text(found.until_drain, digits=3)} until the last trial started)"
+        if found.until_drain is not None
+        else ""
+    )
     unknown = "" if found.lanes_known else "; the workers of trials are not known, so lanes are as few as hold them"
     caption = (
-        f"{found.workers} workers were busy for {found.overall:.3f} of their time{drained}; "
+        f"{found.workers} workers were busy for {number_text(found.overall, digits=3)} of their time{drained}; "
         f"{number_text(found.busy_s / unit_s)} worker-{unit} in {len(found.spans)} trials{shown}{unknown}"
     )
     height = min(6.0, max(1.6, 0.22 * len(lanes) + 0.6))
