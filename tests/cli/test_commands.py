@@ -136,7 +136,7 @@ def test_a_failing_node_is_told_with_its_line_and_how_to_run_it_alone(etude: Etu
 
 def test_what_a_failed_run_has_done_is_exported_all_the_same(etude: Etude, small: Path) -> None:
     etude("run", "small.yaml", "--set", "vary.grid.rate=[1.0, 9.0]")
-    lines = (small.parent / "results" / "small" / "records.jsonl").read_text().splitlines()
+    lines = (small.parent / "results" / "small@vary.grid.rate=1.0+9.0" / "records.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     assert [(row["status"], row["quality.accuracy"]) for row in rows] == [("done", 6.0), ("incomplete", None)]
 
@@ -191,15 +191,94 @@ def test_a_damaged_result_is_set_aside_and_computed_again(etude: Etude, small: P
     assert etude("run", "small.yaml").code == 0
 
 
-def test_garbage_is_what_no_latest_run_reaches(etude: Etude, small: Path) -> None:
+def test_garbage_is_what_no_recorded_run_needs_and_on_demand_what_no_latest_does(etude: Etude, small: Path) -> None:
     etude("run", "small.yaml")
-    etude("run", "small.yaml", "--set", "pipeline.data.with.count=9")
-    assert ": 0 results" in etude("gc").out
-    assert "would free" in etude("gc", "--older-than", "0s", "--dry-run").out
-    etude("gc", "--older-than", "0s")
-    said = etude("run", "small.yaml", "--set", "pipeline.data.with.count=9")
-    assert "nothing to do" in said.out
+    small.write_text(small.read_text().replace("count: 4", "count: 9"))
+    etude("run", "small.yaml")
+    said = etude("gc", "--older-than", "0s")
+    assert ": 0 results; kept 10" in said.out
+    assert "5 of them for earlier runs alone" in said.out
+    assert ": 0 results" in etude("gc", "--latest").out
+    assert "would free" in etude("gc", "--latest", "--older-than", "0s", "--dry-run").out
+    assert ": 5 results; kept 5" in etude("gc", "--latest", "--older-than", "0s").out
+    assert "nothing to do" in etude("run", "small.yaml").out
+
+
+def test_a_smoke_run_leaves_the_results_of_the_study_and_what_they_are_made_of(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    results = small.parent / "results" / "small"
+    before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    said = etude("run", "small.yaml", "--set", "pipeline.data.with.count=1")
+    assert "results/small@pipeline.data.with.count=1/" in said.out
+    etude("run", "small.yaml", "--set", "rate=3.0")
+    assert {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()} == before
+    assert len((small.parent / "results" / "small@rate=3.0" / "records.jsonl").read_text().splitlines()) == 1
+    etude("gc", "--older-than", "0s", "--latest")
+    assert "nothing to do" in etude("run", "small.yaml").out
+    assert "nothing to do" in etude("run", "small.yaml", "--set", "rate=3.0").out
+    assert "freed" in etude("gc", "--older-than", "0s", "--only", "small@rate=3.0").out
     assert "nothing to do" not in etude("run", "small.yaml").out
+
+
+def test_a_plan_of_a_smoke_run_says_what_differs_from_the_study(etude: Etude, small: Path) -> None:
+    etude("run", "small.yaml")
+    said = etude("plan", "small.yaml", "--why", "--set", "pipeline.data.with.count=1")
+    assert "count" in said.out
+    assert "4" in said.out
+
+
+@pytest.fixture
+def two(etude: Etude, tmp_path: Path) -> tuple[Path, Path]:
+    """Two projects that share a store."""
+    folders = tmp_path / "one", tmp_path / "two"
+    for number, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / "etude.toml").write_text("")
+        (folder / "cli_steps.py").write_text(STEPS)
+        text = STUDY.replace("{backend: inline}", "{backend: inline, store: ../shared}")
+        (folder / "small.yaml").write_text(text.replace("count: 4", f"count: {4 + number}"))
+    return folders
+
+
+def test_garbage_collection_spares_what_another_project_keeps_in_the_same_store(
+    etude: Etude, two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in two:
+        monkeypatch.chdir(folder)
+        etude("run", "small.yaml")
+    assert "10 sound" in etude("verify").out
+    said = etude("gc", "--older-than", "0s", "--latest")
+    assert ": 0 results; kept 10" in said.out
+    assert "5 of them for other projects" in said.out
+    monkeypatch.chdir(two[0])
+    assert "nothing to do" in etude("run", "small.yaml").out
+
+
+def test_what_a_vanished_project_needs_is_kept_until_it_is_told_to_go(
+    etude: Etude, two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in two:
+        monkeypatch.chdir(folder)
+        etude("run", "small.yaml")
+    two[0].rename(two[0].with_name("elsewhere"))
+    said = etude("gc", "--older-than", "0s")
+    assert "one is not there any more; 5 results are kept for it" in " ".join(said.err.split())
+    assert "kept 10" in said.out
+    assert "/one" in etude("gc", "--older-than", "0s", "--forget", "../nowhere").err
+    assert ": 5 results; kept 5" in etude("gc", "--older-than", "0s", "--forget", "../one").out
+    assert "not there" not in etude("gc").err
+    monkeypatch.chdir(two[0].with_name("elsewhere"))
+    assert "nothing to do" not in etude("run", "small.yaml").out
+
+
+def test_a_project_that_is_there_is_not_forgotten(
+    etude: Etude, two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in two:
+        monkeypatch.chdir(folder)
+        etude("run", "small.yaml")
+    said = etude("gc", "--older-than", "0s", "--forget", "../one")
+    assert (said.code, "that project is there" in said.err) == (2, True)
 
 
 def test_watching_shows_the_latest_run_and_its_success(etude: Etude, small: Path) -> None:

@@ -257,16 +257,17 @@ def test_a_search_in_processes_stops_hung_trials_and_goes_on(project: Project) -
 
 
 def test_what_a_killed_search_has_stored_is_kept_from_being_collected(project: Project) -> None:
-    from etude.study.history import planned_by_living_runs
+    from etude.study.roots import needed
 
     result = project.run(searched(project, replace(SEARCH, trials=3)))
     etude = project.folder / ".etude"
     (log,) = (etude / "runs").glob("*/events.jsonl")
-    assert set(planned_by_living_runs(etude)) == set()
+    (etude / "studies" / "test.json").unlink()
+    assert needed(etude).latest == {}
     *lines, _ended = log.read_text().splitlines(keepends=True)
     log.write_text("".join(lines))
     stored = {node.fingerprint for node in result.prepared.plan.cached if node.name in ("model", "score")}
-    assert stored <= set(planned_by_living_runs(etude))
+    assert stored <= needed(etude).latest["test"]
 
 
 PRUNED = (

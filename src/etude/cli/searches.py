@@ -169,7 +169,7 @@ def replay_shown(study: Study) -> int:
 
     if study.vary.search is None:
         raise ConfigError([_no_search(study)])
-    events = read_log(log_folder(study.project / ".etude", study.name) / EVENTS)
+    events = read_log(log_folder(study.project / ".etude", study.title) / EVENTS)
     begun = events[0] if events else None
     if not isinstance(begun, Begun):
         out().print(f"the search of {escaped(study.name)} has not begun")

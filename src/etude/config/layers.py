@@ -10,6 +10,7 @@ from typing import Final
 from etude.config.document import SUFFIXES, failure, file_text
 from etude.config.draft import Draft, PlainDraft, leaves, overlay
 from etude.config.extends import load_plain
+from etude.config.form import Change, set_word
 from etude.config.overrides import Override, apply, check_target, override_of, parse_override
 from etude.config.profiles import fitting
 from etude.errors import ConfigError, Fault, nearest
@@ -26,6 +27,8 @@ class Layers:
     lines: dict[str, Line]
     faults: list[Fault] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    """What layers over the file have changed."""
 
     def tree(self) -> dict[str, object]:
         """The whole study as it stands."""
@@ -90,7 +93,11 @@ def lay_profile(layers: Layers, name: str | None) -> None:
     overlay(layers.draft, data)
     prefix = f"profiles.{name}."
     layers.lines |= {path.removeprefix(prefix): line for path, line in layers.lines.items() if path.startswith(prefix)}
-    layers.origin |= {".".join(path): f"profile {name}" for path in leaves(data) if path}
+    paths = tuple(".".join(path) for path in leaves(data) if path)
+    layers.origin |= dict.fromkeys(paths, f"profile {name}")
+    layers.changes.append(Change(0, (), name, paths))
+    if "name" in data:
+        layers.changes.append(Change(0, ("name",), name, ("name",)))
 
 
 def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
@@ -108,21 +115,23 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
             layers.faults += [replace(fault, path=f"env.{variable}", value=target, file="") for fault in error.faults]
             continue
         if text := environment.get(variable, ""):
-            _lay(layers, source, target, text)
+            try:
+                _lay(layers, override_of(source, target, text), layer=1)
+            except ConfigError as error:
+                layers.faults += error.faults
 
 
 def lay_overrides(layers: Layers, texts: Sequence[str]) -> None:
     """Set what `--set` says, in order."""
     for text in texts:
         try:
-            override = parse_override(text)
-            layers.came(apply(layers.draft, override), override.source)
+            _lay(layers, parse_override(text))
         except ConfigError as error:
             layers.faults += error.faults
 
 
-def _lay(layers: Layers, source: str, target: str, text: str) -> None:
-    try:
-        layers.came(apply(layers.draft, override_of(source, target, text)), source)
-    except ConfigError as error:
-        layers.faults += error.faults
+def _lay(layers: Layers, override: Override, layer: int = 2) -> None:
+    path = check_target(layers.draft, override)
+    paths = apply(layers.draft, override)
+    layers.came(paths, override.source)
+    layers.changes.append(Change(layer, path, set_word(path, override.value, removes=override.removes), paths))

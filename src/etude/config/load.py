@@ -9,13 +9,14 @@ from types import MappingProxyType
 
 from etude.config.build import build
 from etude.config.exposed import exposed
+from etude.config.form import form_of
 from etude.config.layers import Layers, lay_environment, lay_overrides, lay_profile, opened
 from etude.config.profiles import profile_faults
 from etude.config.project import project_of
 from etude.errors import ConfigError, Fault
 from etude.redaction import Redactor
 from etude.study.faults import in_order, located
-from etude.study.study import Study
+from etude.study.study import Place, Study
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -71,7 +72,7 @@ def read_study(
         return Reading(None, error.faults)
     try:
         others = {name: data for name, data in layers.profiles().items() if name != profile}
-        base = _as_it_stands(layers) if others else None
+        base = _as_it_stands(layers) if others or profile or overrides or layers.draft.look(("env",)).names else None
         lay_profile(layers, profile)
         lay_environment(layers, environment)
         lay_overrides(layers, overrides)
@@ -82,8 +83,11 @@ def read_study(
         return Reading(None, in_order([*layers.faults, *error.faults], layers.draft.files))
     for name, data in others.items():
         layers.faults += profile_faults(base, name, data) if base is not None else ()
+    form = form_of(layers.changes, tree, base)
     study = replace(
         built.study,
+        form=form,
+        place=_own_results(built.study, form, layers.origin),
         project=(project or project_of(path)).absolute(),
         file=path.absolute(),
         files=tuple(file.absolute() for file in layers.draft.files),
@@ -91,6 +95,14 @@ def read_study(
         lines=layers.lines,
     )
     return Reading(study, in_order(located([*layers.faults, *built.faults], study), layers.draft.files))
+
+
+def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> Place:
+    """The placement with a folder of results for this form, unless one was asked for beside the file."""
+    asked = origin.get("place.results", "")
+    if not form or asked == f"profile {form}" or (asked and not asked.startswith("profile ")):
+        return study.place
+    return replace(study.place, results=f"{study.place.results or f'results/{study.name}'}@{form}")
 
 
 def _as_it_stands(layers: Layers) -> dict[str, object] | None:

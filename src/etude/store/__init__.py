@@ -10,6 +10,7 @@ from etude.store.manifest import Damaged as Damaged
 from etude.store.manifest import Header as Header
 from etude.store.manifest import Manifest as Manifest
 from etude.store.manifest import StoredFile as StoredFile
+from etude.store.roots import Registration as Registration
 from etude.store.store import Store as Store
 from etude.store.store import Verdict as Verdict
 
@@ -19,6 +20,7 @@ __all__ = [
     "Holder",
     "Lease",
     "Manifest",
+    "Registration",
     "Removed",
     "Store",
     "StoredFile",

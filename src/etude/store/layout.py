@@ -9,6 +9,7 @@
 <root>/leases/holders/<owner>              one heartbeat per process
 <root>/scratch/<ab>/<fingerprint>/         a node's own folder, kept between attempts
 <root>/scratch/<ab>/<fingerprint>.attempts/  what each attempt that gave no result has cost
+<root>/roots/<project>/                    what each project that uses the store needs of it
 <root>/quarantine/                         damaged results, out of the way
 <root>/tmp/<owner>.<n>                     being written, or being deleted
 """
@@ -27,7 +28,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 ATTEMPTS = ".attempts"
 """Ends the name of the folder, beside a scratch folder, in which attempts write down what they cost."""
-_FOLDERS = frozenset({"traces", "notes", "failures", "leases", "scratch", "quarantine", "tmp"})
+
+_FOLDERS = frozenset({"traces", "notes", "failures", "leases", "scratch", "roots", "quarantine", "tmp"})
 
 
 def is_own(name: str) -> bool:
@@ -84,6 +86,10 @@ class Layout:
     @property
     def scratches(self) -> str:
         return f"{self.root}/scratch"
+
+    @property
+    def roots(self) -> str:
+        return f"{self.root}/roots"
 
     @property
     def quarantine(self) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from etude.errors import DamagedArtifact, StoreError
-from etude.store import artifact, commit, disk, documents, gc
+from etude.store import artifact, commit, disk, documents, gc, roots
 from etude.store.artifact import Content, Verified
 from etude.store.codecs import decode, decode_item
 from etude.store.faults import store_error
@@ -27,6 +27,7 @@ from etude.store.layout import MANIFEST, SCHEMA, Layout, is_own
 from etude.store.lease import Holder, Lease, Leases
 from etude.store.manifest import Damaged, Header, Json, Manifest
 from etude.store.owner import living
+from etude.store.roots import Registration
 
 _DAY_S = 86400.0
 _SWAPS = 8
@@ -235,6 +236,27 @@ class Store:
         with self._doing("sweep"):
             sweep = Sweep(self._layout, self._leases, living, keep=keep, older_than_s=older_than_s, dry_run=dry_run)
             return sweep.run()
+
+    def register(self, key: str, project: str, study: str, fingerprints: Collection[str]) -> None:
+        """Say that a study of a project needs these results, so that no other project's sweep takes them."""
+        self._make()
+        with self._doing("register what a project needs"):
+            roots.register(self._layout, key, project, study, fingerprints)
+
+    def settle(self, key: str, needed: Mapping[str, Collection[str]]) -> None:
+        """Have a project's registration say what its studies need (name → fingerprints), and nothing else."""
+        with self._doing("register what a project needs"):
+            roots.settle(self._layout, key, needed)
+
+    def registrations(self) -> list[Registration]:
+        """All projects that use the store, and what they need of it."""
+        with self._doing("list the projects that use the store"):
+            return roots.registrations(self._layout)
+
+    def forget(self, key: str) -> None:
+        """Take a project's registration away."""
+        with self._doing("forget a project"):
+            roots.forget(self._layout, key)
 
     def entries(self) -> Iterator[str]:
         """The fingerprints under which something stands, sorted; not looked at any further."""

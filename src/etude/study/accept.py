@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from etude.errors import ConfigError, Fault
 from etude.graph.explain import Change, Earlier, Kind, changes
@@ -12,6 +13,7 @@ from etude.store.manifest import Header, Manifest
 from etude.store.store import Store
 from etude.study.history import History, after, write_history
 from etude.study.prepare import Prepared
+from etude.study.roots import register
 
 
 def accept_node(prepared: Prepared, name: str, because: str) -> Mapping[str, tuple[Change, ...]]:
@@ -42,9 +44,10 @@ def accept_node(prepared: Prepared, name: str, because: str) -> Mapping[str, tup
         prepared.store.adopt(node.fingerprint, manifest.fingerprint, _header(prepared, node, manifest, differ, because))
         told[node.label()] = differ
     done = {node.fingerprint: None for node in nodes}
-    history = after(prepared.history, nodes, done, prepared.history.run, prepared.history.file)
-    results = {**prepared.history.results, **history.results}
-    write_history(prepared.workplace.etude, History(history.study, results, history.run, history.file))
+    history, workplace = prepared.history, prepared.workplace
+    changed = after(history, nodes, done, history.run, history.file, str(prepared.store.root))
+    write_history(workplace.etude, replace(changed, results={**history.results, **changed.results}))
+    register(prepared.store, workplace.project, changed.study, done.keys())
     return told
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from etude.cluster.profile import Profile
-from etude.errors import ConfigError, Fault
+from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import call_of
 from etude.execute.cost import Metering
@@ -35,10 +35,11 @@ from etude.redaction import Redactor
 from etude.search.driver import Observe
 from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
-from etude.study.history import History, after, read_history, write_history
+from etude.study.history import after, read_history, write_history
 from etude.study.metering import metering_of
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
+from etude.study.roots import register
 from etude.study.searching import Searching, no_observer
 from etude.study.snapshot import take_snapshot
 
@@ -117,7 +118,7 @@ class Execution:
         start = time.perf_counter()
         self.prepared.files.save()
         if not self.prepared.plan.todo and not self.prepared.searches:
-            with contextlib.suppress(OSError):  # what cannot be written loses nothing where nothing was done
+            with contextlib.suppress(OSError, StoreError):  # nothing was done, so nothing is lost
                 self._remember(self.prepared.history.run)
             return Result(self.prepared, Summary(), "", time.perf_counter() - start)
         self._refuse_impossible()
@@ -126,6 +127,7 @@ class Execution:
         folder = self.prepared.workplace.etude / "runs" / run
         with EventLog(folder / "events.jsonl") as log:
             take_snapshot(self.prepared, folder, self.redact, self._sources())
+            self._register([action.node.fingerprint for action in self.prepared.plan.actions])
             self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
@@ -336,6 +338,11 @@ class Execution:
         if faults:
             raise ConfigError(located(faults.values(), self.prepared.study))
 
+    def _register(self, fingerprints: Collection[str]) -> None:
+        """Say in the store what this study needs of it, for the day on which another project sweeps it."""
+        prepared = self.prepared
+        register(prepared.store, prepared.workplace.project, prepared.study.title, fingerprints)
+
     def _overview(self, run: str) -> dict[str, object]:
         """What the display needs to tell how far the run is."""
         actions = self.prepared.plan.actions
@@ -365,12 +372,15 @@ class Execution:
         done = {**cached, **summary.computed, **summary.reused}
         nodes = [action.node for action in prepared.plan.actions]
         file = str(prepared.study.file or "")
-        history = after(prepared.history, nodes, done, run, file)
+        history = after(prepared.history, nodes, done, run, file, str(prepared.store.root))
+        latest = read_history(prepared.workplace.etude, prepared.study.title)  # others may have added theirs
         if self.options.only or self.options.until:
-            latest = read_history(prepared.workplace.etude, prepared.study.name)  # others may have added theirs
-            history = History(history.study, {**latest.results, **history.results}, run, file)
-        if history != prepared.history:
+            history = replace(history, results={**latest.results, **history.results})
+        if history != latest:
             write_history(prepared.workplace.etude, history)
+        if prepared.store.is_there():
+            with contextlib.suppress(OSError, StoreError):  # what was planned is registered since the run began
+                self._register(done)
 
 
 def new_run_id(at_s: float) -> str:

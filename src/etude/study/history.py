@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from etude.execute.events import Kind, has_ended, read_events
 from etude.graph.node import Node
+from etude.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,13 @@ class History:
     """The latest results of one study, by label of the node."""
 
     study: str
+    """Its name, with its form."""
     results: Mapping[str, str] = field(default_factory=dict)
     """Label (`model pooling=max seed=0`) → fingerprint."""
     run: str = ""
     file: str = ""
+    store: str = ""
+    """The store's folder; empty for `.etude/store` of the project."""
 
     def last(self, node: Node) -> str | None:
         """The fingerprint of this node's last result; of the same node in another variant where it is a new one."""
@@ -40,26 +43,38 @@ def read_history(folder: Path, study: str) -> History:
 
     Args:
         folder: The project's `.etude`.
-        study: The study's name.
+        study: The study's name, with its form.
     """
     try:
         fields = json.loads(_file(folder, study).read_text(encoding="utf-8"))
-        return History(study, dict(fields["results"]), str(fields["run"]), str(fields.get("file", "")))
+        file, store = (str(fields.get(name, "")) for name in ("file", "store"))
+        return History(study, dict(fields["results"]), str(fields["run"]), file, store)
     except (OSError, ValueError, KeyError, TypeError):
         return History(study)
+
+
+def comparable_history(folder: Path, study: Study) -> History:
+    """What to compare a study with: its own history; of a form that has none yet, that of the study of the file."""
+    history = read_history(folder, study.title)
+    if history.results or not study.form:
+        return history
+    plain = read_history(folder, study.name)
+    return replace(plain, study=study.title)
 
 
 def write_history(folder: Path, history: History) -> None:
     """Replace a study's history in one step."""
     path = _file(folder, history.study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = {"study": history.study, "run": history.run, "file": history.file, "results": dict(history.results)}
+    fields = {field: getattr(history, field) for field in ("study", "run", "file", "store")}
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(fields), encoding="utf-8")
+    temporary.write_text(json.dumps({**fields, "results": dict(history.results)}), encoding="utf-8")
     temporary.replace(path)
 
 
-def after(earlier: History, nodes: Iterable[Node], done: Mapping[str, object], run: str, file: str) -> History:
+def after(
+    earlier: History, nodes: Iterable[Node], done: Mapping[str, object], run: str, file: str, store: str
+) -> History:
     """The history once these nodes are done: a node that is not keeps what it had."""
     results = {}
     for node in nodes:
@@ -68,25 +83,10 @@ def after(earlier: History, nodes: Iterable[Node], done: Mapping[str, object], r
             results[label] = node.fingerprint
         elif label in earlier.results:
             results[label] = earlier.results[label]
-    return History(earlier.study, results, run, file)
+    return History(earlier.study, results, run, file, store)
 
 
 def histories(folder: Path) -> Iterator[History]:
     """The histories of all studies of a project."""
     for path in sorted((folder / "studies").glob("*.json")):
         yield read_history(folder, path.stem)
-
-
-def planned_by_living_runs(folder: Path) -> Iterator[str]:
-    """Fingerprints of all nodes of runs that have not ended: what they have stored is in no history yet.
-
-    A search computes nodes that no plan held when its run began; those are in its events.
-    """
-    for run in sorted((folder / "runs").glob("*")):
-        try:
-            if not has_ended(run / "events.jsonl"):
-                yield from json.loads((run / "resolved.json").read_text(encoding="utf-8"))["nodes"].values()
-                events = read_events(run / "events.jsonl")
-                yield from (event.fingerprint for event in events if event.kind in (Kind.DONE, Kind.REUSED))
-        except (OSError, ValueError, KeyError):
-            continue

@@ -15,7 +15,7 @@ from etude.identity.files import FileDigests
 from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
-from etude.study.history import History, read_history
+from etude.study.history import History, comparable_history
 from etude.study.searched import SearchState, check_objective, state_of, with_search
 from etude.study.study import Study
 from etude.study.top import with_top
@@ -125,7 +125,7 @@ def prepare(
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
     made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
     _check_breakpoints(expansion, options)
-    history = read_history(workplace.etude, study.name)
+    history = comparable_history(workplace.etude, study)
     return Prepared(
         study,
         expansion,

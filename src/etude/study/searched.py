@@ -71,7 +71,7 @@ def log_folder(etude: Path, study: str) -> Path:
 
     Args:
         etude: The project's `.etude`.
-        study: The study's name.
+        study: The study's name, with its form.
     """
     return etude / "searches" / study
 
@@ -84,7 +84,7 @@ def state_of(study: Study, etude: Path) -> SearchState | None:
     """
     if study.vary.search is None:
         return None
-    folder = log_folder(etude, study.name)
+    folder = log_folder(etude, study.title)
     return SearchState(study.vary.search, folder, History.of(read_log(folder / EVENTS)))
 
 

@@ -39,6 +39,8 @@ def take_snapshot(prepared: Prepared, folder: Path, redact: Redactor, sources: M
         (folder / "study" / file.name).write_bytes(redact.data(file.read_bytes()))
     resolved = {
         "study": prepared.study.name,
+        "form": prepared.study.form,
+        "searches": prepared.searches,
         "params": dict(prepared.study.params),
         "variants": [dict(variant.params) for variant in prepared.expansion.variants],
         "nodes": {action.node.label(): action.node.fingerprint for action in prepared.plan.actions},

@@ -111,7 +111,14 @@ class Study:
     file: Path | None = None
     files: tuple[Path, ...] = ()
     """Every file that was read for it, its own first: those it extends or imports as well."""
+    form: str = ""
+    """What of it was overridden, in words fit for a folder's name (`tiny,pooling=max`); empty where nothing was."""
     origin: Mapping[str, str] = field(default_factory=dict)
     """Dotted path → where its value came from, where that is not the file: `--set`, `env POOL`, `profile tiny`."""
     lines: Mapping[str, Line] = field(default_factory=dict)
     """Dotted path → place in the file, for messages."""
+
+    @property
+    def title(self) -> str:
+        """Its name and form, under which its history and its search are kept."""
+        return f"{self.name}@{self.form}" if self.form else self.name
