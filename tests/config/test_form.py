@@ -69,6 +69,9 @@ def test_a_folder_of_results_that_is_asked_for_stays_unless_more_is_overridden(f
 
 
 def test_long_and_odd_values_are_shortened_and_still_told_apart(file: Path) -> None:
-    forms = {load_study(file, overrides=[f"pooling={value}"]).form for value in ("a/b", "a b", "x" * 200, "x" * 201, "1", '"1"')}
+    forms = {
+        load_study(file, overrides=[f"pooling={value}"]).form
+        for value in ("a/b", "a b", "x" * 200, "x" * 201, "1", '"1"')
+    }
     assert len(forms) == 6
     assert all(re.fullmatch(r"[A-Za-z0-9._=,+-]{1,80}", form) and form.startswith("pooling=") for form in forms)
