@@ -86,7 +86,7 @@ def test_the_best_points_average_replicates(etude: Etude) -> None:
     losses = [one["fit.loss"] for one in best]
     assert losses == sorted(losses)
     assert losses[0] == pytest.approx((best[0]["x"] - 0.3) ** 2 + 0.005)
-    largest = json.loads(etude("top", "s.yaml", "--by", "fit.size", "--k", "1", "--json")[1])
+    largest = json.loads(etude("top", "s.yaml", "--by", "fit.size", "--direction", "maximize", "--k", "1", "--json")[1])
     assert largest[0]["fit.size"] == pytest.approx(10 * largest[0]["x"])
     code, _, err = etude("top", "s.yaml", "--by", "fit.lss")
     assert code == 2
@@ -132,3 +132,52 @@ def test_a_study_without_a_search_is_told(etude: Etude, tmp_path: Path) -> None:
     code, _, err = etude("top", "s.yaml")
     assert code == 2
     assert "--by" in err
+
+
+BEST = """
+name: again
+params: {x: 0.5, kind: good, seed: 0}
+pipeline: {fit: {step: "search_command_steps:fit", with: {x: "${x}", kind: "${kind}", seed: "${seed}"}}}
+vary: {top: {of: searched, by: fit.loss, k: 1}, repeat: {seed: [7]}}
+place: {backend: inline}
+"""
+
+
+def test_the_best_of_a_search_named_by_its_study_are_those_that_the_search_calls_best(
+    etude: Etude, tmp_path: Path
+) -> None:
+    etude("search", "s.yaml")
+    best = json.loads(etude("top", "s.yaml", "--k", "1", "--json")[1])[0]
+    (tmp_path / "t.yaml").write_text(BEST)
+    assert etude("run", "t.yaml")[0] == 0
+    row = json.loads((tmp_path / "results" / "again" / "records.jsonl").read_text())
+    assert row["x"] == pytest.approx(best["x"])
+
+
+def test_a_study_that_cannot_be_found_is_told_beside_studies_alone(etude: Etude, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(BEST.replace("of: searched", "of: serched"))
+    (tmp_path / "data.json").write_text('{"rows": []}')
+    (tmp_path / "other.yaml").write_text("a: 1")
+    code, _, err = etude("plan", "t.yaml")
+    assert code == 2
+    assert "did you mean 'searched'" in err
+    (tmp_path / "t.yaml").write_text(BEST.replace("of: searched", "of: nowhere"))
+    _, _, err = etude("plan", "t.yaml")
+    assert "known: again, s, searched, t" in " ".join(err.split())
+
+
+def test_a_name_that_two_studies_have_is_not_guessed(etude: Etude, tmp_path: Path) -> None:
+    (tmp_path / "s2.yaml").write_text(STUDY)
+    (tmp_path / "t.yaml").write_text(BEST)
+    code, _, err = etude("plan", "t.yaml")
+    assert code == 2
+    assert "2 studies are called 'searched'" in err
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "x"])
+def test_a_wrong_value_is_told_as_such_also_where_the_search_has_begun(etude: Etude, seed: str) -> None:
+    etude("search", "s.yaml")
+    code, _, err = etude("plan", "s.yaml", "--set", f"vary.search.seed={seed}")
+    assert code == 2
+    assert f"got {seed}" in err.replace("'", "")
+    assert "has changed" not in err

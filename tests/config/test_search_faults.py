@@ -145,3 +145,12 @@ def test_a_sampler_that_is_not_installed_names_its_extra(read: Read, monkeypatch
     assert fault.path == "vary.search.sampler"
     assert "no_such_engine" in fault.reason
     assert "pip install 'etude[search]'" in fault.mend
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction"), [("quality.auc", "maximize"), ("fit.validation_loss", "minimize"), ("n.score", "maximize")]
+)
+def test_less_is_sought_of_a_loss_where_nothing_else_is_said(read: Read, metric: str, direction: str) -> None:
+    search = read(STUDY.replace("objective: quality.auc", f"objective: {metric}")).study.vary.search
+    assert search is not None
+    assert search.goal.directions == (direction,)

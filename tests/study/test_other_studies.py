@@ -70,7 +70,7 @@ def test_an_unknown_node_of_another_study_is_a_fault(project: Project, first: St
 
 
 def second(first: Study, **top: object) -> Study:
-    chosen = Top(**{"of": "first", "by": "n.value", "k": 2, **top})  # type: ignore[arg-type]
+    chosen = Top(**{"of": "first", "by": "n.value", "k": 2, "direction": "maximize", **top})  # type: ignore[arg-type]
     return replace(first, name="second", vary=Vary(top=chosen, repeat={"seed": (5,)}))
 
 
@@ -85,6 +85,14 @@ def test_the_best_can_be_the_smallest(first: Study) -> None:
     run(first, first)
     ready = prepared(second(first, direction="minimize", k=1), first)
     assert {variant.params["x"] for variant in ready.expansion.variants} <= {1, 9}
+
+
+def test_which_end_is_the_best_is_never_guessed(first: Study) -> None:
+    run(first, first)
+    with pytest.raises(ConfigError, match=r"vary\.top\.direction: nothing says whether more or less of 'n\.value'"):
+        prepared(second(first, direction=None), first)
+    cheapest = prepared(second(first, by="n.cost.wall_s", direction=None, k=1), first)
+    assert len(cheapest.expansion.variants) == 1
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,11 @@ def test_a_study_that_was_not_run_is_told_to_be_run_first(first: Study) -> None:
 
 def test_the_best_of_the_best_are_those_of_the_study_between(first: Study) -> None:
     studies = {"first": first, "second": replace(second(first, k=3), name="second")}
-    third = replace(first, name="third", vary=Vary(top=Top(of="second", by="n.value", k=1), repeat={"seed": (7,)}))
+    third = replace(
+        first,
+        name="third",
+        vary=Vary(top=Top(of="second", by="n.value", k=1, direction="maximize"), repeat={"seed": (7,)}),
+    )
 
     def ready(study: Study) -> Prepared:
         return prepare(study, other_study=lambda name: studies[name])
@@ -121,7 +133,7 @@ def test_studies_that_read_each_other_are_told_with_their_circle(project: Projec
     studies = {"a": reading("a", "b"), "b": reading("b", "a")}
     with pytest.raises(ConfigError, match="a ← b ← a"):
         prepare(studies["a"], other_study=lambda name: studies[name])
-    best = replace(first, name="first", vary=Vary(top=Top(of="first", by="n.value", k=1)))
+    best = replace(first, name="first", vary=Vary(top=Top(of="first", by="n.value", k=1, direction="maximize")))
     with pytest.raises(ConfigError, match="first ← first"):
         prepare(best, other_study=lambda name: best)
 

@@ -76,23 +76,39 @@ def cluster_of(on: str | None, study: Path) -> ClusterProfile | None:
 
 
 def find_study(name: str, folder: Path, project: Path) -> Path:
-    """The file of a study that another names: beside it, or under the project's `studies`.
+    """The file of a study that another names, by its file or by its `name:`: beside it, or under `studies`.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is none, or several studies have that name.
     """
+    from etude.config.document import SUFFIXES
     from etude.errors import ConfigError, Fault, nearest
 
-    suffixes = ("", ".yaml", ".yml", ".jsonnet", ".json")
     places = [folder, project, project / "studies"]
     for place in places:
-        for suffix in suffixes:
+        for suffix in ("", *SUFFIXES):
             if (path := place / f"{name}{suffix}").is_file():
                 return path
-    known = [path.stem for place in places for path in place.glob("*") if path.suffix in suffixes[1:]]
+    files = {path.resolve(): path for place in places for path in sorted(place.glob("*")) if path.suffix in SUFFIXES}
+    studies = {path: called for path in files.values() if (called := _study_name(path))}
+    meant = [path for path, called in studies.items() if called == name]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        reason = f"{len(meant)} studies are called {name!r}: {', '.join(map(str, meant))}"
+        raise ConfigError([Fault("", reason, name, "name its file, without the ending")])
+    known = {path.stem for path in studies} | set(studies.values())
     raise ConfigError(
         [Fault("", f"there is no study {name!r} beside this one or under studies/", name, nearest(name, known))]
     )
+
+
+def _study_name(path: Path) -> str | None:
+    """What the study in a file is called; None where the file holds no study."""
+    from etude.config.load import read_study
+
+    study = read_study(path).study
+    return study.name if study is not None and study.pipeline else None
 
 
 def assignments(texts: Sequence[str] | None, option: str) -> dict[str, str]:

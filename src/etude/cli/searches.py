@@ -224,7 +224,7 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
 
 
 def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[list[Ranked], tuple[str, ...]]:
-    from etude.study.top import best, feasible_only, front, records_of
+    from etude.study.top import best, direction_of, feasible_only, front, records_of, table_of
 
     study, expansion = prepared.study, prepared.expansion
     search = study.vary.search
@@ -233,7 +233,8 @@ def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[
     if by is None and search is None:
         reason = f"study {study.name!r} has no search, so nothing says what to rank by"
         raise ConfigError([Fault("--by", reason, mend="name one with --by; `etude show STUDY` lists them")])
-    rows = records_of(expansion.records, expansion.variants, prepared.store)
+    table = table_of(expansion.records, prepared.store)
+    rows = records_of(table, expansion.variants)
     if prepared.search is not None:
         rows = feasible_only(rows, expansion.variants, prepared.search)
     if by is None and search is not None:
@@ -242,7 +243,7 @@ def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[
             return front(study, rows, search.goal), metrics
         return best(study, rows, metrics[0], direction or search.goal.directions[0]), metrics
     assert by is not None
-    return best(study, rows, by, direction or "maximize"), (by,)
+    return best(study, rows, by, direction or direction_of(study, table, by, "--direction")), (by,)
 
 
 def _value(value: object) -> str:

@@ -161,7 +161,8 @@ TOP: Final = Record(
         "k": Key(shape=Whole(least=1), tells="How many variants to take.", example=80, required=True),
         "direction": Key(
             shape=Text(choices=("maximize", "minimize")),
-            tells="Whether the best is the largest (maximize, the default) or the smallest.",
+            tells="Whether the best is the largest (maximize) or the smallest; needed where neither the other study's "
+            "search, nor the step, nor the metric's name tells.",
             example="minimize",
         ),
     },

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from etude.analysis.direction import meaning_of
 from etude.config.search_schema import METRIC
 from etude.errors import ConfigError, Fault, nearest
 from etude.search.dimensions import Dimension, dimension_of
@@ -181,7 +182,7 @@ def _goal(read: Mapping[str, Any], faults: list[Fault]) -> Goal | None:
     objective = read.get("objective")
     if not objective:
         return None
-    direction: Direction = read.get("direction", "maximize")
+    direction: Direction | None = read.get("direction")
     if isinstance(objective, Mapping):
         if "direction" in read:
             mend = "leave out `direction`, for each objective says its own"
@@ -191,7 +192,7 @@ def _goal(read: Mapping[str, Any], faults: list[Fault]) -> Goal | None:
         metrics = [objective] if isinstance(objective, str) else list(objective)
         if len(set(metrics)) < len(metrics):
             faults.append(Fault(f"{WHERE}.objective", "a metric stands there twice", metrics, "leave one out"))
-        directions = dict.fromkeys(metrics, direction)
+        directions = {metric: direction or _direction(metric) for metric in metrics}
     bounds = []
     for metric, said in read.get("constraints", {}).items():
         path = f"{WHERE}.constraints.{metric}"
@@ -201,6 +202,11 @@ def _goal(read: Mapping[str, Any], faults: list[Fault]) -> Goal | None:
             faults.append(Fault(path, "no value is at least the one and at most the other", said, "swap the two"))
         bounds.append(Bound(metric, said.get("at_most"), said.get("at_least")))
     return Goal(tuple(directions), tuple(directions.values()), tuple(bounds))
+
+
+def _direction(metric: str) -> Direction:
+    """What is sought of a metric where the study does not say: less of a loss, an error or a cost, else more."""
+    return "minimize" if meaning_of(metric, {}).better == "lower" else "maximize"
 
 
 def _baseline(

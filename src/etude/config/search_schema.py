@@ -86,7 +86,8 @@ SEARCH: Final = Record(
         ),
         "direction": Key(
             shape=_DIRECTION,
-            tells="Whether the best is the largest (maximize, the default) or the smallest.",
+            tells="Whether the best is the largest or the smallest; where it is left out, the smallest of what the "
+            "field knows as a loss, an error or a cost (loss, perplexity, latency, energy, …), else the largest.",
             example="minimize",
         ),
         "constraints": Key(

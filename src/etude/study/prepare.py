@@ -114,7 +114,8 @@ def prepare(
     files = FileDigests(workplace.etude / DIGESTS)
     store = Store.open(workplace.store, create=create)
     asked = study
-    state = state_of(study, workplace.etude)
+    misread = any(fault.path.startswith("vary.search") for fault in faults)  # then it cannot be held against its log
+    state = None if misread else state_of(study, workplace.etude)
     study = with_search(with_top(study, store, files, other_study), state)
     chosen = _chosen_points(study, options.only)
     expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)

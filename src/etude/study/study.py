@@ -36,7 +36,8 @@ class Top:
     of: str
     by: str
     k: int
-    direction: str = "maximize"
+    direction: str | None = None
+    """`maximize` or `minimize`; None for what the search, the step or the metric's name says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

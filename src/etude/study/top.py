@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from etude.analysis.direction import meaning_of
+from etude.analysis.records import columns_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.call import call_of
 from etude.execute.records import record_table
@@ -17,6 +19,9 @@ from etude.study.expand import LoadStudy, circle, expand
 from etude.study.searched import SearchState, state_of, with_search
 from etude.study.study import Study
 from etude.study.variants import Variant, varied
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,12 @@ def with_top(
     state = state_of(other, study.project / ".etude")
     other = with_search(other, state)
     expansion = expand(other, files, other_study=other_study)
-    rows = records_of(expansion.records, expansion.variants, store)
+    table = table_of(expansion.records, store)
+    rows = records_of(table, expansion.variants)
     if state is not None:
         rows = feasible_only(rows, expansion.variants, state)
-    ranked = best(other, rows, top.by, top.direction, where=top.of)
+    direction = top.direction or direction_of(other, table, top.by, "vary.top.direction")
+    ranked = best(other, rows, top.by, direction, where=top.of)
     if len(ranked) < top.k:
         reason = f"study {top.of!r} has {len(ranked)} finished variants and the {top.k} best are asked for"
         raise _fault("k", reason, top.k, "run it to its end, or ask for fewer")
@@ -65,14 +72,41 @@ def with_top(
     return replace(study, vary=replace(study.vary, points=tuple(chosen), top=None))
 
 
-def records_of(records: Node, variants: Sequence[Variant], store: Store) -> list[dict[str, Any]]:
-    """The rows of the records, each with its params as they are under `param <name>`."""
+def table_of(records: Node, store: Store) -> pa.Table:
+    """The records of a study as a table."""
     call = call_of(records, {}, {})
-    rows: list[dict[str, Any]] = record_table(store, call.rows, call.settings).to_pylist()
+    return record_table(store, call.rows, call.settings)
+
+
+def records_of(table: pa.Table, variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    """The rows of the records, each with its params as they are under `param <name>`."""
+    rows: list[dict[str, Any]] = table.to_pylist()
     return [
         {**row, **{f"param {name}": value for name, value in variant.params.items()}}
         for row, variant in zip(rows, variants, strict=True)
     ]
+
+
+def direction_of(study: Study, records: pa.Table, by: str, where: str) -> str:
+    """`maximize` or `minimize`, as the study's search says of this metric, or its step, or its name.
+
+    Args:
+        study: The study whose points are ranked.
+        records: Its records, from `table_of`.
+        by: The metric.
+        where: What a user would set to say it.
+
+    Raises:
+        ConfigError: None of them says it.
+    """
+    search = study.vary.search
+    if search is not None and by in search.goal.metrics:
+        return search.goal.directions[search.goal.metrics.index(by)]
+    better = meaning_of(by, columns_of(records).declared).better
+    if better is None and by in records.column_names:
+        reason = f"nothing says whether more or less of {by!r} is better"
+        raise ConfigError([Fault(where, reason, mend="write maximize or minimize")])
+    return "minimize" if better == "lower" else "maximize"
 
 
 def feasible_only(
