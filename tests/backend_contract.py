@@ -40,6 +40,11 @@ def talk(*, times: int) -> int:
     raise ValueError("enough said")
 
 @step
+def talk_long(*, times: int) -> int:
+    print("see http://example.org/x", "A" * times, "gh" + "p_" + 2 * "aB3dE5gH7jK9mN1pQ2sT")
+    raise ValueError("enough said")
+
+@step
 def leave(*, code: int) -> int:
     raise SystemExit(code)
 

@@ -5,10 +5,22 @@
 local own = { head: 'default', pooling: null, spectral: null };
 local poolings = ['mean', 'max', 'attention', 'last'];
 local filters = [null, 'low'];
+local known = { eval: ['default_head', 'custom_head'], custom: [true, false], pool: poolings, fft: [true, false] };
 
 {
   local study = self,
-  local asked = study.params.only,
+  local asked = {
+    [name]:
+      local value = study.params.only[name];
+      if value == null || (if name == 'seed' then std.isNumber(value) else std.member(known[name], value)) then value
+      else error 'params.only.%s (%s): expected %s, got %s' % [
+        name,
+        std.asciiUpper(name),
+        if name == 'seed' then 'a number' else 'one of ' + std.join(', ', std.map(std.toString, known[name])),
+        std.manifestJsonMinified(value),
+      ]
+    for name in std.objectFields(study.params.only)
+  },
 
   heads:: [own] + [
     { head: 'linear', pooling: pooling, spectral: filter }
@@ -21,10 +33,10 @@ local filters = [null, 'low'];
   // What is not set is not restricted: without any of them the whole study is run.
   env: {
     EXP: 'name',
-    EVAL: 'params.only.eval',
-    CUSTOM: 'params.only.custom',
-    POOL: 'params.only.pool',
-    FFT: 'params.only.fft',
+    EVAL: { sets: 'params.only.eval', one_of: known.eval },
+    CUSTOM: { sets: 'params.only.custom', one_of: known.custom },
+    POOL: { sets: 'params.only.pool', one_of: known.pool },
+    FFT: { sets: 'params.only.fft', one_of: known.fft },
     SEED: 'params.only.seed',
     NOISE: 'noise',
   },

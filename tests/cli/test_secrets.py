@@ -153,3 +153,21 @@ def test_a_param_bound_to_a_secret_of_the_environment_is_refused(tmp_path: Path)
     assert said.returncode == 2
     assert "params.seed" in said.stderr.decode()
     assert [*found("printed", said.stdout + said.stderr)] == []
+
+
+@pytest.mark.parametrize("backend", ["processes", "inline"])
+def test_the_value_of_a_variable_that_the_study_marks_is_left_nowhere(tmp_path: Path, backend: str) -> None:
+    (tmp_path / "leaky_steps.py").write_text(
+        "import os\nfrom etude import step\n\n@step\ndef fails(*, seed: int) -> int:\n"
+        "    print(os.environ['CLUSTER_LOGIN'])\n    raise ValueError(os.environ['CLUSTER_LOGIN'])\n"
+    )
+    (tmp_path / "leaky.yaml").write_text(
+        "env: {CLUSTER_LOGIN: {secret: true}}\nplace: {workers: 1}\n"
+        "pipeline: {failed: {step: 'leaky_steps:fails', with: {seed: 0}}}\n"
+    )
+    said = etude(tmp_path, "run", "leaky.yaml", "--on", backend, CLUSTER_LOGIN="in-the-open")
+    assert said.returncode == 1
+    assert f"ValueError: {HIDDEN}" in said.stderr.decode()
+    assert b"in-the-open" not in said.stdout + said.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"in-the-open" in path.read_bytes()]
+    assert [path.read_text() for path in tmp_path.glob(".etude/logs/leaky/*.log")] == [f"{HIDDEN}\n"]

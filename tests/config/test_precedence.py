@@ -124,3 +124,22 @@ def test_a_faulty_value_of_a_variable_names_the_variable(fault_at: FaultAt) -> N
 def test_a_variable_that_cannot_be_read_names_the_variable(fault_at: FaultAt) -> None:
     text = "env: {N: place.workers}\npipeline: {n: {step: a.b}}"
     assert fault_at(text, "place.workers", environment={"N": "[1"}).file == "env N"
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"), [("max", True), ("true", True), ("yes", False), ("3", False), ("mx", False)]
+)
+def test_a_variable_may_be_none_but_what_it_may_be(read: Read, value: str, *, allowed: bool) -> None:
+    text = "params: {p: 0}\nenv: {POOL: {sets: p, one_of: [mean, max, true]}}\npipeline: {n: {step: a.b}}"
+    faults = read(text, environment={"POOL": value}).faults
+    assert (faults == ()) == allowed
+    if not allowed:
+        assert "POOL is expected to be one of 'mean', 'max', True" in faults[0].reason
+        assert str(faults[0].value) == value
+
+
+def test_a_variable_that_is_marked_as_secret_is_known_and_may_stand_nowhere(read: Read) -> None:
+    text = "params: {a: 0}\nenv: {LOGIN: {secret: true}}\npipeline: {n: {step: a.b}}"
+    assert read(text).study.secrets == ("LOGIN",)
+    (fault,) = read(text.replace("a: 0", "a: hunter22"), environment={"LOGIN": "hunter22"}).faults
+    assert (fault.path, fault.value) == ("params.a", "(redacted)")

@@ -27,7 +27,7 @@ FULL: dict[str, Any] = {
     "description": "x",
     "extends": "base.yaml",
     "params": {"a": 1, "s": None, "pooling": "mean"},
-    "env": {"A": "a"},
+    "env": {"A": "a", "B": {"sets": "a", "one_of": [1, 2]}, "C": {"secret": True}},
     "pipeline": {
         "raw": {"step": "text.load", "on": "login"},
         "model": {

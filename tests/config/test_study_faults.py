@@ -49,6 +49,10 @@ CASES = [
     ("POOL: pooling", "POOL: poolin", "env.POOL", "poolin", "'pooling'"),
     ("POOL: pooling", "PO-OL: pooling", "env.PO-OL", "PO-OL", "PO_OL"),
     ("POOL: pooling", "POOL: 3", "env.POOL", 3, "quotes"),
+    ("POOL: pooling", "POOL: {sets: poolin}", "env.POOL.sets", "poolin", "'pooling'"),
+    ("POOL: pooling", "POOL: {one_of: [mean]}", "env.POOL", None, "sets: PARAM"),
+    ("POOL: pooling", "POOL: {sets: pooling, secret: true}", "env.POOL", None, "take away"),
+    ("POOL: pooling", "POOL: {sets: pooling, oneof: [mean]}", "env.POOL.oneof", ["mean"], "'one_of'"),
     # nodes
     ("raw: {step: text.load}", "raw:", "pipeline.raw", None, "step, from"),
     ("raw: {step: text.load}", "raw: text.load", "pipeline.raw", "text.load", "step, from"),

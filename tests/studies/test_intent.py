@@ -76,6 +76,18 @@ def test_variables_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
     assert "no head is asked for" in fault.reason
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("EVAL", "banana"), ("CUSTOM", "1"), ("POOL", "median"), ("FFT", "yes"), ("SEED", "abc"), ("NOISE", "loud")],
+)
+def test_a_variable_of_unknown_value_is_refused_by_its_name(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        planned(tmp_path, "tiny.jsonnet", {variable: value})
+    told = "\n".join(f"{fault.file} {fault.reason} {fault.value}" for fault in refused.value.faults)
+    assert variable in told
+    assert value in told
+
+
 def test_one_configuration_is_the_same_results_as_in_the_whole_study(tmp_path: Path) -> None:
     one = planned(tmp_path, "tiny.jsonnet", {"CUSTOM": "True", "POOL": "max", "FFT": "False", "SEED": "1", "EXP": "a"})
     whole = planned(tmp_path, "tiny.jsonnet")

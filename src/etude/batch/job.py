@@ -162,7 +162,8 @@ class BatchJob:
         if order.backend == "inline":
             devices = tuple(f"cuda:{index}" for index in range(order.gpus))
             metering, digests = Metering(order.metering()), FileDigests(Path(order.digests))
-            return InlineBackend(store, Path(order.logs), self._heard, devices, None, metering, digests)
+            redact = Redactor.of(self.environment)
+            return InlineBackend(store, Path(order.logs), self._heard, devices, None, metering, digests, redact)
         cpus = min(order.cpus or usable_cpus(), usable_cpus())
         machine = Machine(
             workers=max(1, min(order.workers, cpus)),

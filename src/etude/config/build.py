@@ -39,6 +39,9 @@ def build(tree: Mapping[str, object], *, name: str) -> Built:
         collect=_nodes(read.get("collect", {}), tree.get("collect")),
         vary=_vary(read.get("vary", {}), read.get("params", {}), faults),
         place=_place(read.get("place", {})),
+        secrets=tuple(
+            name for name, said in read.get("env", {}).items() if isinstance(said, dict) and said.get("secret")
+        ),
     )
     if tree.get("pipeline") in (None, {}):
         mend = "add `pipeline:` with a node, as in `raw: {step: text.load}`"
@@ -51,6 +54,10 @@ def build(tree: Mapping[str, object], *, name: str) -> Built:
         faults += search_faults(study, tree, said)
     faults += reference_faults(study, tree)
     return Built(study, tuple(faults))
+
+
+def _secrets(read: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name, said in read.items() if isinstance(said, Mapping) and said.get("secret"))
 
 
 def _nodes(read: Mapping[str, Mapping[str, Any]], written: object) -> dict[str, NodeSpec]:

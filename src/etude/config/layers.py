@@ -11,7 +11,15 @@ from etude.config.document import SUFFIXES, failure, file_text
 from etude.config.draft import Draft, PlainDraft, leaves, overlay
 from etude.config.extends import load_plain
 from etude.config.form import Change, set_word
-from etude.config.overrides import Override, apply, check_target, override_of, parse_override
+from etude.config.overrides import (
+    Override,
+    apply,
+    binding_faults,
+    check_allowed,
+    check_target,
+    override_of,
+    parse_override,
+)
 from etude.config.profiles import fitting
 from etude.errors import ConfigError, Fault, nearest
 from etude.study.study import Line
@@ -105,18 +113,24 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
     bindings = layers.draft.value(("env",))
     if layers.draft.look(("params",)).kind in ("list", "value"):
         return  # the fault of params itself says enough
-    for variable, target in bindings.items() if isinstance(bindings, Mapping) else ():
+    for variable, said in bindings.items() if isinstance(bindings, Mapping) else ():
+        binding = said if isinstance(said, Mapping) else {"sets": said}
+        layers.faults += binding_faults(variable, said)
+        target = binding.get("sets")
         if not isinstance(target, str):
             continue
         source = f"env {variable}"
         try:
             check_target(layers.draft, Override(source, target))
         except ConfigError as error:
-            layers.faults += [replace(fault, path=f"env.{variable}", value=target, file="") for fault in error.faults]
+            path = f"env.{variable}" if binding is not said else f"env.{variable}.sets"
+            layers.faults += [replace(fault, path=path, value=target, file="") for fault in error.faults]
             continue
         if text := environment.get(variable, ""):
             try:
-                _lay(layers, override_of(source, target, text), layer=1)
+                override = override_of(source, target, text)
+                check_allowed(override, binding.get("one_of"))
+                _lay(layers, override, layer=1)
             except ConfigError as error:
                 layers.faults += error.faults
 

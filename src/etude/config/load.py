@@ -14,7 +14,7 @@ from etude.config.layers import Layers, lay_environment, lay_overrides, lay_prof
 from etude.config.profiles import profile_faults
 from etude.config.project import project_of
 from etude.errors import ConfigError, Fault
-from etude.redaction import Redactor
+from etude.redaction import Redactor, marked
 from etude.study.faults import in_order, located
 from etude.study.study import Place, Study
 
@@ -78,7 +78,7 @@ def read_study(
         lay_overrides(layers, overrides)
         tree = layers.tree()
         built = build(tree, name=path.stem)
-        layers.faults += exposed(tree, Redactor.of(environment))
+        layers.faults += exposed(tree, Redactor.of(marked(environment, built.study.secrets)))
     except ConfigError as error:
         return Reading(None, in_order([*layers.faults, *error.faults], layers.draft.files))
     for name, data in others.items():

@@ -10,7 +10,7 @@ from etude.config.core_schema import core_scalar
 from etude.config.draft import Draft, Keys
 from etude.config.schema import NODE
 from etude.config.yaml12 import parse_yaml
-from etude.errors import ConfigError, Fault, nearest
+from etude.errors import ConfigError, Fault, nearest, shown
 
 SETTABLE: Final = ("name", "description", "params", "pipeline", "vary", "collect", "place")
 """The parts of a study that can be changed from outside; params by their bare names as well."""
@@ -86,6 +86,32 @@ def parse_value(text: str) -> object:
             if ":" in key and inner is None:
                 raise ValueError(f"lacks a space after the colon of {key}")
     return document.tree
+
+
+def binding_faults(variable: str, said: object) -> list[Fault]:
+    """What is wrong with how `env` binds a variable, besides the form of it."""
+    if not isinstance(said, Mapping) or not said:
+        return []
+    secret = said.get("secret") is True
+    if secret and said.keys() & {"sets", "one_of"}:
+        reason = "a secret sets nothing: params and settings are kept beside every result"
+        return [Fault(path=f"env.{variable}", reason=reason, mend="take away `secret`, or all else")]
+    if not secret and said.get("sets") is None:
+        return [Fault(path=f"env.{variable}", reason="sets nothing", mend="add `sets: PARAM`, or `secret: true`")]
+    return []
+
+
+def check_allowed(override: Override, allowed: object) -> None:
+    """Refuse a value that is none of those that may be, where that is said.
+
+    Raises:
+        ConfigError: It is none of them.
+    """
+    if isinstance(allowed, list) and not any(same(override.value, one) for one in allowed):
+        variable = override.source.removeprefix("env ")
+        expected = ", ".join(map(shown, allowed))
+        mend = nearest(str(override.value), [str(one) for one in allowed])
+        raise _told(override, f"{variable} is expected to be one of {expected}", mend)
 
 
 def apply(draft: Draft, override: Override) -> tuple[str, ...]:

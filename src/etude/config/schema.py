@@ -362,16 +362,34 @@ _SHARED: Final = {
 
 PROFILE: Final = Record(what="a profile", keys=_SHARED)
 
+_TARGET: Final = Text(expected="a param, or a dotted path")
+BINDING: Final = OneOf(
+    expected="a param, a dotted path, or a mapping with sets and one_of, or secret",
+    text=_TARGET,
+    mapping=Record(
+        what="a variable of the environment",
+        keys={
+            "sets": Key(shape=_TARGET, tells="The param or dotted path that it sets.", example="pooling"),
+            "one_of": Key(
+                shape=ListOf(item=Anything(), least=1),
+                tells="What it may be. Anything else is a fault.",
+                example=["mean", "max"],
+            ),
+            "secret": Key(
+                shape=Flag(), tells="Whether its value is shown and written nowhere. It sets nothing.", example=True
+            ),
+        },
+    ),
+)
+
 STUDY: Final = Record(
     what="a study",
     keys={
         **_SHARED,
         "env": Key(
-            shape=MappingOf(
-                item=Text(expected="a param, or a dotted path"), names=NAME, called="an environment variable's name"
-            ),
+            shape=MappingOf(item=BINDING, names=NAME, called="an environment variable's name"),
             tells="Environment variable → param or dotted path that it sets, for cluster scripts.",
-            example={"SEED": "seed"},
+            example={"SEED": "seed", "POOL": {"sets": "pooling", "one_of": ["mean", "max"]}, "LOGIN": {"secret": True}},
         ),
         "profiles": Key(
             shape=MappingOf(item=Partial(name="profile", shape=PROFILE), names=STUDY_NAME, called="a profile's name"),

@@ -315,7 +315,10 @@ class OneOf:
         """The value as its shape reads it."""
         shapes: dict[type, Shape | None] = {str: self.text, list: self.items, dict: self.mapping}
         shape = shapes.get(type(value))
-        return shape.read(value, path, faults) if shape else _refuse(faults, path, value, self.expected)
+        if shape is None:
+            mend = "put it in quotes" if self.text and type(value) in (int, float) else ""
+            return _refuse(faults, path, value, self.expected, mend)
+        return shape.read(value, path, faults)
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """Any of them."""

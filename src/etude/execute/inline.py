@@ -18,6 +18,7 @@ from etude.execute.perform import Host, Pause, perform
 from etude.execute.threads import LoadedLibraries, thread_count
 from etude.graph.pipeline import Needs
 from etude.identity.files import FileDigests
+from etude.redaction import Redactor
 from etude.store.store import Store
 
 _leftovers = Leftovers()
@@ -34,6 +35,8 @@ class InlineBackend:
     pause: Pause | None = None
     metering: Metering = field(default_factory=Metering)
     digests: FileDigests = field(default_factory=FileDigests)
+    redact: Redactor = field(default_factory=Redactor)
+    """Takes the secrets out of what steps print."""
     _libraries: LoadedLibraries = field(default_factory=LoadedLibraries)
     _stopping: bool = False
     _stopped: set[str] = field(default_factory=set)
@@ -61,7 +64,7 @@ class InlineBackend:
             self.digests,
         )
         log = log_path(self.logs, call.name, call.fingerprint)
-        output = nullcontext() if self.pause else python_output_to(log)
+        output = nullcontext() if self.pause else python_output_to(log, self.redact)
         with output, _leftovers.belonging_to_step(), self._libraries.limited(call.needs.cpus):
             outcome = perform(call, self.store, host)
         if outcome.status is not Status.DONE and log.exists():

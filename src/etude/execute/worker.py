@@ -21,17 +21,20 @@ from pathlib import Path
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
 from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
+from etude.execute.log_process import start_log_process
 from etude.execute.logs import captured, log_path
 from etude.execute.messages import END, STOP, Computed, Costs, Hello, StopNode, Told
 from etude.execute.perform import Host, perform
 from etude.execute.threads import thread_count
 from etude.graph.importing import use_sources
 from etude.identity.files import FileDigests
+from etude.redaction import Redactor
 from etude.store.store import Store
 
 
 def serve(connection: Connection) -> None:
     """Compute what the driver sends until it goes away."""
+    drain = start_log_process(Redactor.of(os.environ))
     hello: Hello = connection.recv()
     for folder in reversed(hello.import_path):
         if folder not in sys.path:
@@ -79,7 +82,7 @@ def serve(connection: Connection) -> None:
             sys.exit()
         host = replace(host, asked_to_stop=partial(_asked_to_stop, call.fingerprint, stop, stopped))
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
-        with captured(log):
+        with captured(log, drain):
             outcome = _outcome(call, store, host)
         if leave.is_set():
             sys.exit()

@@ -20,7 +20,6 @@ from etude.execute.cost import Metering
 from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
 from etude.execute.inline import InlineBackend
-from etude.execute.logs import log_path
 from etude.execute.parsl_backend import ParslBackend
 from etude.execute.perform import Pause
 from etude.execute.processes import ProcessBackend
@@ -31,7 +30,7 @@ from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, State, plan
-from etude.redaction import Redactor
+from etude.redaction import Redactor, marked
 from etude.search.driver import Observe
 from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
@@ -111,7 +110,9 @@ class Execution:
     """Knows the secrets of the environment; nothing is written or told without it."""
 
     def __post_init__(self) -> None:
-        self.redact = Redactor.of(self.options.environment)
+        environment = marked(self.options.environment, self.prepared.study.secrets)
+        self.options = replace(self.options, environment=environment)
+        self.redact = Redactor.of(environment)
 
     def run(self) -> Result:
         """Run to the end. A KeyboardInterrupt stops everything at once and gets out."""
@@ -270,7 +271,7 @@ class Execution:
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
             metering, digests = Metering(metering_of(self.prepared)), self.prepared.files
-            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests)
+            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests, self.redact)
         return ProcessBackend(
             found,
             workplace.store,
@@ -295,6 +296,7 @@ class Execution:
             all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
             self._heard,
             self.options.environment,
+            worker_environment=marked({}, prepared.study.secrets),
             meter=metering_of(prepared),
             digests=workplace.etude / DIGESTS,
         )
@@ -357,8 +359,6 @@ class Execution:
         }
 
     def _say(self, log: EventLog, event: Event) -> None:
-        if event.fingerprint and event.kind not in (Kind.STARTED, Kind.PROGRESS):  # it runs no more
-            self.redact.file(log_path(self._logs(), event.name, event.fingerprint))
         told = replace(event, data=self.redact.within(event.data))
         log(told)
         self.tell(told)

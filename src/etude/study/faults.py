@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,16 @@ from pathlib import Path
 from etude.errors import Fault
 from etude.study.study import Line, Study
 
+_SETTING = re.compile(r"(?P<section>pipeline|collect)\.(?P<node>[^.]+)\.with\.(?P<setting>[^.]+)")
+_REFERENCE = re.compile(r"\$\{([^}.]+)")
+
 
 def located(faults: Iterable[Fault], study: Study) -> tuple[Fault, ...]:
-    """The faults with the file and line of the nearest part of the study around each path."""
-    return tuple(_located(fault, study.lines) for fault in faults)
+    """The faults with the file and line of the nearest part of the study around each path.
+
+    One of a setting that refers to a param says where that came from, if not from the file.
+    """
+    return tuple(_with_origin(_located(fault, study.lines), study) for fault in faults)
 
 
 def together(found: Sequence[Fault], later: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -40,6 +47,17 @@ def _located(fault: Fault, lines: Mapping[str, Line]) -> Fault:
         path = path.rpartition(".")[0]
     line = lines.get(path)
     return replace(fault, file=line.file, line=line.line) if line else fault
+
+
+def _with_origin(fault: Fault, study: Study) -> Fault:
+    place = _SETTING.match(fault.path)
+    node = getattr(study, place["section"]).get(place["node"]) if place else None
+    if place is None or node is None:
+        return fault
+    setting = node.settings.get(place["setting"])
+    names = [name for name in _REFERENCE.findall(str(setting)) if f"params.{name}" in study.origin]
+    told = "".join(f"; {name} comes from {study.origin[f'params.{name}']}" for name in dict.fromkeys(names))
+    return replace(fault, reason=f"{fault.reason}{told}")
 
 
 def _follows(path: str, told: str) -> bool:

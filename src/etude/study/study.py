@@ -107,6 +107,8 @@ class Study:
     vary: Vary = field(default_factory=Vary)
     place: Place = field(default_factory=Place)
     description: str = ""
+    secrets: tuple[str, ...] = ()
+    """Variables of the environment whose values are secret, as `env` marks them."""
     project: Path = field(default_factory=Path)
     """The folder whose code is importable and that holds `.etude` and `results`."""
     file: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from etude.redaction import names_a_secret
+from etude.redaction.names import names_a_secret
 
 WITHHELD = "(withheld)"
 
@@ -20,4 +20,4 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    return isinstance(value, str) and bool(value) and names_a_secret(str(name))
+    return isinstance(value, str) and bool(value) and names_a_secret(str(name), value)
