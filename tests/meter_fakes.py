@@ -91,6 +91,7 @@ class FakeNvml:
     power_mw: Callable[[], int] | None = None
     users: list[tuple[int, ...]] = field(default_factory=lambda: [()])
     mig: bool = False
+    limit_mw: int | None = None
     init_fault: Exception | None = None
     NVMLError: type[Exception] = NvmlError
 
@@ -112,6 +113,11 @@ class FakeNvml:
 
     def nvmlDeviceGetMigMode(self, handle: int) -> list[int]:
         return [int(self.mig), int(self.mig)]
+
+    def nvmlDeviceGetPowerManagementLimitConstraints(self, handle: int) -> list[int]:
+        if self.limit_mw is None:
+            raise NvmlError("Not Supported")
+        return [100_000, self.limit_mw]
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle: int) -> int:
         told = self.energy_mj[handle]

@@ -211,7 +211,7 @@ def test_the_lives_hold_wraps_and_resets_in_number() -> None:
 
 
 def test_an_empty_log_is_an_empty_curve() -> None:
-    assert curve([], traits()) == Curve()
+    assert curve([], traits(max_power_w=None)) == Curve()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5])

@@ -67,6 +67,13 @@ def test_a_board_that_tells_nothing_has_a_reason_and_no_meter(clock: ManualClock
     assert "Not Supported" in board.reason
 
 
+@pytest.mark.parametrize(("limit_mw", "most_w"), [(700_000, 875.0), (None, 2000.0)])
+def test_what_a_board_can_draw_at_most_follows_from_its_limit(
+    clock: ManualClock, limit_mw: int | None, most_w: float
+) -> None:
+    assert only(FakeNvml(limit_mw=limit_mw), clock).traits.max_power_w == most_w
+
+
 def test_under_mig_the_label_says_that_it_is_the_whole_board(clock: ManualClock) -> None:
     assert "whole board (MIG is on)" in only(FakeNvml(mig=True), clock).traits.method
 

@@ -7,9 +7,11 @@ own difference or it is unknown.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from etude.meter.log import Sample
 from etude.meter.meter import Traits
@@ -19,6 +21,14 @@ _HEADROOM = 1.25
 _STILL_PERIODS = 20
 _STILL_LEAST_S = 2.0
 """A counter that must move and does not for this long has stopped."""
+LATE_PERIODS = 1.5
+_LATE_LEAST_S = 0.05
+"""A counter that was seen to stand for this long is late: it may have missed what was used meanwhile."""
+_PACE_TICKS = 8
+"""From this many ticks on, the counter's own pace is known."""
+_NEAR_TICKS = 5
+_MADE_UP = 0.75
+"""A late tick made up for its delay if it brought this part of what its neighbours' power makes of that time."""
 _SHARP = 0.1
 """A tick is sharp when its moment is known to this part of the period."""
 _REACH = 30
@@ -36,12 +46,18 @@ class Gap:
 
 @dataclass(slots=True)
 class Curve:
-    """Cumulative joules at moments in time, and the gaps. Both ends of a gap carry the same joules."""
+    """Cumulative joules at moments in time, and the gaps, over which they rise by what was counted all the same."""
 
     ns: list[int] = field(default_factory=list)
     joules: list[float] = field(default_factory=list)
     slack_ns: list[int] = field(default_factory=list)
     """How far each moment may be off, either way."""
+    still_ns: list[int] = field(default_factory=list)
+    """For how long the counter was seen to stand before each moment."""
+    missing_j: dict[int, float] = field(default_factory=dict)
+    """Index of a moment after a stall → the joules since the one before that may have gone uncounted."""
+    most_w: float | None = None
+    """More than this the device cannot draw; None where that is not known."""
     gaps: list[Gap] = field(default_factory=list)
     seen_ns: int = 0
     """When the counter was last read with success; the last moment above is when it last moved."""
@@ -80,14 +96,19 @@ def curve(samples: Iterable[Sample], traits: Traits, *, period_s: float | None =
     Returns:
         For a counter that moves in ticks, a moment per tick; for another, a moment per reading. Each rise lies between
         0 and what the greatest power could have added; a rise that cannot be is a gap with its reason. A failed reading
-        loses nothing where a later one succeeds, because the counter went on counting.
+        loses nothing where a later one succeeds, because the counter went on counting. A counter that stands and moves
+        on may or may not have gone on counting meanwhile: a long stall is a gap, unless the rise after it makes up for
+        it; a short one tells in `missing_j` how much was missed at most.
     """
-    builder = _Builder(traits, round((traits.period_s if period_s is None else period_s) * 1e9))
+    found = Curve(most_w=traits.max_power_w)
+    builder = _Builder(traits, round((traits.period_s if period_s is None else period_s) * 1e9), found)
     for sample in samples:
         builder.add(sample)
     found = _sharpened(builder.finished(), builder.period_ns)
     if period_s is not None:
         _snap(found, builder.period_ns)
+    if builder.may_stop:
+        _find_stalls(found, builder.period_ns)
     return found
 
 
@@ -117,35 +138,39 @@ class _Builder:
     def _advance(self, sample: Sample, last: Sample) -> None:
         assert last.raw is not None
         assert sample.raw is not None
-        rise, fault = self._rise(last.raw, sample.raw, (sample.ns - last.ns) / 1e9)
+        rise, fault = self._rise(last.raw, sample.raw, (sample.ns - last.ns) / 1e9, (sample.ns - self._moved_ns) / 1e9)
         if fault:
             self._gap(self.curve.ns[-1], sample.ns, fault)
             self._append(sample.ns, self.curve.joules[-1], self.period_ns)
         elif rise or not self.period_ns:
             # The counter moved somewhere between the last look that showed the old count and this one.
             slack = min(sample.ns - last.ns, self.period_ns) // 2
-            self._append(sample.ns - slack, self.curve.joules[-1] + rise * self.traits.unit_j, slack)
+            joules = self.curve.joules[-1] + rise * self.traits.unit_j
+            self._append(sample.ns - slack, joules, slack, still_ns=last.ns - self._moved_ns)
         self._keep(sample, moved=bool(fault or rise or not self.period_ns))
 
-    def _rise(self, before: int, now: int, seconds: float) -> tuple[int, str]:
-        """Counts gained, and why that cannot be told."""
+    def _rise(self, before: int, now: int, unread_s: float, unmoved_s: float) -> tuple[int, str]:
+        """Counts gained, and why that cannot be told. A counter that stood may bring at once what it counted since."""
         traits = self.traits
-        most = None if traits.max_power_w is None else _HEADROOM * traits.max_power_w * (seconds + traits.period_s)
-        if traits.modulus is not None and most is not None and most >= traits.modulus * traits.unit_j:
-            return 0, f"no reading for {seconds:.0f} s: the counter may have wrapped more than once"
+        limit_w = None if traits.max_power_w is None else _HEADROOM * traits.max_power_w
+        unread_j = None if limit_w is None else limit_w * (unread_s + traits.period_s)
+        if traits.modulus is not None and unread_j is not None and unread_j >= traits.modulus * traits.unit_j:
+            return 0, f"no reading for {unread_s:.0f} s: the counter may have wrapped more than once"
+        most = None if limit_w is None else limit_w * (unmoved_s + traits.period_s)
         rise = now - before if traits.modulus is None else (now - before) % traits.modulus
         possible = most is None or (rise - 1) * traits.unit_j <= most
         if now < before and not (traits.modulus and possible):
             return 0, f"the counter went back from {before} to {now}: it was reset (driver reload, suspend)"
         if not possible:
-            return 0, f"the counter rose by {rise * traits.unit_j:.0f} J in {seconds:.3f} s: more than it can"
+            return 0, f"the counter rose by {rise * traits.unit_j:.0f} J in {unmoved_s:.3f} s: more than it can"
         self.curve.wraps += now < before
         return rise, ""
 
-    def _append(self, ns: int, joules: float, slack_ns: int) -> None:
+    def _append(self, ns: int, joules: float, slack_ns: int, still_ns: int = 0) -> None:
         self.curve.ns.append(ns if not self.curve.ns else max(ns, self.curve.ns[-1] + 1))
         self.curve.joules.append(joules)
         self.curve.slack_ns.append(slack_ns)
+        self.curve.still_ns.append(still_ns)
 
     def _gap(self, start_ns: int, end_ns: int, reason: str) -> None:
         self.curve.gaps.append(Gap(start_ns, end_ns, reason))
@@ -158,12 +183,60 @@ class _Builder:
 
     def finished(self) -> Curve:
         still_s = (self.curve.seen_ns - self._moved_ns) / 1e9
-        if self._may_stop() and still_s > max(_STILL_PERIODS * self.traits.period_s, _STILL_LEAST_S):
+        if self.may_stop and still_s * 1e9 > _long_ns(self.period_ns):
             self._gap(self.curve.ns[-1], self.curve.seen_ns, f"the counter did not move for the last {still_s:.1f} s")
         return self.curve
 
-    def _may_stop(self) -> bool:
+    @property
+    def may_stop(self) -> bool:
+        """Whether standing still is a fault of this counter."""
         return bool(self.curve.ns and self.period_ns and not self.traits.may_rest)
+
+
+def _long_ns(period_ns: int) -> float:
+    return max(_STILL_PERIODS * period_ns, _STILL_LEAST_S * 1e9)
+
+
+def _find_stalls(found: Curve, period_ns: int) -> None:
+    """Note where the counter stood, and what that may hide.
+
+    Some counters go on counting while they show nothing new, and others lose what was used meanwhile: the rise after it
+    tells which only if it is large. At most the greatest power was drawn throughout: that of the device, or, where none
+    is known, the greatest that was seen.
+    """
+    lengths = [after - before for before, after in pairwise(found.ns)]
+    pace_ns = sorted(lengths)[len(lengths) // 4] if len(lengths) >= _PACE_TICKS else 0
+    late_ns = max(LATE_PERIODS * max(period_ns, pace_ns), _LATE_LEAST_S * 1e9)
+    late = [index for index, still_ns in enumerate(found.still_ns) if still_ns > late_ns]
+    if not late:
+        return
+    usable = sorted(set(range(1, len(found.ns))) - set(late))
+    usable = [index for index in usable if found.gap_in(found.ns[index - 1], found.ns[index]) is None]
+    most_w = found.most_w or max(map(found.power_w, range(len(lengths))))
+    for index in late:
+        seconds, rise = lengths[index - 1] / 1e9, found.joules[index] - found.joules[index - 1]
+        near_w = _power_near(found, usable, index)
+        made_up = near_w is not None and rise >= _MADE_UP * near_w * seconds
+        # Where looks are rarer than ticks, the counter may have stopped since the look before it was seen to stand.
+        first = index - 1 if index > 1 and lengths[index - 2] > LATE_PERIODS * period_ns else index
+        if found.still_ns[index] > _long_ns(period_ns) and not made_up:
+            reason = f"the counter stood still for {seconds:.1f} s, and what it missed is not known"
+            found.gaps.append(Gap(found.ns[first - 1], found.ns[index], reason))
+            continue
+        for each in range(first, index + 1):
+            rise = found.joules[each] - found.joules[each - 1]
+            found.missing_j[each] = max(0.0, most_w * lengths[each - 1] / 1e9 - rise)
+
+
+def _power_near(found: Curve, usable: Sequence[int], index: int) -> float | None:
+    """The greater mean power of the few ticks before and after; None where there are none."""
+    at = bisect_left(usable, index)
+    means = []
+    for side in (usable[max(0, at - _NEAR_TICKS) : at], usable[at : at + _NEAR_TICKS]):
+        if side:
+            joules = math.fsum(found.joules[each] - found.joules[each - 1] for each in side)
+            means.append(joules * 1e9 / sum(found.ns[each] - found.ns[each - 1] for each in side))
+    return max(means, default=None)
 
 
 def _sharpened(blurred: Curve, period_ns: int) -> Curve:
@@ -181,6 +254,8 @@ def _sharpened(blurred: Curve, period_ns: int) -> Curve:
         ns=[blurred.ns[index] for index in keep],
         joules=[blurred.joules[index] for index in keep],
         slack_ns=[blurred.slack_ns[index] for index in keep],
+        still_ns=[max(blurred.still_ns[last + 1 : index + 1]) for last, index in pairwise([-1, *keep])],
+        most_w=blurred.most_w,
         gaps=blurred.gaps,
         seen_ns=blurred.seen_ns,
         failing=blurred.failing,

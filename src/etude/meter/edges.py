@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from etude.meter.counter import Curve
+from etude.meter.counter import LATE_PERIODS, Curve
 
 _NEAR_NS = 2_000_000_000
 """A tick outside tells of the power at an end if it is not further away than this."""
@@ -35,6 +35,8 @@ class Stretch:
     """Why the energy is not known; then `joules` is empty and `lo` is what was measured all the same."""
     guessed_s: float = 0.0
     """Seconds at the end, after the last tick, for which the energy is a guess from the power before."""
+    missing_j: float = 0.0
+    """Joules that the counter may have missed while it stood still; `hi` has them."""
 
     @property
     def total(self) -> float | None:
@@ -68,26 +70,42 @@ def stretch(curve: Curve, start_ns: int, end_ns: int, *, period_s: float = 0.0, 
         whole.append(_recent_power_w(curve, start_ns, idle_w) * tail_s)
     else:
         whole.append(curve.joules[last] - curve.joules[last - 1])
-    return _trimmed(curve, ns, whole, first, last, tail_s, idle_w)
+    return _trimmed(curve, ns, whole, first, last, tail_s, period_s, idle_w)
 
 
 def _trimmed(
-    curve: Curve, ns: tuple[int, ...], joules: list[float], first: int, last: int, tail_s: float, idle_w: float | None
+    curve: Curve,
+    ns: tuple[int, ...],
+    joules: list[float],
+    first: int,
+    last: int,
+    tail_s: float,
+    period_s: float,
+    idle_w: float | None,
 ) -> Stretch:
     start_ns, end_ns = ns[0], ns[-1]
     ticks = tuple(joules)
+    missing = math.fsum(more for index, more in curve.missing_j.items() if first < index <= last)
     before_w = _power_before(curve, first, idle_w)
     after_w = _power_after(curve, last, idle_w if before_w is None else before_w)
     lead, doubt = _outside(curve, first, start_ns - curve.ns[first], before_w, ticks[0])
     joules[0] -= lead
     if tail_s:
-        doubt += tail_s * max(curve.power_w(index) for index in range(first, len(curve.ns) - 1))
+        seen_w = max(curve.power_w(index) for index in range(first, len(curve.ns) - 1))
+        doubt += tail_s * seen_w
+        if tail_s > LATE_PERIODS * period_s and curve.most_w is not None:
+            missing += tail_s * max(0.0, curve.most_w - seen_w)
     elif curve.ns[last] > end_ns:
         lag, lag_doubt = _outside(curve, last - 1, curve.ns[last] - end_ns, after_w, ticks[-1])
         joules[-1] = max(0.0, joules[-1] - lag)
         doubt += lag_doubt
     seen = math.fsum(joules)
-    return Stretch(ns, tuple(joules), lo=max(0.0, seen - doubt), hi=seen + doubt, guessed_s=tail_s)
+    # Of a stall that an end cuts, all may have been used on the other side of it.
+    cut = joules[0] if first + 1 in curve.missing_j and start_ns > curve.ns[first] else 0.0
+    if len(joules) > 1 and last in curve.missing_j and end_ns < curve.ns[last]:
+        cut += joules[-1]
+    lo, hi = max(0.0, seen - doubt - cut), seen + doubt + missing
+    return Stretch(ns, tuple(joules), lo=lo, hi=hi, guessed_s=tail_s, missing_j=missing)
 
 
 def _unknown(curve: Curve, start_ns: int, end_ns: int, period_s: float) -> str:

@@ -140,7 +140,7 @@ def _account(recording: Recording, meter: Recorded, layout: _Layout, idle_w: flo
         return Account(traits, run, gross, share, nothing, math.nan, unknown, None, len(meter.foreign), meter.beside)
     joules, split = _divided(cutout, found, layout, continuous=not traits.period_s)
     windows, between = _gathered(layout, [value * share for value in joules])
-    paths, blurred = _by_path(layout, windows, split, run, share)
+    paths, blurred = _by_path(layout, windows, split, run, share, cutout.missing_j * traits.factor[1])
     assert run.value is not None
     closed = _closure_error(run.value, layout.windows, windows, between)
     told = tuple(math.nan if layout.path_of[index] in blurred else value for index, value in enumerate(windows))
@@ -178,6 +178,8 @@ def _gross(cutout: Stretch, meter: Recorded) -> Quantity:
     method = traits.method
     if cutout.guessed_s:
         method += f", last {cutout.guessed_s * 1e3:.0f} ms from the power before"
+    if cutout.missing_j:
+        method += f", up to {cutout.missing_j:.3g} J more while it stood still"
     lo = 0.0 if meter.foreign else cutout.lo * low
     return Quantity(value=cutout.total, unit="joules", quality=quality, method=method, lo=lo, hi=cutout.hi * high)
 
@@ -246,7 +248,7 @@ def _gathered(layout: _Layout, joules: Sequence[float]) -> tuple[list[float], fl
 
 
 def _by_path(
-    layout: _Layout, windows: Sequence[float], split: Split | None, run: Quantity, share: float
+    layout: _Layout, windows: Sequence[float], split: Split | None, run: Quantity, share: float, missing_j: float
 ) -> tuple[dict[str, Quantity], set[int]]:
     """The windows of each path together, with an interval; and the paths that cannot be told."""
     sums: list[list[float]] = [[] for _ in layout.paths]
@@ -262,16 +264,16 @@ def _by_path(
             told[path] = Quantity.absent("joules", reason, method=run.method)
             continue
         half = 0.0 if split is None else split.half_width_j(phases) * share
-        told[path] = _within(run, math.fsum(sums[number]), half)
+        told[path] = _within(run, math.fsum(sums[number]), half, missing_j * share)
     return told, blurred
 
 
-def _within(run: Quantity, value: float, half: float) -> Quantity:
-    """A part of a run: its own doubt, and the run's in proportion."""
+def _within(run: Quantity, value: float, half: float, missing_j: float) -> Quantity:
+    """A part of a run: its own doubt, the run's in proportion, and all that a stalled counter may have missed."""
     whole = run.value or 0.0
     low = (run.lo or 0.0) / whole if whole else 1.0
     high = (run.hi if run.hi is not None else math.inf) / whole if whole else 1.0
-    hi = min((value + half) * high, run.hi if run.hi is not None else math.inf)
+    hi = min((value + half) * high + missing_j, run.hi if run.hi is not None else math.inf)
     return replace(run, value=value, lo=max(0.0, (value - half) * low), hi=hi)
 
 

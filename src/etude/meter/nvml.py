@@ -19,6 +19,8 @@ from etude.meter.quantity import Quality
 
 PERIOD_S = 0.1
 _MOST_W = 2000.0
+_OVER_LIMIT = 1.25
+"""How far above its power limit a board may draw for a moment."""
 _POWER_FACTOR = (0.8, 1.2)
 """Power read every 100 ms, added up over a second: within 20 % in nineteen of twenty cases, better for longer runs."""
 
@@ -50,7 +52,7 @@ class NvmlMeter:
             method=f"NVML energy counter of {name}" + _mig(library, handle),
             quality=Quality.MEASURED,
             unit_j=1e-3,
-            max_power_w=_MOST_W,
+            max_power_w=_most_w(library, handle),
             period_s=PERIOD_S,
             scope="device",
         )
@@ -179,6 +181,15 @@ def _mig(library: Any, handle: Any) -> str:
         return ", whole board (MIG is on)" if library.nvmlDeviceGetMigMode(handle)[0] else ""
     except library.NVMLError:
         return ""
+
+
+def _most_w(library: Any, handle: Any) -> float:
+    """More than this a board cannot draw: from the highest limit that may be set, else what no board reaches."""
+    try:
+        _, most_mw = library.nvmlDeviceGetPowerManagementLimitConstraints(handle)
+    except (library.NVMLError, AttributeError):
+        return _MOST_W
+    return _OVER_LIMIT * most_mw / 1e3 if most_mw > 0 else _MOST_W
 
 
 def _text(value: object) -> str:
