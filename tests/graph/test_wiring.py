@@ -121,3 +121,10 @@ def test_all_variants_need_an_input_that_takes_them() -> None:
 
 def test_the_items_across_variants_are_checked_too() -> None:
     assert bind(across, {"": Source("words", across=True)})[1]
+
+
+def test_all_variants_of_a_node_cannot_be_one_of_several_sources() -> None:
+    every_variant = Source("number", across=True)
+    for function, sources in ((gather, {"parts": (NUMBER, every_variant)}), (every, {"0": NUMBER, "1": every_variant})):
+        _, (fault,) = bind(function, sources)
+        assert "number[*] gives a whole input by itself" in fault

@@ -156,3 +156,86 @@ def test_values_that_print_alike_keep_results_of_their_own(project: Project, fir
     )
     project.run(study)
     assert len(set(read_history(project.folder / ".etude", "test").results.values())) == 8 + 1
+
+
+ACROSS = """
+@step
+def total(all: Across[Scores]) -> float:
+    return sum(scores.value for scores in all.values())
+
+@step
+def names(all: Across[Scores]) -> str:
+    return " ".join(str(params["x"]) for params, _ in all)
+
+@step
+def plus_one(value: float) -> float:
+    return value + 1
+
+@step
+def rows(records: object) -> int:
+    return records.num_rows
+"""
+
+
+@pytest.fixture
+def varied(project: Project, first: Study) -> Study:
+    """A study with variants, a node and collect nodes."""
+    project.write(STEPS + ACROSS)
+    total = NodeSpec(name="t", step=f"{project.module}:total", sources={"": Source("n", across=True)})
+    return replace(first, collect={"t": total})
+
+
+def reading(project: Project, first: Study, step: str, source: Source) -> Study:
+    """A study with variants of its own, a node `n` as well, and a collect node that reads another study."""
+    spec = NodeSpec(name="c", step=f"{project.module}:{step}", sources={"": source})
+    return replace(first, name="second", vary=Vary(grid={"x": (100, 200)}), collect={"c": spec})
+
+
+@pytest.mark.parametrize(
+    ("step", "source", "value"),
+    [
+        ("total", Source("n", across=True, study="first"), 2 * (9 + 24 + 25 + 9) + 4),
+        ("total", Source("n", across=True), -(100 * 90) - 200 * 190),
+        ("names", Source("n", across=True, study="first"), "1 1 4 4 5 5 9 9"),
+        ("plus_one", Source("t", study="first"), 2 * (9 + 24 + 25 + 9) + 4 + 1),
+        ("rows", Source("records", study="first"), 8),
+    ],
+)
+def test_a_source_of_another_study_is_of_that_studys_variants(
+    project: Project, varied: Study, step: str, source: Source, value: object
+) -> None:
+    ready = run(reading(project, varied, step, source), varied)
+    (node,) = ready.expansion.named("c")
+    assert ready.store.read(node.fingerprint) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Source("m", across=True, study="first"), "no node 'm'"),
+        (Source("t", across=True, study="first"), "runs once"),
+        (Source("records", across=True, study="first"), "runs once"),
+    ],
+)
+def test_a_source_across_another_study_that_means_nothing_is_a_fault(
+    project: Project, varied: Study, source: Source, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        prepared(reading(project, varied, "total", source), varied)
+
+
+def test_the_best_of_a_third_study_are_the_variants_that_are_read_across(project: Project, varied: Study) -> None:
+    run(varied, varied)
+    best = replace(varied, name="best", collect={}, vary=Vary(top=Top(of="first", by="n.value", k=2)))
+    studies = {"first": varied, "best": best}
+    study = reading(project, varied, "names", Source("n", across=True, study="best"))
+    ready = prepare(study, other_study=lambda name: studies[name])
+    assert Execution(ready, Options(), lambda _event: None).run().succeeded
+    assert ready.store.read(ready.expansion.named("c")[0].fingerprint) == "5 4"
+
+
+def test_params_of_a_node_here_are_not_those_of_its_namesake_elsewhere(project: Project, first: Study) -> None:
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    study = replace(first, name="second", pipeline={**first.pipeline, "d": double}, vary=Vary(grid={"x": (1, 4)}))
+    (node,) = prepared(study, first).expansion.named("d")
+    assert node.label() == "d"

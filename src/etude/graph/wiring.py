@@ -97,6 +97,10 @@ def _type_faults(
     wanted: Input, sources: Sources, returns: Mapping[str, object], signature: Signature, path: str
 ) -> list[Fault]:
     annotation = wanted.annotation
+    for source in sources if isinstance(sources, tuple) else ():
+        if source.across:
+            reason = f"{source} gives a whole input by itself and cannot be one of several"
+            return [Fault(path, reason, str(source), "give it an input of its own, annotated as Across[...]")]
     if isinstance(sources, tuple) and not wanted.many:
         element = element_type(annotation)
         if element is None:
@@ -141,7 +145,7 @@ def _type_fault(
 
 def _given(source: Source, returns: Mapping[str, object]) -> object | None:
     """The type of what a source gives; None where its step is not known."""
-    if source.node == RECORDS and not source.study:
+    if source.node == RECORDS:
         import pyarrow as pa
 
         table: object = pa.Table

@@ -24,6 +24,9 @@ from etude.study.variants import Variant, variants, varied
 LoadStudy = Callable[[str], Study]
 """Finds another study by the name that `@name/node` gives it."""
 
+FillPoints = Callable[[Study, Sequence[Study]], Study]
+"""A study with its points in place, where a search or the best of another study decides them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
@@ -71,12 +74,25 @@ def no_other(name: str) -> Study:
     raise ConfigError([Fault("", f"no other study can be named here: @{name}")])
 
 
+def as_written(study: Study, within: Sequence[Study] = ()) -> Study:
+    """A study whose points stand in its file.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    if study.vary.top is not None or (study.vary.search is not None and not study.vary.points):
+        reason = f"the variants of {study.name} are known only from results, which are not at hand here"
+        raise ConfigError([Fault("", reason, mend="name a node of one variant, without [*]")])
+    return study
+
+
 def expand(
     study: Study,
     files: FileDigests,
     *,
     points: Sequence[Mapping[str, object]] | None = None,
     other_study: LoadStudy = no_other,
+    fill_points: FillPoints = as_written,
     faults: Sequence[Fault] = (),
     within: Sequence[Study] = (),
 ) -> Expansion:
@@ -87,13 +103,14 @@ def expand(
         files: Digests of input files.
         points: Points in place of the study's own `vary`.
         other_study: Finds the study that `@name/node` speaks of.
+        fill_points: Finds the points of such a study where all of its variants are meant.
         faults: What the reader of the file found wrong; reported together with what is found here.
         within: The studies for which this one is laid out, each read by the one before.
 
     Raises:
         ConfigError: The study does not fit its steps; carries every fault.
     """
-    expander = _Expander(study, files, other_study, list(faults), within)
+    expander = _Expander(study, files, other_study, list(faults), within, fill_points)
     return expander.expand(points)
 
 
@@ -136,6 +153,7 @@ class _Expander:
     other_study: LoadStudy
     faults: list[Fault]
     within: Sequence[Study]
+    fill_points: FillPoints = as_written
     library: StepLibrary = field(init=False)
     uses: dict[str, StepUse] = field(default_factory=dict)
     wirings: dict[str, Wiring] = field(default_factory=dict)
@@ -146,7 +164,9 @@ class _Expander:
     settings_faults: dict[str, tuple[Fault, dict[tuple[str, tuple[str, ...]], Variant]]] = field(default_factory=dict)
     settings_tried: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     made: dict[tuple[str, tuple[str, ...]], Node] = field(default_factory=dict)
-    foreign: dict[tuple[str, str], Node] = field(default_factory=dict)
+    others: dict[tuple[str, bool], Expansion] = field(default_factory=dict)
+    """Another study, and whether with all its variants → laid out."""
+    foreign: dict[Source, Feed | Spread] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.library = StepLibrary(self.study.project)
@@ -273,7 +293,8 @@ class _Expander:
             mend = nearest(param, self.study.params)
             self._fault(f"{self._where(name)}.with", f"there is no param {param!r}", f"${{{param}}}", mend)
         self.own_params[name] = tuple(sorted(named & self.study.params.keys()))
-        read = [self.params_of.get(source.node, ()) for source in _sources(spec) if not source.across]
+        own = (source for source in _sources(spec) if not source.across and not source.study)
+        read = [self.params_of.get(source.node, ()) for source in own]
         self.params_of[name] = tuple(sorted({*self.own_params[name], *(param for params in read for param in params)}))
 
     # Other studies.
@@ -282,29 +303,55 @@ class _Expander:
         found = {}
         for source in _sources(spec):
             if source.study:
-                node = self._foreign_node(source, self._where(spec.name))
-                if node is not None and node.use is not None:
-                    found[f"@{source.study}/{source.node}"] = node.use.signature.returns
+                try:
+                    given = self._foreign(source)
+                except EtudeError as error:
+                    self._fault(f"{self._where(spec.name)}.from", f"cannot use {source}: {error}", str(source))
+                    continue
+                feeds = given.feeds if isinstance(given, Spread) else (given,)
+                if feeds and feeds[0].node.use is not None:
+                    found[f"@{source.study}/{source.node}"] = feeds[0].node.use.signature.returns
         return found
 
-    def _foreign_node(self, source: Source, path: str) -> Node | None:
-        assert source.study is not None
-        key = (source.study, source.node)
-        if key not in self.foreign:
-            try:
-                found = self._other(source.study).named(source.node)
-            except EtudeError as error:
-                self._fault(f"{path}.from", f"cannot use {source}: {error}", str(source))
-                return None
-            self.foreign[key] = found[0]
-        return self.foreign[key]
+    def _foreign(self, source: Source) -> Feed | Spread:
+        """What a source of another study gives: with that study's own params, or in all its variants.
 
-    def _other(self, name: str) -> Expansion:
-        other, within = self.other_study(name), (*self.within, self.study)
-        told = circle(other, within)
-        if told:
-            raise ConfigError([Fault("", f"studies read each other in a circle: {told}")])
-        return expand(other, self.files, points=[{}], other_study=self.other_study, within=within)
+        Its records and collect nodes are of all its variants whoever reads them.
+
+        Raises:
+            ConfigError: There is no such study or node, its variants are not known, or it is not sound.
+        """
+        assert source.study is not None
+        if source not in self.foreign:
+            other = self._other(source.study, everything=source.across)
+            if source.across and (source.node == RECORDS or source.node in other.collect):
+                reason = f"{source.node!r} of {source.study} runs once, not in every variant"
+                raise ConfigError([Fault("", reason, mend="leave out [*]")])
+            if source.node == RECORDS or source.node in other.collect:
+                other = self._other(source.study, everything=True)
+            if source.across:
+                other.named(source.node)
+                self.foreign[source] = _spread(source, other.study, other.variants, other.nodes)
+            else:
+                self.foreign[source] = Feed(other.named(source.node)[0], source.item)
+        return self.foreign[source]
+
+    def _other(self, name: str, everything: bool) -> Expansion:
+        key = (name, everything)
+        if key not in self.others:
+            other, within = self.other_study(name), (*self.within, self.study)
+            told = circle(other, within)
+            if told:
+                raise ConfigError([Fault("", f"studies read each other in a circle: {told}")])
+            self.others[key] = expand(
+                self.fill_points(other, within) if everything else other,
+                self.files,
+                points=None if everything else [{}],
+                other_study=self.other_study,
+                fill_points=self.fill_points,
+                within=within,
+            )
+        return self.others[key]
 
     # Laying out: once per variant, sharing what does not differ.
 
@@ -386,7 +433,9 @@ class _Expander:
 
     def _feed(self, source: Source, row: Mapping[str, Node]) -> Feed:
         if source.study:
-            return Feed(self.foreign[source.study, source.node], source.item)
+            given = self.foreign[source]
+            assert isinstance(given, Feed)
+            return given
         return Feed(row[source.node], source.item)
 
     # Gathering.
@@ -404,7 +453,9 @@ class _Expander:
             "declared": self._declared(),
         }
         text = f"{settings}"
-        return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, Needs(login=True), {}, rows=gathered)
+        study = self.study.name if self.within else ""
+        needs = Needs(login=True)
+        return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, needs, {}, rows=gathered, study=study)
 
     def _declared(self) -> dict[str, dict[str, str]]:
         """What the steps say of their metrics, by `node.metric`."""
@@ -442,13 +493,10 @@ class _Expander:
         def one(sources: Sources) -> InputOf:
             if isinstance(sources, tuple):
                 return tuple(map(feed, sources))
+            if sources.across and sources.study:
+                return self.foreign[sources]
             if sources.across:
-                feeds = tuple(Feed(row[sources.node], sources.item) for row in finished)
-                shown = varied(self.study.vary)
-                points = tuple(
-                    {param: variant.params[param] for param in shown} for variant in all_variants if not variant.failed
-                )
-                return Spread(points, feeds)
+                return _spread(sources, self.study, all_variants, rows)
             return feed(sources)
 
         return {given: one(sources) for given, sources in self.wirings[name].bindings.items()}
@@ -466,6 +514,16 @@ class _Expander:
             read = [fault for fault in self.faults if fault.file]
             later = located([fault for fault in self.faults if not fault.file], self.study)
             raise ConfigError(list({str(fault): fault for fault in together(read, later)}.values()))
+
+
+def _spread(
+    source: Source, study: Study, all_variants: Sequence[Variant], rows: Sequence[Mapping[str, Node]]
+) -> Spread:
+    """The results of a node in all variants of a study that have some."""
+    shown = varied(study.vary)
+    finished = [(variant, row) for variant, row in zip(all_variants, rows, strict=True) if not variant.failed]
+    points = tuple({param: variant.params[param] for param in shown} for variant, _ in finished)
+    return Spread(points, tuple(Feed(row[source.node], source.item) for _, row in finished))
 
 
 def _sources(spec: NodeSpec) -> list[Source]:

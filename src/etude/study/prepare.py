@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from etude.cluster.profile import Profile
@@ -118,7 +119,8 @@ def prepare(
     state = None if misread else state_of(study, workplace.etude)
     study = with_search(with_top(study, store, files, other_study), state)
     chosen = _chosen_points(study, options.only)
-    expansion = expand(study, files, points=chosen, other_study=other_study, faults=faults)
+    fill_points = partial(_with_points, store=store, files=files, other_study=other_study)
+    expansion = expand(study, files, points=chosen, other_study=other_study, fill_points=fill_points, faults=faults)
     check_objective(study, expansion.nodes[0])
     targets = expansion.targets() if options.until is None else expansion.named(options.until)
     if options.only and options.until is None:
@@ -141,6 +143,21 @@ def prepare(
         other_study=other_study,
         again=lambda: prepare(asked, options, faults=faults, other_study=other_study, create=create),
     )
+
+
+def _with_points(
+    other: Study, within: Sequence[Study], *, store: Store, files: FileDigests, other_study: LoadStudy
+) -> Study:
+    """Another study with its points in place: those that its search has tried, or the best of a third.
+
+    Raises:
+        ConfigError: They are not known yet.
+    """
+    state = state_of(other, Workplace.of(other).etude)
+    if state is not None and not state.history.ended:
+        reason = f"the search of {other.name} has tried nothing yet, so it has no variants to read"
+        raise ConfigError([Fault("", reason, mend=f"run it first: etude run {other.file or other.name}")])
+    return with_search(with_top(other, store, files, other_study, within), state)
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:
