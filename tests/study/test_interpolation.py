@@ -123,6 +123,16 @@ def test_a_resolved_value_shares_no_container_with_params_or_template() -> None:
         ("${sede}", "'sede'", "'seed'"),
         ("${model.widht}", "'widht'", "'width'"),
         ("${seed.x}", "nothing inside", "${seed}"),
+        ("${seed.0}", "nothing inside", "${seed}"),
+        ("${lr.0}", "'lr' has nothing inside", "${lr}"),
+        ("x ${lr.0}", "'lr' has nothing inside", "${lr}"),
+        ("${name.0}", "'name' has nothing inside", "${name}"),
+        ("${name.upper}", "'name' has nothing inside", "${name}"),
+        ("${flag.0}", "'flag' has nothing inside", "${flag}"),
+        ("${nil.0}", "'nil' has nothing inside", "${nil}"),
+        ("${model.layers.0.0}", "'model.layers.0' has nothing inside", "${model.layers.0}"),
+        ("${model.layers.-1}", "holds no name", "${seed}"),
+        ("${model.layers." + "9" * 5000 + "}", "'model.layers' has no", "0, 1"),
         ("${model.layers.7}", "'7'", "known: 0, 1"),
         ("x ${model}", "mapping", '"${model}"'),
         ("x ${model.layers}", "list", "alone"),
@@ -133,7 +143,7 @@ def test_a_resolved_value_shares_no_container_with_params_or_template() -> None:
     ],
 )
 def test_what_cannot_be_filled_in_is_told_with_value_and_mend(text: str, reason: str, mend: str) -> None:
-    params = {"seed": 1, "model": {"width": 3, "layers": [1, 2]}}
+    params = {"seed": 1, "model": {"width": 3, "layers": [1, 2]}, "lr": 0.1, "name": "0.1", "flag": True, "nil": None}
     with pytest.raises(ConfigError) as raised:
         resolve({"schedule": [1, text]}, params)
     (fault,) = raised.value.faults

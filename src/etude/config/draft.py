@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from etude.study.interpolation import is_index
+
 Keys = tuple[str, ...]
 """Keys from the top of the study inwards; an index in a list is its decimal text."""
 
@@ -104,7 +106,7 @@ class PlainDraft:
         for key in path:
             if isinstance(at, Mapping) and key in at:
                 at = at[key]
-            elif isinstance(at, list) and key.isdecimal() and int(key) < len(at):
+            elif isinstance(at, list) and is_index(key) and int(key) < len(at):
                 at = at[int(key)]
             else:
                 return MISSING
@@ -143,7 +145,7 @@ MISSING: Final = Look("missing")
 def _entered(at: object, key: str) -> object:
     if isinstance(at, Mapping):
         return at.get(key)
-    return at[int(key)] if isinstance(at, list) and key.isdecimal() and int(key) < len(at) else None
+    return at[int(key)] if isinstance(at, list) and is_index(key) and int(key) < len(at) else None
 
 
 def _assigned(at: object, path: Keys, value: object) -> object:

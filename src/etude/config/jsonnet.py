@@ -17,6 +17,7 @@ from etude.config.draft import MISSING, Keys, Look
 from etude.config.jsonnet_errors import check_nesting, inexact_numbers, told
 from etude.config.jsonnet_process import Engine, EngineDied, EngineError
 from etude.errors import ConfigError
+from etude.study.interpolation import is_index
 
 _STUDY: Final = "<study>"
 _MAY_HIDE: Final = (("profiles",), ("env",))
@@ -124,6 +125,9 @@ class JsonnetDraft:
             value = json.loads(text)
         except RecursionError as error:
             raise too_deep(str(self._file)) from error
+        except ValueError as error:  # Jsonnet writes `inf` where a number overflows
+            reason = "comes to a number that is too large to hold"
+            raise failure(reason, file=str(self._file), mend="write a smaller number, or put it in quotes") from error
         check_limits(value, str(self._file))
         return value
 
@@ -153,7 +157,7 @@ class JsonnetDraft:
 def _at(path: Keys) -> str:
     """The start of a query: what stands at this path of the study, as a list of none or one."""
     steps = [
-        {"key": key, "index": int(key) if key.isdecimal() else -1, "hidden": path[:1] in _MAY_HIDE and depth == 0}
+        {"key": key, "index": int(key) if is_index(key) else -1, "hidden": path[:1] in _MAY_HIDE and depth == 0}
         for depth, key in enumerate(path)
     ]
     return f"{_ENTER}local found = enter(study, {json.dumps(steps)});\n"
@@ -167,7 +171,7 @@ def _assigned(old: str, path: Keys, new: str, *, adds: bool = False) -> str:
     change = f"local change(old) = {_assigned('old', path[1:], new, adds=adds)}"
     field = f"{quoted}::: change(if {quoted} in super then super[{quoted}] else null)"
     inside = f"(if std.isObject(at) then at else {{}}) + {{{field}}}"
-    if path[0].isdecimal():
+    if is_index(path[0]):
         item = f"function(i, x) if i == {int(path[0])} then change(x) else x"
         inside = f"if std.isArray(at) then std.mapWithIndex({item}, at) else {inside}"
     return f"(local at = {old}; {change}; {inside})"

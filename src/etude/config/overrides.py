@@ -11,6 +11,7 @@ from etude.config.draft import Draft, Keys
 from etude.config.schema import NODE
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError, Fault, nearest, shown
+from etude.study.interpolation import is_index
 
 SETTABLE: Final = ("name", "description", "params", "pipeline", "vary", "collect", "place")
 """The parts of a study that can be changed from outside; params by their bare names as well."""
@@ -182,7 +183,7 @@ def _check_way(draft: Draft, override: Override, path: Keys) -> None:
         strict = override.removes or (path[0] == "params" and bool(here.names))
         if here.kind == "value":
             raise _told(override, f"{shown} is one value and has nothing inside", f"set {shown} itself")
-        if here.kind == "list" and not (path[end].isdecimal() and int(path[end]) < here.size):
+        if here.kind == "list" and not (is_index(path[end]) and int(path[end]) < here.size):
             raise _told(override, f"{shown} is a list of {here.size}", "write an index from 0, or set the whole list")
         if here.kind == "list" and override.removes and end == len(path) - 1:
             raise _told(override, "an item of a list cannot be taken away", f"set the whole of {shown}")

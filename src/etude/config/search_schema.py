@@ -126,7 +126,7 @@ SEARCH: Final = Record(
             tells="What proposes the points: auto (default), or a name; {name: gp, …} with settings.",
             example="auto",
         ),
-        "seed": Key(shape=Whole(least=0), tells="Seed of the proposals. Default 0.", example=0),
+        "seed": Key(shape=Whole(least=0, most=2**63 - 1), tells="Seed of the proposals. Default 0.", example=0),
         "baseline": Key(
             shape=OneOf(
                 expected="a point of the space, or `params` for the study's own values",

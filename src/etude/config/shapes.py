@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -60,9 +61,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A whole number of at least so much."""
+    """A whole number of at least so much and at most so much."""
 
     least: int
+    most: int = 10**9
+    """More than any count that makes sense; what uses it need not fear a number of 400 digits."""
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The number."""
@@ -73,11 +76,13 @@ class Whole:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return _refuse(faults, path, value, expected)
+        if value > self.most:
+            return _refuse(faults, path, value, f"a whole number from {self.least} to {self.most}", right_kind=True)
         return value if value >= self.least else _refuse(faults, path, value, expected, right_kind=True)
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """An integer."""
-        return {"type": "integer", "minimum": self.least}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,8 @@ class Real:
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The number, as a float."""
         expected = f"a number of {self.least:g} or more"
+        if _is_too_large(value):
+            return _refuse(faults, path, value, "a number up to 1.8e308", right_kind=True)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             mend = "write it without quotes" if isinstance(value, str) else ""
             return _refuse(faults, path, value, expected, mend)
@@ -105,6 +112,8 @@ class Number:
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The number, an int where it is written as one."""
+        if _is_too_large(value):
+            return _refuse(faults, path, value, "a number up to 1.8e308", right_kind=True)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             mend = "write it without quotes" if isinstance(value, str) else ""
             return _refuse(faults, path, value, "a number", mend)
@@ -144,7 +153,7 @@ class Quantity:
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The amount in the base unit."""
         amount = self._amount(value)
-        if amount is None or not math.isfinite(amount) or amount <= 0:
+        if amount is None or _is_too_large(amount) or not math.isfinite(amount) or amount <= 0:
             measured = isinstance(value, (str, int, float)) and not isinstance(value, bool)
             return _refuse(faults, path, value, self.expected, right_kind=measured)
         return amount
@@ -153,7 +162,7 @@ class Quantity:
         if isinstance(value, str):
             try:
                 return self.convert(value)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
         return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
@@ -388,6 +397,11 @@ def _described(key: Key, partial: bool) -> JsonSchema:
     return {"description": key.tells, "examples": [key.example]} | (
         schema if key.required and not partial else or_null(schema)
     )
+
+
+def _is_too_large(value: object) -> bool:
+    """Whether this is a whole number that no float can hold."""
+    return isinstance(value, int) and abs(value) > sys.float_info.max
 
 
 def _refuse(

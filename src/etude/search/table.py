@@ -120,7 +120,7 @@ def _param_column(values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} and kinds:
+    if kinds <= {int, float} and kinds and not any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
         floats = float in kinds
         numbers = [value if value is None or not floats else float(value) for value in values]
         return pa.array(numbers, pa.float64() if floats else pa.int64())

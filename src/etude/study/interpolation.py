@@ -68,6 +68,11 @@ def unknown(name: str, params: Mapping[str, object]) -> tuple[str, str] | None:
     return None
 
 
+def is_index(part: str) -> bool:
+    """Whether a part of a dotted path may number an item: no list is so long that its items need 18 digits."""
+    return part.isdecimal() and len(part) < 18
+
+
 class _Unresolved(Exception):
     """A reference that cannot be filled in. Internal: becomes a ConfigError with the place."""
 
@@ -132,7 +137,7 @@ def _value(name: str, params: Mapping[str, object]) -> object:
 def _inside(at: object, part: str) -> object:
     if isinstance(at, Mapping):
         return at.get(part, _MISSING)
-    if isinstance(at, (list, tuple)) and part.isdecimal() and int(part) < len(at):
+    if isinstance(at, (list, tuple)) and is_index(part) and int(part) < len(at):
         return at[int(part)]
     return _MISSING
 
