@@ -182,11 +182,14 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
 
 def _show_closing(result: Result, exported: Sequence[object]) -> None:
     from etude.cli.searching import search_lines
+    from etude.report.results import search_advice
 
     summary, prepared = result.summary, result.prepared
     cached = len(prepared.plan.cached)
     for line in search_lines(prepared):
         out().print(line, soft_wrap=True)
+    if prepared.search is not None and (advice := search_advice(prepared)):
+        out().print(f"[dim]{escaped(advice)}[/]", soft_wrap=True)
     if not result.run:
         out().print(f"[green]nothing to do:[/] all {cached} results are there")
     else:

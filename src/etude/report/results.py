@@ -19,12 +19,15 @@ from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
 if TYPE_CHECKING:
+    from etude.report.charts.search.charts import SearchCharts
     from etude.report.drawing.image import Chart
 
 STAMP = ".exported.json"
-FORM = "4"
+FORM = "5"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
 CHARTS = "charts"
+RECOMMENDED = "recommendation.json"
+"""Which trial of a search to take."""
 SEARCH = "search"
 """Folder of what a search came to: its table and its charts."""
 
@@ -57,6 +60,15 @@ def export_results(result: Result) -> list[str]:
     _remove_earlier(folder, set(known["files"] if known else ()) - set(names))
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
     return told(names)
+
+
+def search_advice(prepared: Prepared) -> str:
+    """Which trial of a search to take, as the results folder says it; empty where it says nothing."""
+    try:
+        said = json.loads((prepared.workplace.results / SEARCH / RECOMMENDED).read_text(encoding="utf-8"))
+        return str(said["sentence"])
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def _remove_earlier(folder: Path, names: set[str]) -> None:
@@ -132,9 +144,32 @@ def _write_search(prepared: Prepared, folder: Path) -> Iterator[str]:
     yield str(write_parquet(table, place / "trials.parquet").relative_to(folder))
     write_text(place / "trials.csv", csv_text(prepared.search.history))
     yield str((place / "trials.csv").relative_to(folder))
+    if found.recommended is not None:
+        write_text(place / RECOMMENDED, json.dumps(_recommendation_json(found)) + "\n")
+        yield str((place / RECOMMENDED).relative_to(folder))
     charts = ((file_stem(plot.name), plot) for plot in found.plots)
     for path in _write_drawn(charts, place / CHARTS):
         yield str(path.relative_to(folder))
+
+
+def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
+    from etude.report.charts.search.words import recommendation_text
+
+    said = found.recommended
+    assert said is not None
+    return {
+        "observed": {"trial": said.observed.number, "value": said.observed.values, "mean": said.observed_mean},
+        "expected": {
+            "trial": said.expected.number,
+            "point": dict(said.expected.point),
+            "mean": said.mean,
+            "low": said.low,
+            "high": said.high,
+        },
+        "noise_sd": said.noise_sd,
+        "method": "posterior mean of a Gaussian process (Matérn 5/2 and noise) at the tried points; 95 % interval",
+        "sentence": recommendation_text(said, found.results),
+    }
 
 
 def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[Path]:

@@ -13,7 +13,14 @@ from etude.analysis.search.trajectory import beaten_after
 from etude.analysis.search.utilisation import utilisation
 from etude.digits import OF_P, number_text
 from etude.report.charts.search.charts import SearchCharts
-from etude.report.charts.search.words import baseline_value, goal_label, shown, span_of, value_text
+from etude.report.charts.search.words import (
+    baseline_value,
+    goal_label,
+    recommendation_text,
+    shown,
+    span_of,
+    value_text,
+)
 from etude.report.page.figures import Choice, choosable, figure
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.tables import Cell, Column, data_table
@@ -47,6 +54,8 @@ def story(found: SearchCharts) -> Iterator[str]:
             continue
         value = number_text(shown(results, best[0].values[at], at))
         yield f"Best {goal_label(results, at)}: {value}, trial {best[0].number}{_against(results, at, unit_s, unit)}."
+    if found.recommended is not None:
+        yield recommendation_text(found.recommended, results)
     if len(results.metrics) > 1:
         yield f"{len(front(results))} trials are on the front, where no other is better in every objective."
     busy = utilisation(results)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from etude.analysis.search.importance import Importances, importances
 from etude.analysis.search.influence import Influence, influences
+from etude.analysis.search.recommendation import Recommendation, recommendation
 from etude.analysis.search.results import SearchResults
 from etude.report.charts.plot import Plot
 from etude.report.charts.search.objectives import objectives
@@ -27,6 +28,8 @@ class SearchCharts:
     """One for each metric."""
     plots: tuple[Plot, ...]
     """In the order in which they are read."""
+    recommended: Recommendation | None = None
+    """Of a search with one metric: which trial to take, where its values say enough."""
 
 
 def search_charts(results: SearchResults) -> SearchCharts:
@@ -34,7 +37,8 @@ def search_charts(results: SearchResults) -> SearchCharts:
     known = [importances(results, at) for at in range(len(results.metrics))]
     tests = [influences(results, at) for at in range(len(results.metrics))]
     plots = tuple(plot for plot in _plots(results, known, tests) if plot is not None)
-    return SearchCharts(results, tuple(known), tuple(tests), plots)
+    recommended = recommendation(results) if len(results.metrics) == 1 else None
+    return SearchCharts(results, tuple(known), tuple(tests), plots, recommended)
 
 
 def _plots(

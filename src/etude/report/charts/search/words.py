@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text, short_text
 from etude.report.charts.naming import label_of, one_line, scale_of
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Rule, time_scale
+
+if TYPE_CHECKING:
+    from etude.analysis.search.recommendation import Recommendation
 
 OUTCOME_INKS = {
     "ok": SERIES[0],
@@ -98,3 +102,17 @@ def _cut(text: str, most: int) -> str:
 def span_of(results: Sequence[SearchResults]) -> tuple[float, str]:
     """What the times of some searches are divided by, and their unit."""
     return time_scale(max((trial.ended_s or 0.0 for each in results for trial in each.trials), default=0.0))
+
+
+def recommendation_text(found: Recommendation, results: SearchResults) -> str:
+    """Which trial a model of all values recommends, and what it makes of the best value seen, in a sentence."""
+    mean, low, high = (number_text(shown(results, value)) for value in (found.mean, found.low, found.high))
+    told = f"expected {mean} [{low}, {high}] by a model of all trials"
+    noise = number_text(shown(results, found.noise_sd))
+    if found.expected.number == found.observed.number:
+        return f"The best value seen is also the best to expect: trial {found.expected.number}, {told} (noise {noise})."
+    seen = number_text(shown(results, found.observed_mean))
+    return (
+        f"Best to expect: trial {found.expected.number}, {told}; of trial {found.observed.number}, the best value "
+        f"seen, it expects {seen} (noise {noise})."
+    )
