@@ -226,7 +226,9 @@ def test_a_source_across_another_study_that_means_nothing_is_a_fault(
 
 def test_the_best_of_a_third_study_are_the_variants_that_are_read_across(project: Project, varied: Study) -> None:
     run(varied, varied)
-    best = replace(varied, name="best", collect={}, vary=Vary(top=Top(of="first", by="n.value", k=2)))
+    best = replace(
+        varied, name="best", collect={}, vary=Vary(top=Top(of="first", by="n.value", k=2, direction="maximize"))
+    )
     studies = {"first": varied, "best": best}
     study = reading(project, varied, "names", Source("n", across=True, study="best"))
     ready = prepare(study, other_study=lambda name: studies[name])
