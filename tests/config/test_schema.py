@@ -74,6 +74,7 @@ FULL: dict[str, Any] = {
         "gpus": 0,
         "memory": 1024,
         "retries": 0,
+        "most_variants": 500,
         "store": "s",
         "results": "r",
         "meter": {"country": "DEU", "g_per_kwh": 35.5, "pue": 1.2, "calibration": "processor.json", "beside": ["zeus"]},

@@ -235,3 +235,15 @@ def test_a_setting_that_takes_either_takes_both(project: Project) -> None:
     project.write(READERS)
     pipeline = {"x": ("read_either", None, {"place": "here"}), "y": ("read_either", None, {"place": "a.txt"})}
     assert project.run(project.study(pipeline)).succeeded
+
+
+@pytest.mark.parametrize("options", [{}, {"only": {"x": "1"}}])
+def test_a_study_of_a_billion_variants_is_refused_at_once(project: Project, options: dict[str, object]) -> None:
+    axis = tuple(range(1000))
+    study = project.write(STEPS).study(
+        {"n": ("load", None, {"count": "${x}"})},
+        params={"x": 1, "y": 1, "z": 1},
+        vary=Vary(grid={"x": axis, "y": axis, "z": axis}),
+    )
+    with pytest.raises(ConfigError, match="1,000,000,000 variants"):
+        project.prepare(study, **options)

@@ -304,6 +304,11 @@ PLACE: Final = Record(
             tells="Further attempts after an infrastructure fault. Default 2. A step's own error is never retried.",
             example=0,
         ),
+        "most_variants": Key(
+            shape=Whole(least=1),
+            tells="A study of more variants is refused. Default 100000, which takes half a minute to lay out.",
+            example=500000,
+        ),
         "store": Key(
             shape=Text(expected="a folder", pattern=r".+"),
             tells="Folder of the store. Default .etude/store in the project.",

@@ -19,7 +19,7 @@ from etude.store.codecs import is_metrics, reason_not_storable
 from etude.study.faults import located, together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
-from etude.study.variants import Variant, variants, varied
+from etude.study.variants import Variant, too_many, variants, varied
 
 LoadStudy = Callable[[str], Study]
 """Finds another study by the name that `@name/node` gives it."""
@@ -195,6 +195,9 @@ class _Expander:
         return [(variant, self._row(order, variant)) for variant in more]
 
     def expand(self, points: Sequence[Mapping[str, object]] | None) -> Expansion:
+        if points is None and (fault := too_many(self.study)):
+            self.faults.append(fault)
+            self._raise_faults()
         order = self._order()
         self._look_up(order)
         all_variants = variants(self.study, points)

@@ -16,11 +16,12 @@ from etude.identity.files import FileDigests
 from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
+from etude.study.faults import located
 from etude.study.history import History, comparable_history
 from etude.study.searched import SearchState, check_objective, state_of, with_search
 from etude.study.study import Study
 from etude.study.top import with_top
-from etude.study.variants import points
+from etude.study.variants import points, too_many
 
 DIGESTS = "digests.json"
 """File in a project's `.etude` that remembers the digests of input files."""
@@ -174,6 +175,8 @@ def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, obje
     """The points of the study that have these values; None for all."""
     if not only:
         return None
+    if fault := too_many(study):
+        raise ConfigError(located([fault], study))
     everything = points(study.vary)
     axes = {name for point in everything for name in point}
     for name in only:

@@ -79,6 +79,8 @@ class Place:
     """Memory that running nodes may need together; None for what the machine has."""
     retries: int = 2
     """Further attempts after an infrastructure fault. A step's own error is never retried."""
+    most_variants: int = 100_000
+    """A study of more variants is refused before it is laid out."""
     store: str | None = None
     """The store's folder; None for `.etude/store` in the project."""
     results: str | None = None

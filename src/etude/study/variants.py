@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from etude.errors import Fault
 from etude.graph.labels import text_of
 from etude.identity.canonical import canonical
 from etude.study.study import Study, Vary
@@ -39,6 +41,22 @@ def points(vary: Vary) -> list[dict[str, object]]:
     return [
         {**row, **dict(zip(axes, values, strict=True))} for row in rows for values in itertools.product(*axes.values())
     ]
+
+
+def too_many(study: Study) -> Fault | None:
+    """Why a study is too large to lay out, and what to do; None where it is not. Counts without laying out."""
+    vary, most = study.vary, study.place.most_variants
+    sizes = {name: len(values) for name, values in {**vary.grid, **vary.repeat}.items()}
+    count = max(len(vary.points), 1) * math.prod(sizes.values())
+    if count <= most:
+        return None
+    listed = {"list": len(vary.points)} if vary.points else {}
+    shown = [f"{name} {size:,}" for name, size in {**listed, **sizes}.items() if size > 1]
+    axes = " × ".join(shown[:6] + ["…"] * (len(shown) > 6))
+    told = f"{count:,}" if count < 10**15 else f"about 1e{math.log10(count):.0f}"
+    mend = "search the space (`search:`), or list the points that matter (`list:`)"
+    mend += f", or allow so many: `place: {{most_variants: {count}}}`" if count <= 10**9 else ""
+    return Fault("vary", f"this study has {told} variants ({axes}), and {most:,} are allowed", mend=mend)
 
 
 def variants(study: Study, chosen: Sequence[Mapping[str, object]] | None = None) -> list[Variant]:
