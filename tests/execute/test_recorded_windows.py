@@ -43,9 +43,18 @@ def test_windows_go_by_the_last_of_their_names_unless_several_have_it() -> None:
     assert found == {"window.a", "window.a/inner", "window.b", "window.b/inner", "window.deep"}
 
 
-def test_a_result_with_a_great_many_windows_has_none_in_the_record() -> None:
-    windows = {str(index): spent() for index in range(MOST_WINDOWS + 1)}
-    assert not any(name.startswith("window.") for name in recorded(cost(windows, [])))
+def test_every_kind_of_window_is_in_the_record() -> None:
+    windows = {f"phase{index}": spent() for index in range(MOST_WINDOWS)}
+    found = recorded(cost(windows, []))
+    assert all(f"window.{name}.wall_s" in found for name in windows)
+    assert "windows_left_out" not in found
+
+
+def test_of_a_great_many_kinds_the_longest_are_kept_and_the_others_are_counted() -> None:
+    windows = {f"phase{index}": spent() | {"wall_s": float(index)} for index in range(MOST_WINDOWS + 7)}
+    found = recorded(cost(windows, []))
+    assert found["windows_left_out"] == 7
+    assert [f"window.phase{index}.wall_s" in found for index in (6, 7, MOST_WINDOWS + 6)] == [False, True, True]
 
 
 def test_a_cost_without_windows_has_the_columns_that_it_had() -> None:

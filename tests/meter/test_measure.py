@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
+import time
+from dataclasses import replace
 from math import fsum, isclose
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from etude.errors import MeterError
 from etude.meter.carbon import Footprint, stated
 from etude.meter.clock import ManualClock
-from etude.meter.cost import Cost
+from etude.meter.cost import Cost, Spent
 from etude.meter.cpu_power import cpu_power
 from etude.meter.cputime import CpuTimeMeter
 from etude.meter.measure import Measurement, measure
@@ -371,3 +374,48 @@ def test_carbon_is_energy_times_overhead_times_factor(clock: ManualClock, proc: 
         clock.sleep(36.0)
     assert m.cost().carbon.value == pytest.approx(5.4)
     assert m.cost().footprint["pue"] == 1.5
+
+
+def test_threads_that_compute_in_windows_of_their_own_are_not_counted_in_each_other() -> None:
+    def burn() -> None:
+        with m.window("part"):
+            began = time.thread_time()
+            while time.thread_time() - began < 0.1:
+                pass
+
+    with measure() as m:
+        threads = [threading.Thread(target=burn) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    part = m.cost().windows["part"]
+    assert part.cpu_s is not None
+    assert 0.4 <= part.cpu_s <= (m.cost().cpu_s or 0.0) + 0.01
+    assert "its own thread" in part.cpu_method
+
+
+def test_two_hundred_and_fifty_kinds_of_windows_are_all_in_the_cost(clock: ManualClock, proc: Path) -> None:
+    with measure(quiet_watch([], clock, proc=proc)) as m:
+        for kind in range(250):
+            with m.window(f"phase{kind}"):
+                clock.sleep(0.01)
+    assert len(m.cost().windows) == 250
+    assert m.cost().warnings == ()
+
+
+def test_kinds_of_windows_that_are_left_out_are_counted(clock: ManualClock, proc: Path) -> None:
+    with measure(quiet_watch([], clock, proc=proc)) as m:
+        for kind in range(2003):
+            with m.window(f"phase{kind}"):
+                clock.sleep(0.001 * (kind + 1))
+    cost = m.cost()
+    assert len(cost.windows) == 2000
+    assert "phase0" not in cost.windows
+    assert "3 of 2003 kinds of windows are not kept" in cost.warnings[0]
+
+
+def test_how_a_windows_cpu_time_was_got_survives_the_manifest() -> None:
+    spent = Spent(count=2, wall_s=1.0, cpu_s=None, cpu_method="not known: because")
+    cost = replace(Cost.unknown("x"), windows={"w": spent})
+    assert Cost.from_json(cost.as_json()).windows["w"] == spent

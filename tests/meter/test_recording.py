@@ -76,3 +76,14 @@ def test_a_slice_starts_with_the_reading_before_the_moment_and_is_a_copy() -> No
     part = log.since(6)
     log.add(10, 10)
     assert [sample.ns for sample in part.samples()] == [5, 6, 7, 8, 9]
+
+
+def test_a_recording_of_before_threads_were_told_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with measure() as m, m.window("w"):
+        pass
+    m.recording.save(path)
+    told = json.loads(path.read_text())
+    del told["windows"]["thread_of"], told["windows"]["thread_cpu_ns"]
+    path.write_text(json.dumps(told | {"version": 1}))
+    assert list(Recording.load(path).windows.thread_cpu_ns) == [-1]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.meter.windows import RUN, Segment, Windows, segments
+from etude.meter.windows import RUN, CpuTime, Segment, Windows, cpu_times, segments
 
 
 def marked(*marks: tuple[str, int, int, int]) -> Windows:
@@ -96,3 +96,79 @@ def test_a_piece_belongs_only_to_windows_that_are_open_then(windows: Windows) ->
         for owner in set(piece.owners) - {RUN}:
             assert windows.start_ns[owner] <= piece.start_ns
             assert windows.end_ns[owner] >= piece.end_ns
+
+
+def threaded(*marks: tuple[int, int, int, int, int]) -> tuple[Windows, list[CpuTime]]:
+    """Windows from (thread, parent, start, end, CPU time of its thread meanwhile), in seconds, and their CPU times."""
+    windows = Windows()
+    order = sorted(
+        [(start, 1, index) for index, (_, _, start, _, _) in enumerate(marks)]
+        + [(end, 0, index) for index, (_, _, _, end, _) in enumerate(marks)]
+    )
+    for at, begins, index in order:
+        thread, parent, _, _, own = marks[index]
+        ns = at * 10**9
+        if begins:
+            assert windows.begin(f"w{index}", parent, ns, 4 * ns, thread, 0) == index
+        else:
+            windows.end(index, ns, 4 * ns, thread, own * 10**9)
+    return windows, cpu_times(windows, segments(windows, 0, 100 * 10**9))
+
+
+def test_a_window_alone_has_the_cpu_time_of_all_processes() -> None:
+    _, (only,) = threaded((1, RUN, 10, 20, 3))
+    assert only == CpuTime(40.0)
+
+
+def test_windows_of_threads_side_by_side_have_each_their_threads_own() -> None:
+    _, told = threaded((1, RUN, 10, 20, 3), (2, RUN, 12, 18, 5))
+    assert [time.seconds for time in told] == [3.0, 5.0]
+    assert all("its own thread alone" in time.method for time in told)
+
+
+def test_a_window_inside_another_of_its_thread_takes_nothing_from_it() -> None:
+    _, told = threaded((1, RUN, 10, 20, 8), (2, RUN, 11, 19, 5), (1, 0, 12, 18, 3))
+    assert [time.seconds for time in told] == [8.0, 5.0, 3.0]
+
+
+def test_a_window_around_windows_of_other_threads_has_all_processes_where_nothing_is_beside_it() -> None:
+    _, told = threaded((1, RUN, 10, 20, 1), (2, 0, 11, 19, 5), (3, 0, 12, 18, 4))
+    assert [time.seconds for time in told] == [40.0, 5.0, 4.0]
+
+
+def test_beside_others_it_has_its_thread_and_those_of_the_windows_inside() -> None:
+    _, told = threaded((1, RUN, 10, 20, 1), (9, RUN, 10, 20, 7), (2, 0, 11, 19, 5), (3, 0, 12, 18, 4))
+    assert [time.seconds for time in told] == [10.0, 7.0, 5.0, 4.0]
+
+
+def test_windows_that_overlap_in_one_thread_have_none_and_say_why() -> None:
+    _, told = threaded((1, RUN, 10, 20, 8), (1, RUN, 15, 25, 8))
+    assert [time.seconds for time in told] == [None, None]
+    assert "overlapped in its thread" in told[0].method
+
+
+def test_a_window_closed_in_another_thread_beside_others_is_not_known() -> None:
+    windows = Windows()
+    windows.begin("a", RUN, 10, 10, thread=1)
+    windows.begin("b", RUN, 11, 11, thread=2)
+    windows.end(0, 20, 20, thread=3, thread_cpu_ns=99)
+    windows.end(1, 21, 21, thread=2, thread_cpu_ns=7)
+    told = cpu_times(windows, segments(windows, 0, 30))
+    assert [time.seconds for time in told] == [None, 7 / 1e9]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.integers(0, 50), st.integers(1, 50)).map(lambda m: (m[0], m[1], m[1] + m[2])),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_threads_side_by_side_never_add_up_to_more_than_all_processes(marks: list[tuple[int, int, int]]) -> None:
+    # Each of four threads computes all the time, so the processes together do at four times the pace.
+    marks = sorted(marks, key=lambda mark: mark[1])
+    _, told = threaded(*[(thread, RUN, start, end, end - start) for thread, start, end in marks])
+    alone = [time.seconds for time in told if not time.method]
+    shared = [time.seconds for time in told if "own thread" in time.method]
+    covered = {second for _, start, end in marks for second in range(start, end)}
+    assert sum(filter(None, alone)) + sum(filter(None, shared)) <= 4 * len(covered)

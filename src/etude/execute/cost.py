@@ -6,6 +6,7 @@ import math
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,33 +133,41 @@ def footprint_of(settings: MeterSettings) -> Footprint | None:
     return Footprint(factor=factor, pue=settings.pue)
 
 
-MOST_WINDOWS = 24
-"""A result with more kinds of windows than this has none of them in the record."""
+MOST_WINDOWS = 100
+"""Of more kinds of windows than this, the record has those that were open longest, and tells how many it lacks."""
 
 
 def recorded(cost: Mapping[str, object]) -> dict[str, object]:
     """The part of a cost that goes into the record: column → value, None where it was not measured.
 
     Windows come as `window.<name>.wall_s`, `.cpu_s`, `.peak_rss_bytes` and `.energy_j`, by the last part of their path
-    where no other window has the same.
+    where no other window has the same; `windows_left_out` is the number of further kinds, where there are too many.
     """
     windows = cost.get("windows")
     return {column: _at(cost, path) for column, path in RECORDED.items()} | (
-        _windows(windows, cost) if isinstance(windows, Mapping) and len(windows) <= MOST_WINDOWS else {}
+        _windows(windows, cost) if isinstance(windows, Mapping) else {}
     )
 
 
 def _windows(windows: Mapping[str, object], cost: Mapping[str, object]) -> dict[str, object]:
-    names = [path.rsplit("/", 1)[-1] for path in windows]
+    names = Counter(path.rsplit("/", 1)[-1] for path in windows)
     covered = _at(cost, ("energy_covered", "covers"))
-    found: dict[str, object] = {}
-    for path, name in zip(windows, names, strict=True):
-        place = f"window.{name if names.count(name) == 1 else path}"
+    left_out = len(windows) - MOST_WINDOWS
+    found: dict[str, object] = {"windows_left_out": left_out} if left_out > 0 else {}
+    kept = set(sorted(windows, key=lambda path: -_wall_s(windows[path]))[:MOST_WINDOWS])
+    for path in [path for path in windows if path in kept]:
+        name = path.rsplit("/", 1)[-1]
+        place = f"window.{name if names[name] == 1 else path}"
         spent = windows[path] if isinstance(windows[path], Mapping) else {}
         assert isinstance(spent, Mapping)
         found |= {f"{place}.{column}": spent.get(column) for column in ("wall_s", "cpu_s", "peak_rss_bytes")}
         found[f"{place}.energy_j"] = _energy_of(spent.get("energy"), covered)
     return found
+
+
+def _wall_s(spent: object) -> float:
+    wall_s = spent.get("wall_s") if isinstance(spent, Mapping) else None
+    return wall_s if isinstance(wall_s, int | float) else 0.0
 
 
 def _energy_of(parts: object, covered: object) -> float | None:

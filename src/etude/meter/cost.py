@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +11,11 @@ from etude.meter.carbon import Footprint
 from etude.meter.ledger import Account, Ledger
 from etude.meter.quantity import Quantity, total
 from etude.meter.recording import Recording
+from etude.meter.windows import cpu_times, segments
 
 VERSION = 1
-_MOST_PATHS = 200
-"""More paths of windows than this are not kept in a manifest."""
+_MOST_PATHS = 2000
+"""Of more paths of windows than this a manifest keeps those that were open longest, and says so."""
 NO_FACTOR = "no country and no factor were given"
 
 
@@ -52,10 +54,13 @@ class Spent:
 
     count: int
     wall_s: float
-    cpu_s: float
+    cpu_s: float | None
+    """CPU seconds of all processes meanwhile; of its threads alone where windows of others were open beside it."""
     energy: Mapping[str, Quantity] = field(default_factory=dict)
     peak_rss_bytes: int | None = None
     """The most that was resident at the samples taken while one of them was open; None where none was taken."""
+    cpu_method: str = ""
+    """How `cpu_s` was got where windows overlapped, or why it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +166,7 @@ def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
         footprint={} if footprint is None else footprint.as_json(),
         windows=_windows(ledger, [account for account in accounts if _counts(account, energy)]),
         closure_error=ledger.closure_error,
-        warnings=(*recording.warnings, *_warnings(accounts)),
+        warnings=(*recording.warnings, *_left_out(ledger), *_warnings(accounts)),
     )
 
 
@@ -216,20 +221,43 @@ def _memory(ledger: Ledger) -> Memory:
 def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
     windows = ledger.recording.windows
     paths, path_of = windows.paths()
-    counts, walls, cpus = [0] * len(paths), [0.0] * len(paths), [0.0] * len(paths)
-    peaks: list[int | None] = [None] * len(paths)
-    memory = ledger.recording.memory
+    times = cpu_times(windows, segments(windows, ledger.recording.start_ns, ledger.recording.end_ns))
+    members: list[list[int]] = [[] for _ in paths]
     for index, path in enumerate(path_of):
-        counts[path] += 1
-        walls[path] += windows.wall_s(index)
-        cpus[path] += windows.cpu_s(index)
-        peak = memory.peak_between(windows.start_ns[index], windows.end_ns[index])
-        peaks[path] = max(filter(None, (peaks[path], peak)), default=None)
-    kept = sorted(sorted(range(len(paths)), key=lambda path: -walls[path])[:_MOST_PATHS])
-    return {
-        paths[path]: Spent(counts[path], walls[path], cpus[path], _spent(accounts, paths[path]), peaks[path])
-        for path in kept
-    }
+        members[path].append(index)
+    walls = [math.fsum(map(windows.wall_s, group)) for group in members]
+    found = {}
+    for path in _longest(walls):
+        group = members[path]
+        cpus = [times[index].seconds for index in group]
+        peaks = [
+            ledger.recording.memory.peak_between(windows.start_ns[index], windows.end_ns[index]) for index in group
+        ]
+        found[paths[path]] = Spent(
+            count=len(group),
+            wall_s=walls[path],
+            cpu_s=None if None in cpus else math.fsum(filter(None, cpus)),
+            energy=_spent(accounts, paths[path]),
+            peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
+            cpu_method="; ".join(dict.fromkeys(times[index].method for index in group if times[index].method)),
+        )
+    return found
+
+
+def _longest(walls: Sequence[float]) -> list[int]:
+    """The paths that are kept, in the order of their first use."""
+    return sorted(sorted(range(len(walls)), key=lambda path: -walls[path])[:_MOST_PATHS])
+
+
+def _left_out(ledger: Ledger) -> list[str]:
+    paths, _ = ledger.recording.windows.paths()
+    count = len(paths) - _MOST_PATHS
+    if count <= 0:
+        return []
+    return [
+        f"{count} of {len(paths)} kinds of windows are not kept: the shortest. "
+        "Mend: one name for one kind of work, not one for each piece of it."
+    ]
 
 
 def _spent(accounts: Sequence[Account], path: str) -> dict[str, Quantity]:

@@ -46,6 +46,7 @@ def told(cost: Cost) -> dict[str, Any]:
                 "cpu_s": spent.cpu_s,
                 "peak_rss_bytes": spent.peak_rss_bytes,
                 "energy": {name: _part_told(quantity) for name, quantity in spent.energy.items()},
+                **({"cpu_method": spent.cpu_method} if spent.cpu_method else {}),
             }
             for path, spent in cost.windows.items()
         },
@@ -141,4 +142,11 @@ def _spent_heard(record: Mapping[str, Any], energy: Mapping[str, Energy]) -> Spe
         name: Quantity.from_json({**energy[name].joules.as_json(), "reason": "", **part}, "joules")
         for name, part in record["energy"].items()
     }
-    return Spent(record["count"], record["wall_s"], record["cpu_s"], parts, record.get("peak_rss_bytes"))
+    return Spent(
+        record["count"],
+        record["wall_s"],
+        record["cpu_s"],
+        parts,
+        record.get("peak_rss_bytes"),
+        record.get("cpu_method", ""),
+    )

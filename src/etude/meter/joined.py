@@ -209,9 +209,10 @@ def _windows(
         merged[path] = Spent(
             sum(spent.count for _, spent in parts),
             wall([spent.wall_s for _, spent in parts]),
-            math.fsum(spent.cpu_s for _, spent in parts),
+            _fold(math.fsum, [spent.cpu_s for _, spent in parts]),
             {name: _window_energy(name, parts, costs, joint) for name in components},
             _fold(peak, [spent.peak_rss_bytes for _, spent in parts]),
+            "; ".join(dict.fromkeys(spent.cpu_method for _, spent in parts if spent.cpu_method)),
         )
     return merged
 

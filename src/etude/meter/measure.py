@@ -10,6 +10,8 @@ What fails in measuring never fails the work: the numbers are then None, with th
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -180,11 +182,13 @@ class Measurement:
         if self._visit is None:
             return _NO_WINDOW
         watch = self._watch
-        return self._windows.begin(name, parent, watch.clock.now_ns(), watch.tree.cpu_ns())
+        own = threading.get_ident(), time.thread_time_ns()
+        return self._windows.begin(name, parent, watch.clock.now_ns(), watch.tree.cpu_ns(), *own)
 
     def _end_window(self, index: int) -> None:
         if self._visit is not None:
-            self._windows.end(index, self._watch.clock.now_ns(), self._watch.tree.cpu_ns())
+            own = threading.get_ident(), time.thread_time_ns()
+            self._windows.end(index, self._watch.clock.now_ns(), self._watch.tree.cpu_ns(), *own)
 
 
 def measure(

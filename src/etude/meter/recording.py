@@ -18,8 +18,11 @@ from etude.meter.meter import Traits
 from etude.meter.quantity import Quality
 from etude.meter.windows import Windows
 
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)
+"""Version 1 did not tell of threads."""
 _COLUMNS = ("name_of", "parent_of", "start_ns", "end_ns", "start_cpu_ns", "end_cpu_ns", "events")
+_OF_THREADS = ("thread_of", "thread_cpu_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Recording:
 
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            if told["version"] != _VERSION:
+            if told["version"] not in _READABLE:
                 raise MeterError(f"{path}: recording of version {told['version']!r}, this is étude for {_VERSION}")
             return _heard(told)
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
@@ -97,7 +100,10 @@ def _told(recording: Recording) -> dict[str, Any]:
         **{name: getattr(recording, name) for name in plain},
         "absent": dict(recording.absent),
         "warnings": list(recording.warnings),
-        "windows": {"names": windows.names, **{name: list(getattr(windows, name)) for name in _COLUMNS}},
+        "windows": {
+            "names": windows.names,
+            **{name: list(getattr(windows, name)) for name in (*_COLUMNS, *_OF_THREADS)},
+        },
         "memory": {
             "start": memory.start_rss_bytes,
             "end": memory.end_rss_bytes,
@@ -153,6 +159,8 @@ def _heard_windows(told: Mapping[str, Any]) -> Windows:
     windows = Windows(names=list(told["names"]))
     for name in _COLUMNS:
         getattr(windows, name).extend(told[name])
+    for name in _OF_THREADS:
+        getattr(windows, name).extend(told.get(name, [-1] * len(windows)))
     return windows
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -34,6 +35,10 @@ class Windows:
     """0 while the window is open."""
     start_cpu_ns: array[int] = field(default_factory=lambda: array("q"))
     end_cpu_ns: array[int] = field(default_factory=lambda: array("q"))
+    thread_of: array[int] = field(default_factory=lambda: array("q"))
+    """The thread that opened each."""
+    thread_cpu_ns: array[int] = field(default_factory=lambda: array("q"))
+    """CPU time of that thread while the window was open; negative while it is open, and -1 where it was not told."""
     events: array[int] = field(default_factory=lambda: array("q"))
     """The order of things: a window's index + 1 where it begins, the same negative where it ends."""
     _ids: dict[str, int] = field(default_factory=dict)
@@ -42,8 +47,8 @@ class Windows:
     def __len__(self) -> int:
         return len(self.name_of)
 
-    def begin(self, name: str, parent: int, ns: int, cpu_ns: int) -> int:
-        """Mark the beginning of a window and return its index."""
+    def begin(self, name: str, parent: int, ns: int, cpu_ns: int, thread: int = 0, thread_cpu_ns: int = 0) -> int:
+        """Mark the beginning of a window, in this thread and at its CPU time, and return its index."""
         with self._lock:
             name_id = self._ids.get(name)
             if name_id is None:
@@ -56,14 +61,18 @@ class Windows:
             self.end_ns.append(0)
             self.start_cpu_ns.append(cpu_ns)
             self.end_cpu_ns.append(0)
+            self.thread_of.append(thread)
+            self.thread_cpu_ns.append(-2 - thread_cpu_ns)
             self.events.append(index + 1)
             return index
 
-    def end(self, index: int, ns: int, cpu_ns: int) -> None:
-        """Mark its end."""
+    def end(self, index: int, ns: int, cpu_ns: int, thread: int = -1, thread_cpu_ns: int = 0) -> None:
+        """Mark its end; in another thread than it began in, that one's CPU time is not known."""
         with self._lock:
             self.end_ns[index] = ns
             self.end_cpu_ns[index] = cpu_ns
+            own = thread == self.thread_of[index]
+            self.thread_cpu_ns[index] = thread_cpu_ns + self.thread_cpu_ns[index] + 2 if own else -1
             self.events.append(-(index + 1))
 
     def copied(self) -> Windows:
@@ -77,6 +86,8 @@ class Windows:
                 self.end_ns[:],
                 self.start_cpu_ns[:],
                 self.end_cpu_ns[:],
+                self.thread_of[:],
+                self.thread_cpu_ns[:],
                 self.events[:],
             )
 
@@ -96,7 +107,7 @@ class Windows:
         return (self.end_ns[index] - self.start_ns[index]) / 1e9
 
     def cpu_s(self, index: int) -> float:
-        """CPU seconds of the process tree while it was open."""
+        """CPU seconds of the process tree while it was open, whatever else ran beside it."""
         return (self.end_cpu_ns[index] - self.start_cpu_ns[index]) / 1e9
 
     def marks(self) -> Iterator[tuple[int, int]]:
@@ -151,6 +162,68 @@ def segments(windows: Windows, start_ns: int, end_ns: int) -> list[Segment]:
     if end_ns > at_ns or not cut:
         cut.append(Segment(at_ns, end_ns, tuple(leaves)))
     return cut
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """CPU time of one window."""
+
+    seconds: float | None
+    method: str = ""
+    """How it was got where others ran beside it, or why it is not known."""
+
+
+_BY_THREAD = "its own thread alone: windows of other threads were open beside it"
+_MIXED = "not known: windows overlapped in its thread"
+
+
+def cpu_times(windows: Windows, pieces: Sequence[Segment]) -> list[CpuTime]:
+    """CPU time of each window: of all processes, unless others were open beside it, inside of neither.
+
+    Then it is the time of the thread that opened it, and of the threads of the windows inside; what libraries' own
+    threads computed for it is not in that. Where windows of one thread overlap (asynchronous tasks), nobody can tell.
+    """
+    beside, mixed = _overlaps(windows, pieces)
+    whole: list[int | None] = [None if own < 0 else own for own in windows.thread_cpu_ns]
+    for index in range(len(windows) - 1, -1, -1):
+        parent, told, above = windows.parent_of[index], whole[index], None
+        if parent == RUN:
+            continue
+        above = whole[parent]
+        if windows.thread_of[parent] == windows.thread_of[index]:
+            told = None if told is None else told - windows.thread_cpu_ns[index]
+        whole[parent] = None if told is None or above is None else above + told
+    found = []
+    for index, own_ns in enumerate(whole):
+        if index not in beside:
+            found.append(CpuTime(windows.cpu_s(index)))
+        elif index in mixed or own_ns is None:
+            found.append(CpuTime(None, _MIXED))
+        else:
+            found.append(CpuTime(own_ns / 1e9, _BY_THREAD))
+    return found
+
+
+def _overlaps(windows: Windows, pieces: Sequence[Segment]) -> tuple[set[int], set[int]]:
+    """Windows that were open beside others, inside of neither; and those of them that shared their thread."""
+    beside: set[int] = set()
+    mixed: set[int] = set()
+    for piece in pieces:
+        if len(piece.owners) == 1:
+            continue
+        threads = Counter(windows.thread_of[owner] for owner in piece.owners)
+        under: dict[int, Counter[int]] = {}
+        for owner in piece.owners:
+            at = owner
+            while at != RUN and windows.end_ns[at] > piece.start_ns:
+                under.setdefault(at, Counter())[windows.thread_of[owner]] += 1
+                at = windows.parent_of[at]
+        for index, inside in under.items():
+            if inside.total() < len(piece.owners):
+                beside.add(index)
+                if inside[windows.thread_of[index]] < threads[windows.thread_of[index]]:
+                    mixed.add(index)
+    return beside, mixed
 
 
 def _open(windows: Windows, index: int, leaves: dict[int, None], open_children: dict[int, int]) -> None:
