@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from etude.digits import number_text
+
+Number = TypeVar("Number", int, float)
 
 JOULES_PER_KWH = 3_600_000.0
 
@@ -24,19 +29,38 @@ def joules(kilowatt_hours: float) -> float:
     return kilowatt_hours * JOULES_PER_KWH
 
 
+class AmbiguousError(ValueError):
+    """A quantity that may mean two things."""
+
+    def __init__(self, reason: str, mend: str) -> None:
+        super().__init__(reason)
+        self.mend = mend
+
+
 def seconds(text: str | float) -> float:
-    """Seconds in a duration such as `90`, `2h`, `1h30m` or `01:30:00`. ValueError for anything else."""
+    """Seconds in a duration such as `90`, `2h`, `1h30m` or `01:30:00`.
+
+    Raises:
+        AmbiguousError: `36:00`, which is minutes and seconds to some schedulers and hours and minutes to others.
+        ValueError: Anything else that is no duration, or one too long for a number.
+    """
     if isinstance(text, (int, float)):
-        return float(text)
-    if re.fullmatch(r"\d+(:\d{2}){1,2}", text):
-        total = 0
-        for part in text.split(":"):
-            total = total * 60 + int(part)
-        return float(total * (60 if text.count(":") == 1 else 1))
+        return _finite(float, text)
+    if match := re.fullmatch(r"(\d+):(\d{2})", text.strip()):
+        first, last = match.groups()
+        short, long = f"{first}m" + f"{last}s" * (last != "00"), f"{first}h" + f"{last}m" * (last != "00")
+        raise AmbiguousError(
+            f"expected a duration of one meaning: {text:.20} may be minutes and seconds, as in SLURM, or hours "
+            "and minutes, as in LSF",
+            f"write {short:.20} or {long:.20}",
+        )
+    if re.fullmatch(r"\d+(:\d{2}){2}", text):
+        hours, minutes, rest = map(int, text.split(":"))
+        return _finite(float, hours * 3600 + minutes * 60 + rest)
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhd])", text)
     if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*(min|[smhd])\s*", "", text):
         raise ValueError(f"{text!r} is no duration: write 90 (seconds), 2h, 1h30m or 01:30:00")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return _finite(float, sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
 def bytes_of(text: str | int) -> int:
@@ -46,7 +70,18 @@ def bytes_of(text: str | int) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if match is None or match[2] not in _BYTES:
         raise ValueError(f"{text!r} is no size: write 512, 4GB or 4Gi")
-    return round(float(match[1]) * _BYTES[match[2]])
+    return _finite(round, float(match[1]) * _BYTES[match[2]])
+
+
+def _finite(convert: Callable[[float], Number], value: float) -> Number:
+    """The converted value; ValueError where it is larger than any number that can be held."""
+    try:
+        converted = convert(value)
+    except OverflowError:
+        converted = None
+    if converted is None or not math.isfinite(converted):
+        raise ValueError("it is larger than any number that can be held")
+    return converted
 
 
 def readable_bytes(count: float) -> str:

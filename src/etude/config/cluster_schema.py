@@ -16,7 +16,7 @@ _SIZE: Final = Quantity(
 )
 _DURATION: Final = Quantity(
     expected="a duration above 0, such as 90 (seconds), 2h, 1h30m or 01:30:00",
-    pattern=r"^([0-9]+(:[0-9]{2}){1,2}|([0-9]+(\.[0-9]+)?\s*(min|[smhd])\s*)+)$",
+    pattern=r"^([0-9]+(:[0-9]{2}){2}|([0-9]+(\.[0-9]+)?\s*(min|[smhd])\s*)+)$",
     convert=units.seconds,
 )
 _WORD: Final = Text(expected="text without spaces", pattern=r"\S+")

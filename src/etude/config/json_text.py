@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from bisect import bisect_right
 from typing import Final
 
 from etude.config.document import Document, check_limits, failure, joined, too_deep
-from etude.errors import Fault
+from etude.errors import Fault, shown
 from etude.study.study import Line
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
@@ -21,7 +22,7 @@ def parse_json(text: str, file: str) -> Document:
         ConfigError: The text is no JSON, or nests too deeply. A key given twice is a fault of the document instead.
     """
     try:
-        tree = json.loads(text, parse_constant=_refused)
+        tree = json.loads(text, parse_constant=_refused, parse_float=_float)
     except json.JSONDecodeError as error:
         mend = "JSON has no comments and no trailing commas, and quotes every key; YAML or Jsonnet may suit better"
         raise failure(f"is not JSON: {error.msg}", file=file, line=error.lineno, mend=mend) from error
@@ -36,6 +37,13 @@ def parse_json(text: str, file: str) -> Document:
 
 def _refused(name: str) -> object:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{shown(text)[1:-1]} is larger than any number that can be held")
+    return value
 
 
 def _places(text: str, file: str) -> tuple[dict[str, Line], list[Fault]]:

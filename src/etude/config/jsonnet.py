@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from etude.config.document import check_limits, failure, file_text, too_deep
 from etude.config.draft import MISSING, Keys, Look
-from etude.config.jsonnet_errors import check_nesting, inexact_numbers, told
+from etude.config.jsonnet_errors import check_nesting, endless_numbers, inexact_numbers, told
 from etude.config.jsonnet_process import Engine, EngineDied, EngineError
 from etude.errors import ConfigError
 from etude.study.interpolation import is_index
@@ -126,8 +126,7 @@ class JsonnetDraft:
         except RecursionError as error:
             raise too_deep(str(self._file)) from error
         except ValueError as error:  # Jsonnet writes `inf` where a number overflows
-            reason = "comes to a number that is too large to hold"
-            raise failure(reason, file=str(self._file), mend="write a smaller number, or put it in quotes") from error
+            raise ConfigError(endless_numbers(text, str(self._file))) from error
         check_limits(value, str(self._file))
         return value
 

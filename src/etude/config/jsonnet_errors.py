@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -12,6 +14,7 @@ from etude.errors import ConfigError, Fault
 EXACT: Final = 2**53
 """Jsonnet's numbers are doubles: whole numbers are exact below this."""
 
+_ENDLESS: Final = re.compile(r"(?<=[\[:,\s])(-?)inf(?=[\],}\s])")
 _FRAME: Final = re.compile(r" {4}(?P<file>\S.*?):(?P<line>\d+):\d[\d:-]*(?:: .*)?")
 _FIELD: Final = re.compile(r" {4}field <(?P<name>.*)> manifest\w+")
 _BRACKETS: Final = re.compile(
@@ -65,6 +68,28 @@ def inexact_numbers(value: object, file: str, path: str) -> list[Fault]:
     mend = "write it in YAML, or as text"
     reason = "reaches 2^53, from where Jsonnet's numbers are not exact"
     return [Fault(path=at, value=number, reason=reason, mend=mend, file=file) for at, number in _beyond(value, path)]
+
+
+def endless_numbers(text: str, file: str) -> list[Fault]:
+    """Where in the text of a value numbers stand that are larger than any that can be held."""
+    reason = "is larger than any number that can be held"
+    mend = "write a smaller number; for no limit leave it out, or write null"
+    try:
+        tree = json.loads(_ENDLESS.sub(lambda match: f"{match[1]}Infinity", text))
+    except ValueError:  # a whole number of thousands of digits
+        return [Fault(path="", reason=f"comes to a number that {reason}", mend=mend, file=file)]
+    return [Fault(path=at, value=number, reason=reason, mend=mend, file=file) for at, number in _infinite(tree, "")]
+
+
+def _infinite(value: object, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float) and math.isinf(value):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _infinite(inner, joined(path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _infinite(inner, joined(path, index))
 
 
 def _beyond(value: object, path: str) -> Iterator[tuple[str, int]]:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from etude.config.document import joined
 from etude.errors import Fault, nearest
+from etude.units import AmbiguousError
 
 BAD: Final = object()
 """What a shape gives in place of a value that does not fit it, once the faults are told."""
@@ -152,18 +153,24 @@ class Quantity:
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The amount in the base unit."""
-        amount = self._amount(value)
+        try:
+            amount = self._amount(value)
+        except AmbiguousError as error:
+            faults.append(Fault(path=path, reason=str(error), value=value, mend=error.mend))
+            return BAD
         if amount is None or _is_too_large(amount) or not math.isfinite(amount) or amount <= 0:
             measured = isinstance(value, (str, int, float)) and not isinstance(value, bool)
             return _refuse(faults, path, value, self.expected, right_kind=measured)
         return amount
 
     def _amount(self, value: object) -> float | None:
-        if isinstance(value, str):
-            try:
+        try:
+            if isinstance(value, str):
                 return self.convert(value)
-            except (ValueError, OverflowError):
-                return None
+        except AmbiguousError:
+            raise
+        except (ValueError, OverflowError):
+            return None
         return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
     def schema(self, partial: bool = False) -> JsonSchema:

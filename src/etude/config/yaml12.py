@@ -7,11 +7,12 @@ events, so nothing but numbers, text, booleans, null, lists and mappings can com
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import yaml
 
-from etude.config.document import Document, failure
+from etude.config.document import MAX_DEPTH, Document, failure, too_deep
 from etude.config.yaml_tree import build, line_of
 from etude.errors import ConfigError
 
@@ -38,7 +39,7 @@ def parse_yaml(text: str, file: str) -> Document:
 
 def _events(text: str, file: str) -> list[yaml.Event]:
     try:
-        return list(yaml.parse(text, Loader=_PARSER))
+        return list(_bounded(yaml.parse(text, Loader=_PARSER), file))
     except yaml.MarkedYAMLError as error:
         raise _told(error, text, file) from error
     except yaml.reader.ReaderError as error:
@@ -48,6 +49,16 @@ def _events(text: str, file: str) -> list[yaml.Event]:
         raise failure(
             reason, file=file, line=line, mend="remove it, or write it as an escape in double quotes"
         ) from error
+
+
+def _bounded(events: Iterable[yaml.Event], file: str) -> Iterator[yaml.Event]:
+    """The events as they come, up to where they nest too deeply: the parser takes ever longer from there on."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH + 1:
+            raise too_deep(file, line_of(event))
+        yield event
 
 
 def _told(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigError:
