@@ -224,7 +224,8 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
 
 
 def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[list[Ranked], tuple[str, ...]]:
-    from etude.study.top import best, direction_of, feasible_only, front, records_of, table_of
+    from etude.execute.records import gathered
+    from etude.study.top import best, direction_of, feasible_only, front, records_of
 
     study, expansion = prepared.study, prepared.expansion
     search = study.vary.search
@@ -233,7 +234,7 @@ def _ranked(prepared: Prepared, by: str | None, direction: str | None) -> tuple[
     if by is None and search is None:
         reason = f"study {study.name!r} has no search, so nothing says what to rank by"
         raise ConfigError([Fault("--by", reason, mend="name one with --by; `etude show STUDY` lists them")])
-    table = table_of(expansion.records, prepared.store)
+    table = gathered(prepared.store, expansion.records)
     rows = records_of(table, expansion.variants)
     if prepared.search is not None:
         rows = feasible_only(rows, expansion.variants, prepared.search)

@@ -21,11 +21,9 @@ MOST_TEXT = 2000
 
 def show_records(prepared: Prepared, *, as_json: bool) -> int:
     """Print the table of records, of what there is. Returns the exit code: 1 where there is nothing."""
-    from etude.execute.call import call_of
-    from etude.execute.records import record_table
+    from etude.execute.records import gathered
 
-    call = call_of(prepared.expansion.records, {}, {})
-    table = record_table(prepared.store, call.rows, call.settings)
+    table = gathered(prepared.store, prepared.expansion.records)
     rows: list[dict[str, Any]] = table.to_pylist()
     if as_json:
         out().print_json(json.dumps(rows))

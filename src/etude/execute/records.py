@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from etude.errors import DamagedArtifact
 from etude.execute.call import RefRow
 from etude.execute.columns import column
 from etude.execute.cost import recorded
@@ -15,6 +16,8 @@ from etude.store.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from etude.graph.node import Node
 
 _INT64 = 2**63
 _TOO_LARGE = 2**1024
@@ -30,6 +33,43 @@ def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, ob
     read: dict[str, dict[str, object]] = {}
     flat = [row_values(store, row, read) for row in rows]
     return as_table(flat, settings)
+
+
+def gathered(store: Store, records: Node) -> pa.Table:
+    """The table of records as the store has it now.
+
+    A result that is gone although all that was made of it is there has its metrics and costs from the stored table.
+    """
+    from etude.execute.call import ref_row
+
+    read: dict[str, dict[str, object]] = {}
+    rows = [ref_row(row) for row in records.rows]
+    flat = [row_values(store, row, read) for row in rows]
+    if any(values["status"] == "incomplete" for values in flat) and (earlier := _stored_rows(store, records)):
+        flat = [_completed(store, *each) for each in zip(rows, flat, earlier, strict=True)]
+    return as_table(flat, records.settings)
+
+
+def _stored_rows(store: Store, records: Node) -> list[dict[str, object]]:
+    """The rows of the table of records that is stored; none where there is none."""
+    if not isinstance(store.inspect(records.fingerprint), Manifest):
+        return []
+    try:
+        rows: list[dict[str, object]] = store.read(records.fingerprint).to_pylist()
+    except DamagedArtifact:
+        return []
+    return rows if len(rows) == len(records.rows) else []
+
+
+def _completed(
+    store: Store, row: RefRow, values: dict[str, object], earlier: Mapping[str, object]
+) -> dict[str, object]:
+    """A row with what the stored table says of results that are gone."""
+    gone = [name for name, fingerprint, _ in row.nodes if not isinstance(store.inspect(fingerprint), Manifest)]
+    if not gone or earlier.get("status") != "done":
+        return values
+    known = {name: value for name, value in earlier.items() if name.partition(".")[0] in gone and "." in name}
+    return {**values, **known, "status": "done"}
 
 
 def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object]) -> pa.Table:

@@ -71,15 +71,15 @@ class StudyEvaluator:
         except EtudeError as error:  # the values do not fit a step: that is what became of this point
             future.set_result(Ending(Outcome.CRASH, error=_first_line(error)))
             return future
-        ends = _ends([row for _, row in rows])
-        made = plan(ends, self.store.inspect)
+        nodes = {node.fingerprint: node for _, row in rows for node in row.values()}  # all of them make up its record
+        made = plan(list(nodes.values()), self.store.inspect)
         todo = {action.node.fingerprint for action in made.actions if action.state is State.RUN}
         again = {action.node.fingerprint for action in made.actions} if trial.attempts > 1 or trial.outcome else set()
         with self._lock:
             if self._closed:
                 future.set_result(Ending(Outcome.CANCELLED))
                 return future
-            targets = {node.fingerprint for node in ends}
+            targets = set(nodes)
             self._underway[trial.number] = _Underway(trial, future, hear, rows, targets, todo)
             for fingerprint in targets | todo:
                 self._wanted.setdefault(fingerprint, set()).add(trial.number)
@@ -210,12 +210,6 @@ class StudyEvaluator:
             if whole == "cost":
                 row[metric] = _sum([_number(row.get(f"{name}.cost.{cost}")) for name in nodes])
         return row
-
-
-def _ends(rows: Sequence[Mapping[str, Node]]) -> list[Node]:
-    nodes = {node.fingerprint: node for row in rows for node in row.values()}
-    read = {other.fingerprint for node in nodes.values() for other in node.upstream()}
-    return [node for fingerprint, node in nodes.items() if fingerprint not in read]
 
 
 def _failed(outcome: NodeOutcome) -> Ending:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
-from etude.execute.call import call_of
 from etude.execute.cost import Metering
 from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
@@ -23,7 +22,7 @@ from etude.execute.inline import InlineBackend
 from etude.execute.parsl_backend import ParslBackend
 from etude.execute.perform import Pause
 from etude.execute.processes import ProcessBackend
-from etude.execute.records import record_table
+from etude.execute.records import gathered
 from etude.execute.runner import Policy, Runner, Summary
 from etude.execute.snapshot import all_sources
 from etude.graph.importing import import_path
@@ -66,8 +65,7 @@ class Result:
     def records(self) -> pa.Table:
         """The table of records; of what there is, where the run did not finish."""
         prepared = self.prepared
-        call = call_of(prepared.expansion.records, {}, {})
-        return record_table(prepared.store, call.rows, call.settings)
+        return gathered(prepared.store, prepared.expansion.records)
 
     def value(self, name: str) -> object:
         """The result of a collect node, or of a pipeline node that does not vary."""

@@ -16,6 +16,7 @@ from etude.graph.versions import version_of
 from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
+from etude.store.codecs.annotations import bare, class_of
 from etude.study.faults import located, together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
@@ -41,12 +42,15 @@ class Expansion:
     library: StepLibrary
 
     def targets(self) -> list[Node]:
-        """The results a study is run for: every end of the pipeline, the records and every collect node."""
+        """The results a study is run for: all that its exports are made of, and every end of the pipeline.
+
+        Exported are the collect nodes, the records with their metrics, and the charts of tables that nodes return.
+        """
         wanted = [row for variant, row in zip(self.variants, self.nodes, strict=True) if not variant.failed]
         all_nodes = unique(node for row in wanted for node in row.values())
         read = {other.fingerprint for node in all_nodes for other in node.upstream()}
-        ends = [node for node in all_nodes if node.fingerprint not in read]
-        return [*ends, self.records, *self.collect.values()]
+        kept = [node for node in all_nodes if node.fingerprint not in read or node.metrics or _is_charted(node)]
+        return [*kept, self.records, *self.collect.values()]
 
     def named(self, name: str) -> list[Node]:
         """All nodes of that name over the variants, each once.
@@ -62,6 +66,12 @@ class Expansion:
             known = [*self.study.pipeline, *self.study.collect, RECORDS]
             raise ConfigError([Fault("", f"study {self.study.name} has no node {name!r}", mend=nearest(name, known))])
         return unique(row[name] for row in self.nodes)
+
+
+def _is_charted(node: Node) -> bool:
+    """Whether charts may be made of a node's result: a table, as predictions and learning curves are."""
+    returns = class_of(bare(node.use.signature.returns)) if node.use is not None else None
+    return returns is not None and (returns.__module__.partition(".")[0], returns.__name__) == ("pyarrow", "Table")
 
 
 def unique(nodes: Iterable[Node]) -> list[Node]:

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etude.analysis.direction import meaning_of
 from etude.analysis.records import columns_of
 from etude.errors import ConfigError, Fault, nearest
-from etude.execute.call import call_of
-from etude.execute.records import record_table
-from etude.graph.node import Node
+from etude.execute.records import gathered
 from etude.identity.files import FileDigests
 from etude.search.trials import Goal, Outcome
 from etude.store.store import Store
@@ -55,7 +53,7 @@ def with_top(
     state = state_of(other, study.project / ".etude")
     other = with_search(other, state)
     expansion = expand(other, files, other_study=other_study)
-    table = table_of(expansion.records, store)
+    table = gathered(store, expansion.records)
     rows = records_of(table, expansion.variants)
     if state is not None:
         rows = feasible_only(rows, expansion.variants, state)
@@ -70,12 +68,6 @@ def with_top(
         reason = f"{top.of!r} varies {', '.join(map(repr, unknown))}, which this study has not"
         raise _fault("of", reason, top.of, f"add it to `params:`; {nearest(unknown[0], study.params)}")
     return replace(study, vary=replace(study.vary, points=tuple(chosen), top=None))
-
-
-def table_of(records: Node, store: Store) -> pa.Table:
-    """The records of a study as a table."""
-    call = call_of(records, {}, {})
-    return record_table(store, call.rows, call.settings)
 
 
 def records_of(table: pa.Table, variants: Sequence[Variant]) -> list[dict[str, Any]]:

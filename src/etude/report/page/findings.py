@@ -9,8 +9,7 @@ from typing import Any
 from etude.analysis.aggregation import summarise
 from etude.analysis.summary import Summary
 from etude.errors import EtudeError
-from etude.execute.call import call_of
-from etude.execute.records import record_table
+from etude.execute.records import gathered
 from etude.graph.node import RECORDS, Node
 from etude.report.charts.search.charts import SearchCharts
 from etude.report.gallery import Gallery, Row, gallery
@@ -97,8 +96,7 @@ class Findings:
 
 def findings(prepared: Prepared, title: str = "") -> Findings:
     """Read a study's records, summaries and manifests. Nothing is run."""
-    call = call_of(prepared.expansion.records, {}, {})
-    table = record_table(prepared.store, call.rows, call.settings)
+    table = gathered(prepared.store, prepared.expansion.records)
     rows: list[Row] = table.to_pylist()
     notes: list[str] = []
     summaries = dict(summaries_of(prepared))
