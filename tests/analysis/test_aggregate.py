@@ -153,7 +153,7 @@ def test_with_further_params_each_group_is_compared_with_the_baseline_of_its_own
     ]
 
 
-def test_grouping_by_fewer_params_pools_the_rest_and_pairs_by_it() -> None:
+def test_grouping_by_fewer_params_takes_the_mean_over_the_rest_within_each_replicate() -> None:
     rows = [
         {"pooling": pooling, "depth": depth, "seed": seed, ACCURACY: depth + seed / 100 + bonus}
         for pooling, bonus in (("mean", 0.0), ("max", 0.1))
@@ -162,7 +162,9 @@ def test_grouping_by_fewer_params_pools_the_rest_and_pairs_by_it() -> None:
     ]
     summary = aggregate(records(rows, ("pooling", "depth", "seed")), by=["pooling"], baseline={"pooling": "mean"})
     assert [group.replicates for group in summary.groups] == [4, 4]
-    assert summary.comparisons[0].pairs == 4
+    assert [group.estimates[ACCURACY].n for group in summary.groups] == [2, 2]
+    assert summary.comparisons[0].pairs == 2
+    assert summary.notes[0] == "each value is the mean over depth of one seed: these are no replicates of each other"
 
 
 def test_nodes_that_do_not_vary_are_references_beside_the_groups() -> None:
@@ -200,7 +202,9 @@ def test_without_the_schema_s_word_columns_are_told_by_their_names() -> None:
 def test_variants_that_are_not_done_are_told() -> None:
     rows = grid({"mean": [0.7, 0.8, 0.9, None]}).to_pylist()
     rows[3]["status"] = "incomplete"
-    assert aggregate(records(rows)).notes == ("1 of 4 variants are not done",)
+    first, second = aggregate(records(rows)).notes
+    assert first == "1 of 4 variants are not done"
+    assert second == "all has 3 of 4 replicates: 1 of 4 missing (incomplete)"
 
 
 @pytest.mark.parametrize(

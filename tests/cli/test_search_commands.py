@@ -88,6 +88,9 @@ def test_the_best_points_average_replicates(etude: Etude) -> None:
     assert losses[0] == pytest.approx((best[0]["x"] - 0.3) ** 2 + 0.005)
     largest = json.loads(etude("top", "s.yaml", "--by", "fit.size", "--direction", "maximize", "--k", "1", "--json")[1])
     assert largest[0]["fit.size"] == pytest.approx(10 * largest[0]["x"])
+    code, _, err = etude("top", "s.yaml", "--by", "fit.size")
+    assert code == 2
+    assert "nothing says whether more or less of 'fit.size' is better" in err
     code, _, err = etude("top", "s.yaml", "--by", "fit.lss")
     assert code == 2
     assert "did you mean 'fit.loss'" in err

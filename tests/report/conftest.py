@@ -22,7 +22,7 @@ def summary() -> Summary:
             replicates=2,
             estimates={
                 ACCURACY: estimate(values),
-                LOSS: estimate([values[0] / 2, None]),
+                LOSS: estimate([values[0] / 2]),
                 "fit.cost.wall_s": estimate([3.0]),
             },
         )

@@ -97,12 +97,15 @@ def test_collected_results_are_computed_from_all_variants(project: Project) -> N
 
 
 def test_values_that_python_calls_equal_are_different_variants(project: Project) -> None:
-    study = project.write(STEPS).study(
-        {"data": ("load", None, {"count": 3}), "d": ("describe", "data", None)},
-        params={"x": 0},
-        vary=Vary(grid={"x": (1, True, 1.0, "1", None)}),
+    anything = (
+        "from etude import step\n\n@step\ndef same(*, x: int | bool | float | str | None) -> str:\n    return repr(x)\n"
     )
-    assert len(project.prepare(study).expansion.variants) == 5
+    study = project.write(anything).study(
+        {"s": ("same", None, {"x": "${x}"})}, params={"x": 0}, vary=Vary(grid={"x": (1, True, 1.0, "1", None)})
+    )
+    expansion = project.prepare(study).expansion
+    assert len(expansion.variants) == 5
+    assert len(expansion.named("s")) == 5
 
 
 def test_a_default_written_out_is_the_same_node(project: Project) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from etude.analysis.comparing import comparisons
 from etude.analysis.direction import meaning_of
-from etude.analysis.estimates import estimate, is_finite
-from etude.analysis.grouping import Row, grouped, key_of, name_of
+from etude.analysis.estimates import counted, estimate_of
+from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of
 from etude.analysis.paired import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
+from etude.analysis.replicates import Replicate, Rows, refuse_unlike
 from etude.analysis.summary import Group, Reference, Scalar, Summary
 from etude.errors import StepError, nearest
 from etude.graph.metric import Direction
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_TOLD = 6
 """Names that a note lists one by one."""
+MOST_SHORT = 12
+"""Groups short of replicates that are told one by one."""
 
 
 def summarise(
@@ -69,10 +72,13 @@ def summarise(
     if not rows:
         raise StepError("the records have no rows: no variant was run")
     parts = grouped(rows, keys)
-    varied = tuple(key for key in keys if len({key_of({key: row[key]}) for row in rows}) > 1)
-    groups = tuple(_group(members, keys, varied, numbers) for members in parts)
-    pairing = tuple(name for name in columns.params if name not in keys)
-    compared = comparisons(groups, parts, chosen, pairing, baseline) if baseline else ()
+    varied = _varied(keys, rows)
+    left_out = [name for name in columns.params if name not in keys and name != columns.repeat]
+    within = [name for name in left_out if any(_varied([name], part) for part in parts)]
+    refuse_unlike(rows, keys, columns.repeat, within)
+    replicates = [_replicates(part, columns.repeat, numbers) for part in parts]
+    groups = tuple(_group(part, keys, varied, found) for part, found in zip(parts, replicates, strict=True))
+    compared = comparisons(groups, replicates, chosen, baseline) if baseline else ()
     return Summary(
         metrics=chosen,
         costs=columns.costs,
@@ -84,17 +90,29 @@ def summarise(
         groups=groups,
         comparisons=compared,
         references=tuple(_reference(node, title, rows, columns, chosen) for node, title in references.items()),
-        notes=(*_notes(rows, groups, chosen), *_undirected(unsaid)),
+        notes=(*_averaged(within, columns.repeat), *_notes(rows, groups, chosen), *_undirected(unsaid)),
     )
 
 
-def _group(rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], numbers: Iterable[str]) -> Group:
+def _varied(names: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """The params that differ between rows."""
+    return tuple(name for name in names if len({key_of({name: row[name]}) for row in rows}) > 1)
+
+
+def _replicates(rows: Sequence[Row], repeat: str | None, numbers: Iterable[str]) -> Mapping[str, list[Replicate]]:
+    found = Rows.of(rows, repeat)
+    return {number: found.replicates(number) for number in numbers}
+
+
+def _group(
+    rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], found: Mapping[str, Sequence[Replicate]]
+) -> Group:
     params = {key: rows[0][key] for key in keys}
     return Group(
         name=name_of(params, varied),
         params=params,
         replicates=len(rows),
-        estimates={number: estimate([row[number] for row in rows]) for number in numbers},
+        estimates={number: estimate_of(replicates) for number, replicates in found.items()},
     )
 
 
@@ -118,14 +136,57 @@ def _reference(node: str, title: str, rows: Sequence[Row], columns: Columns, met
     return Reference(node=node, title=title, values=values, note="; ".join(notes))
 
 
+def _averaged(names: Sequence[str], repeat: str | None) -> Iterable[str]:
+    if names:
+        yield f"each value is the mean over {', '.join(names)} of one {repeat}: these are no replicates of each other"
+
+
 def _notes(rows: Sequence[Row], groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
     unfinished = sum(row.get("status", "done") != "done" for row in rows)
     if unfinished:
         yield f"{unfinished} of {len(rows)} variants are not done"
-    fewest = min((group.estimates[metric].n for group in groups for metric in metrics), default=0)
-    if fewest < FEWEST_PAIRS and len(groups) > 1:
-        counted = "1 replicate" if fewest == 1 else f"{fewest} replicates"
-        yield f"{counted} in the smallest group: too few to claim a difference between groups"
+    yield from _short(groups, metrics)
+    yield from _few(groups, metrics)
+
+
+def _short(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
+    """The groups that lack replicates, with the cause: they are never the best."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for group in groups:
+        for metric in metrics:
+            one = group.estimates[metric]
+            if one.missing and (one.n or any(other.estimates[metric].n for other in groups)):
+                cause = "; ".join(part for part in one.note.split("; ") if " of " in part)
+                found.setdefault((group.name, one.counts, cause), []).append(metric)
+    for (name, counts, cause), short in [*found.items()][:MOST_SHORT]:
+        told = "" if len(short) == len(metrics) else f" in {_listed(short)}"
+        so = ", so it is not called the best" if len(groups) > 1 else ""
+        yield f"{name} has {counts} replicates{told}{so}: {cause}"
+    if len(found) > MOST_SHORT:
+        yield f"and {len(found) - MOST_SHORT} more of such groups"
+
+
+def _few(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
+    """The groups of which too few replicates are known to claim anything, metric by metric."""
+    if len(groups) < 2:
+        return
+    found: dict[tuple[tuple[str, ...], int], list[str]] = {}
+    for metric in metrics:
+        counts = {group.name: group.estimates[metric].n for group in groups}
+        few = tuple(name for name, n in counts.items() if n < FEWEST_PAIRS)
+        if few:
+            found.setdefault((few, min(counts.values())), []).append(metric)
+    for (few, fewest), of in found.items():
+        where = "" if len(of) == len(metrics) else f" in {_listed(of)}"
+        if len(few) >= len(groups) - 1:
+            whose = f"{counted(fewest, 'replicate')} in the smallest group{where}"
+            yield f"{whose}: too few to claim a difference between groups"
+        else:
+            yield f"fewer than {FEWEST_PAIRS} replicates{where} of {_listed(few)}: too few to claim a difference"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_TOLD]) + (f" and {len(names) - MOST_TOLD} more" if names[MOST_TOLD:] else "")
 
 
 def _spoken_for(metric: str, columns: Columns) -> bool:
@@ -135,8 +196,8 @@ def _spoken_for(metric: str, columns: Columns) -> bool:
 
 def _undirected(names: Sequence[str]) -> Iterable[str]:
     if names:
-        told = ", ".join(names[:MOST_TOLD]) + (f" and {len(names) - MOST_TOLD} more" if names[MOST_TOLD:] else "")
-        yield f"no best group is marked for {told}: neither step nor study says whether lower or higher is better"
+        told = "neither step nor study says whether less or more is better"
+        yield f"no best group is marked for {_listed(names)}: {told}"
 
 
 def _metrics(columns: Columns, wanted: Sequence[str] | None, references: Mapping[str, str]) -> tuple[str, ...]:

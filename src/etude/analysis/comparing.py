@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from etude.analysis.estimates import is_finite
-from etude.analysis.grouping import Row, key_of, name_of
+from etude.analysis.grouping import key_of, name_of
 from etude.analysis.intervals import t_interval
 from etude.analysis.paired import (
     FEWEST_PAIRS,
@@ -20,6 +19,7 @@ from etude.analysis.paired import (
     sign_flips,
     win_share,
 )
+from etude.analysis.replicates import Replicate, pairs
 from etude.analysis.spread import sample_std
 from etude.analysis.summary import Claim, Comparison, Group, Scalar
 from etude.errors import StepError, nearest
@@ -29,18 +29,16 @@ ALPHA = 0.05
 
 def comparisons(
     groups: Sequence[Group],
-    grouped: Sequence[Sequence[Row]],
+    replicates: Sequence[Mapping[str, Sequence[Replicate]]],
     metrics: Sequence[str],
-    pairing: Sequence[str],
     baseline: Mapping[str, Scalar],
 ) -> tuple[Comparison, ...]:
     """Each group against the one that has the baseline's params and is else the same, in each metric.
 
     Args:
         groups: The groups.
-        grouped: Their rows, in the same order.
+        replicates: By group, in the same order: metric → its replicates.
         metrics: What is compared.
-        pairing: Params that tell which rows of two groups belong together: all that are not grouped by.
         baseline: Param → value of the baseline.
 
     Raises:
@@ -58,13 +56,14 @@ def comparisons(
     if len(groups) > 1 and not partners:
         listed = ", ".join(group.name for group in groups)
         raise StepError(f"baseline: no group has {name_of(baseline, tuple(baseline))}. Mend: name one of {listed}.")
-    sides = {
-        index: [(key_of({name: row[name] for name in pairing}), row) for row in grouped[index]]
-        for index in {*partners, *partners.values()}
-    }
     families = [
         [
-            compare(metric, groups[left].name, groups[right].name, _pairs(sides[left], sides[right], metric))
+            compare(
+                metric,
+                groups[left].name,
+                groups[right].name,
+                pairs(replicates[left][metric], replicates[right][metric]),
+            )
             for left, right in partners.items()
         ]
         for metric in metrics
@@ -74,35 +73,28 @@ def comparisons(
     return tuple(one for family in told for one in corrected(family))
 
 
-def _pairs(left: Sequence[tuple[str, Row]], right: Sequence[tuple[str, Row]], metric: str) -> list[tuple[float, float]]:
-    """Values of the same replicate on both sides, where both are finite."""
-    known = {key: row[metric] for key, row in right if is_finite(row[metric])}
-    own = {key: row[metric] for key, row in left if is_finite(row[metric])}
-    return [(float(value), float(known[key])) for key, value in own.items() if key in known]
-
-
 def compare(
-    metric: str, group: str, baseline: str, pairs: Sequence[tuple[float, float]]
+    metric: str, group: str, baseline: str, both: Sequence[tuple[float, float]]
 ) -> tuple[Comparison, npt.NDArray[np.float64]]:
     """One group against its baseline, and the differences that its sign-flip test is still to be made of.
 
     Corrected p-values and the claim are for `corrected` to fill in.
     """
-    found = differences([left for left, _ in pairs], [right for _, right in pairs])
+    found = differences([left for left, _ in both], [right for _, right in both])
     note = ""
-    if len(pairs) < FEWEST_PAIRS:
-        note = f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}: too few for a test ({FEWEST_PAIRS} needed)"
+    if len(both) < FEWEST_PAIRS:
+        note = f"{len(both)} {'pair' if len(both) == 1 else 'pairs'}: too few for a test ({FEWEST_PAIRS} needed)"
     elif found.any() and not sample_std(found):
         note = "the differences are all the same: a t-test has nothing to go by"
-    elif 2 ** (1 - len(pairs)) > ALPHA:
+    elif 2 ** (1 - len(both)) > ALPHA:
         note = (
-            f"{len(pairs)} pairs: the t-test rests on normal differences; the sign-flip test cannot fall below {ALPHA}"
+            f"{len(both)} pairs: the t-test rests on normal differences; the sign-flip test cannot fall below {ALPHA}"
         )
     told = Comparison(
         metric=metric,
         group=group,
         baseline=baseline,
-        pairs=len(pairs),
+        pairs=len(both),
         difference=float(found.mean()) if len(found) else None,
         interval=t_interval(found.tolist()),
         p_t=paired_t(found),

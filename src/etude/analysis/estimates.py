@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from etude.analysis.intervals import FEWEST_TO_RESAMPLE, bootstrap_interval, t_interval
+from etude.analysis.replicates import NO_VALUE, NOT_FINITE, Replicate, distinct
 from etude.analysis.spread import interquartile_mean, mean_of, sample_std
 from etude.analysis.summary import Estimate
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:
     """What values come to; missing ones and those that are not finite are left out, and the note says so."""
-    known = [float(value) for value in values if value is not None]
-    finite = [value for value in known if math.isfinite(value)]
-    notes = []
-    if len(known) < len(values):
-        notes.append(f"{len(values) - len(known)} of {len(values)} missing")
-    if len(finite) < len(known):
-        notes.append(f"{len(known) - len(finite)} of {len(values)} not finite, left out")
+    causes = [NO_VALUE if value is None else "" if math.isfinite(value) else NOT_FINITE for value in values]
+    finite = [float(value) for value, cause in zip(values, causes, strict=True) if value is not None and not cause]
+    return _estimate(finite, causes, [])
+
+
+def estimate_of(replicates: Sequence[Replicate]) -> Estimate:
+    """What one number comes to over the replicates of a group, each result counted once."""
+    own = distinct(replicates)
+    shared = [f"{len(replicates)} replicates share {counted(len(own), 'result')}"] if len(own) < len(replicates) else []
+    return _estimate([one.value for one in own if one.value is not None], [one.cause for one in own], shared)
+
+
+def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) -> Estimate:
+    notes += why_missing(causes)
     if len(finite) == 1:
         notes.append("one value: no spread known")
     elif 1 < len(finite) < FEWEST_TO_RESAMPLE:
         notes.append(f"{len(finite)} values: too few to resample ({FEWEST_TO_RESAMPLE} needed)")
     return Estimate(
         n=len(finite),
+        missing=len(causes) - len(finite),
         mean=mean_of(finite) if finite else None,
         std=sample_std(finite),
         median=median(finite) if finite else None,
@@ -38,6 +48,15 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     )
 
 
-def is_finite(value: object) -> bool:
-    """Whether a value is a number that can be reckoned with."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
+def why_missing(causes: Iterable[str]) -> list[str]:
+    """How many replicates have no value for each cause: `1 of 4 missing`, `1 of 4 not finite, left out`."""
+    causes = [*causes]
+    found = Counter(cause for cause in causes if cause)
+    order = sorted(found, key=lambda cause: (cause != NO_VALUE, cause == NOT_FINITE, cause))
+    words = {NO_VALUE: "missing", NOT_FINITE: "not finite, left out"}
+    return [f"{found[cause]} of {len(causes)} {words.get(cause, f'missing ({cause})')}" for cause in order]
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 replicate`, `3 replicates`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

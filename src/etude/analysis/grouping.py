@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -27,6 +28,18 @@ def key_of(params: Mapping[str, Any]) -> str:
 def name_of(params: Mapping[str, Scalar], shown: Sequence[str]) -> str:
     """Some of the params as people write them: `pooling=max, dropout=0.1`."""
     return ", ".join(f"{name}={_spoken(params[name])}" for name in shown) or "all"
+
+
+def results_of(row: Row) -> Mapping[str, str]:
+    """Node → fingerprint of its result in this row; empty where the records do not say."""
+    said = row.get("results")
+    found = json.loads(said) if isinstance(said, str) and said.startswith("{") else {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a number that can be reckoned with."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _spoken(value: Scalar) -> str:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etude.graph.metric import Metric
+from etude.graph.pipeline import OWN_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NOT_PARAMS = ("variant", "status", "accepted")
-"""Columns without a dot that are about the row itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
     said = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
     dotted = [name for name in records.column_names if "." in name]
     by_name = {
-        "params": [name for name in records.column_names if "." not in name and name not in NOT_PARAMS],
+        "params": [name for name in records.column_names if "." not in name and name not in OWN_COLUMNS],
         "metrics": [name for name in dotted if ".cost." not in name],
         "costs": [name for name in dotted if ".cost." in name],
     }

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 def mean_of(values: Sequence[float]) -> float:
     """The mean of at least one value, its sum rounded once."""
-    return math.fsum(values) / len(values)
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # of numbers near the largest there are
+        return math.fsum(value / len(values) for value in values)
 
 
 def sample_std(values: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
@@ -26,7 +29,11 @@ def sample_std(values: Sequence[float] | npt.NDArray[np.float64]) -> float | Non
     if min(found) == max(found):
         return 0.0
     mean = mean_of(found)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
+    try:
+        return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
+    except OverflowError:
+        scale = max(map(abs, found))
+        return 2 * scale * sample_std([value / scale / 2 for value in found])  # type: ignore[operator]
 
 
 def interquartile_mean(values: Sequence[float]) -> float | None:

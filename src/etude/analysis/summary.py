@@ -26,7 +26,7 @@ class Estimate:
     """One number of one group over its replicates. What cannot be known from so few is None, and `note` says why."""
 
     n: int
-    """Replicates with a finite value."""
+    """Replicates with a finite value, those that share a result counted once."""
     mean: float | None
     std: float | None
     """Sample standard deviation (n − 1 below the line); None for fewer than two."""
@@ -42,6 +42,13 @@ class Estimate:
     bootstrap: Interval | None
     """By resampling, bias-corrected and accelerated."""
     note: str = ""
+    missing: int = 0
+    """Replicates without a value, or with one that is not finite: `note` says why."""
+
+    @property
+    def counts(self) -> str:
+        """How many values there are, and of how many where some are missing: `3`, `1 of 3`."""
+        return f"{self.n} of {self.n + self.missing}" if self.missing else str(self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +131,18 @@ class Summary:
             return "lower"
         return "higher" if number in self.higher_is_better else None
 
-    def best(self, metric: str) -> frozenset[str]:
+    def best(self, metric: str, *, short: bool = False) -> frozenset[str]:
         """Names of the groups with the best mean in a metric, more than one for a tie.
 
         Empty where no mean is known, and where it is not known whether lower or higher is better.
+
+        Args:
+            metric: A metric or cost.
+            short: Whether groups of which replicates are missing count as well: those that failed may be the bad ones.
         """
         direction = self.direction(metric)
-        means = {group.name: group.estimates[metric].mean for group in self.groups}
+        found = {group.name: group.estimates[metric] for group in self.groups}
+        means = {name: one.mean for name, one in found.items() if short or not one.missing}
         known = {name: mean for name, mean in means.items() if mean is not None}
         if not known or direction is None:
             return frozenset()

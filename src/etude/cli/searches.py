@@ -204,7 +204,14 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
     ranked, metrics = _ranked(prepared, by, direction)
     chosen = ranked[:k]
     if as_json:
-        fields = [{**one.point, **dict(zip(metrics, one.values, strict=True))} for one in chosen]
+        fields = [
+            {
+                **one.point,
+                **dict(zip(metrics, one.values, strict=True)),
+                **({"missing_replicates": one.missing} if one.missing else {}),
+            }
+            for one in chosen
+        ]
         out().print_json(json.dumps(fields))
         return
     from rich.table import Table
@@ -212,13 +219,19 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
 
     table = Table(header_style="bold")
     names = list(dict.fromkeys(name for one in chosen for name in one.point))
-    for column in ("", *metrics, *(["n"] if any(one.replicates > 1 for one in chosen) else []), *names):
+    counted = any(one.replicates > 1 or one.missing for one in chosen)
+    for column in ("", *metrics, *(["n"] if counted else []), *names):
         table.add_column(Text(column), justify="right")
     for rank, one in enumerate(chosen, 1):
-        count = [str(one.replicates)] if any(other.replicates > 1 for other in chosen) else []
+        count = [f"{one.replicates} of {one.replicates + one.missing}" if one.missing else str(one.replicates)]
         values = [short_text(value, 6) for value in one.values]
-        table.add_row(str(rank), *values, *count, *(Text(_value(one.point.get(name))) for name in names))
+        place = "-" if one.missing else str(rank)
+        table.add_row(
+            place, *values, *(count if counted else []), *(Text(_value(one.point.get(name))) for name in names)
+        )
     out().print(table)
+    if any(one.missing for one in chosen):
+        out().print("[dim]without a rank: some replicates have no value, and those that failed may be the bad ones[/]")
     if len(chosen) < k:
         out().print(f"[dim]{len(chosen)} in all[/]")
 

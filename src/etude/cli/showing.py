@@ -45,7 +45,9 @@ def _print_records(rows: list[dict[str, Any]], width: int) -> None:
 
     from etude.report.layout import short_names
 
-    columns = [name for name in rows[0] if ".cost." not in name and name not in ("status", "accepted", "variant")]
+    columns = [
+        name for name in rows[0] if ".cost." not in name and name not in ("status", "results", "accepted", "variant")
+    ]
     differ = [name for name in columns if len({json.dumps(row.get(name)) for row in rows}) > 1] or columns
     metrics = [name for name in differ if "." in name]
     heads = {**{name: name for name in differ}, **dict(zip(metrics, short_names(metrics), strict=True))}

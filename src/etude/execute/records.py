@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 _INT64 = 2**63
 _TOO_LARGE = 2**1024
+MARK = 16
+"""Digits of a fingerprint by which `results` tells one result from another."""
+MOST_TOLD = 200
+"""Characters of an error in `missing`."""
 
 
 def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, object]) -> pa.Table:
     """Gather one row per variant.
 
-    Columns: `variant`, `status`, the params by name, metrics as `node.metric`, costs as `node.cost.wall_s`, and
-    `accepted`, the nodes whose result was adopted from other code. What is missing is null. The schema's metadata
-    `etude` tells which column is what.
+    Columns: `variant`, `status`, the params by name, metrics as `node.metric`, costs as `node.cost.wall_s`; then
+    `missing` (why a row is not complete), `results` (JSON: node → the first digits of its result's fingerprint, which
+    tell results that rows share) and `accepted`, the nodes whose result was adopted from other code. What is missing is
+    null. The schema's metadata `etude` tells which column is what.
     """
     read: dict[str, dict[str, object]] = {}
     flat = [row_values(store, row, read) for row in rows]
@@ -100,11 +105,12 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         read: Fingerprint → columns of the results that were read before; those read now are added.
     """
     values: dict[str, object] = {"variant": row.variant, "status": row.status or "done", **row.params}
-    accepted = []
+    accepted, missing = [], []
     for name, fingerprint, metrics in row.nodes:
         manifest = store.inspect(fingerprint)
         if not isinstance(manifest, Manifest):
             values["status"] = "incomplete"
+            missing.append((name, fingerprint))
             continue
         if fingerprint not in read:
             read[fingerprint] = {
@@ -114,8 +120,23 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):
             accepted.append(name)
+    values["missing"] = _why_missing(store, missing) if missing else None
+    values["results"] = (
+        json.dumps({name: fingerprint[:MARK] for name, fingerprint, _ in row.nodes}) if row.nodes else None
+    )
     values["accepted"] = " ".join(accepted) or None
     return values
+
+
+def _why_missing(store: Store, nodes: Sequence[tuple[str, str]]) -> str:
+    """The nodes that failed, each with its error; where none did, those that were not computed."""
+    failures = [(name, store.failure(fingerprint)) for name, fingerprint in nodes]
+    failed = [f"{name} failed: {_first_line(failure.get('error'))}" for name, failure in failures if failure]
+    return "; ".join(failed) or f"not computed: {', '.join(name for name, _ in nodes)}"
+
+
+def _first_line(error: object) -> str:
+    return next(iter(str(error or "").splitlines()), "")[:MOST_TOLD]
 
 
 def _metrics(store: Store, name: str, fingerprint: str) -> dict[str, object]:

@@ -71,6 +71,8 @@ class Node:
     rows: tuple[Row, ...] = ()
     metrics: bool = False
     """Whether its result is metrics, which go into the record."""
+    declared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What its step says of these metrics: name → `unit` and `better`."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Absolute path of each file or folder that its settings name → digest of its content."""
     study: str = ""

@@ -8,13 +8,14 @@ import io
 from etude.analysis.summary import Summary
 from etude.report.layout import spoken
 
-NUMBERS = ("n", "mean", "std", "median", "iqm")
+NUMBERS = ("n", "missing", "mean", "std", "median", "iqm")
 
 
 def csv_text(summary: Summary) -> str:
-    """Columns: `kind` (group or reference), the varied params, and `n`, `mean`, `std`, `median`, `iqm` of each number.
+    """Columns: `kind` (group or reference), `name`, the varied params, and the parts of each number.
 
-    What is not known is an empty field. Costs stand behind the metrics.
+    These are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`. What is not known is an empty
+    field. Costs stand behind the metrics.
     """
     numbers = (*summary.metrics, *(cost for cost in summary.costs if cost not in summary.metrics))
     out = io.StringIO(newline="")

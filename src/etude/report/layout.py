@@ -31,7 +31,7 @@ class Line(NamedTuple):
     labels: tuple[str, ...]
     """One per label column."""
     n: str
-    """Values behind the means: `5`, or `3–5` where metrics differ; empty for references."""
+    """Values behind the means: `5`, `3–5` if metrics differ, `2 of 5` if some are missing; empty for references."""
     cells: tuple[Cell, ...]
     """One per metric."""
 
@@ -101,4 +101,6 @@ def _counts(estimates: Sequence[Estimate]) -> str:
     counts = sorted({one.n for one in estimates})
     if not counts:
         return ""
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+    least = str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+    whole = max(one.n + one.missing for one in estimates)
+    return f"{least} of {whole}" if any(one.missing for one in estimates) else least

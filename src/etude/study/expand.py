@@ -177,6 +177,8 @@ class _Expander:
     others: dict[tuple[str, bool], Expansion] = field(default_factory=dict)
     """Another study, and whether with all its variants → laid out."""
     foreign: dict[Source, Feed | Spread] = field(default_factory=dict)
+    declared_by: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """Step → what it says of its metrics."""
 
     def __post_init__(self) -> None:
         self.library = StepLibrary(self.study.project)
@@ -185,6 +187,7 @@ class _Expander:
         """Check what does not depend on variants. The names of all nodes, producers before consumers."""
         order = self._order()
         self._look_up(order)
+        self._unused()
         self._raise_faults()
         return order
 
@@ -210,6 +213,7 @@ class _Expander:
             self._raise_faults()
         order = self._order()
         self._look_up(order)
+        self._unused()
         all_variants = variants(self.study, points)
         for name in order:
             for variant in all_variants:
@@ -309,6 +313,27 @@ class _Expander:
         own = (source for source in _sources(spec) if not source.across and not source.study)
         read = [self.params_of.get(source.node, ()) for source in own]
         self.params_of[name] = tuple(sorted({*self.own_params[name], *(param for params in read for param in params)}))
+
+    def _unused(self) -> None:
+        """Faults for params that vary and that no node refers to: their variants would be one result told as many."""
+        vary = self.study.vary
+        named = {param for spec in self.study.pipeline.values() for param in params_in(spec.settings)}
+        axes = {
+            "grid": [*vary.grid],
+            "list": [*dict.fromkeys(name for point in vary.points for name in point)] if vary.search is None else [],
+            "repeat": [*vary.repeat],
+            "search.space": [*vary.search.space.columns] if vary.search is not None else [],
+        }
+        if not self.study.pipeline:
+            return
+        for axis, params in axes.items():
+            for param in params:
+                if param in named:
+                    continue
+                kind = "repeated" if axis == "repeat" else "varied"
+                reason = f"param {param!r} is {kind}, and no node refers to it: its values would all be the same result"
+                mend = f"refer to it as `${{{param}}}` in the settings of a node, or do not vary it"
+                self._fault(f"vary.{axis}.{param}", reason, mend=mend)
 
     # Other studies.
 
@@ -435,6 +460,7 @@ class _Expander:
             spec.needs,
             params,
             metrics=is_metrics(use.signature.returns),
+            declared=self._declared_by(use),
             files=settings.files,
             study=self.study.name if self.within else "",
         )
@@ -470,13 +496,20 @@ class _Expander:
         needs = Needs(login=True)
         return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, needs, {}, rows=gathered, study=study)
 
+    def _declared_by(self, use: StepUse) -> dict[str, dict[str, str]]:
+        """What a step says of its metrics."""
+        if use.reference not in self.declared_by:
+            returns = use.signature.returns
+            said = declared(returns) if is_metrics(returns) else {}
+            self.declared_by[use.reference] = {name: one.as_json() for name, one in said.items()}
+        return self.declared_by[use.reference]
+
     def _declared(self) -> dict[str, dict[str, str]]:
         """What the steps say of their metrics, by `node.metric`."""
         return {
-            f"{name}.{metric}": said.as_json()
+            f"{name}.{metric}": said
             for name in self.study.pipeline
-            if is_metrics(self.uses[name].signature.returns)
-            for metric, said in declared(self.uses[name].signature.returns).items()
+            for metric, said in self._declared_by(self.uses[name]).items()
         }
 
     def _collect_inputs(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etude.graph.metric import declared
 from etude.graph.node import Node
 from etude.graph.versions import versions_of
 from etude.store.store import Store
@@ -30,7 +29,8 @@ class Provenance:
         """The provenance of one node's result."""
         if not self._run_facts:
             self._run_facts = {**self._facts(), **git_state(self.project)}
-        return {**self._run_facts, "node": node.label(), **self._of_step(node)}
+        said = {"metrics": dict(node.declared)} if node.declared else {}
+        return {**self._run_facts, "node": node.label(), **self._of_step(node), **said}
 
     def _facts(self) -> dict[str, object]:
         from etude import __version__
@@ -52,9 +52,6 @@ class Provenance:
             self._step_facts[node.step] = {
                 "symbols": self.store.put_note("symbols", dict(symbols.symbols)),
                 "packages": versions_of(symbols.packages),
-                "metrics": {
-                    name: said.as_json() for name, said in declared(node.use.signature.returns).items() if node.metrics
-                },
                 "unseen": [str(opaque) for opaque in symbols.opaque],
             }
         return self._step_facts[node.step]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from etude.analysis.direction import meaning_of
+from etude.analysis.grouping import is_finite, results_of
 from etude.analysis.records import columns_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.records import gathered
@@ -29,6 +31,9 @@ class Ranked:
     point: dict[str, object]
     values: tuple[float, ...]
     replicates: int
+    """Of which all values are known, those that share a result counted once."""
+    missing: int = 0
+    """Replicates of which a value is missing or not finite: such a point comes after all that are whole."""
 
 
 def with_top(
@@ -58,9 +63,12 @@ def with_top(
     if state is not None:
         rows = feasible_only(rows, expansion.variants, state)
     direction = top.direction or direction_of(other, table, top.by, "vary.top.direction")
-    ranked = best(other, rows, top.by, direction, where=top.of)
+    found = best(other, rows, top.by, direction, where=top.of)
+    ranked = [one for one in found if not one.missing]
     if len(ranked) < top.k:
-        reason = f"study {top.of!r} has {len(ranked)} finished variants and the {top.k} best are asked for"
+        short = len(found) - len(ranked)
+        lacking = f", {short} more lack replicates," if short else ""
+        reason = f"study {top.of!r} has {len(ranked)} finished variants{lacking} and the {top.k} best are asked for"
         raise _fault("k", reason, top.k, "run it to its end, or ask for fewer")
     chosen = [one.point for one in ranked[: top.k]]
     unknown = sorted({name for point in chosen for name in point} - study.params.keys())
@@ -119,7 +127,7 @@ def feasible_only(
 
 
 def best(study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, *, where: str = "") -> list[Ranked]:
-    """All finished points of a study, best first; ties go to the earlier one.
+    """All finished points of a study, best first, those that lack replicates last; ties go to the earlier one.
 
     Replicates are averaged first, so that a lucky seed is not taken for a good point.
 
@@ -133,17 +141,18 @@ def best(study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, 
     Raises:
         ConfigError: There is no such metric.
     """
+    found = _means(study, rows, (by,), where or study.name)
     sign = -1 if direction == "maximize" else 1
-    return sorted(_means(study, rows, (by,), where or study.name), key=lambda ranked: sign * ranked.values[0])
+    return sorted(found, key=lambda ranked: (ranked.missing > 0, sign * ranked.values[0]))
 
 
 def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Ranked]:
-    """The points that no other beats in every objective, in the order of the first.
+    """The points that no other beats in every objective, in the order of the first; none that lacks replicates.
 
     Raises:
         ConfigError: There is no such metric.
     """
-    means = _means(study, rows, goal.metrics, study.name)
+    means = [one for one in _means(study, rows, goal.metrics, study.name) if not one.missing]
     kept = [one for one in means if not any(goal.better(other.values, one.values) for other in means)]
     return sorted(kept, key=lambda ranked: goal.signed(ranked.values))
 
@@ -155,18 +164,22 @@ def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str],
         if metric not in known:
             mend = f"run it first: etude run {study.file}" if not known else nearest(metric, known)
             raise _fault("by", f"study {where!r} has no metric {metric!r}", metric, mend)
-    groups: dict[str, tuple[dict[str, object], list[tuple[float, ...]]]] = {}
-    for row in rows:
+    groups: dict[str, tuple[dict[str, object], dict[tuple[str, ...], tuple[float, ...] | None]]] = {}
+    nodes = [metric.partition(".")[0] for metric in metrics]
+    for at, row in enumerate(rows):
         point = {name: row[f"param {name}"] for name in names}
-        found = groups.setdefault(repr(point), (point, []))[1]
+        found = groups.setdefault(repr(point), (point, {}))[1]
         values = [row.get(metric) for metric in metrics]
-        if all(isinstance(value, (int, float)) and value == value for value in values):
-            found.append(tuple(float(value) for value in values if value is not None))
-    return [
-        Ranked(point, tuple(sum(column) / len(found) for column in zip(*found, strict=True)), len(found))
-        for point, found in groups.values()
-        if found
-    ]
+        numbers = tuple(float(value) for value in values if value is not None and is_finite(value))
+        behind = results_of(row)
+        found[tuple(behind.get(node, f"row {at}") for node in nodes)] = numbers if len(numbers) == len(values) else None
+    ranked = []
+    for point, by_results in groups.values():
+        whole = [values for values in by_results.values() if values is not None]
+        if whole:
+            means = tuple(math.fsum(column) / len(whole) for column in zip(*whole, strict=True))
+            ranked.append(Ranked(point, means, len(whole), len(by_results) - len(whole)))
+    return ranked
 
 
 def _fault(key: str, reason: str, value: object, mend: str) -> ConfigError:

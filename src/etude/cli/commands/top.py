@@ -28,7 +28,7 @@ def top(
     ] = None,
     direction: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="maximize or minimize; the search's own if left out, else maximize."),
+        typer.Option(help="maximize or minimize; if left out, the search's own, or as the metric's step or name says."),
     ] = None,
     overrides: Set = None,
     profile: Profile = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from etude.analysis.estimates import is_finite
+from etude.analysis.grouping import is_finite
 from etude.report.charts.naming import label_of, scale_of
 
 AXES = ("step", "epoch")

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from etude.analysis.estimates import estimate, is_finite
-from etude.analysis.grouping import Row, key_of
+from etude.analysis.estimates import estimate
+from etude.analysis.grouping import Row, is_finite, key_of
 from etude.analysis.summary import Estimate, Summary
 from etude.report.charts.naming import label_of, scale_of
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude.digits import number_text
+from etude.graph.pipeline import OWN_COLUMNS
 from etude.report.page.costs import spent
 from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Child, Markup, joined, tag
@@ -34,6 +35,10 @@ def table_of_variants(found: Findings, prefix: str) -> Markup:
     return data_table(f"Variants of {found.title}", f"{prefix}-variants", columns, rows)
 
 
+_ASIDE = ("variant", "status", "results")
+"""Columns of the records that a page tells in other places."""
+
+
 def _link(row: Mapping[str, Any], at: int, prefix: str) -> Cell:
     name = str(row["variant"])
     return Cell(tag("a", name, href=f"#{prefix}-v{at}") if at < MOST_VARIANTS else name, name)
@@ -41,7 +46,7 @@ def _link(row: Mapping[str, Any], at: int, prefix: str) -> Cell:
 
 def _columns(found: Findings) -> tuple[list[str], list[str]]:
     """Params and metrics that differ between variants, or all where none does."""
-    named = [name for name in found.rows[0] if name not in ("variant", "status", "accepted") and ".cost." not in name]
+    named = [name for name in found.rows[0] if name not in (*_ASIDE, "accepted") and ".cost." not in name]
     differ = [name for name in named if len({json.dumps(row.get(name)) for row in found.rows}) > 1]
     chosen = differ or named
     return [name for name in chosen if "." not in name], [name for name in chosen if "." in name]
@@ -81,13 +86,13 @@ def _variant(found: Findings, at: int, prefix: str) -> Markup:
     table = data_table(
         f"Nodes of {row['variant']}", f"{prefix}-v{at}-nodes", columns, [_node(one, prefix) for one in nodes]
     )
-    params = {name: value for name, value in row.items() if "." not in name and name not in ("variant", "status")}
+    params = {name: value for name, value in row.items() if "." not in name and name not in _ASIDE}
     metrics = {name: value for name, value in row.items() if "." in name and ".cost." not in name}
     return tag(
         "details",
         tag("summary", str(row["variant"]), tag("span", f" {row['status']}", class_="faint")),
         tag("h5", "Params"),
-        described({name: str(value) for name, value in params.items() if value is not None or name != "accepted"}),
+        described({name: str(value) for name, value in params.items() if value is not None or name not in OWN_COLUMNS}),
         tag("h5", "Metrics") if metrics else None,
         described({name: _value(value).content for name, value in metrics.items()}) if metrics else None,
         tag("h5", "Nodes and what they cost"),
