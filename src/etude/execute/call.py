@@ -61,6 +61,8 @@ class NodeCall:
     provenance: Mapping[str, object]
     replace: bool = False
     attempt: int = 1
+    order: int | None = None
+    """How many nodes the run has started, this one counted; None where nobody counts."""
 
 
 class Status(StrEnum):
@@ -104,6 +106,7 @@ def call_of(
     *,
     replace: bool = False,
     attempt: int = 1,
+    order: int | None = None,
 ) -> NodeCall:
     """The call that computes a planned node."""
     return NodeCall(
@@ -122,6 +125,7 @@ def call_of(
         provenance=provenance,
         replace=replace,
         attempt=attempt,
+        order=order,
     )
 
 

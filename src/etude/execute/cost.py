@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etude.execute.attempt_costs import EVERY_S, FIRST_S, write_cost
+from etude.execute.start_up import StartUp
 
 if TYPE_CHECKING:
     from etude.meter.carbon import Footprint
@@ -27,10 +29,19 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "energy_j": ("energy_covered", "joules"),
     "energy_quality": ("energy_covered", "quality"),
     "carbon_g": ("carbon", "grams"),
+    "start_up_wall_s": ("start_up", "wall_s"),
+    "start_up_cpu_s": ("start_up", "cpu_s"),
+    "start_up_energy_j": ("start_up", "joules"),
     "attempts": ("attempts",),
     "processes": ("processes",),
+    "first_in_process": ("first_in_process",),
+    "order": ("order",),
+    "others_cpus": ("others_cpus",),
 }
 """Column of the records → where it stands in a cost."""
+
+CONDITIONS = frozenset({"attempts", "processes", "first_in_process", "order", "others_cpus"})
+"""Those of them that tell under which conditions a cost came about; they are no costs themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +66,9 @@ class Metering:
     settings: MeterSettings = field(default_factory=MeterSettings)
     gpus: tuple[str, ...] | None = None
     """The GPUs given to this process, by index or UUID; None for all of the machine."""
+    first: bool = False
+    """Whether the node under way is the first of this process."""
+    _measured_by: int = 0
     _watch: Watch | None = None
     _footprint: Footprint | None = None
     _kept: tuple[Measurement, Path, float] | None = None
@@ -66,6 +80,8 @@ class Metering:
         """A block to measure one node in."""
         from etude.meter import measure, survey
 
+        self.first = self._measured_by != os.getpid()
+        self._measured_by = os.getpid()
         if self._watch is None:
             said = self.settings
             self._watch = survey(calibration=said.calibration, beside=said.beside, country=said.country).watch()
@@ -73,15 +89,17 @@ class Metering:
         return measure(self._watch, footprint=self._footprint, devices=self._devices())
 
     @contextmanager
-    def kept(self, measurement: Measurement, file: Path) -> Iterator[None]:
+    def kept(self, measurement: Measurement, file: Path, cpus: int) -> Iterator[None]:
         """Measure a node's attempt; what it has cost is in the file if it does not come to an end.
 
         Its process may be killed at any time: so it is written down while it runs, and once more where it is left with
-        an error.
+        an error. What starts up meanwhile is marked.
         """
+        from etude.meter.cost import START_UP
+
         self._keep(measurement, file)
         try:
-            with measurement:
+            with StartUp(partial(measurement.window, START_UP), cpus).marked(), measurement:
                 yield
         except BaseException:
             self._kept = None

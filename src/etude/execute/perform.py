@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -17,7 +17,6 @@ from etude.execute.input_guard import inputs_kept
 from etude.execute.mishaps import one_line, trace_below
 from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
-from etude.execute.threads import limit_torch
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
@@ -87,14 +86,13 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         arguments, settings = _arguments(call, store, signature), _settings(call, signature)
         if host.pause:
             host.pause("before", call.name, {**arguments, "settings": settings})
-        limit_torch(host.cpus)
         measurement = host.metering.measured()
         context.mark = measurement.window
         with inputs_kept(call.files, host.digests, arguments.values()) as folders:
             if folders:
                 _arguments(call, store, signature)  # checked once more: it may have changed before it was watched
             file = attempt_file(store, call.fingerprint, host.attempt, host.rank)
-            with host.metering.kept(measurement, file):
+            with host.metering.kept(measurement, file, host.cpus):
                 value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
@@ -121,11 +119,14 @@ def _whole_cost(call: NodeCall, store: Store, host: Host, own: Cost, file: Path)
     """What the result has cost: all ranks of this attempt, and all attempts before it."""
     from etude.meter.cost import Cost
     from etude.meter.joined import of_ranks
+    from etude.meter.start_up import without_start_up
 
     by = host.metering.footprint()
     if host.costs_of_others is not None:
         own = of_ranks([own, *map(Cost.from_json, host.costs_of_others())], footprint=by)
-    return with_earlier(own, store, call.fingerprint, file, call.attempt, by).as_json()
+    whole = with_earlier(own, store, call.fingerprint, file, call.attempt, by)
+    whole = replace(whole, first_in_process=host.metering.first, order=call.order)
+    return without_start_up(whole, footprint=by).as_json()
 
 
 def _call_step(

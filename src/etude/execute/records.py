@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etude.errors import DamagedArtifact
 from etude.execute.call import RefRow
 from etude.execute.columns import column
-from etude.execute.cost import recorded
+from etude.execute.cost import CONDITIONS, recorded
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -90,10 +90,15 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
         "repeat": settings.get("repeat"),
         "declared": settings.get("declared") or {},
         "metrics": [name for name in columns if "." in name and ".cost." not in name],
-        "costs": [name for name in columns if ".cost." in name and not name.endswith("_quality")],
+        "costs": [name for name in columns if ".cost." in name and not _is_about_a_cost(name)],
     }
     table = pa.table(dict(zip(columns, arrays, strict=True)))
     return table.replace_schema_metadata({"etude": json.dumps(meaning)})
+
+
+def _is_about_a_cost(name: str) -> bool:
+    """Whether a column tells how a cost came about, and is none itself."""
+    return name.endswith("_quality") or name.rpartition(".cost.")[2] in CONDITIONS
 
 
 def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) -> dict[str, object]:

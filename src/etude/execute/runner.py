@@ -121,6 +121,8 @@ class Runner:
     on_end: OnEnd = field(default=lambda _fingerprint, _outcome: None)
     redact: Redactor = field(default_factory=Redactor)
     """Takes the secrets out of what steps say when they fail."""
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """Fingerprint → its turn among those that could start; nodes that have none come last, in the order of the plan."""
     summary: Summary = field(default_factory=Summary)
     _actions: dict[str, Action] = field(default_factory=dict)
     """All nodes that were laid out, by fingerprint."""
@@ -141,6 +143,7 @@ class Runner:
     _retry: list[tuple[float, str]] = field(default_factory=list)
     _contents: dict[str, dict[str, str]] = field(default_factory=dict)
     _blocked: set[str] = field(default_factory=set)
+    _started: int = 0
     _stopping: bool = False
 
     def run(self) -> Summary:
@@ -204,7 +207,8 @@ class Runner:
                 self._tell_settled(fingerprint)
                 continue
             self._actions[fingerprint] = action
-            position = self._order.setdefault(fingerprint, len(self._order))
+            turn = self.turns.get(fingerprint, len(self.turns) + len(self._order))
+            position = self._order.setdefault(fingerprint, turn)
             above = [other.fingerprint for other in action.node.upstream() if other.fingerprint in self._pending]
             at_fault = self._at_fault(action.node)
             if at_fault is not None and action.state is State.RUN:
@@ -357,12 +361,14 @@ class Runner:
         attempt = self._attempts[fingerprint] = self._attempts.get(fingerprint, 0) + 1
         if action.cause is Cause.DAMAGED and attempt == 1:
             self.store.quarantine(fingerprint, action.detail)
+        self._started += 1
         call = call_of(
             action.node,
             self._contents[fingerprint],
             self.provenance(action.node),
             replace=self._replaces(action),
             attempt=attempt,
+            order=self._started,
         )
         self._running[fingerprint] = lease
         if action.node.needs.walltime_s is not None and self.policy.watch_walltime:

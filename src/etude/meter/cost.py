@@ -16,6 +16,8 @@ from etude.meter.windows import cpu_times, segments
 VERSION = 1
 _MOST_PATHS = 2000
 """Of more paths of windows than this a manifest keeps those that were open longest, and says so."""
+START_UP = "(start-up)"
+"""Name of the windows in which something starts up that other work of the same process finds ready."""
 NO_FACTOR = "no country and no factor were given"
 
 
@@ -109,6 +111,14 @@ class Cost:
     """How many attempts it is the cost of, those that were stopped or killed counted."""
     processes: int = 1
     """How many processes, started together, it is the cost of."""
+    start_up: Spent | None = None
+    """What starting up cost, where that has an account of its own: it is in no other figure. See `meter.start_up`."""
+    first_in_process: bool | None = None
+    """Whether the process had measured nothing before: caches, pools and libraries were cold. None where not known."""
+    others_cpus: float | None = None
+    """Cores of the machine that others kept busy, on average; None where the time was too short to tell."""
+    order: int | None = None
+    """How many nodes the run had started when this one was, itself counted."""
 
     @property
     def peak_rss_bytes(self) -> int | None:
@@ -152,6 +162,7 @@ def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
     return Cost(
         wall_s=recording.wall_s,
         cpu_s=recording.cpu_s,
+        others_cpus=_others_cpus(recording),
         started_utc=recording.started_utc,
         machine=recording.machine,
         start_ns=recording.start_ns,
@@ -168,6 +179,17 @@ def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
         closure_error=ledger.closure_error,
         warnings=(*recording.warnings, *_left_out(ledger), *_warnings(accounts)),
     )
+
+
+_COARSE_NS = 200_000_000
+"""The kernel tells the machine's CPU time in steps of 10 ms in each of several fields."""
+
+
+def _others_cpus(recording: Recording) -> float | None:
+    wall_ns = recording.end_ns - recording.start_ns
+    if recording.busy_ns is None or wall_ns < _COARSE_NS:
+        return None
+    return max(0.0, (recording.busy_ns - (recording.end_cpu_ns - recording.start_cpu_ns)) / wall_ns)
 
 
 def _counts(account: Account, energy: Mapping[str, Energy]) -> bool:
@@ -227,7 +249,7 @@ def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
         members[path].append(index)
     walls = [math.fsum(map(windows.wall_s, group)) for group in members]
     found = {}
-    for path in _longest(walls):
+    for path in _longest(paths, walls):
         group = members[path]
         cpus = [times[index].seconds for index in group]
         peaks = [
@@ -244,9 +266,10 @@ def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
     return found
 
 
-def _longest(walls: Sequence[float]) -> list[int]:
+def _longest(paths: Sequence[str], walls: Sequence[float]) -> list[int]:
     """The paths that are kept, in the order of their first use."""
-    return sorted(sorted(range(len(walls)), key=lambda path: -walls[path])[:_MOST_PATHS])
+    ranked = sorted(range(len(walls)), key=lambda path: (not paths[path].endswith(START_UP), -walls[path]))
+    return sorted(ranked[:_MOST_PATHS])
 
 
 def _left_out(ledger: Ledger) -> list[str]:

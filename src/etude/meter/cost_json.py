@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude.errors import MeterError
@@ -39,21 +40,15 @@ def told(cost: Cost) -> dict[str, Any]:
             },
             "timeline": [list(point) for point in cost.memory.timeline],
         },
-        "windows": {
-            path: {
-                "count": spent.count,
-                "wall_s": spent.wall_s,
-                "cpu_s": spent.cpu_s,
-                "peak_rss_bytes": spent.peak_rss_bytes,
-                "energy": {name: _part_told(quantity) for name, quantity in spent.energy.items()},
-                **({"cpu_method": spent.cpu_method} if spent.cpu_method else {}),
-            }
-            for path, spent in cost.windows.items()
-        },
+        "windows": {path: _spent_told(spent) for path, spent in cost.windows.items()},
         "closure_error": cost.closure_error,
         "warnings": list(cost.warnings),
         "attempts": cost.attempts,
         "processes": cost.processes,
+        "start_up": None if cost.start_up is None else _start_up_told(cost.start_up, cost.covers),
+        "first_in_process": cost.first_in_process,
+        "others_cpus": cost.others_cpus,
+        "order": cost.order,
     }
 
 
@@ -84,6 +79,10 @@ def heard(record: Mapping[str, Any]) -> Cost:
             warnings=tuple(record["warnings"]),
             attempts=record.get("attempts", 1),
             processes=record.get("processes", 1),
+            start_up=_spent_heard(record["start_up"], energy) if record.get("start_up") else None,
+            first_in_process=record.get("first_in_process"),
+            others_cpus=record.get("others_cpus"),
+            order=record.get("order"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MeterError(f"no cost record ({type(error).__name__}: {error})") from error
@@ -129,6 +128,24 @@ def _memory_heard(record: Mapping[str, Any], peak: int | None) -> Memory:
         },
         timeline=tuple((at, most) for at, most in record["timeline"]),
     )
+
+
+def _spent_told(spent: Spent) -> dict[str, Any]:
+    return {
+        "count": spent.count,
+        "wall_s": spent.wall_s,
+        "cpu_s": spent.cpu_s,
+        "peak_rss_bytes": spent.peak_rss_bytes,
+        "energy": {name: _part_told(quantity) for name, quantity in spent.energy.items()},
+        **({"cpu_method": spent.cpu_method} if spent.cpu_method else {}),
+    }
+
+
+def _start_up_told(spent: Spent, covers: Sequence[str]) -> dict[str, Any]:
+    """The account of start-up, with its sum over the components that the cost covers."""
+    known = [spent.energy[name].value for name in covers if name in spent.energy]
+    joules = None if not known or None in known else math.fsum(value for value in known if value is not None)
+    return {**_spent_told(spent), "joules": joules}
 
 
 def _part_told(quantity: Quantity) -> dict[str, Any]:

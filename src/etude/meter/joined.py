@@ -47,6 +47,8 @@ def of_ranks(costs: Sequence[Cost], *, footprint: Footprint | None = None) -> Co
         beside=(),
         windows=_windows(costs, max, sum, joint),
         processes=len(costs),
+        first_in_process=None if None in (firsts := [each.first_in_process for each in costs]) else any(firsts),
+        others_cpus=None,
     )
     return _summed(whole, costs, footprint)
 

@@ -112,7 +112,7 @@ class Watch:
             tracks=tuple(track for track in self.tracks if _counts(track.traits, devices)),
             aligned=aligned,
             started_utc=self.clock.utc_s(),
-            busy_ns=busy_cpu_ns(self.tree.proc) if self._shares_machine else None,
+            busy_ns=busy_cpu_ns(self.tree.proc),
             start_ns=self.clock.now_ns(),
         )
         with self._lock:
@@ -148,7 +148,7 @@ class Watch:
                 self._align(visit.tracks)
             elif settle_share > 0:
                 self._settle(visit.tracks, settle_share * (end_ns - visit.start_ns) / 1e9)
-            busy_ns = busy_cpu_ns(self.tree.proc) if self._shares_machine else None
+            busy_ns = busy_cpu_ns(self.tree.proc)
             if end_ns - visit.start_ns > _CLOSELY_AFTER_S * 1e9:
                 self._look_for_others()
         finally:
@@ -160,7 +160,7 @@ class Watch:
         """What was noted of work that goes on: its last counter readings may be a period old."""
         end_ns, end_cpu_ns = self.clock.now_ns(), self.tree.cpu_ns()
         windows.close_all(end_ns, end_cpu_ns)
-        busy_ns = busy_cpu_ns(self.tree.proc) if self._shares_machine else None
+        busy_ns = busy_cpu_ns(self.tree.proc)
         return self._recording(visit, windows, end_ns, end_cpu_ns, busy_ns, ())
 
     def _recording(

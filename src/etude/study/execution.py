@@ -35,6 +35,7 @@ from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
 from etude.study.history import after, read_history, write_history
 from etude.study.metering import metering_of
+from etude.study.ordering import order_seed, turns
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
 from etude.study.roots import register
@@ -235,7 +236,15 @@ class Execution:
                 )
                 failed = {failure.node.fingerprint for failure in total.failures}
                 self.runner = Runner(
-                    made, prepared.store, backend, provenance, policy, tell, failed, redact=self.redact
+                    made,
+                    prepared.store,
+                    backend,
+                    provenance,
+                    policy,
+                    tell,
+                    failed,
+                    redact=self.redact,
+                    turns=turns(prepared.expansion, order_seed(run)),
                 )
                 if self.stopping:
                     self.runner.interrupt()
@@ -349,6 +358,7 @@ class Execution:
         return {
             "study": self.prepared.study.name,
             "run": run,
+            "order_seed": order_seed(run),
             "variants": len(self.prepared.expansion.variants),
             "cached": sum(action.state is State.CACHED for action in actions),
             "todo": _count(action.node.name for action in actions if action.state is State.RUN),

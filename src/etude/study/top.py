@@ -160,9 +160,10 @@ def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Rank
 def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str], where: str) -> list[Ranked]:
     names = [name for name in varied(study.vary) if name not in study.vary.repeat]
     known = [name for name in (rows[0] if rows else ()) if "." in name and not name.startswith("param ")]
+    shown = known if any(".cost." in metric for metric in metrics) else [name for name in known if ".cost." not in name]
     for metric in metrics:
         if metric not in known:
-            mend = f"run it first: etude run {study.file}" if not known else nearest(metric, known)
+            mend = f"run it first: etude run {study.file}" if not known else nearest(metric, shown)
             raise _fault("by", f"study {where!r} has no metric {metric!r}", metric, mend)
     groups: dict[str, tuple[dict[str, object], dict[tuple[str, ...], tuple[float, ...] | None]]] = {}
     nodes = [metric.partition(".")[0] for metric in metrics]
