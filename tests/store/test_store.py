@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import stat
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -393,3 +395,83 @@ def test_large_and_long_results_are_synced_and_small_ones_are_not(
     assert large >= 4
     store.commit(fresh(), 1, object, header(cost={"wall_s": 11.0}))
     assert len(synced) > large
+
+
+def _modes(root: Path) -> dict[str, set[int]]:
+    """Kind → the modes of all folders and of all files below."""
+    found: dict[str, set[int]] = {"folders": set(), "files": set()}
+    for path in root.rglob("*"):
+        if path.name == "store.json":
+            continue
+        found["folders" if path.is_dir() else "files"].add(stat.S_IMODE(path.stat().st_mode))
+    return found
+
+
+@pytest.mark.parametrize(("mode", "umask", "files"), [(0o2775, 0o022, 0o444), (0o2770, 0o077, 0o440)])
+def test_what_is_written_has_the_mode_of_the_store_whatever_the_umask(
+    tmp_path: Path, mode: int, umask: int, files: int
+) -> None:
+    root = tmp_path / "shared"
+    root.mkdir()
+    root.chmod(mode)
+    before = os.umask(umask)
+    try:
+        store = Store.open(root)
+        kept = store.scratch(fingerprint("a")) / "folder"
+        (kept / "inner").mkdir(parents=True)
+        (kept / "inner" / "weights").write_bytes(b"1")
+        store.commit(fingerprint("a"), kept, Path, header(), owned=kept.parent)
+        store.commit(fingerprint("b"), {"x": np.arange(3)}, object, header())
+        store.record_failure(fingerprint("c"), {})
+        store.put_note("symbols", {})
+        store.register("p", "/p", "study", [])
+        store.quarantine(fingerprint("b"), "for a test")
+    finally:
+        os.umask(before)
+    found = _modes(root)
+    assert found["folders"] == {mode}
+    assert found["files"] == {files}
+
+
+def test_a_store_made_in_a_folder_shared_by_a_group_is_shared_too(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2775)
+    before = os.umask(0o022)
+    try:
+        Store.open(tmp_path / "store").put_note("symbols", {})
+    finally:
+        os.umask(before)
+    assert _modes(tmp_path)["folders"] == {0o2775}
+
+
+def _as_member(user: int, group: int, root: str, name: str) -> int:
+    """Write, read, lease and sweep as a member of a group, in a child process; its exit code."""
+
+    def act() -> None:
+        os.umask(0o022)
+        os.setgroups([group])
+        os.setgid(user)
+        os.setuid(user)
+        store = Store.open(Path(root))
+        store.commit(fingerprint(name), np.arange(user), np.ndarray, header())
+        assert store.read(fingerprint("first")).size == 60_001
+        with store.lease(fingerprint("first")):  # type: ignore[union-attr]
+            pass
+        store.gc([fingerprint("first")], older_than_s=-10)
+        assert list(store.entries()) == [fingerprint("first")]
+
+    child = multiprocessing.get_context("fork").Process(target=act)
+    child.start()
+    child.join()
+    return child.exitcode or 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+def test_two_members_of_a_group_share_a_store() -> None:
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        root = Path(above) / "store"
+        root.mkdir()
+        os.chown(root, 0, 60_009)
+        root.chmod(0o2775)
+        assert _as_member(60_001, 60_009, str(root), "first") == 0
+        assert _as_member(60_002, 60_009, str(root), "second") == 0

@@ -30,7 +30,7 @@ def temporary(tmp: str) -> str:
 
 def write_new(path: str, data: bytes | memoryview, mode: int = READ_ONLY) -> None:
     """Write a file that must not exist yet, and does not exist after a failure."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    handle = created(path, mode)
     try:
         try:
             write_all(handle, data)
@@ -40,6 +40,51 @@ def write_new(path: str, data: bytes | memoryview, mode: int = READ_ONLY) -> Non
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
+
+
+def created(path: str, mode: int = READ_ONLY) -> int:
+    """A handle on a file that must not exist yet, to be read by those who may read its folder."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        above, own = os.stat(os.path.dirname(path)), os.fstat(handle)
+        readers = (0o040 if above.st_mode & 0o010 else 0) | (0o004 if above.st_mode & 0o001 else 0)
+        if mode & readers & ~own.st_mode:
+            os.fchmod(handle, own.st_mode & 0o777 | mode & readers)
+        if own.st_gid != above.st_gid:
+            with contextlib.suppress(OSError):
+                os.fchown(handle, -1, above.st_gid)
+    except BaseException:
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    return handle
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and those above it that are missing, each with the mode and the group of the one that holds it.
+
+    So a store's folders are what its own folder is, whatever the umask of who writes: a group can share it.
+    """
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    make_folders(above)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+    share(path, os.stat(above))
+
+
+def share(path: str, above: os.stat_result) -> None:
+    """Give a folder the mode and the group of the one that holds it, as far as the system lets us."""
+    own, mode = os.stat(path), above.st_mode & 0o2777
+    with contextlib.suppress(OSError):
+        if own.st_gid != above.st_gid:
+            os.chown(path, -1, above.st_gid)
+        if own.st_mode & 0o2777 != mode:
+            os.chmod(path, mode)
 
 
 def write_all(handle: int, data: bytes | memoryview) -> None:
@@ -70,7 +115,7 @@ def with_folder(act: Callable[[], None], folder: str) -> None:
     try:
         act()
     except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
         act()
 
 

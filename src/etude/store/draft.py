@@ -22,8 +22,7 @@ class _HashingFile(io.RawIOBase):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._handle = os.open(path, flags, disk.READ_ONLY)
+        self._handle = disk.created(path)
         self.digest = hashlib.sha256()
         self.size = 0
         self._abandoned = False
@@ -74,7 +73,7 @@ class Draft:
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """Write one file piece by piece."""
         path = self._path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        disk.make_folders(os.path.dirname(path))
         raw = _HashingFile(path)
         buffered = io.BufferedWriter(raw, _BUFFER)  # type: ignore[type-var]
         try:
@@ -88,12 +87,12 @@ class Draft:
 
     def make_folder(self, name: str) -> None:
         """A folder without files of its own."""
-        os.makedirs(self._path(name), exist_ok=True)
+        disk.make_folders(self._path(name))
 
     def link(self, name: str, target: str) -> None:
         """A symbolic link; `target` is relative and stays within what is stored."""
         path = self._path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        disk.make_folders(os.path.dirname(path))
         os.symlink(target, path)
 
     def claims(self, source: str) -> bool:
@@ -106,7 +105,7 @@ class Draft:
         taken = [f"{path}/" for path, _ in self._moves]
         if any(f"{source}/".startswith(path) or path.startswith(f"{source}/") for path in taken):
             return False
-        os.makedirs(os.path.dirname(self.folder), exist_ok=True)
+        disk.make_folders(os.path.dirname(self.folder))
         return os.stat(source).st_dev == os.stat(os.path.dirname(self.folder)).st_dev
 
     def move(self, source: str, name: str) -> None:
@@ -147,12 +146,13 @@ class Draft:
 
     def finish(self, manifest: bytes, *, durable: bool) -> None:
         """Write the manifest, then bring in what is to be moved. After this only a rename is missing."""
-        os.makedirs(self.folder, exist_ok=True)
+        disk.make_folders(self.folder)
         disk.write_new(f"{self.folder}/manifest.json", manifest)
         for source, target in self._moves:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            disk.make_folders(os.path.dirname(target))
             os.rename(source, target)
             self._moved += 1
+            _share_folders(target)
             for path in _files_below(target):
                 _harden(path, os.stat(path).st_mode)
         if durable:
@@ -180,8 +180,16 @@ class Draft:
 
 
 def _harden(path: str, mode: int) -> None:
-    """Make a file read-only and keep whether it can be executed."""
-    os.chmod(path, disk.READ_ONLY | (stat.S_IMODE(mode) & 0o111))
+    """Make a file read-only, for those who may read its folder, and keep whether it can be executed."""
+    above = os.stat(os.path.dirname(path)).st_mode
+    readers = 0o400 | (0o040 if above & 0o010 else 0) | (0o004 if above & 0o001 else 0)
+    os.chmod(path, readers | (stat.S_IMODE(mode) & 0o111 & readers >> 2))
+
+
+def _share_folders(path: str) -> None:
+    """Give a folder that was moved in, and those below it, the mode of the folder that now holds it."""
+    for folder, _, _ in os.walk(path):
+        disk.share(folder, os.stat(os.path.dirname(folder)))
 
 
 def _files_below(path: str) -> Iterator[str]:

@@ -197,7 +197,7 @@ class Leases:
         except FileExistsError:
             return False
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            disk.make_folders(os.path.dirname(path))
             self.beat()
             return self._create_by(os.link, path)
         except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -204,7 +205,7 @@ class Store:
         target = f"{self._layout.quarantine}/{fingerprint}.{secrets.token_hex(6)}"
         told = orjson.dumps({"fingerprint": fingerprint, "reason": reason, "at": self._clock().isoformat()})
         with self._doing(f"quarantine result {fingerprint[:12]}"):
-            os.makedirs(self._layout.quarantine, exist_ok=True)
+            disk.make_folders(self._layout.quarantine)
             try:
                 os.rename(self._layout.artifact(fingerprint), target)
             except FileNotFoundError:
@@ -303,7 +304,7 @@ class Store:
         self._make()
         path = self._layout.scratch(fingerprint)
         with self._doing(f"make the scratch folder of {fingerprint[:12]}"):
-            os.makedirs(path, exist_ok=True)
+            disk.make_folders(path)
         return Path(path)
 
     def drop_scratch(self, fingerprint: str) -> None:
@@ -353,7 +354,7 @@ class Store:
         if self._made:
             return
         with self._doing("make the store"):
-            os.makedirs(self.root, exist_ok=True)
+            _make_root(str(self.root))
             if not _exists(self._layout):
                 fresh = f"{self._layout.marker}.{secrets.token_hex(6)}"
                 disk.write_new(fresh, orjson.dumps({"schema": SCHEMA}) + b"\n", 0o644)
@@ -366,6 +367,16 @@ class Store:
             yield
         except OSError as error:
             raise store_error(error, str(self.root), what) from error
+
+
+def _make_root(root: str) -> None:
+    """Make the store's folder; in a folder that is shared by setgid with the mode of that, for its group."""
+    above = os.path.dirname(root)
+    os.makedirs(above, exist_ok=True)
+    if os.stat(above).st_mode & stat.S_ISGID:
+        disk.make_folders(root)
+    else:
+        os.makedirs(root, exist_ok=True)
 
 
 def _exists(layout: Layout) -> bool:
