@@ -14,7 +14,10 @@ from etude.execute.records import as_table
 
 
 def spent(**energy: float | None) -> dict[str, Any]:
-    parts = {name: {"joules": joules} for name, joules in energy.items()}
+    parts = {
+        name: {"joules": joules, "lo": joules and joules / 2, "hi": joules and 2 * joules}
+        for name, joules in energy.items()
+    }
     return {"count": 1, "wall_s": 2.0, "cpu_s": 3.0, "peak_rss_bytes": 4, "energy": parts}
 
 
@@ -29,6 +32,8 @@ def test_a_window_has_its_time_memory_and_the_energy_of_what_is_covered() -> Non
         "window.training.cpu_s": 3.0,
         "window.training.peak_rss_bytes": 4,
         "window.training.energy_j": 11.0,
+        "window.training.energy_low_j": 5.5,
+        "window.training.energy_high_j": 22.0,
     }
 
 

@@ -13,6 +13,7 @@ from etude.analysis.paired import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
 from etude.analysis.replicates import Replicate, Rows, refuse_unlike
 from etude.analysis.summary import Group, Reference, Scalar, Summary
+from etude.analysis.trust import with_trust
 from etude.errors import StepError, nearest
 from etude.graph.metric import Direction
 
@@ -78,6 +79,7 @@ def summarise(
     refuse_unlike(rows, keys, columns.repeat, within)
     replicates = [_replicates(part, columns.repeat, numbers) for part in parts]
     groups = tuple(_group(part, keys, varied, found) for part, found in zip(parts, replicates, strict=True))
+    groups = tuple(with_trust(group, part, columns.trust) for group, part in zip(groups, parts, strict=True))
     compared = comparisons(groups, replicates, chosen, baseline) if baseline else ()
     return Summary(
         metrics=chosen,

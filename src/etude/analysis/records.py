@@ -26,6 +26,8 @@ class Columns:
     """Dotted, `node.cost.wall_s`."""
     declared: Mapping[str, Metric] = field(default_factory=dict)
     """What steps say of their metrics: dotted name → unit and direction."""
+    trust: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Cost → the columns that say how far its values can be trusted: `quality`, `method`, `low`, `high`."""
 
 
 def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
@@ -48,6 +50,7 @@ def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
         metrics=_numeric(said.get("metrics", by_name["metrics"]), records),
         costs=_numeric(said.get("costs", by_name["costs"]), records),
         declared={name: Metric.from_json(one) for name, one in said.get("declared", {}).items()},
+        trust=said.get("trust", {}),
     )
 
 

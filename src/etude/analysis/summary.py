@@ -44,6 +44,13 @@ class Estimate:
     note: str = ""
     missing: int = 0
     """Replicates without a value, or with one that is not finite: `note` says why."""
+    quality: str = ""
+    """Of a physical number, how it was got: the worst of its values, from `measured` to `estimated`."""
+    method: str = ""
+    """By which method it was got, all of them where there are several."""
+    interval: Interval | None = None
+    """Of a physical number, what its mean lies in by the spread over the replicates and by the error of the method,
+    which the replicates share, so that no number of them averages it out."""
 
     @property
     def counts(self) -> str:

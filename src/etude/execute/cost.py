@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +27,15 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
     "cpu_s": ("cpu_s",),
     "peak_rss_bytes": ("peak_rss_bytes",),
     "energy_j": ("energy_covered", "joules"),
+    "energy_low_j": ("energy_covered", "lo"),
+    "energy_high_j": ("energy_covered", "hi"),
     "energy_quality": ("energy_covered", "quality"),
+    "energy_method": ("energy_covered", "method"),
     "carbon_g": ("carbon", "grams"),
+    "carbon_low_g": ("carbon", "lo"),
+    "carbon_high_g": ("carbon", "hi"),
+    "carbon_quality": ("carbon", "quality"),
+    "carbon_method": ("carbon", "method"),
     "start_up_wall_s": ("start_up", "wall_s"),
     "start_up_cpu_s": ("start_up", "cpu_s"),
     "start_up_energy_j": ("start_up", "joules"),
@@ -42,6 +49,16 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
 
 CONDITIONS = frozenset({"attempts", "processes", "first_in_process", "order", "others_cpus"})
 """Those of them that tell under which conditions a cost came about; they are no costs themselves."""
+TRUST: Mapping[str, Mapping[str, str]] = {
+    f"{start_up}{kind}_{unit}": {
+        "low": f"{start_up}{kind}_low_{unit}",
+        "high": f"{start_up}{kind}_high_{unit}",
+        "quality": f"{kind}_quality",
+        "method": f"{kind}_method",
+    }
+    for start_up, kind, unit in (("", "energy", "j"), ("", "carbon", "g"), ("start_up_", "energy", "j"))
+}
+"""Column → the columns that say how far it can be trusted; for windows and start-up, quality and method of the node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +179,12 @@ def recorded(cost: Mapping[str, object]) -> dict[str, object]:
     where no other window has the same; `windows_left_out` is the number of further kinds, where there are too many.
     """
     windows = cost.get("windows")
-    return {column: _at(cost, path) for column, path in RECORDED.items()} | (
-        _windows(windows, cost) if isinstance(windows, Mapping) else {}
-    )
+    found = {column: _at(cost, path) for column, path in RECORDED.items()}
+    covered, parts = _at(cost, ("energy_covered", "covers")), _at(cost, ("start_up", "energy"))
+    found |= {
+        f"start_up_energy_{end}_j": _energy_of(parts, covered, part) for end, part in (("low", "lo"), ("high", "hi"))
+    }
+    return found | (_windows(windows, cost) if isinstance(windows, Mapping) else {})
 
 
 def _windows(windows: Mapping[str, object], cost: Mapping[str, object]) -> dict[str, object]:
@@ -179,7 +199,8 @@ def _windows(windows: Mapping[str, object], cost: Mapping[str, object]) -> dict[
         spent = windows[path] if isinstance(windows[path], Mapping) else {}
         assert isinstance(spent, Mapping)
         found |= {f"{place}.{column}": spent.get(column) for column in ("wall_s", "cpu_s", "peak_rss_bytes")}
-        found[f"{place}.energy_j"] = _energy_of(spent.get("energy"), covered)
+        for column, part in (("energy_j", "joules"), ("energy_low_j", "lo"), ("energy_high_j", "hi")):
+            found[f"{place}.{column}"] = _energy_of(spent.get("energy"), covered, part)
     return found
 
 
@@ -188,11 +209,23 @@ def _wall_s(spent: object) -> float:
     return wall_s if isinstance(wall_s, int | float) else 0.0
 
 
-def _energy_of(parts: object, covered: object) -> float | None:
-    """A window's energy of all components that are covered; None where one of them is not known."""
+def trust_of(columns: Collection[str]) -> dict[str, dict[str, str]]:
+    """The cost columns of records that have columns to say how far they can be trusted, and which these are."""
+    found = {}
+    for column in columns:
+        place, _, last = column.rpartition(".")
+        if ".cost." in column and last in TRUST:
+            node = f"{place.partition('.cost')[0]}.cost"
+            places = {part: place if part in ("low", "high") else node for part in TRUST[last]}
+            found[column] = {part: f"{places[part]}.{name}" for part, name in TRUST[last].items()}
+    return found
+
+
+def _energy_of(parts: object, covered: object, part: str) -> float | None:
+    """A window's energy of all components that are covered, or an end of it; None where one of them is not known."""
     if not isinstance(parts, Mapping) or not isinstance(covered, list) or not covered:
         return None
-    joules = [_at(parts, (component, "joules")) for component in covered]
+    joules = [_at(parts, (component, part)) for component in covered]
     known = [value for value in joules if isinstance(value, int | float)]
     return math.fsum(known) if len(known) == len(joules) else None
 

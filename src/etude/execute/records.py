@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etude.errors import DamagedArtifact
 from etude.execute.call import RefRow
 from etude.execute.columns import column
-from etude.execute.cost import CONDITIONS, recorded
+from etude.execute.cost import CONDITIONS, recorded, trust_of
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -84,13 +84,18 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
     columns = list(dict.fromkeys(name for row in rows for name in row))
     params = [str(name) for name in _list(settings.get("params"))]
     arrays = [_array([row.get(name) for row in rows], name in params) for name in columns]
+    trust = trust_of(columns)
+    attributes = {name for parts in trust.values() for name in parts.values()}
     meaning = {
         "params": params,
         "varied": _list(settings.get("varied")),
         "repeat": settings.get("repeat"),
         "declared": settings.get("declared") or {},
         "metrics": [name for name in columns if "." in name and ".cost." not in name],
-        "costs": [name for name in columns if ".cost." in name and not _is_about_a_cost(name)],
+        "costs": [
+            name for name in columns if ".cost." in name and not _is_about_a_cost(name) and name not in attributes
+        ],
+        "trust": trust,
     }
     table = pa.table(dict(zip(columns, arrays, strict=True)))
     return table.replace_schema_metadata({"etude": json.dumps(meaning)})

@@ -5,32 +5,51 @@ from __future__ import annotations
 import csv
 import io
 
-from etude.analysis.summary import Summary
-from etude.report.layout import spoken
+from etude.analysis.summary import Estimate, Summary
+from etude.report.layout import apart, spoken
 
 NUMBERS = ("n", "missing", "mean", "std", "median", "iqm")
+TRUST = ("quality", "method", "low", "high")
+"""Of a physical number, behind the others: how it was got, and the ends of the interval of its mean."""
 
 
 def csv_text(summary: Summary) -> str:
     """Columns: `kind` (group or reference), `name`, the varied params, and the parts of each number.
 
-    These are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`. What is not known is an empty
-    field. Costs stand behind the metrics.
+    These are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`; of a physical number also
+    `quality`, `method`, `low` and `high`, of one with a unit `unit`. What is not known is an empty field. Costs stand
+    behind the metrics. A param that is called like another column is `param.<name>`.
     """
     numbers = (*summary.metrics, *(cost for cost in summary.costs if cost not in summary.metrics))
+    columns = [(number, part) for number in numbers for part in _parts(summary, number)]
+    heads = [f"{number}_{part}" for number, part in columns]
+    labels = apart(summary.varied, ["kind", "name", *heads], "param.")
     out = io.StringIO(newline="")
     write = csv.writer(out).writerow
-    write(["kind", "name", *summary.varied, *(f"{number}_{part}" for number in numbers for part in NUMBERS)])
+    write(["kind", "name", *labels, *heads])
     for group in summary.groups:
         params = [spoken(group.params[name]) for name in summary.varied]
-        found = [getattr(group.estimates[number], part) for number in numbers for part in NUMBERS]
-        write(["group", group.name, *params, *map(_field, found)])
+        found = [_field(summary, group.estimates[number], number, part) for number, part in columns]
+        write(["group", group.name, *params, *found])
     for reference in summary.references:
         blank = [""] * len(summary.varied)
-        found = [reference.values.get(number) if part == "mean" else None for number in numbers for part in NUMBERS]
-        write(["reference", reference.title, *blank, *map(_field, found)])
+        values = [reference.values.get(number) if part == "mean" else None for number, part in columns]
+        write(["reference", reference.title, *blank, *map(_text, values)])
     return out.getvalue()
 
 
-def _field(value: float | None) -> str:
-    return "" if value is None else repr(value)
+def _parts(summary: Summary, number: str) -> tuple[str, ...]:
+    physical = any(group.estimates[number].quality for group in summary.groups)
+    return NUMBERS + (TRUST if physical else ()) + (("unit",) if number in summary.units else ())
+
+
+def _field(summary: Summary, found: Estimate, number: str, part: str) -> str:
+    if part == "unit":
+        return summary.units[number]
+    if part in ("low", "high"):
+        return _text(getattr(found.interval, part, None))
+    return _text(getattr(found, part))
+
+
+def _text(value: str | float | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else repr(value)

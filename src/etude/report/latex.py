@@ -73,10 +73,17 @@ def _cell(cell: Cell) -> str:
     value, unsure = shown
     digits = f"\\mathbf{{{_digits(value)}}}" if cell.best else _digits(value)
     if unsure is None:
-        return f"${digits}{_power(value)}$"
+        between = cell.between()
+        return f"${digits}{_power(value)}$" + (f" ({_mathematical(between)})" if between else "")
     if value.power and value.power == unsure.power:
         return f"$({digits} \\pm {_digits(unsure)}){_power(value)}$"
     return f"${digits}{_power(value)} \\pm {_digits(unsure)}{_power(unsure)}$"
+
+
+def _mathematical(text: str) -> str:
+    """The numbers of an interval as mathematics."""
+    ends = [Number(digits, int(power or 0)) for digits, _, power in (end.partition("e") for end in text.split(" to "))]
+    return " to ".join(f"${_digits(end)}{_power(end)}$" for end in ends)
 
 
 def _digits(shown: Number) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
-from etude.digits import Spread, spread, spread_text
+from etude.digits import UNKNOWN, Spread, between_text, half_width, number, spread
+from etude.meter.quantity import Quality, worst
+
+BETWEEN = "95 % by the spread over replicates and the error of the method, which they share"
 
 
 class Cell(NamedTuple):
@@ -15,14 +18,27 @@ class Cell(NamedTuple):
     mean: float | None
     std: float | None
     best: bool = False
+    trusted: bool = False
+    """Whether it is a physical number, which has an interval and no bare spread: that would hide its method's error."""
+    interval: tuple[float, float] | None = None
+    """Of a physical number, by the error of its method and the spread."""
 
     def shown(self) -> Spread | None:
-        """Both rounded to the digits that the spread allows; None where nothing is known."""
-        return None if self.mean is None else spread(self.mean, self.std)
+        """Mean and spread, rounded to the digits that the spread or the interval allows; None for nothing known."""
+        if self.mean is None:
+            return None
+        if not self.trusted:
+            return spread(self.mean, self.std)
+        return Spread(number(self.mean, half_width(*self.interval) if self.interval else None), None)
+
+    def between(self) -> str:
+        """The interval of a physical number as text; empty where there is none."""
+        return between_text(*self.interval) if self.interval and self.mean is not None else ""
 
     def text(self) -> str:
-        """The same as one text."""
-        return spread_text(self.mean, self.std)
+        """All of it as one text: `0.809 ± 0.013`, `0.61 (0.14 to 1.54)`."""
+        shown, between = self.shown(), self.between()
+        return UNKNOWN if shown is None else f"{shown} ({between})" if between else str(shown)
 
 
 class Line(NamedTuple):
@@ -54,7 +70,7 @@ def laid_out(summary: Summary) -> Layout:
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
             n=_counts([group.estimates[metric] for metric in summary.metrics]),
             cells=tuple(
-                Cell(found.mean, found.std, group.name in best[metric])
+                _cell(found, best=group.name in best[metric])
                 for metric in summary.metrics
                 for found in [group.estimates[metric]]
             ),
@@ -70,13 +86,59 @@ def laid_out(summary: Summary) -> Layout:
         )
         for reference in summary.references
     ]
+    notes = [*summary.notes, *_methods(summary)]
+    notes += [f"{one.title}: {one.note}" for one in summary.references if one.note]
     return Layout(
         label_columns=summary.varied or ("group",),
-        metric_columns=short_names(summary.metrics),
+        metric_columns=tuple(
+            _head(summary, metric, name)
+            for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True)
+        ),
         groups=tuple(groups),
         references=tuple(references),
-        notes=(*summary.notes, *(f"{one.title}: {one.note}" for one in summary.references if one.note)),
+        notes=tuple(notes),
     )
+
+
+def _cell(found: Estimate, *, best: bool) -> Cell:
+    between = (found.interval.low, found.interval.high) if found.interval else None
+    return Cell(found.mean, found.std, best, bool(found.quality), between)
+
+
+def _head(summary: Summary, metric: str, name: str) -> str:
+    """What stands above a column: the metric's name, its unit and, of a physical number, how it was got."""
+    words = [summary.units.get(metric, ""), quality_of(summary, metric)]
+    told = ", ".join(word for word in words if word)
+    return f"{name} ({told})" if told else name
+
+
+def quality_of(summary: Summary, metric: str) -> str:
+    """The worst quality of a physical number in any group; empty for other numbers."""
+    found = [group.estimates[metric].quality for group in summary.groups]
+    return str(worst(Quality(quality) for quality in found if quality)) if any(found) else ""
+
+
+def _methods(summary: Summary) -> Iterator[str]:
+    """How the physical numbers of the table were got, where groups differ for each."""
+    for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True):
+        by: dict[tuple[str, str], list[str]] = {}
+        for group in summary.groups:
+            found = group.estimates[metric]
+            if found.quality:
+                by.setdefault((found.quality, found.method), []).append(group.name)
+        for (quality, method), names in by.items():
+            whose = f" in {', '.join(names)}" if len(by) > 1 else ""
+            yield f"{name}: {quality}{whose} ({method or 'method not told'}); in brackets {BETWEEN}"
+
+
+def apart(names: Sequence[str], others: Collection[str], prefix: str) -> tuple[str, ...]:
+    """Names of columns, those that others have as well under a prefix that tells them apart."""
+    found: list[str] = []
+    for name in names:
+        while name in others or name in found:
+            name = f"{prefix}{name}"
+        found.append(name)
+    return tuple(found)
 
 
 def short_names(metrics: Sequence[str]) -> tuple[str, ...]:

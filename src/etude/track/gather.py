@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -51,7 +51,8 @@ class Gatherer:
         table = record_table(prepared.store, call.rows[index : index + 1], call.settings)
         row, meaning = table.to_pylist()[0], json.loads(table.schema.metadata[b"etude"])
         manifests = {name: found for name, node in nodes.items() if (found := self._manifest(node)) is not None}
-        numbers = [*meaning["metrics"], *meaning["costs"]]
+        attributes = {name for parts in meaning["trust"].values() for name in parts.values()}
+        numbers = [*meaning["metrics"], *meaning["costs"], *attributes]
         known = {name: value for name in numbers if (value := number(row.get(name))) is not None}
         fingerprints = {name: node.fingerprint for name, node in nodes.items()}
         times = self._times(nodes, manifests)
@@ -117,7 +118,7 @@ class Gatherer:
     def _tags(
         self,
         row: Mapping[str, Any],
-        meaning: Mapping[str, Sequence[str]],
+        meaning: Mapping[str, Any],
         manifests: Mapping[str, Manifest],
         known: Mapping[str, float],
         fingerprints: Mapping[str, str],
@@ -134,10 +135,11 @@ class Gatherer:
             "accepted": str(row.get("accepted") or ""),
             "undefined": " ".join(name for name in meaning["metrics"] if name not in known and _is_number(row[name])),
         }
+        attributes = {name for parts in meaning["trust"].values() for name in parts.values()}
         words = {
             name: str(value)
             for name, value in row.items()
-            if isinstance(value, str) and (name in meaning["metrics"] or name.endswith("_quality"))
+            if isinstance(value, str) and (name in meaning["metrics"] or name in attributes)
         }
         if any(found.get("git_dirty") for found in provenance):
             tags["git_dirty"] = "true"

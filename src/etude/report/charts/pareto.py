@@ -9,6 +9,8 @@ from typing import NamedTuple
 from etude.analysis.estimates import estimate
 from etude.analysis.grouping import Row, is_finite, key_of
 from etude.analysis.summary import Estimate, Summary
+from etude.analysis.trust import Trusted, sum_of, trusted_values, with_shared_error
+from etude.execute.cost import trust_of
 from etude.report.charts.naming import label_of, scale_of
 
 FEWEST_FOR_INTERVAL = 3
@@ -147,18 +149,25 @@ def costs_of_variants(rows: Iterable[Row], summary: Summary, nodes: Sequence[str
         cost: `energy_j`, `wall_s`, …
     """
     by = {key_of(group.params): group.name for group in summary.groups}
+    trust = trust_of([f"{node}.cost.{cost}" for node in nodes])
     values: dict[str, list[float | None]] = {group.name: [] for group in summary.groups}
+    trusted: dict[str, list[Trusted]] = {group.name: [] for group in summary.groups}
     for row in rows:
         name = by.get(key_of({param: row.get(param) for param in summary.groups[0].params}))
         if name is not None:
             parts = [row.get(f"{node}.cost.{cost}") for node in nodes]
             known = [float(part) for part in parts if part is not None and is_finite(part)]
-            values[name].append(sum(known) if len(known) == len(parts) else None)
-    return {name: estimate(found) for name, found in values.items()}
+            whole = len(known) == len(parts)
+            values[name].append(sum(known) if whole else None)
+            if whole and trust:
+                trusted[name].append(sum_of([trusted_values([row], number, trust[number])[0] for number in trust]))
+    return {name: with_shared_error(estimate(found), trusted[name]) for name, found in values.items()}
 
 
 def _interval(found: Estimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
     """The interval of a mean, cut where no value can be: there is no cost below nothing."""
+    if found.interval is not None:
+        return found.interval.low * scale, found.interval.high * scale
     if found.n < FEWEST_FOR_INTERVAL or found.t_interval is None or found.mean is None:
         return None
     low = max(found.t_interval.low, min(lowest, found.mean))

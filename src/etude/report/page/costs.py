@@ -30,6 +30,9 @@ class Spent:
     covers: tuple[str, ...]
     """Components of the machine that the energy is that of."""
     carbon_g: float | None
+    carbon_low_g: float | None
+    carbon_high_g: float | None
+    carbon_quality: str
     unknown: tuple[str, ...]
     """Why parts are not known."""
 
@@ -49,13 +52,13 @@ class Spent:
         """Energy with its interval and its quality."""
         if self.energy_j is None:
             return "not measured"
-        ends = self.energy_low_j, self.energy_high_j
-        between = "" if None in ends else f" ({between_text(*ends)})"
-        return f"{number_text(self.energy_j, half_width(*ends))} J{between}, {self.quality}"
+        return _physical(self.energy_j, self.energy_low_j, self.energy_high_j, "J", self.quality)
 
     def carbon(self) -> str:
         """Carbon with its unit."""
-        return "not known" if self.carbon_g is None else f"{number_text(self.carbon_g)} g CO₂eq"
+        if self.carbon_g is None:
+            return "not known"
+        return _physical(self.carbon_g, self.carbon_low_g, self.carbon_high_g, "g CO₂eq", self.carbon_quality)
 
 
 def spent(found: Sequence[Finding]) -> Spent:
@@ -63,7 +66,6 @@ def spent(found: Sequence[Finding]) -> Spent:
     costs = [each.cost for each in found if each.state == "stored"]
     energies = [_part(cost, "energy_covered") for cost in costs]
     carbons = [_part(cost, "carbon") for cost in costs]
-    qualities = [Quality(part["quality"]) for part in energies if part.get("quality") in set(Quality)]
     reasons = dict.fromkeys(str(part["reason"]) for part in (*energies, *carbons) if part.get("reason"))
     gaps = sum(not part for part in energies)
     if gaps:
@@ -78,18 +80,32 @@ def spent(found: Sequence[Finding]) -> Spent:
         energy_j=_sum([part.get("joules") for part in energies]),
         energy_low_j=_sum([part.get("lo") for part in energies]),
         energy_high_j=_sum([part.get("hi") for part in energies]),
-        quality=worst(qualities) if qualities and not gaps else "",
+        quality=_quality(energies),
         methods=tuple(dict.fromkeys(str(part["method"]) for part in energies if part.get("method"))),
         covers=tuple(dict.fromkeys(str(name) for part in energies for name in part.get("covers", ()))),
         carbon_g=_sum([part.get("grams") for part in carbons]),
+        carbon_low_g=_sum([part.get("lo") for part in carbons]),
+        carbon_high_g=_sum([part.get("hi") for part in carbons]),
+        carbon_quality=_quality(carbons),
         unknown=tuple(reasons),
     )
+
+
+def _physical(value: float, low: float | None, high: float | None, unit: str, quality: str) -> str:
+    between = "" if low is None or high is None else f" ({between_text(low, high)})"
+    return f"{number_text(value, half_width(low, high))} {unit}{between}, {quality or 'quality not told'}"
 
 
 def _duration(duration_s: float | None) -> str:
     if duration_s is None:
         return "not measured"
     return readable_seconds(duration_s)
+
+
+def _quality(parts: Sequence[Mapping[str, Any]]) -> str:
+    """The worst of all parts; empty where one does not tell its own."""
+    known = [Quality(part["quality"]) for part in parts if part.get("quality") in set(Quality)]
+    return str(worst(known)) if known and len(known) == len(parts) else ""
 
 
 def _part(cost: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -40,10 +40,14 @@ def _mean(cell: Mean) -> Cell:
 
 def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None:
     """Every estimate in full: mean, deviation, median, interquartile mean, extremes and both intervals."""
-    heads = ("n", "mean", "std", "median", "IQM", "lowest", "highest", "95 % (t)", "95 % (bootstrap)")
-    columns = [Column("number"), Column("group"), *(Column(head, numeric=True) for head in heads), Column("note")]
+    heads = ["n", "mean", "std", "median", "IQM", "lowest", "highest", "95 % (t)", "95 % (bootstrap)"]
+    last = ["note"]
+    physical = any(found.quality for group in summary.groups for found in group.estimates.values())
+    if physical:
+        heads, last = [*heads, "95 % (with the method's error)"], ["quality and method", *last]
+    columns = [Column("number"), Column("group"), *(Column(head, numeric=True) for head in heads), *map(Column, last)]
     rows = [
-        [Cell(number), Cell(group.name), *_estimate(group.estimates[number])]
+        [Cell(number), Cell(group.name), *_estimate(group.estimates[number], physical=physical)]
         for number in dict.fromkeys((*summary.metrics, *summary.costs))
         for group in summary.groups
         if number in group.estimates
@@ -54,13 +58,17 @@ def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None
     return tag("details", tag("summary", "All statistics, costs included"), table)
 
 
-def _estimate(found: Estimate) -> list[Cell]:
+def _estimate(found: Estimate, *, physical: bool) -> list[Cell]:
     numbers = (found.mean, found.std, found.median, found.iqm, found.low, found.high)
     between = [
         Cell(between_text(each.low, each.high), each.low) if each else Cell(UNKNOWN)
-        for each in (found.t_interval, found.bootstrap)
+        for each in (found.t_interval, found.bootstrap, *([found.interval] if physical else []))
     ]
-    shown = [Cell(number_text(value, found.std), value) for value in numbers]
+    if physical:
+        told = ": ".join(word for word in (found.quality, found.method) if word)
+        between.append(Cell(told, css="long" if told else ""))
+    unsure = half_width(found.interval.low, found.interval.high) if found.interval else found.std
+    shown = [Cell(number_text(value, unsure), value) for value in numbers]
     shown[1] = Cell(number_text(found.std, digits=OF_UNCERTAINTY), found.std)
     return [Cell(str(found.n)), *shown, *between, Cell(found.note, css="long" if found.note else "")]
 
