@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from etude.errors import MeterError
 from etude.meter.command import measure_command
+from etude.meter.launch import launch
 
 PYTHON = sys.executable
 
@@ -78,3 +80,63 @@ def test_our_own_cpu_time_is_not_the_commands() -> None:
 def test_a_command_that_cannot_be_run_is_named(argv: list[str]) -> None:
     with pytest.raises(MeterError, match=r"no command was given|/nowhere/at/all: cannot be run"):
         measure_command(argv)
+
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="how a command is started elsewhere differs")
+
+
+@LINUX
+def test_a_commands_peak_memory_is_its_own_and_not_the_callers() -> None:
+    block = bytearray(b"x" * 200_000_000)
+    peak = measure_command(["true"]).cost.peak_rss_bytes
+    assert len(block) == 200_000_000
+    assert peak is not None
+    assert peak < 8_000_000
+
+
+@LINUX
+def test_a_command_that_must_be_started_from_here_does_not_tell_our_peak_as_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no.name.for.a.shell", "1")
+    with launch(["true"]) as command:
+        command.go()
+        assert command.wait() == (0, None)
+
+
+def shown(program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **environment: str) -> str:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = tmp_path / "out"
+    assert measure_command([PYTHON, "-c", program, str(out), "a b", "$HOME", "*"]).returncode == 0
+    return out.read_text()
+
+
+@pytest.mark.parametrize("name", ["PLAIN", "no.name.for.a.shell", "etude_go"])
+def test_the_command_has_our_environment_and_its_arguments_as_they_are(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = f"import os, sys; open(sys.argv[1], 'w').write(os.environ.get({name!r}, '-') + repr(sys.argv[2:]))"
+    assert shown(program, monkeypatch, tmp_path, **{name: "v"}) == "v['a b', '$HOME', '*']"
+
+
+def test_the_command_can_be_interrupted_and_has_no_files_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = (
+        "import os, signal, sys; fds = sorted(map(int, os.listdir('/proc/self/fd')))[:-1]; "
+        "open(sys.argv[1], 'w').write(f'{signal.getsignal(signal.SIGINT) is signal.default_int_handler} {fds}')"
+    )
+    assert shown(program, monkeypatch, tmp_path) == "True [0, 1, 2]"
+
+
+def test_the_command_reads_our_standard_input(tmp_path: Path) -> None:
+    program = f"from etude.meter.command import measure_command as m; m([{PYTHON!r}, '-c', 'print(input()[::-1])'])"
+    ran = subprocess.run([PYTHON, "-c", program], input="abc\n", capture_output=True, text=True, check=True)
+    assert ran.stdout == "cba\n"
+
+
+@LINUX
+def test_nothing_of_the_start_is_left_running(tmp_path: Path) -> None:
+    measure_command(["true"])
+    assert not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 from array import array
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from etude.meter.memory import MemoryAccount, MemoryGauge
 from etude.meter.processes import ProcessTree
@@ -170,3 +173,37 @@ def test_the_peak_between_two_moments_is_that_of_the_samples_between_them() -> N
     assert account.peak_between(25, 40) == 8
     assert account.peak_between(10, 30) == 9
     assert account.peak_between(11, 19) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="this kernel tells no proportional sizes")
+def test_forked_children_that_share_a_block_have_it_once() -> None:
+    block = bytearray(b"x" * 100_000_000)
+    tree = ProcessTree()
+    watched = MemoryGauge(tree)
+    account = watched.open()
+    go, done = os.pipe(), []
+    for _ in range(4):
+        if (pid := os.fork()) == 0:
+            os.close(go[1])
+            os.read(go[0], 1)
+            os._exit(len(block) % 2)
+        done.append(pid)
+    tree.scan()
+    tree.look_at_memory()
+    watched.sample(1)
+    os.close(go[1])
+    for pid in done:
+        os.waitpid(pid, 0)
+    os.close(go[0])
+    watched.close(account)
+    assert account.rss_bytes[0] < (account.start_rss_bytes or 0) + 100_000_000
+    assert "shared pages counted once (PSS)" in account.method
+
+
+def test_without_descendants_nothing_is_said_of_shared_pages(proc: Path) -> None:
+    Resident(proc)
+    watched = gauge(proc)
+    account = watched.open()
+    watched.sample(1)
+    watched.close(account)
+    assert account.method == "high-water mark of the kernel"

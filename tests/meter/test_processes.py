@@ -100,7 +100,34 @@ def test_the_memory_of_descendants_is_added_up(proc: Path) -> None:
     show(proc, 101, pages=10)
     show(proc, 102, pages=5)
     tree.scan()
-    assert tree.children_rss_bytes == 15 * os.sysconf("SC_PAGE_SIZE")
+    assert tree.children_bytes == 15 * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_pages_that_descendants_share_count_once_where_the_kernel_tells(proc: Path) -> None:
+    tree = ProcessTree(TOP, proc=proc, own_ns=CpuHand())
+    page = os.sysconf("SC_PAGE_SIZE")
+    show(proc, TOP, pages=10, children="101 102 ")
+    for pid in (101, 102):
+        show(proc, pid, pages=10)
+    for pid in (TOP, 101, 102):
+        (proc / str(pid) / "smaps_rollup").write_text(
+            f"5-6 ---p\nRss: 1 kB\nPss:   {4 * page // 1024} kB\nPss_Anon: 9 kB\n"
+        )
+    tree.scan()
+    assert tree.shared_counts_once is False
+    tree.look_at_memory()
+    assert tree.shared_counts_once is True
+    assert (tree.children_bytes, tree.own_shared_bytes) == (8 * page, 6 * page)
+
+
+def test_what_no_proportional_size_is_told_of_counts_in_full(proc: Path) -> None:
+    tree = ProcessTree(TOP, proc=proc, own_ns=CpuHand())
+    show(proc, TOP, children="101 ")
+    show(proc, 101, pages=10)
+    tree.scan()
+    tree.look_at_memory()
+    assert tree.shared_counts_once is False
+    assert tree.children_bytes == 10 * os.sysconf("SC_PAGE_SIZE")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["own", "child", "reap"]), st.integers(0, 50)), max_size=30))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from etude.errors import MeterError
 from etude.meter.carbon import Footprint
 from etude.meter.clock import SYSTEM_CLOCK, Clock
 from etude.meter.cost import Cost
+from etude.meter.launch import Launch, launch
 from etude.meter.measure import measure
 from etude.meter.memory import MemoryGauge
 from etude.meter.processes import ProcessTree, children_ns
@@ -68,8 +66,9 @@ def measure_command(
         memory=MemoryGauge(found.tree, own=False),
     )
     try:
-        with measure(watch, aligned=aligned, footprint=footprint) as measured:
-            returncode, peak = _run(argv, cwd)
+        with launch(argv, cwd=cwd) as command, measure(watch, aligned=aligned, footprint=footprint) as measured:
+            command.go()
+            returncode, peak = _ended(command)
             measured.saw_resident(peak)
     finally:
         watch.stop()
@@ -81,24 +80,10 @@ def command_tree() -> ProcessTree:
     return ProcessTree(own_ns=children_ns)
 
 
-def _run(argv: Sequence[str], cwd: Path | None) -> tuple[int, int | None]:
-    """The command's return code and the largest resident size of one of its processes."""
-    try:
-        process = subprocess.Popen(list(argv), cwd=cwd)
-    except (OSError, ValueError) as error:
-        raise MeterError(f"{argv[0]}: cannot be run ({error})") from error
+def _ended(command: Launch) -> tuple[int, int | None]:
     while True:
         try:
-            return _waited(process)
+            return command.wait()
         except KeyboardInterrupt:
             # The command got the interrupt as well; it decides what becomes of it, and we tell what it cost.
             continue
-
-
-def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
-    if sys.platform == "win32":
-        return process.wait(), None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    scale = 1 if sys.platform == "darwin" else 1024
-    return process.returncode, usage.ru_maxrss * scale

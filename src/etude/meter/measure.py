@@ -128,8 +128,9 @@ class Measurement:
 
     def saw_resident(self, bytes_: int | None) -> None:
         """Take note of a process's peak that is known from elsewhere, such as from its exit."""
-        if self._visit is not None:
+        if self._visit is not None and bytes_ is not None:
             self._visit.memory.saw(bytes_)
+            self._visit.memory.method += "; at least the largest one's own peak"
 
     @property
     def recording(self) -> Recording:

@@ -22,7 +22,9 @@ from etude.meter.processes import PROC, ProcessTree, kernel_text
 _TIMELINE_POINTS = 32
 _KERNEL = "high-water mark of the kernel"
 _SAMPLED = "sampled"
-_OTHERS = "all processes together, sampled; at least the largest one's own peak"
+_OTHERS = "all processes together, sampled"
+_ONCE = "shared pages counted once (PSS)"
+_IN_EACH = "shared pages counted in each process (RSS)"
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class MemoryAccount:
     """Resident memory of the process and its descendants at those moments."""
     devices: dict[str, DevicePeak] = field(default_factory=dict)
     _mark_bytes: int | None = None
+    _once: bool | None = None
+    """Whether shared pages counted once wherever descendants were seen; None where none were."""
 
     @property
     def peak_rss_bytes(self) -> int | None:
@@ -126,8 +130,12 @@ class MemoryGauge:
         resident = self._rss()
         if resident is None:
             return
-        resident += self._tree.children_rss_bytes
+        once = self._tree.shared_counts_once
+        if once is not None:
+            resident += self._tree.children_bytes - (self._tree.own_shared_bytes if self._own else 0)
         for account in self._open:
+            if once is not None:
+                account._once = once and account._once is not False
             account.ns.append(now_ns)
             account.rss_bytes.append(resident)
 
@@ -139,6 +147,9 @@ class MemoryGauge:
         self._fold_devices(set_back=False)
         account.saw(account.start_rss_bytes)
         account.saw(account.end_rss_bytes)
+        if account._once is not None:
+            together = "; with its descendants as sampled" if self._own else ""
+            account.method += f"{together}, {_ONCE if account._once else _IN_EACH}"
         self._open.remove(account)
 
     def _fold(self, mark: int | None) -> None:

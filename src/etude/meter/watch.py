@@ -245,6 +245,7 @@ class Watch:
         if self._scan_due_ns <= now_ns:
             began_ns = self.clock.now_ns()
             self.tree.scan()
+            self.tree.look_at_memory()
             took_ns = self.clock.now_ns() - began_ns
             self._scan_due_ns = now_ns + round(took_ns / _SCAN_SHARE)
         self.memory.sample(now_ns)
