@@ -19,8 +19,6 @@ class Table(NamedTuple):
 
     files: Mapping[str, str]
     rows: Rows
-    unseen: str = ""
-    """What the plan says in place of a rerun; empty where each row must rerun."""
 
 
 EDITS = {
@@ -359,3 +357,130 @@ EDITS = {
         ),
     ),
 }
+
+UNSEEN = {
+    "a file by its name": Table(
+        {"data.txt": "«1|2»",
+         "names": "from pathlib import Path\nHOME = Path('.')\nDATA = HOME / 'data.txt'\nT = 'data.txt'"},
+        (
+            ("", "open('data.txt').read()"),
+            ("", "open('data.txt', 'rb').read()"),
+            ("", "open(file='data.txt', mode='r').read()"),
+            ("import io", "io.open('data.txt').read()"),
+            ("import codecs", "codecs.open('data.txt').read()"),
+            ("from pathlib import Path", "Path('data.txt').read_text()"),
+            ("from pathlib import Path", "(Path('.') / 'data.txt').read_bytes()"),
+            ("from pathlib import Path", "Path('data.txt').resolve().open().read()"),
+            ("import pathlib\ndef f(name): return pathlib.Path(f'./{name}.txt').read_text()", "f('data')"),
+            ("import os", "open(os.path.join('.', 'data.txt')).read()"),
+            ("P = 'data.txt'", "open(P).read()"),
+            ("from pathlib import Path\nP = Path('data.txt')", "P.read_text()"),
+            ("from names import DATA", "DATA.read_text()"),
+            ("import names", "open(names.T).read()"),
+            ("from names import HOME", "(HOME / 'data.txt').read_text()"),
+            ("def f():\n    p = 'data.txt'\n    return open(p).read()", "f()"),
+            ("def f():\n    for p in ['data.txt', 'data.txt']: pass\n    return open(p).read()", "f()"),
+            ("def f(p='data.txt'): return open(p).read()", "f()"),
+            ("def f(*, p='data.txt'):\n    with open(p) as file: return file.read()", "f()"),
+            ("def load(p): return open(p).read()", "load('data.txt')"),
+            ("class K:\n    path = 'data.txt'\n    def f(self): return open(self.path).read()", "K().f()"),
+            ("X = open('data.txt').read()", "X"),
+            ("import pandas as pd", "str(pd.read_csv('data.txt', header=None))"),
+            ("import numpy as np", "float(np.loadtxt('data.txt'))"),
+            ("import json", "json.load(open('data.txt'))"),
+            ("import configparser, fileinput", "[*fileinput.input('data.txt')]"),
+            ("import shutil, os\nshutil.copyfile('data.txt', 'copy')", "open('copy').read()"),
+            ("import jinja2\nE = jinja2.Environment(loader=jinja2.FileSystemLoader('.'))",
+             "E.get_template('data.txt').render()"),
+            ("from jinja2 import Environment, FileSystemLoader as Loader\ndef f(folder):\n"
+             "    return Environment(loader=Loader(folder)).get_template('data' + '.txt').render()", "f('.')"),
+            ("import subprocess", "subprocess.run(['cat', 'data.txt'], capture_output=True).stdout"),
+            ("from subprocess import check_output as run", "run(['cat', 'data.txt'])"),
+            ("import os", "os.popen('cat data.txt').read()"),
+            ("import os", "open(os.getcwd() + '/data.txt').read()"),
+            ("from pathlib import Path", "(Path.cwd() / 'data.txt').read_text()"),
+            ("from pathlib import Path", "Path(__file__).with_name('data.txt').read_text()"),
+            ("import names, os", "open(os.path.dirname(names.__file__) + '/data.txt').read()"),
+            ("import names, inspect, os", "open(os.path.dirname(inspect.getfile(names)) + '/data.txt').read()"),
+            ("import os\nfrom importlib.util import find_spec",
+             "open(os.path.dirname(find_spec('names').origin) + '/data.txt').read()"),
+            ("import names, os", "open(os.path.dirname(names.__spec__.origin) + '/data.txt').read()"),
+            ("import os", "open(os.path.dirname(__spec__.origin) + '/data.txt').read()"),
+            ("import os\ndef f(m): return open(os.path.dirname(m.__file__) + '/data.txt').read()\nimport names",
+             "f(names)"),
+        ),
+    ),
+    "what is no code": Table(
+        {"h": "'''«1|2»'''\nclass C:\n    '''c'''\ndef f(): pass", "script.py": "print(1)"},
+        (
+            ("import h", "h.__doc__"),
+            ("from h import __doc__ as text", "text"),
+            ("import h\ndef f(m): return m.__doc__", "f(h)"),
+            ("import h", "getattr(h, '__doc__')"),
+            ("import h, inspect", "inspect.getdoc(h)"),
+            ("import h, inspect", "inspect.getsource(h)"),
+            ("import h", "vars(h)['__doc__']"),
+            ("import h", "h.__dict__.get('__doc__')"),
+            ("import subprocess, sys", "subprocess.check_output([sys.executable, '-c', 'import h; print(h.__doc__)'])"),
+            ("import pydoc", "pydoc.locate('h').__doc__"),
+            ("N = 'h'", "__import__(N).__doc__"),
+            ("import importlib\nN = 'h'", "importlib.import_module(N).__doc__"),
+            ("import runpy", "runpy.run_module('h')['__doc__']"),
+        ),
+    ),
+}
+
+UNSTEADY = {
+    "import time": ("time.time()", "clock"),
+    "from datetime import datetime": ("datetime.now()", "clock"),
+    "import datetime": ("datetime.date.today()", "clock"),
+    "import sys": ("sys.argv[1:]", "command line"),
+    "import os": ("os.getcwd()", "folder that it is run in"),
+    "import os as o": ("o.urandom(8)", "by chance"),
+    "import uuid": ("uuid.uuid4()", "by chance"),
+    "import socket": ("socket.gethostname()", "machine"),
+    "import ctypes": ("ctypes.CDLL(None)", "compiled library"),
+    "import urllib.request": ("urllib.request.urlopen", "network"),
+    "import requests": ("requests.get", "network"),
+    "import random": ("random.random()", "shared generator of random,"),
+    "from random import shuffle": ("shuffle([1, 2])", "shared generator of random,"),
+    "import random\nR = random.Random()": ("R.random()", "random.Random without a seed"),
+    "import random as r\ndef draw(): return [r.gauss(0, 1)]": ("draw()", "shared generator of random,"),
+    "import random\nrandom.shuffle(L := [1, 2])": ("L", "shared generator of random,"),
+    "import numpy as np": ("np.random.normal(size=3)", "shared generator of numpy.random"),
+    "from numpy.random import permutation": ("permutation(3)", "shared generator of numpy.random"),
+    "import numpy": ("numpy.random.default_rng().random()", "numpy.random.default_rng without a seed"),
+    "import numpy as np\nimport random\nrandom.seed(1)": ("np.random.rand()", "shared generator of numpy.random"),
+    "import torch": ("torch.randn(3)", "shared generator of torch"),
+    "from torch import nn": ("nn.Linear(2, 2)", "shared generator of torch"),
+    "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        self.a = nn.Conv1d(1, 1, 1)": (
+        "Net()", "shared generator of torch"),
+}
+"""Statements at the top → what a step returns, and what the plan says of it: not the same each time."""
+
+STEADY = (
+    ("import random\nrandom.seed(1)", "random.random()"),
+    ("import random\ndef f():\n    random.seed(1)\n    return random.random()", "f()"),
+    ("import random", "random.Random(3).random()"),
+    ("import numpy as np\nnp.random.seed(1)", "np.random.rand()"),
+    ("import numpy as np", "np.random.default_rng(1).random()"),
+    ("import torch\ntorch.manual_seed(0)", "torch.randn(3)"),
+    ("import torch\nfrom torch import nn\ndef f(x: nn.Linear): return isinstance(x, nn.Linear)", "f(1)"),
+    ("from lightning import seed_everything as seed\nimport random, torch", "seed(1), random.random(), torch.rand(1)"),
+    ("import time", "time.perf_counter()"),
+    ("def f(path): return open(path).read()", "f"),
+    ("def f(path): return (path / 'data.csv').read_text()", "f"),
+    ("def f(path): return [*path.glob('*.csv')], path.open('r'), open(path, 'rb')", "f"),
+    ("from PIL import Image\ndef f(path): return Image.open(path)", "f"),
+    ("class K:\n    def __init__(self, path): self.path = path\n    def f(self): return open(self.path)", "K"),
+    ("def f(ctx): return open(ctx.scratch / 'model.pt')", "f"),
+    ("def f(frame): frame.to_csv('out.csv')", "f"),
+    ("def f(x):\n    with open('out.txt', 'w') as file: file.write(x)", "f"),
+    ("def f(log): log.info('reading data.csv')", "f"),
+    ("def f(name): return name.endswith('.csv')", "f"),
+    ("import json", "json.loads('[1]')"),
+    ("import re", "re.compile('a/b.txt')"),
+    ("from pathlib import Path\nNAME = 'weights.pt'\ndef f(folder): return folder / NAME", "f"),
+    ("def f(spec): return spec.name", "f"),
+)
+"""Statements and what a step returns: nothing in them is hidden."""

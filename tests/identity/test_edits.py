@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from edits import EDITS, Table
+from edits import EDITS, STEADY, UNSEEN, UNSTEADY, Table
 from etude.identity.code import SymbolMap
 from source_tree import Tree
 
@@ -55,13 +55,27 @@ def _project(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("table", "top", "value"), cases(EDITS))
-def test_an_edit_that_changes_a_result_reruns_or_is_told_as_unseen(
-    tree: Tree, table: Table, top: str, value: str
-) -> None:
+def test_an_edit_that_changes_a_result_reruns(tree: Tree, table: Table, top: str, value: str) -> None:
     before, result = outcome(tree.write(project(table.files, top, value, edited=False)))
     after, other = outcome(tree.write(project(table.files, top, value, edited=True)))
     assert result != other, "the edit changes nothing"
-    if not table.unseen:
-        assert before.digest != after.digest
-    else:
-        assert table.unseen in " ".join(place.reason for place in before.opaque)
+    assert before.digest != after.digest
+
+
+@pytest.mark.parametrize(("table", "top", "value"), cases(UNSEEN))
+def test_an_edit_of_what_is_no_code_is_told_as_unseen(tree: Tree, table: Table, top: str, value: str) -> None:
+    before, result = outcome(tree.write(project(table.files, top, value, edited=False)))
+    after, other = outcome(tree.write(project(table.files, top, value, edited=True)))
+    assert result != other, "the edit changes nothing"
+    assert before.digest != after.digest or before.opaque
+
+
+@pytest.mark.parametrize(("top", "value", "words"), [(top, *rest) for top, rest in UNSTEADY.items()])
+def test_what_a_step_takes_from_elsewhere_is_told(tree: Tree, top: str, value: str, words: str) -> None:
+    (reason,) = tree.write({"m": f"{top}\ndef step(): return {value}"}).reasons("m:step")
+    assert words in reason
+
+
+@pytest.mark.parametrize(("top", "value"), STEADY)
+def test_of_a_step_that_hides_nothing_nothing_is_told(tree: Tree, top: str, value: str) -> None:
+    assert tree.write({"m": f"{top}\ndef step(): return {value}"}).reasons("m:step") == []

@@ -169,9 +169,14 @@ class CodeIndex:
 
 
 def _opaque(pieces: Sequence[Piece]) -> tuple[Opaque, ...]:
-    """All places that are not seen through; a package that is not installed is told once."""
+    """All places that are not seen through; a package that is not installed, or a generator that
+    nothing seeds, is told once."""
     first: dict[str, Opaque] = {}
+    seeded = frozenset().union(*(piece.seeds for piece in pieces))
     for piece in pieces:
+        for generator, place in piece.draws:
+            if generator not in seeded:
+                first[generator] = min(place, first.get(generator, place))
         for package, place in piece.absent:
             first[package] = min(place, first.get(package, place))
     return tuple(sorted({*first.values(), *(place for piece in pieces for place in piece.opaque)}))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from dataclasses import dataclass
 
+from etude.identity import chance, reading
 from etude.identity.normal_form import normal_form
-from etude.identity.opaque import open_builtin, open_lookup
-from etude.identity.references import NEEDED, OPEN, UNUSED, Ref, Use
+from etude.identity.opaque import open_builtin, open_lookup, open_package
+from etude.identity.references import BARE, CALLED, NEEDED, OPEN, READS, UNUSED, Ref, Use
 from etude.identity.resolve import Found, Resolver, Symbol, Target, Targets
 from etude.identity.symbols import Table
 
@@ -44,6 +46,10 @@ class Piece:
     absent: tuple[tuple[str, Opaque], ...]
     """Packages that are not installed here, each with the place that needs it."""
     opaque: tuple[Opaque, ...]
+    draws: tuple[tuple[str, Opaque], ...]
+    """Shared generators of random numbers that it draws from, each with the first place."""
+    seeds: frozenset[str]
+    """Shared generators that it seeds."""
 
 
 class Pieces:
@@ -66,10 +72,14 @@ class Pieces:
         gathered = _Gathered(symbol)
         for number in numbers:
             facts = table.facts[number]
+            gathered.opaque.update(Opaque(str(symbol), line, reason) for line, reason in facts.hidden)
             for source in facts.loads_later:
                 gathered.loads.update(dict.fromkeys(self._resolver.loaded(source)))
             for ref, use in facts.refs.items():
-                gathered.add(table, ref, use, self._resolver.targets(table, ref))
+                targets = self._resolver.targets(table, ref)
+                gathered.add(table, ref, use, targets)
+                for path in self._paths(targets) if use.roles & READS else ():
+                    gathered.hidden(use, reading.reason(path))
         lines = [*(self._digest(table, number) for number in numbers), *sorted(gathered.bindings)]
         return Piece(
             digest=_sha("\n".join(lines)),
@@ -79,7 +89,28 @@ class Pieces:
             loads=tuple(gathered.loads),
             absent=tuple(gathered.absent.items()),
             opaque=tuple(sorted(gathered.opaque)),
+            draws=tuple(gathered.draws.items()),
+            seeds=frozenset(gathered.seeds),
         )
+
+    def _paths(self, targets: Targets) -> list[str]:
+        """The texts that names of files begin with, where they stand in constants of the project."""
+        found: list[str] = []
+        todo = [target for target in targets if target.found is Found.SYMBOL and not target.rest]
+        seen = {*todo}
+        for target in todo:
+            table = self._resolver.table(self._resolver.finder.find(target.module))
+            for number in table.entries[target.name].statements:
+                statement = table.statements[number]
+                value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+                text, start = reading.text_at(value), reading.start_of(value)
+                if text is not None:
+                    found.append(text)
+                elif isinstance(start, ast.Name):
+                    further = {*self._resolver.targets(table, Ref(start.id))} - seen
+                    todo += sorted((one for one in further if one.found is Found.SYMBOL), key=str)
+                    seen |= further
+        return found
 
     def _digest(self, table: Table, number: int) -> str:
         key = (table.module.name, number)
@@ -100,6 +131,8 @@ class _Gathered:
         self.packages: set[str] = set()
         self.absent: dict[str, Opaque] = {}
         self.opaque: set[Opaque] = set()
+        self.draws: dict[str, Opaque] = {}
+        self.seeds: set[str] = set()
         self.bindings: set[str] = set()
         """What imports make of the names in the code: the code stays the same when an import gives it another."""
 
@@ -118,17 +151,18 @@ class _Gathered:
             case Found.SYMBOL:
                 if target.symbol != self.symbol:
                     self.symbols[target.symbol] = None
-                if target.rest[-1:] == ("__subclasses__",):
-                    self.hidden(use, f"which classes derive from {target.name} depends on what happens to be imported")
-                if target.rest[-1:] == ("__doc__",):
-                    self.hidden(use, f"reads the docstring of {target.name}, which does not count as code")
             case Found.MODULE:
                 self.modules[target.module] = None
             case Found.PACKAGE:
                 self.packages.add(target.module.partition(".")[0])
-            case Found.PYTHON if use.roles & OPEN:
-                self.hidden(use, open_lookup(target.module))
-            case Found.BUILTIN if use.roles & OPEN:
+                self.by_chance(target.module, use)
+                if use.roles & OPEN:
+                    self.hidden(use, open_package(target.module))
+            case Found.PYTHON:
+                self.by_chance(target.module, use)
+                if use.roles & OPEN:
+                    self.hidden(use, open_lookup(target.module))
+            case Found.BUILTIN if use.roles & OPEN and target.module not in ref.chain:
                 self.hidden(use, open_builtin(target.module))
             case Found.COMPILED:
                 self.hidden(use, f"{target.module} is compiled, its source is not at hand")
@@ -140,6 +174,15 @@ class _Gathered:
                     self.absent.setdefault(package, Opaque(str(self.symbol), use.line, reason))
             case Found.MISSING if use.roles & NEEDED and alone and not target.guarded:
                 self.hidden(use, f"{target.text.removeprefix(':')} is not found")
+
+    def by_chance(self, dotted: str, use: Use) -> None:
+        """Note what seeds a shared generator, and what draws from one or makes one without a seed."""
+        self.seeds.update(chance.seeded_by(dotted))
+        generator = chance.drawn_from(dotted)
+        if generator is not None and use.roles & CALLED:
+            self.draws.setdefault(generator, Opaque(str(self.symbol), use.line, chance.reason(generator)))
+        elif use.roles & BARE and chance.unseeded(dotted):
+            self.hidden(use, f"makes a {dotted} without a seed: equal runs may differ")
 
     def hidden(self, use: Use, reason: str | None) -> None:
         if reason is not None:

@@ -24,6 +24,8 @@ PASSED = 2048  # stands in a call as it is: `function` in `register(function)`
 RETURNED = 4096  # what a call of it returns is changed: `table` in `table()["a"] = 1`
 RENAMED = 8192  # another name comes to stand for it: `a` in `b = a`
 RETURNS = 16384  # returned as it is: `a` in `return a`
+READS = 32768  # names a file that is read: `path` in `open(path)`
+BARE = 65536  # called with nothing
 
 NAMESPACES = frozenset({"globals", "locals", "vars"})
 """Called with nothing, they give all names of the module, which may be set there."""

@@ -160,7 +160,9 @@ class Resolver:
         found = self._bindings(table, name, rest, seen)
         if found:
             return found
-        if name in _OF_EVERY_MODULE or name == "__file__":
+        if name in ("__doc__", "__file__", "__spec__"):
+            return (Target(Found.BUILTIN, name),)
+        if name in _OF_EVERY_MODULE:
             return (Target(Found.MODULE if name == "__dict__" else Found.NOTHING, table.module.name),)
         if "__getattr__" in table.entries:
             return (Target(Found.SYMBOL, table.module.name, "__getattr__"),)

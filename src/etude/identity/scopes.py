@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from etude.identity import reading
 from etude.identity.hooks import MUTATING, hooks_of, records_class
 from etude.identity.imports import STAR, Import, absolute, catches_import_error, imports_of
+from etude.identity.opaque import OPEN_ATTRIBUTES
 from etude.identity.references import (
     ACTS,
+    BARE,
     BASE,
     CALLED,
     CHANGED,
@@ -27,6 +30,7 @@ from etude.identity.references import (
     NEEDED,
     OPEN,
     PASSED,
+    READS,
     RENAMED,
     RETURNED,
     RETURNS,
@@ -42,6 +46,7 @@ from etude.identity.references import (
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_OPEN_NAMES = frozenset(name for name in OPEN_ATTRIBUTES if name.startswith("__"))
 _WRITTEN = (ast.Store, ast.Del)
 
 
@@ -64,6 +69,8 @@ class Facts:
     """Of a class: the facts of the methods that run when a class is derived from it or made by it."""
     records: bool = False
     """Whether these methods put the new class into something."""
+    hidden: tuple[tuple[int, str], ...] = ()
+    """What no name tells and no code shows, each with its line: files that are read, docstrings, places of files."""
     changes_given: bool = False
     """Whether its functions change something that they are given or that a local name of theirs stands for."""
 
@@ -143,6 +150,11 @@ class _Walk:
         self.loads: tuple[list[Import], list[Import]] = ([], [])
         self.found = _Found()
         self.aliases: dict[tuple[_Scope, str], list[_Read]] = {}
+        self.hidden: list[tuple[int, str]] = []
+        self.texts: dict[tuple[_Scope, str], list[str]] = {}
+        """Texts that local names stand for."""
+        self.files: list[_Read] = []
+        """Names of files that are read."""
         self.todo: list[tuple[ast.AST, _At]] = []
 
     def run(self, statements: Sequence[ast.stmt]) -> None:
@@ -185,6 +197,14 @@ class _Walk:
 
     def chained(self, node: ast.expr, at: _At, roles: int = 0) -> None:
         """Read a name with its attributes; where the chain starts otherwise, go on there."""
+        part = node
+        while isinstance(part, ast.Attribute):
+            hides = OPEN_ATTRIBUTES.get(part.attr)
+            if part.attr == "origin" and "spec" in ast.unparse(part.value):  # of a module, as in find_spec("m").origin
+                hides = OPEN_ATTRIBUTES["__file__"]
+            if hides and isinstance(part.ctx, ast.Load):
+                self.hidden.append((part.lineno, hides.format(ast.unparse(part.value))))
+            part = part.value
         name, chain, start = chain_of(node)
         if name is not None:
             self.read(name, chain, node, at, roles)
@@ -215,6 +235,8 @@ class _Walk:
             self.push(at, [node.value, node.slice])
 
     def constant(self, node: ast.Constant, at: _At) -> None:
+        if node.value in _OPEN_NAMES:  # `vars(module)["__doc__"]`, `getattr(module, "__doc__")`
+            self.hidden.append((node.lineno, OPEN_ATTRIBUTES[str(node.value)].format("something")))
         if at.annotation and isinstance(node.value, str):
             try:
                 parsed = ast.parse(node.value.strip(), mode="eval").body
@@ -248,9 +270,22 @@ class _Walk:
             self.found.add(Ref(bound, taken, loaded), node.lineno, at.roles | RENAMED, at.scope.later)
         for argument in (*arguments, *(keyword.value for keyword in node.keywords)):
             self.as_it_is(argument, at, PASSED)
+        for path in reading.paths_read(node):
+            self.file_read(path, at)
         given = GIVEN if any(isinstance(argument, ast.Name) for argument in node.args) else 0
+        given |= BARE if not node.args and not node.keywords else 0
         self.chained(node.func, at._replace(roles=at.roles & ~OPEN) if seen_through else at, CALLED | given)
         self.push(at, arguments)
+
+    def file_read(self, path: ast.expr, at: _At) -> None:
+        """Note that a file is read whose name begins with a text, or with a name that may stand for one."""
+        text, start = reading.text_at(path), reading.start_of(path)
+        if text is not None:
+            self.hidden.append((path.lineno, reading.reason(text)))
+        elif isinstance(start, (ast.Name, ast.Attribute)):
+            name, chain, _ = chain_of(start)
+            if name is not None:
+                self.files.append(_Read(name, chain, path.lineno, at.roles & ~OPEN | READS, at.scope, at.order))
 
     def literal_module(self, node: ast.Call) -> str | None:
         """The module that a dynamic import with literal arguments names."""
@@ -276,6 +311,7 @@ class _Walk:
         """Note that other names come to stand for what has a name already."""
         for part in _alternatives(value):
             self.as_it_is(part, at, RENAMED)
+            self.stands_for(targets, part, at)
             name, chain = root_of(part, through_calls=True)
             if name is None or not at.scope.later:
                 continue
@@ -285,6 +321,24 @@ class _Walk:
                 for bound in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
                     if isinstance(bound, ast.Name):
                         self.aliases.setdefault((at.scope, bound.id), []).append(read)
+
+    def stands_for(self, targets: Iterable[ast.expr | None], value: ast.expr | None, at: _At) -> None:
+        """Note that local names stand for a path that begins with a text."""
+        text = reading.text_at(value)
+        if text is not None and at.scope.kind is not _Kind.MODULE:
+            for target in targets:
+                for bound in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                    if isinstance(bound, ast.Name):
+                        self.texts.setdefault((at.scope, bound.id), []).append(text)
+                    elif isinstance(bound, ast.Attribute):
+                        self.texts.setdefault((self.module, bound.attr), []).append(text)
+
+    def texts_of(self, read: _Read) -> list[str]:
+        """The texts that a local name may stand for, or an attribute that a class or a method binds."""
+        if not read.chain:
+            return self.texts.get((_home(read), read.name), [])
+        places = [scope for scope in self.scopes if scope.kind in (_Kind.CLASS, _Kind.MODULE)]
+        return [text for scope in places for text in self.texts.get((scope, read.chain[-1]), ())]
 
     def returned(self, node: ast.Return, at: _At) -> None:
         for part in _alternatives(node.value):
@@ -319,6 +373,10 @@ class _Walk:
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *starred):
             self.bind(argument.arg, inner)
             self.annotation(argument.annotation, annotated_at)
+        usual = [*arguments.posonlyargs, *arguments.args]
+        given = [*zip(usual[len(usual) - len(arguments.defaults) :], arguments.defaults, strict=True)]
+        for argument, default in [*given, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
+            self.stands_for([ast.Name(argument.arg)], default, inner)
         return inner
 
     def annotation(self, node: ast.expr | None, at: _At) -> None:
@@ -459,6 +517,11 @@ class _Walk:
             roles = read.roles & ~NEEDED if perhaps else read.roles
             for source in _sources(read):
                 self.found.add(Ref(read.name, read.chain, source), read.line, roles, read.scope.later)
+        for file in self.files:
+            for source in _sources(file):
+                self.found.add(Ref(file.name, file.chain, source), file.line, file.roles, file.scope.later)
+            for text in self.texts_of(file):
+                self.hidden.append((file.line, reading.reason(text)))
         changes_given = self.changes_of_locals()
         self.imports_without_reader()
         return Facts(
@@ -469,6 +532,7 @@ class _Walk:
             loads_later=tuple(self.loads[1]),
             refs=self.found.refs,
             changes_given=changes_given,
+            hidden=tuple(dict.fromkeys(self.hidden)),
         )
 
     def changes_of_locals(self) -> bool:
@@ -477,9 +541,7 @@ class _Walk:
         todo = [read for read in self.reads if read.roles & CHANGED and read.scope.later and not _sources(read)]
         seen: set[tuple[_Scope, str]] = set()
         for read in todo:
-            scope = read.scope
-            while scope.parent is not None and read.name not in scope.bound:
-                scope = scope.parent
+            scope = _home(read)
             if (scope, read.name) in seen:
                 continue
             seen.add((scope, read.name))
@@ -537,6 +599,14 @@ class _Found:
             use.later |= roles
         else:
             use.now |= roles
+
+
+def _home(read: _Read) -> _Scope:
+    """The scope that binds a name; the module's if none around it does."""
+    scope = read.scope
+    while scope.parent is not None and read.name not in scope.bound:
+        scope = scope.parent
+    return scope
 
 
 def _sources(read: _Read) -> Sequence[Import | None]:
