@@ -7,7 +7,10 @@ import math
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from etude.analysis.records import rows_of
 from etude.execute.records import as_table
 
 
@@ -28,17 +31,30 @@ def column(name: str, *values: object) -> tuple[pa.DataType, list[object]]:
         ("n.m", (2**63, 1), pa.float64()),
         ("n.m", (math.inf, 1), pa.float64()),
         ("p", (1, 2), pa.int64()),
+        ("p", (0, 0.1, 0.5), pa.float64()),
+        ("p", (1, None, 2.5), pa.float64()),
     ],
 )
 def test_a_column_has_the_type_of_its_values(name: str, values: tuple[object, ...], kind: pa.DataType) -> None:
     assert column(name, *values) == (kind, list(values))
 
 
-@pytest.mark.parametrize("values", [(1, 1.5), (1, "1"), ([1], [2]), (2**70, 1), (True, 1)])
+@pytest.mark.parametrize("values", [("auto", 128), (1, "1"), ([1], [2]), (2**53 + 1, 0.5), (True, 1), (None, "a", 1)])
 def test_values_of_a_param_that_no_column_tells_apart_are_written_as_json(values: tuple[object, ...]) -> None:
     kind, found = column("p", *values)
     assert kind == pa.string()
-    assert [json.loads(str(text)) for text in found] == list(values)
+    assert [None if text is None else json.loads(str(text)) for text in found] == list(values)
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.lists(st.integers())
+
+
+@given(st.lists(VALUES, min_size=1))
+def test_rows_have_the_very_values_of_params(values: list[object]) -> None:
+    table = as_table([{"p": value} for value in values], {"params": ["p"]})
+    found = [row["p"] for row in rows_of(table)]
+    assert found == values
+    assert [isinstance(value, bool) for value in found] == [isinstance(value, bool) for value in values]
 
 
 def test_a_number_that_no_column_holds_is_written_as_json() -> None:

@@ -37,7 +37,7 @@ def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
         records: One row per variant.
         repeat: The replicated param; None for the one that the metadata name.
     """
-    said = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
+    said = _said(records)
     dotted = [name for name in records.column_names if "." in name]
     by_name = {
         "params": [name for name in records.column_names if "." not in name and name not in OWN_COLUMNS],
@@ -55,9 +55,17 @@ def columns_of(records: pa.Table, *, repeat: str | None = None) -> Columns:
 
 
 def rows_of(records: pa.Table) -> list[Mapping[str, Any]]:
-    """The rows, in order, as mappings; a missing value is None."""
-    rows: list[Mapping[str, Any]] = records.to_pylist()
-    return rows
+    """The rows, in order, as mappings: the very values, also where a column holds them as JSON; None is missing."""
+    rows: list[dict[str, Any]] = records.to_pylist()
+    for name in _present(_said(records).get("json", ()), records):
+        for row in rows:
+            row[name] = None if row[name] is None else json.loads(row[name])
+    return [*rows]
+
+
+def _said(records: pa.Table) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
+    return found
 
 
 def _present(names: Sequence[str], records: pa.Table) -> tuple[str, ...]:

@@ -21,10 +21,11 @@ MOST_TEXT = 2000
 
 def show_records(prepared: Prepared, *, as_json: bool) -> int:
     """Print the table of records, of what there is. Returns the exit code: 1 where there is nothing."""
+    from etude.analysis.records import rows_of
     from etude.execute.records import gathered
 
     table = gathered(prepared.store, prepared.expansion.records)
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows = [dict(row) for row in rows_of(table)]
     if as_json:
         out().print_json(json.dumps(rows))
     elif all(row["status"] != "done" for row in rows):

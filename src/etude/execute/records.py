@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from etude.analysis.records import rows_of
 from etude.errors import DamagedArtifact
 from etude.execute.call import RefRow
 from etude.execute.columns import column
@@ -60,7 +61,7 @@ def _stored_rows(store: Store, records: Node) -> list[dict[str, object]]:
     if not isinstance(store.inspect(records.fingerprint), Manifest):
         return []
     try:
-        rows: list[dict[str, object]] = store.read(records.fingerprint).to_pylist()
+        rows = [dict(row) for row in rows_of(store.read(records.fingerprint))]
     except DamagedArtifact:
         return []
     return rows if len(rows) == len(records.rows) else []
@@ -74,23 +75,34 @@ def _completed(
     if not gone or earlier.get("status") != "done":
         return values
     known = {name: value for name, value in earlier.items() if name.partition(".")[0] in gone and "." in name}
-    return {**values, **known, "status": "done"}
+    return {**values, **known, "status": "done", "missing": None}
 
 
 def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object]) -> pa.Table:
-    """Rows as an Arrow table with every column that any row has, in the order first met."""
+    """Rows as an Arrow table with every column that any row has, in the order first met.
+
+    A column of whole and of broken numbers is one of broken numbers. Values that no type of column tells apart (text
+    beside numbers, lists) are written as JSON text; the metadata's `json` names such columns, and `rows_of` gives
+    back the very values.
+    """
     import pyarrow as pa
 
     columns = list(dict.fromkeys(name for row in rows for name in row))
     params = [str(name) for name in _list(settings.get("params"))]
-    arrays = [_array([row.get(name) for row in rows], name in params) for name in columns]
     trust = trust_of(columns)
     attributes = {name for parts in trust.values() for name in parts.values()}
+    arrays, written = [], []
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        kind = _kind_of(values, name in params)
+        written += [name] if kind is list else []
+        arrays.append(_array(values, kind))
     meaning = {
         "params": params,
         "varied": _list(settings.get("varied")),
         "repeat": settings.get("repeat"),
         "declared": settings.get("declared") or {},
+        "json": written,
         "metrics": [name for name in columns if "." in name and ".cost." not in name],
         "costs": [
             name for name in columns if ".cost." in name and not _is_about_a_cost(name) and name not in attributes
@@ -153,16 +165,32 @@ def _metrics(store: Store, name: str, fingerprint: str) -> dict[str, object]:
     return {f"{name}.{metric}": value for metric, value in flatten_metrics(store.read(fingerprint)).items()}
 
 
-def _array(values: list[Any], param: bool) -> pa.Array:
-    """A column; values that Arrow cannot hold in one type are written as JSON text."""
+def _kind_of(values: Sequence[Any], param: bool) -> type | None:
+    """The type of a column; `list` where values are to be written as JSON text, None where there is no value."""
     known = [value for value in values if value is not None]
     kinds = {type(value) for value in known}
-    fits = all(-_INT64 <= value < _INT64 for value in known) if kinds == {int} else kinds <= {bool, str}
-    if len(kinds) <= 1 and fits:
-        return column(values, next(iter(kinds), None))
-    if kinds <= {int, float} and not (param and int in kinds) and all(map(_is_like_a_float, known)):
+    if not kinds:
+        return None
+    if kinds in ({bool}, {str}, {float}):
+        return next(iter(kinds))
+    if kinds == {int} and all(-_INT64 <= value < _INT64 for value in known):
+        return int
+    fits = _is_exact if param else _is_like_a_float
+    return float if kinds <= {int, float} and all(map(fits, known)) else list
+
+
+def _array(values: Sequence[Any], kind: type | None) -> pa.Array:
+    """A column of that kind."""
+    if kind is float:
         return column([None if value is None else float(value) for value in values], float)
-    return column([None if value is None else json.dumps(value) for value in values], str)
+    if kind is list:
+        return column([None if value is None else json.dumps(value) for value in values], str)
+    return column(values, kind)
+
+
+def _is_exact(value: int | float) -> bool:
+    """Whether a broken number has the very value."""
+    return type(value) is float or (_is_like_a_float(value) and int(float(value)) == value)
 
 
 def _is_like_a_float(value: int | float) -> bool:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
 from etude.report.charts.naming import file_stem
 from etude.report.export import export, write_bytes, write_text
@@ -55,7 +56,7 @@ def export_results(result: Result) -> list[str]:
         return []
     folder.mkdir(parents=True, exist_ok=True)
     names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
-    names += _write_charts(prepared, records.to_pylist(), folder)
+    names += _write_charts(prepared, [dict(row) for row in rows_of(records)], folder)
     names += _write_search(prepared, folder)
     _remove_earlier(folder, set(known["files"] if known else ()) - set(names))
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
@@ -192,7 +193,7 @@ def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[P
 
 def _write_records(records: Any, folder: Path) -> Iterator[str]:
     yield write_parquet(records, folder / "records.parquet").name
-    lines = "".join(json.dumps(row) + "\n" for row in records.to_pylist())
+    lines = "".join(json.dumps(row) + "\n" for row in rows_of(records))
     write_text(folder / "records.jsonl", lines)
     yield "records.jsonl"
 

@@ -17,6 +17,7 @@ from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
 from etude.store.codecs.annotations import bare, class_of
+from etude.study.claims import claim_faults
 from etude.study.faults import located, together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
@@ -214,6 +215,7 @@ class _Expander:
         order = self._order()
         self._look_up(order)
         self._unused()
+        self.faults.extend(claim_faults(self.study, self.uses))
         all_variants = variants(self.study, points)
         for name in order:
             for variant in all_variants:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.analysis.direction import meaning_of
 from etude.analysis.grouping import is_finite, results_of
-from etude.analysis.records import columns_of
+from etude.analysis.records import columns_of, rows_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.records import gathered
 from etude.identity.files import FileDigests
@@ -80,7 +80,7 @@ def with_top(
 
 def records_of(table: pa.Table, variants: Sequence[Variant]) -> list[dict[str, Any]]:
     """The rows of the records, each with its params as they are under `param <name>`."""
-    rows: list[dict[str, Any]] = table.to_pylist()
+    rows = rows_of(table)
     return [
         {**row, **{f"param {name}": value for name, value in variant.params.items()}}
         for row, variant in zip(rows, variants, strict=True)

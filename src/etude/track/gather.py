@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from etude.analysis.records import rows_of
 from etude.execute.call import call_of
 from etude.execute.records import record_table
 from etude.graph.node import Node
@@ -49,7 +50,7 @@ class Gatherer:
         variant, nodes = prepared.expansion.variants[index], prepared.expansion.nodes[index]
         call = call_of(prepared.expansion.records, {}, {})
         table = record_table(prepared.store, call.rows[index : index + 1], call.settings)
-        row, meaning = table.to_pylist()[0], json.loads(table.schema.metadata[b"etude"])
+        row, meaning = dict(rows_of(table)[0]), json.loads(table.schema.metadata[b"etude"])
         manifests = {name: found for name, node in nodes.items() if (found := self._manifest(node)) is not None}
         attributes = {name for parts in meaning["trust"].values() for name in parts.values()}
         numbers = [*meaning["metrics"], *meaning["costs"], *attributes]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etude.analysis.aggregation import summarise
+from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
 from etude.errors import EtudeError
 from etude.execute.records import gathered
@@ -97,7 +98,7 @@ class Findings:
 def findings(prepared: Prepared, title: str = "") -> Findings:
     """Read a study's records, summaries and manifests. Nothing is run."""
     table = gathered(prepared.store, prepared.expansion.records)
-    rows: list[Row] = table.to_pylist()
+    rows: list[Row] = rows_of(table)
     notes: list[str] = []
     summaries = dict(summaries_of(prepared))
     if not summaries and any(row["status"] == "done" for row in rows):
