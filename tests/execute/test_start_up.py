@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,18 @@ def test_an_import_that_fails_ends_its_mark_and_a_missing_module_is_missing(
             importlib.import_module("su_missing")
         importlib.import_module("su_good")
     assert start_up._depth.value == 0
+
+
+def test_what_our_own_threads_load_is_not_marked(
+    start_up: StartUp, marks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules(tmp_path, monkeypatch, su_ours="x = 1", su_theirs="x = 1")
+    with start_up.marked():
+        for name, module in (("etude-meter", "su_ours"), ("a-loader", "su_theirs")):
+            thread = threading.Thread(target=importlib.import_module, args=(module,), name=name)
+            thread.start()
+            thread.join()
+    assert marks == ["begin", "end"]
 
 
 def test_the_first_use_of_cuda_is_marked_wherever_it_comes_and_no_later_one(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from etude.analysis.comparing import comparisons
 from etude.analysis.direction import meaning_of
 from etude.analysis.estimates import counted, estimate_of
+from etude.analysis.fairness import conditions_of
 from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of
 from etude.analysis.paired import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
@@ -80,7 +81,8 @@ def summarise(
     replicates = [_replicates(part, columns.repeat, numbers) for part in parts]
     groups = tuple(_group(part, keys, varied, found) for part, found in zip(parts, replicates, strict=True))
     groups = tuple(with_trust(group, part, columns.trust) for group, part in zip(groups, parts, strict=True))
-    compared = comparisons(groups, replicates, chosen, baseline) if baseline else ()
+    conditions = [conditions_of(part, columns.repeat, chosen) for part in parts]
+    compared = comparisons(groups, replicates, chosen, baseline, conditions) if baseline else ()
     return Summary(
         metrics=chosen,
         costs=columns.costs,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from etude.analysis.fairness import ByMetric, Fairness, fairness
 from etude.analysis.grouping import key_of, name_of
 from etude.analysis.intervals import t_interval
 from etude.analysis.paired import (
@@ -32,6 +33,7 @@ def comparisons(
     replicates: Sequence[Mapping[str, Sequence[Replicate]]],
     metrics: Sequence[str],
     baseline: Mapping[str, Scalar],
+    conditions: Sequence[ByMetric] = (),
 ) -> tuple[Comparison, ...]:
     """Each group against the one that has the baseline's params and is else the same, in each metric.
 
@@ -40,6 +42,7 @@ def comparisons(
         replicates: By group, in the same order: metric → its replicates.
         metrics: What is compared.
         baseline: Param → value of the baseline.
+        conditions: By group: under which conditions its costs were measured; none where nothing is known of them.
 
     Raises:
         StepError: No group is the baseline of another.
@@ -58,11 +61,15 @@ def comparisons(
         raise StepError(f"baseline: no group has {name_of(baseline, tuple(baseline))}. Mend: name one of {listed}.")
     families = [
         [
-            compare(
+            _fairly(
                 metric,
-                groups[left].name,
-                groups[right].name,
-                pairs(replicates[left][metric], replicates[right][metric]),
+                (groups[left].name, groups[right].name),
+                (replicates[left][metric], replicates[right][metric]),
+                fairness(
+                    metric,
+                    (groups[left].name, groups[right].name),
+                    (conditions[left].get(metric, {}), conditions[right].get(metric, {})) if conditions else ({}, {}),
+                ),
             )
             for left, right in partners.items()
         ]
@@ -71,6 +78,21 @@ def comparisons(
     flipped = iter(sign_flips([found for family in families for _, found in family]))
     told = [[replace(one, p_sign=next(flipped)) for one, _ in family] for family in families]
     return tuple(one for family in told for one in corrected(family))
+
+
+def _fairly(
+    metric: str,
+    names: tuple[str, str],
+    both: tuple[Sequence[Replicate], Sequence[Replicate]],
+    fair: Fairness,
+) -> tuple[Comparison, npt.NDArray[np.float64]]:
+    """A comparison of the pairs that may be compared; not tested where what else differs could make the difference."""
+    left, right = ([one for one in side if one.key not in fair.left_out] for side in both)
+    told, found = compare(metric, *names, pairs(left, right))
+    note = "; ".join(part for part in (fair.refusal or told.note, fair.note) if part)
+    if not fair.refusal:
+        return replace(told, note=note), found
+    return replace(told, p_t=None, note=note), np.empty(0)
 
 
 def compare(

@@ -47,7 +47,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = {
 }
 """Column of the records → where it stands in a cost."""
 
-CONDITIONS = frozenset({"attempts", "processes", "first_in_process", "order", "others_cpus"})
+CONDITIONS = frozenset({"attempts", "processes", "first_in_process", "order", "others_cpus", "run"})
 """Those of them that tell under which conditions a cost came about; they are no costs themselves."""
 TRUST: Mapping[str, Mapping[str, str]] = {
     f"{start_up}{kind}_{unit}": {

@@ -113,6 +113,12 @@ def as_table(rows: Sequence[Mapping[str, object]], settings: Mapping[str, object
     return table.replace_schema_metadata({"etude": json.dumps(meaning)})
 
 
+def _measured_in(manifest: Manifest) -> object:
+    """The run in which a result was computed, not the one that has adopted it."""
+    made_by = manifest.provenance.get("made_by")
+    return (made_by if isinstance(made_by, Mapping) else manifest.provenance).get("run")
+
+
 def _is_about_a_cost(name: str) -> bool:
     """Whether a column tells how a cost came about, and is none itself."""
     return name.endswith("_quality") or name.rpartition(".cost.")[2] in CONDITIONS
@@ -138,6 +144,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
             read[fingerprint] = {
                 **(_metrics(store, name, fingerprint) if metrics else {}),
                 **{f"{name}.cost.{column}": value for column, value in recorded(manifest.cost).items()},
+                f"{name}.cost.run": _measured_in(manifest),
             }
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):

@@ -76,11 +76,12 @@ class StartUp(importlib.abc.MetaPathFinder):
 
     @contextlib.contextmanager
     def _outermost(self) -> Iterator[None]:
-        """Mark a window, but none within another."""
+        """Mark a window, but none within another, and none for what étude's own threads load."""
         depth = getattr(self._depth, "value", 0)
+        ours = threading.current_thread().name.startswith("etude-")
         self._depth.value = depth + 1
         try:
-            with self._mark() if depth == 0 else contextlib.nullcontext():
+            with self._mark() if depth == 0 and not ours else contextlib.nullcontext():
                 yield
         finally:
             self._depth.value = depth

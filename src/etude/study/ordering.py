@@ -20,18 +20,26 @@ def order_seed(run: str) -> int:
 def turns(expansion: Expansion, seed: int) -> dict[str, int]:
     """Fingerprint → when its turn comes, if nothing that it reads is late.
 
-    The replicates follow one another as written. Within each, the variants are shuffled; what several variants share
-    comes with the first of them.
+    The replicates follow one another as written. The variants of one are shuffled, and those of the next are in the
+    reverse of that order: of any two, each goes first as often as the other. What several share comes with the first.
     """
     repeated = tuple(expansion.study.vary.repeat)
-    blocks: dict[tuple[str, ...], list[int]] = {}
+    blocks: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
     for index, variant in enumerate(expansion.variants):
-        blocks.setdefault(tuple(variant.keys[name] for name in repeated), []).append(index)
+        condition = tuple(text for name, text in variant.keys.items() if name not in repeated)
+        blocks.setdefault(tuple(variant.keys[name] for name in repeated), {})[condition] = index
     chance = random.Random(seed)
+    order: list[tuple[str, ...]] = []
     found: dict[str, int] = {}
-    for block in blocks.values():
-        chance.shuffle(block)
-        for index in block:
-            for node in expansion.nodes[index].values():
+    for place, block in enumerate(blocks.values()):
+        if place % 2 and order:
+            order = [condition for condition in reversed(order) if condition in block]
+        else:
+            order = []
+        more = [condition for condition in block if condition not in set(order)]
+        chance.shuffle(more)
+        order += more
+        for condition in order:
+            for node in expansion.nodes[block[condition]].values():
                 found.setdefault(node.fingerprint, len(found))
     return found
