@@ -89,7 +89,7 @@ class FakeNvml:
 
     energy_mj: list[int | Callable[[], int] | Exception] = field(default_factory=lambda: [0])
     power_mw: Callable[[], int] | None = None
-    users: list[tuple[int, ...]] = field(default_factory=lambda: [()])
+    users: list[tuple[int, ...] | None] = field(default_factory=lambda: [()])
     mig: bool = False
     limit_mw: int | None = None
     init_fault: Exception | None = None
@@ -131,7 +131,10 @@ class FakeNvml:
         return self.power_mw()
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: int) -> list[SimpleNamespace]:
-        return [SimpleNamespace(pid=pid) for pid in self.users[handle % len(self.users)]]
+        users = self.users[handle % len(self.users)]
+        if users is None:
+            raise NvmlError("Not Supported")
+        return [SimpleNamespace(pid=pid) for pid in users]
 
 
 class LiveBoard:

@@ -638,6 +638,30 @@ def test_any_command_can_be_measured_and_keeps_its_exit_code(etude: Etude) -> No
         assert word in said.err
 
 
+def test_a_commands_record_goes_to_a_file_of_its_own(etude: Etude, tmp_path: Path) -> None:
+    file = tmp_path / "cost.json"
+    said = etude(
+        "meter", "--output", file, "--json", "--", sys.executable, "-c", "import sys; print('x', file=sys.stderr)"
+    )
+    assert (said.code, said.err) == (0, "x\n")
+    assert json.loads(file.read_text())["carbon"]["grams"] is None
+    said = etude("meter", "--output", file, "--", sys.executable, "-c", "")
+    assert "carbon" in said.err
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_command_runs(etude: Etude, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    said = etude("meter", "--output", tmp_path / "no" / "cost.json", "--", "touch", ran)
+    assert said.code == 2
+    assert "cost.json: cannot be written" in said.err
+    assert not ran.exists()
+
+
+def test_what_is_read_beside_is_marked_and_carbon_says_of_what(etude: Etude) -> None:
+    said = etude("meter", "--g-per-kwh", "100", "--beside", "cpu-time", "--", sys.executable, "-c", "sum(range(10**6))")
+    assert "g CO₂eq" in said.err
+
+
 def test_a_command_that_cannot_be_run_is_told(etude: Etude) -> None:
     said = etude("meter", "--", "no-such-program-anywhere")
     assert said.code == 2

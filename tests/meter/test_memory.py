@@ -207,3 +207,13 @@ def test_without_descendants_nothing_is_said_of_shared_pages(proc: Path) -> None
     watched.sample(1)
     watched.close(account)
     assert account.method == "high-water mark of the kernel"
+
+
+def test_a_command_of_which_no_process_was_seen_has_no_memory_rather_than_none_at_all(proc: Path) -> None:
+    Resident(proc)
+    tree = ProcessTree(PID, proc=proc, own_ns=CpuHand())
+    watched = MemoryGauge(tree, proc=proc, own=False)
+    account = watched.open()
+    watched.sample(1)
+    watched.close(account)
+    assert account.peak_rss_bytes is None

@@ -6,6 +6,7 @@ import pytest
 
 from etude.errors import MeterError
 from etude.meter.clock import ManualClock
+from etude.meter.cost import Cost
 from etude.meter.measure import measure
 from etude.meter.meter import Meter
 from etude.meter.nvml import boards, driver_is_loaded
@@ -107,3 +108,15 @@ def test_a_driver_shows_itself_by_a_file(tmp_path: Path) -> None:
     assert not driver_is_loaded(tmp_path)
     (tmp_path / "proc" / "driver" / "nvidia").mkdir(parents=True)
     assert driver_is_loaded(tmp_path)
+
+
+@pytest.mark.parametrize(("users", "told"), [((), 0), (None, None)])
+def test_users_that_cannot_be_told_are_not_said_to_be_none(
+    users: tuple[int, ...] | None, told: int | None, clock: ManualClock, proc: Path
+) -> None:
+    begin = clock.ns
+    library = FakeNvml(energy_mj=[lambda: round((clock.ns - begin) / 1e6 * 100)], users=[users])
+    with measure(quiet_watch([only(library, clock)], clock, proc=proc, cpu=CpuHand())) as m:
+        clock.sleep(3.0)
+    assert m.cost().energy["gpu0"].foreign == told
+    assert Cost.from_json(m.cost().as_json()).energy["gpu0"].foreign == told

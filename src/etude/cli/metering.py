@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etude.cli.tell import err, out
 from etude.digits import between_text, half_width, number_text
+from etude.errors import MeterError
 from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
@@ -19,19 +21,35 @@ if TYPE_CHECKING:
 INTERRUPTED = 128
 
 
-def measure_shown(command: Sequence[str], settings: MeterSettings, *, aligned: bool, as_json: bool) -> int:
-    """Run a command, show what it cost on standard error, and give its exit code."""
+def measure_shown(
+    command: Sequence[str], settings: MeterSettings, *, aligned: bool, as_json: bool, output: Path | None = None
+) -> int:
+    """Run a command, show what it cost on standard error or write it to a file as JSON, and give its exit code."""
     from etude.execute.cost import footprint_of
     from etude.meter import survey
     from etude.meter.command import command_tree, measure_command
 
+    if output is not None:
+        # Before the command runs: its cost must not be lost for the sake of a folder.
+        _write(output, "")
     found = survey(beside=settings.beside, country=settings.country, tree=command_tree())
     told = measure_command(command, found=found, footprint=footprint_of(settings), aligned=aligned)
-    if as_json:
-        err().print_json(json.dumps(told.cost.as_json()))
-    else:
+    if output is not None:
+        _write(output, json.dumps(told.cost.as_json(), indent=2, allow_nan=False) + "\n")
+    elif as_json:
+        err().print_json(json.dumps(told.cost.as_json(), allow_nan=False))
+    if not as_json:
         show_cost(told.cost)
     return told.returncode if told.returncode >= 0 else INTERRUPTED - told.returncode
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text to a file; an empty one only sees whether that can be, and leaves what is there."""
+    try:
+        with path.open("w" if text else "a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise MeterError(f"--output {path}: cannot be written ({error.strerror or error})") from error
 
 
 def show_cost(cost: Cost) -> None:

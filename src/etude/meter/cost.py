@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +46,8 @@ class Energy:
     idle_joules: float | None = None
     """What a model says the machine would have used at rest; never in any sum."""
     spans: tuple[Span, ...] = ()
-    foreign: int = 0
-    """Processes of others seen on the devices."""
+    foreign: int | None = None
+    """Processes of others seen on the devices; None where they were not looked for, or could not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +224,13 @@ def _energy(component: str, source: str, group: Sequence[Account], recording: Re
         share=group[0].share,
         idle_joules=None if None in idle else recording.wall_s * sum(filter(None, idle)),
         spans=tuple(Span(each.traits.device, start_ns, end_ns, each.gross.value) for each in group),
-        foreign=sum(account.foreign for account in group),
+        foreign=_all_foreign(account.foreign for account in group),
     )
+
+
+def _all_foreign(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(count or 0 for count in known)
 
 
 def _memory(ledger: Ledger) -> Memory:

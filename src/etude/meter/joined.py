@@ -116,7 +116,7 @@ def _over_ranks(component: str, costs: Sequence[Cost], joint: Joint) -> Energy:
         share=1.0 if all(each.energy[component].share == 1 for each in readers) else _share(readers, component),
         idle_joules=_fold(max, idle),
         spans=spans,
-        foreign=max(each.energy[component].foreign for each in readers),
+        foreign=_fold(max, [each.energy[component].foreign for each in readers]),
     )
 
 
@@ -163,7 +163,7 @@ def _over_attempts(component: str, costs: Sequence[Cost]) -> Energy:
         gross_j=_fold(math.fsum, [each.energy[component].gross_j for each in readers]),
         idle_joules=_fold(math.fsum, [each.energy[component].idle_joules for each in readers]),
         spans=tuple(span for each in readers for span in each.energy[component].spans),
-        foreign=max(each.energy[component].foreign for each in readers),
+        foreign=_fold(max, [each.energy[component].foreign for each in readers]),
     )
 
 

@@ -49,8 +49,8 @@ class Account:
     """The windows of each path (`batch/prefill`) together."""
     closure_error: float | None
     """|run - (windows + between)| / run; None where the run is not known."""
-    foreign: int = 0
-    """Processes of others that were seen on the device."""
+    foreign: int | None = None
+    """Processes of others that were seen on the device; None where they were not looked for, or could not be told."""
     beside: bool = False
     """Told for comparison, and never counted."""
     guessed_s: float = 0.0
@@ -134,10 +134,11 @@ def _account(recording: Recording, meter: Recorded, layout: _Layout, idle_w: flo
     cutout = stretch(found, recording.start_ns, recording.end_ns, period_s=period_s, idle_w=idle_w)
     gross = _gross(cutout, meter)
     share, run = _our_part(gross, recording, traits)
+    others = None if meter.foreign is None else len(meter.foreign)
     if cutout.reason or gross.value is None:
         unknown = dict.fromkeys(layout.paths, Quantity.absent("joules", gross.reason, method=gross.method))
         nothing = (math.nan,) * len(layout.windows)
-        return Account(traits, run, gross, share, nothing, math.nan, unknown, None, len(meter.foreign), meter.beside)
+        return Account(traits, run, gross, share, nothing, math.nan, unknown, None, others, meter.beside)
     joules, split = _divided(cutout, found, layout, continuous=not traits.period_s)
     windows, between = _gathered(layout, [value * share for value in joules])
     paths, blurred = _by_path(layout, windows, split, run, share, cutout.missing_j * traits.factor[1])
@@ -153,7 +154,7 @@ def _account(recording: Recording, meter: Recorded, layout: _Layout, idle_w: flo
         between=between,
         paths=paths,
         closure_error=closed,
-        foreign=len(meter.foreign),
+        foreign=others,
         beside=meter.beside,
         guessed_s=cutout.guessed_s,
     )
@@ -274,7 +275,11 @@ def _within(run: Quantity, value: float, half: float, missing_j: float) -> Quant
     low = (run.lo or 0.0) / whole if whole else 1.0
     high = (run.hi if run.hi is not None else math.inf) / whole if whole else 1.0
     hi = min((value + half) * high + missing_j, run.hi if run.hi is not None else math.inf)
-    return replace(run, value=value, lo=max(0.0, (value - half) * low), hi=hi)
+    return replace(run, value=value, lo=max(0.0, (value - half) * low) if math.isfinite(half) else 0.0, hi=_finite(hi))
+
+
+def _finite(end: float) -> float | None:
+    return end if math.isfinite(end) else None
 
 
 def _closure_error(run: float, windows: Windows, values: Sequence[float], between: float) -> float:

@@ -131,6 +131,8 @@ class MemoryGauge:
         if resident is None:
             return
         once = self._tree.shared_counts_once
+        if once is None and not self._own:
+            return  # no process of the command was seen: that is not 0 bytes
         if once is not None:
             resident += self._tree.children_bytes - (self._tree.own_shared_bytes if self._own else 0)
         for account in self._open:

@@ -33,8 +33,8 @@ class Recorded:
     log: Log
     period_s: float | None = None
     """The period as observed; None where it was not."""
-    foreign: frozenset[int] = frozenset()
-    """Processes of others seen on the device."""
+    foreign: frozenset[int] | None = None
+    """Processes of others seen on the device; None where they were not looked for, or could not be told."""
     beside: bool = False
     """Read for comparison only."""
 
@@ -117,7 +117,7 @@ def _told(recording: Recording) -> dict[str, Any]:
             {
                 "traits": asdict(each.traits),
                 "period_s": each.period_s,
-                "foreign": sorted(each.foreign),
+                "foreign": None if each.foreign is None else sorted(each.foreign),
                 "beside": each.beside,
                 "times": list(each.log.times),
                 "raws": list(each.log.raws),
@@ -169,4 +169,5 @@ def _heard_meter(told: Mapping[str, Any]) -> Recorded:
     traits["quality"] = Quality(traits["quality"])
     traits["factor"] = tuple(traits["factor"])
     log = Log(array("q", told["times"]), array("q", told["raws"]), dict(map(tuple, told["reasons"])))
-    return Recorded(Traits(**traits), log, told["period_s"], frozenset(told["foreign"]), told["beside"])
+    foreign = None if told["foreign"] is None else frozenset(told["foreign"])
+    return Recorded(Traits(**traits), log, told["period_s"], foreign, told["beside"])

@@ -238,8 +238,8 @@ class Watch:
     def _recorded(self, track: Track, visit: Visit) -> Recorded:
         with track.lock:
             kept = Log() if track.traits.at_marks else track.log.since(visit.start_ns - _BEFORE_NS)
-        foreign = frozenset(visit.foreign.get(track.traits.device, ()))
-        return Recorded(track.traits, kept, track.period_s, foreign, track.beside)
+        seen = visit.foreign.get(track.traits.device)
+        return Recorded(track.traits, kept, track.period_s, None if seen is None else frozenset(seen), track.beside)
 
     def _look_at_processes(self, now_ns: int) -> None:
         if self._scan_due_ns <= now_ns:
@@ -286,7 +286,8 @@ class Watch:
         """Note processes of others on the devices. Ids that this machine does not show are not believed."""
         for track in self.tracks:
             if isinstance(track.meter, Occupied):
-                users = track.meter.users() or frozenset()
+                if (users := track.meter.users()) is None:
+                    continue
                 others = {pid for pid in users - self.tree.pids if self.tree.shows(pid)}
                 for visit in tuple(self._visits):
                     visit.foreign.setdefault(track.traits.device, set()).update(others)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from etude.cli.arguments import AsJson
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -15,7 +14,7 @@ EXAMPLES = """
 
   etude meter --country DEU --pue 1.2 -- ./benchmark
 
-  etude meter --json -- make 2> cost.json     [dim](the record goes to standard error)[/]
+  etude meter --output cost.json -- make      [dim](the record goes to a file of its own)[/]
 """
 
 
@@ -33,14 +32,17 @@ def meter(
     aligned: Annotated[
         bool, typer.Option("--aligned", help="Wait for the ticks of slow counters: exact for short commands.")
     ] = False,
-    as_json: AsJson = False,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the record to this file, as JSON.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on standard error, among what the command prints there.")
+    ] = False,
 ) -> None:
     """Run any command and tell what it cost: time, memory, energy, carbon. Its exit code is kept."""
     from etude.cli.metering import measure_shown
     from etude.execute.cost import MeterSettings
 
     settings = MeterSettings(country=country, g_per_kwh=g_per_kwh, pue=pue, beside=tuple(beside or ()))
-    raise typer.Exit(measure_shown(command, settings, aligned=aligned, as_json=as_json))
+    raise typer.Exit(measure_shown(command, settings, aligned=aligned, as_json=as_json, output=output))
 
 
 meter.__doc__ = f"{meter.__doc__}\n{EXAMPLES}"
