@@ -484,3 +484,47 @@ STEADY = (
     ("def f(spec): return spec.name", "f"),
 )
 """Statements and what a step returns: nothing in them is hidden."""
+
+NEEDLESS = {
+    "how it is written": Table(
+        {"h": "def g(x):\n    return x «+ 1|+  1  # one»\nBASE = (1 +\n2)"},
+        (("from h import g", "g(1)"), ("import h", "h.g(h.BASE)")),
+    ),
+    "what a docstring says": Table(
+        {"h": "'''«One|Two».'''\ndef g(x):\n    return x\nclass C:\n    '''A class.'''\n    x = 1"},
+        (("from h import g, C", "g(1)"), ("import h", "h.C.x")),
+    ),
+    "what never runs": Table(
+        {"h": "", "p/__init__": "", "p/q": "def f(): return 1"},
+        (
+            ("def f():\n    x«: int|: float» = 1\n    return x", "f()"),
+            ("def f():\n    x«: int|» = 1\n    return x", "f()"),
+            ("class K: pass\ndef f():\n    x«|: list[K]» = [1]\n    return x", "f()"),
+            ("def f():\n    for i in range(3):\n        y«: 'text'|: bytes» = i\n    return y", "f()"),
+            ("class A:\n    def f(self):\n        self.x«: int|» = 1\n        return self.x", "A().f()"),
+            ("def f():\n    '''«Old|New».'''\n    return 1", "f()"),
+            ("def f():\n    «pass|...»\n    return 1", "f()"),
+            ("def f():\n    «|'a note'\n    »return 1", "f()"),
+            ("if __name__ == '__main__':\n    print(«1|2»)", "1"),
+            ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import «h|p»", "1"),
+            ("def other(): return «1|2»", "1"),
+            ("«import math|import cmath, math»\nimport h", "math.floor(1.5)"),
+            ("import logging\nlogging.getLogger().setLevel(«10|20»)", "1"),
+        ),
+    ),
+    "in which order it stands": Table(
+        {"h": "«def g(): return 1\ndef k(): return 2|def k(): return 2\n\ndef g(): return 1»\n"
+         "def both(): return g(), k()"},
+        (("from h import both", "both()"), ("import h", "h.both()")),
+    ),
+    "in which order it is imported": Table(
+        {"a": "def f(): return 1", "b": "def g(): return 2"},
+        (
+            ("«import a\nimport b|import b\nimport a»", "a.f() + b.g()"),
+            ("«import a, b|import b\nimport a»", "a.f() + b.g()"),
+            ("«from a import f\nfrom b import g|from b import g\nfrom a import f»", "f() + g()"),
+            ("from a import f\n«|from b import g\n»", "f()"),
+        ),
+    ),
+}
+"""Edits that change no result, and no digest."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from edits import EDITS, STEADY, UNSEEN, UNSTEADY, Table
+from edits import EDITS, NEEDLESS, STEADY, UNSEEN, UNSTEADY, Table
 from etude.identity.code import SymbolMap
 from source_tree import Tree
 
@@ -79,3 +79,11 @@ def test_what_a_step_takes_from_elsewhere_is_told(tree: Tree, top: str, value: s
 @pytest.mark.parametrize(("top", "value"), STEADY)
 def test_of_a_step_that_hides_nothing_nothing_is_told(tree: Tree, top: str, value: str) -> None:
     assert tree.write({"m": f"{top}\ndef step(): return {value}"}).reasons("m:step") == []
+
+
+@pytest.mark.parametrize(("table", "top", "value"), cases(NEEDLESS))
+def test_an_edit_that_changes_nothing_reruns_nothing(tree: Tree, table: Table, top: str, value: str) -> None:
+    before, result = outcome(tree.write(project(table.files, top, value, edited=False)))
+    after, other = outcome(tree.write(project(table.files, top, value, edited=True)))
+    assert result == other
+    assert before.digest == after.digest

@@ -49,7 +49,7 @@ READS = {
     "a with variable hides": ("def f():\n with A as x: x", {"A"}),
     "an except variable hides": ("def f():\n try: pass\n except A as x: x", {"A"}),
     "a deleted name is local": ("def f():\n del x", set()),
-    "an annotated local is local": ("def f():\n x: A\n return x", {"A"}),
+    "an annotated local is local": ("def f():\n x: A\n return x", set()),
     "an augmented local is local": ("def f():\n x += A", {"A"}),
     "an unpacked local is local": ("def f():\n (x, [y, *z]) = A\n x, y, z", {"A"}),
     "a nested function hides its name": ("def f():\n def g(): return h\n return g", {"h"}),
@@ -156,8 +156,9 @@ def test_an_import_in_a_class_body_may_be_read_by_anyone() -> None:
 
 
 def test_annotations_need_not_be_known_when_the_code_runs() -> None:
-    found = facts("def f(x: A = B): y: C = D").refs
+    found = facts("def f(x: A = B) -> C: y: D = E").refs
     assert {ref.root for ref, use in found.items() if not use.roles & NEEDED} == {"A", "C"}
+    assert {ref.root for ref, use in found.items() if use.roles & NEEDED} == {"B", "E"}
 
 
 CHANGES = {

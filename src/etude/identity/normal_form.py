@@ -1,8 +1,9 @@
 """Python source as a text that tells apart what can behave apart, and nothing else.
 
-Positions, comments, formatting, quote styles, docstrings and other statements that do nothing are left out; names,
-constants, annotations, decorators and defaults stay. The text is the same under every Python from 3.11 on: fields are
-written by name in alphabetical order, absent ones not at all, and constants in the form of `canonical`.
+Positions, comments, formatting, quote styles, docstrings and other statements that do nothing are left out, and so are
+annotations of variables inside functions, which never run. Names, constants, decorators, defaults and other annotations
+stay. The text is the same under every Python from 3.11 on: fields are written by name in alphabetical order, absent
+ones not at all, and constants in the form of `canonical`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import lru_cache
 
 from etude.identity.canonical import canonical
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _ABSENT = {"conversion": -1}  # elsewhere 0
 
@@ -20,14 +22,24 @@ _ABSENT = {"conversion": -1}  # elsewhere 0
 def normal_form(*nodes: ast.AST) -> str:
     """The normal form of statements or expressions, one after the other. Needs no recursion, however deep they nest."""
     written: list[str] = []
-    todo: list[ast.AST | str] = [*reversed(nodes)]
+    todo: list[tuple[ast.AST | str, bool]] = [(node, False) for node in reversed(nodes)]
     while todo:
-        item = todo.pop()
+        item, local = todo.pop()
         if isinstance(item, str):
             written.append(item)
-        else:
-            todo.extend(reversed(list(_parts(item))))
+            continue
+        if local and isinstance(item, ast.AnnAssign):
+            item = _without_annotation(item)
+        local = isinstance(item, _FUNCTIONS) or (local and not isinstance(item, ast.ClassDef))
+        todo.extend([(part, local) for part in reversed(list(_parts(item)))])
     return "".join(written)
+
+
+def _without_annotation(node: ast.AnnAssign) -> ast.AST:
+    """The assignment as it runs: inside a function, annotations of variables are neither evaluated nor kept."""
+    if node.value is None:
+        return ast.AnnAssign(target=node.target, simple=node.simple)
+    return ast.Assign(targets=[node.target], value=node.value)
 
 
 def does_nothing(statement: ast.AST) -> bool:

@@ -454,7 +454,8 @@ class _Walk:
     def annotated(self, node: ast.AnnAssign, at: _At) -> None:
         if node.value is not None:
             self.renamed([node.target], node.value, at)
-        self.annotation(node.annotation, at)
+        if at.scope.kind is not _Kind.FUNCTION:  # inside a function it is never evaluated
+            self.annotation(node.annotation, at)
         self.push(at, [node.target, node.value])
 
     def augmented(self, node: ast.AugAssign, at: _At) -> None:
