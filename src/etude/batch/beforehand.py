@@ -41,7 +41,9 @@ class Beforehand:
             BackendError: One reads what jobs compute, which comes after this.
         """
         prepared, workplace = self.prepared, self.prepared.workplace
-        made = plan(self.nodes(), prepared.store.inspect)
+        present = prepared.present
+        differences = None if present is None else present.compare()
+        made = plan(self.nodes(), prepared.store.inspect, differences=differences)
         for node in made.todo:
             if not node.needs.login:
                 raise BackendError(
@@ -61,7 +63,7 @@ class Beforehand:
         )
         provenance = Provenance(prepared.study.name, self.run, workplace.project, prepared.store)
         policy = Policy(retries=prepared.study.place.retries)
-        self.runner = Runner(made, prepared.store, backend, provenance, policy, self.tell)
+        self.runner = Runner(made, prepared.store, backend, provenance, policy, self.tell, present=present)
         try:
             return self.runner.run()
         finally:

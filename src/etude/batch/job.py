@@ -35,7 +35,9 @@ from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path, make_importable, use_sources
 from etude.graph.node import Node
 from etude.graph.plan import plan
+from etude.identity.code import CodeIndex
 from etude.identity.files import FileDigests
+from etude.identity.observed import Present
 from etude.redaction import Redactor
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -127,7 +129,8 @@ class BatchJob:
         order, store = self.order, Store.open(Path(self.order.store), create=False)
         redact = Redactor.of(self.environment)
         targets = [nodes[fingerprint] for fingerprint in order.targets]
-        made = plan(targets, store.inspect, force=_still_forced(order, store))
+        present = self._present()
+        made = plan(targets, store.inspect, force=_still_forced(order, store), differences=present.compare())
         # What a collecting job lacks is the other jobs' to give.
         barred = {node.fingerprint for node in made.todo} - set(order.nodes) if order.collects else set[str]()
         backend = self._backend(store)
@@ -140,7 +143,9 @@ class BatchJob:
         try:
             for _ in range(MOST_ROUNDS):
                 barred |= {failure.node.fingerprint for failure in self.summary.failures}
-                self.runner = Runner(made, store, backend, provenance, policy, tell, barred, redact=redact)
+                self.runner = Runner(
+                    made, store, backend, provenance, policy, tell, barred, present=present, redact=redact
+                )
                 if self.stop is not None:
                     self.runner.interrupt()
                 summary = self.runner.run()
@@ -151,7 +156,7 @@ class BatchJob:
                 self.summary.blocked = summary.blocked
                 if not summary.damaged or summary.interrupted:
                     break
-                made = plan(targets, store.inspect)
+                made = plan(targets, store.inspect, differences=present.compare())
         finally:
             backend.close()
 
@@ -182,6 +187,12 @@ class BatchJob:
             order.metering(),
             Path(order.digests),
         )
+
+    def _present(self) -> Present:
+        """What is there now of what steps touched; the code as it was when the study was submitted."""
+        index = CodeIndex(sources=kept_sources(layout.run_of(self.folder)))
+        files = FileDigests(Path(self.order.digests))
+        return Present(str(Path(self.order.project).resolve()), files, lambda: index, self.environment)
 
     def _heard(self, progress: Progress) -> None:
         if self.runner is not None:

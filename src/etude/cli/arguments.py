@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -57,6 +58,7 @@ def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, o
     def other_study(name: str) -> Study:
         return load_study(find_study(name, folder, project), project=project)
 
+    options = replace(options, environment=options.environment or dict(os.environ))
     return prepare(reading.study, options, faults=reading.faults, other_study=other_study)
 
 

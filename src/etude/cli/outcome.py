@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etude.cli.tell import err, escaped, out
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_CHANGES = 12
 MOST_FAILURES = 5
+MOST_OBSERVED = 5
 
 
 def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
@@ -199,6 +200,8 @@ def _show_closing(result: Result, exported: Sequence[object]) -> None:
             else ("[green]done[/]" if result.succeeded else "[red]failed[/]")
         )
         out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
+    for line in observed_lines(summary.observed.values()):
+        out().print(line, soft_wrap=True)
     if summary.interrupted:
         out().print("run the same command again to go on")
     if prepared.partial:
@@ -209,6 +212,27 @@ def _show_closing(result: Result, exported: Sequence[object]) -> None:
     elif exported:
         out().print(f"results: {escaped(str(prepared.workplace.results))}/", soft_wrap=True)
         out().print(escaped("  " + "  ".join(str(name) for name in exported)), soft_wrap=True)
+
+
+def observed_lines(observed: Iterable[tuple[Node, Mapping[str, str]]]) -> list[str]:
+    """What steps touched when they ran and the plan did not know, a line for each node as written."""
+    by_name: dict[str, dict[str, str]] = {}
+    for node, things in observed:
+        by_name.setdefault(node.title, {}).update(things)
+    lines = []
+    for name, things in by_name.items():
+        chance = [key.partition(" ")[2] for key in things if key.startswith("random ")]
+        if chance:
+            text = f"{name} draws from {', '.join(chance)} without seeding it: not deterministic"
+            lines.append(f"[yellow]by chance[/] {escaped(text)}")
+        for compared in (True, False):
+            keys = [key for key in things if bool(things[key]) is compared and not key.startswith("random ")]
+            if keys:
+                more = f" and {len(keys) - MOST_OBSERVED} more" if len(keys) > MOST_OBSERVED else ""
+                what = "a change there reruns it" if compared else "a change there is not noticed"
+                text = f"{name} used {', '.join(keys[:MOST_OBSERVED])}{more}"
+                lines.append(f"[yellow]seen when it ran[/] {escaped(text)} [dim]({what})[/]")
+    return lines
 
 
 def _counts(result: Result) -> list[str]:

@@ -138,7 +138,11 @@ def _described(prepared: Prepared, manifest: Manifest) -> list[tuple[str, str]]:
     if accepted := provenance.get("accepted"):
         rows.append(("accepted", f"from {accepted['from'][:12]}: {accepted['because'] or 'no reason given'}"))
     if not manifest.deterministic:
-        rows.append(("note", "its step says that it is not deterministic"))
+        chance = [key.partition(" ")[2] for key in manifest.observed if key.startswith("random ")]
+        drew = f"it drew from {', '.join(chance)} without seeding it: " if chance else "its step says that "
+        rows.append(("note", f"{drew}it is not deterministic"))
+    if manifest.observed:
+        rows.append(("seen when it ran", ", ".join(manifest.observed)))
     if unseen := provenance.get("unseen"):
         rows.append(("unseen", "; ".join(map(str, unseen))))
     return rows

@@ -63,6 +63,8 @@ class NodeCall:
     attempt: int = 1
     order: int | None = None
     """How many nodes the run has started, this one counted; None where nobody counts."""
+    project: str = ""
+    """The project's folder, in which is seen what the step touches; empty to see nothing."""
 
 
 class Status(StrEnum):
@@ -86,6 +88,8 @@ class Outcome:
     status: Status
     content: str = ""
     cost: Mapping[str, object] = field(default_factory=dict)
+    observed: Mapping[str, str] = field(default_factory=dict)
+    """What the step touched and its plan did not know → digest. See `identity.observed`."""
     classes: frozenset[str] = frozenset()
     """The classes that the result is made of, as `module:Name`."""
     error: str = ""
@@ -107,6 +111,7 @@ def call_of(
     replace: bool = False,
     attempt: int = 1,
     order: int | None = None,
+    project: str = "",
 ) -> NodeCall:
     """The call that computes a planned node."""
     return NodeCall(
@@ -126,6 +131,7 @@ def call_of(
         replace=replace,
         attempt=attempt,
         order=order,
+        project=project,
     )
 
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
 from etude.execute.attempt_costs import attempt_file, with_earlier
+from etude.execute.audit import install
 from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
 from etude.execute.cost import Metering
 from etude.execute.input_guard import inputs_kept
 from etude.execute.mishaps import one_line, trace_below
+from etude.execute.observation import Observation
 from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
 from etude.graph.compatible import element_type, plain
@@ -23,6 +25,7 @@ from etude.graph.node import RECORDS_STEP
 from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
 from etude.identity.files import FileDigests
+from etude.identity.observed import Observed
 from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
@@ -55,6 +58,8 @@ class Host:
     """Waits until all other ranks are done, and gives what each of them cost; None for a node of one process."""
 
 
+_symbols: dict[str, Mapping[str, str]] = {}
+"""Symbol maps by the digests of their notes."""
 _signatures: dict[str, tuple[object, Signature]] = {}
 
 
@@ -82,25 +87,29 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
     try:
         if call.step == RECORDS_STEP:
             return _store(call, store, record_table(store, call.rows, call.settings), object, {})
+        if call.project:
+            install(call.project)
         signature = _signature(call.step)
         arguments, settings = _arguments(call, store, signature), _settings(call, signature)
         if host.pause:
             host.pause("before", call.name, {**arguments, "settings": settings})
+        observation = _observation(call, store)
         measurement = host.metering.measured()
         context.mark = measurement.window
         with inputs_kept(call.files, host.digests, arguments.values()) as folders:
             if folders:
                 _arguments(call, store, signature)  # checked once more: it may have changed before it was watched
             file = attempt_file(store, call.fingerprint, host.attempt, host.rank)
-            with host.metering.kept(measurement, file, host.cpus):
+            with observation, host.metering.kept(measurement, file, host.cpus):
                 value = _call_step(signature, arguments, settings, context)
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
         if host.rank > 0:
             return Outcome(status=Status.DONE, cost=measurement.cost().as_json())
         cost = _whole_cost(call, store, host, measurement.cost(), file)
-        deterministic = signature.deterministic
-        return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch)
+        observed = _observed(call, store, host, observation)
+        deterministic = signature.deterministic and not observation.unseeded
+        return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch, observed)
     except Stopped as stopped:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
     except DamagedArtifact as damaged:
@@ -199,6 +208,7 @@ def _store(
     cost: Mapping[str, object],
     deterministic: bool = True,
     owned: Path | None = None,
+    observed: Observed | None = None,
 ) -> Outcome:
     header = Header(
         trace=call.trace,
@@ -207,7 +217,28 @@ def _store(
         provenance=call.provenance,
         cost=cost,
         deterministic=deterministic,
+        observed=observed or {},
     )
     manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
     store.drop_scratch(call.fingerprint)
-    return Outcome(status=Status.DONE, content=manifest.content, cost=manifest.cost, classes=classes_in(manifest.codec))
+    return Outcome(
+        status=Status.DONE,
+        content=manifest.content,
+        cost=manifest.cost,
+        observed=manifest.observed,
+        classes=classes_in(manifest.codec),
+    )
+
+
+def _observation(call: NodeCall, store: Store) -> Observation:
+    code = str(call.provenance.get("symbols") or call.step)
+    return Observation(call.project, str(store.root), code, opaque=bool(call.provenance.get("unseen")))
+
+
+def _observed(call: NodeCall, store: Store, host: Host, observation: Observation) -> Observed:
+    note = str(call.provenance.get("symbols") or "")
+    if note not in _symbols:
+        document = store.note("symbols", note) if note else None
+        _symbols[note] = document if isinstance(document, Mapping) else {}
+    run = str(call.provenance.get("run"))
+    return observation.observed(_symbols[note], call.files, run, host.digests)

@@ -22,6 +22,7 @@ from etude.execute.events import Event, Kind, Tell, now
 from etude.execute.ready import ReadyNodes
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import Action, Cause, Plan, State
+from etude.identity.observed import Observed, Present
 from etude.redaction import Redactor
 from etude.store.lease import Holder, Lease
 from etude.store.manifest import Header, Manifest
@@ -94,6 +95,8 @@ class Summary:
     """Running when the run was asked to stop; they go on from their checkpoints next time."""
     damaged: dict[str, str] = field(default_factory=dict)
     """Results found damaged while they were read, by fingerprint: quarantined, to be computed anew."""
+    observed: dict[str, tuple[Node, Observed]] = field(default_factory=dict)
+    """What steps touched when they ran and no plan knows: fingerprint → the node, and what that was."""
     interrupted: bool = False
 
     @property
@@ -119,6 +122,8 @@ class Runner:
     growing: bool = False
     """Whether plans may be added while it runs; then it ends after `finish`."""
     on_end: OnEnd = field(default=lambda _fingerprint, _outcome: None)
+    present: Present | None = None
+    """Tells what is there now of what steps touch; without it, they are not watched."""
     redact: Redactor = field(default_factory=Redactor)
     """Takes the secrets out of what steps say when they fail."""
     turns: Mapping[str, int] = field(default_factory=dict)
@@ -305,8 +310,14 @@ class Runner:
     def _replaces(self, action: Action) -> bool:
         """Whether a stored result of the same fingerprint must give way."""
         return (
-            self._is_forced(action) or action.cause in (Cause.UPSTREAM, Cause.DAMAGED) or action.state is State.CACHED
+            self._is_forced(action)
+            or action.cause in (Cause.UPSTREAM, Cause.DAMAGED, Cause.OBSERVED)
+            or action.state is State.CACHED
         )
+
+    def _holds(self, manifest: Manifest) -> bool:
+        """Whether all that a result's step touched beyond its plan is as it was then."""
+        return not manifest.observed or self.present is None or not self.present.compare()(manifest.observed)
 
     def _cut_off(self, node: Node, contents: Mapping[str, str]) -> bool:
         """Adopt a result made from the same bytes by the same code with the same settings, if there is one."""
@@ -315,7 +326,7 @@ class Runner:
         if source is None or source == node.fingerprint:
             return False
         earlier = self.store.inspect(source)
-        if not isinstance(earlier, Manifest):
+        if not isinstance(earlier, Manifest) or not self._holds(earlier):
             return False
         header = Header(
             trace=trace,
@@ -324,6 +335,7 @@ class Runner:
             provenance={**self.provenance(node), "adopted_from": source, "made_by": dict(earlier.provenance)},
             cost=earlier.cost,
             deterministic=earlier.deterministic,
+            observed=earlier.observed,
         )
         try:
             if not isinstance(self.store.inspect(node.fingerprint), Manifest | None):
@@ -353,6 +365,8 @@ class Runner:
         manifest = self.store.inspect(fingerprint)
         if not isinstance(manifest, Manifest) or manifest.inputs != self._contents[fingerprint]:
             return False
+        if not self._holds(manifest):
+            return False
         self._finish(fingerprint, Made.of(manifest), Kind.REUSED, ELSEWHERE)
         return True
 
@@ -369,6 +383,7 @@ class Runner:
             replace=self._replaces(action),
             attempt=attempt,
             order=self._started,
+            project=self.present.project if self.present is not None else "",
         )
         self._running[fingerprint] = lease
         if action.node.needs.walltime_s is not None and self.policy.watch_walltime:
@@ -420,6 +435,8 @@ class Runner:
         self._deadlines.pop(fingerprint, None)
         match outcome.status:
             case Status.DONE:
+                if outcome.observed:
+                    self.summary.observed[fingerprint] = (node, outcome.observed)
                 self._finish(fingerprint, Made(outcome.content, outcome.cost, classes=outcome.classes), Kind.DONE)
             case Status.STOPPED:
                 self.summary.stopped.append(node)

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     UPSTREAM = "upstream"
     DAMAGED = "damaged"
     FORCED = "forced"
+    OBSERVED = "observed"
+    """What the step touched when it ran, and no plan knows."""
     GONE = "gone"
     """The result was made before and is no longer in the store."""
 
@@ -52,6 +54,8 @@ class Change:
                 return "asked for"
             case Kind.DAMAGED:
                 return f"stored result damaged: {self.what}"
+            case Kind.OBSERVED:
+                return f"{self.what} (seen when it ran)"
             case _ if self.old or self.new:
                 return f"{self.kind} {self.what}: {self.old or 'absent'} → {self.new or 'absent'}"
             case _:
@@ -80,6 +84,8 @@ def why(action: Action, earlier: Earlier | None) -> tuple[Change, ...]:
         return (Change(Kind.FORCED, ""),)
     if action.cause is Cause.DAMAGED:
         return (Change(Kind.DAMAGED, action.detail),)
+    if action.cause is Cause.OBSERVED:
+        return (Change(Kind.OBSERVED, action.detail),)
     if action.cause is Cause.UPSTREAM:
         return (Change(Kind.UPSTREAM, action.detail),)
     if earlier is None:

@@ -31,6 +31,7 @@ class ExactLoader(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self._source, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
+        sys.audit("etude.loaded", self.path)
         setattr(module, _DIGEST, sha256(self._source).hexdigest())
         super().exec_module(module)
 
@@ -89,6 +90,11 @@ def use_sources(sources: Mapping[str, bytes]) -> None:
     if any(_is_stale(sys.modules[name], path) for name, path in loaded.items()):
         for name in loaded:
             del sys.modules[name]
+
+
+def known_sources() -> Mapping[str, bytes]:
+    """The files that are imported from given bytes in this process, by absolute path."""
+    return _finder.sources
 
 
 def _loaded() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class StepLibrary:
     project: Path
     index: CodeIndex = field(init=False)
     _found: dict[str, StepUse | NotAStep] = field(default_factory=dict)
+    _observed: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         make_importable(self.project)
@@ -54,8 +56,18 @@ class StepLibrary:
         return found
 
     def sources(self) -> dict[str, bytes]:
-        """The source files outside étude that the steps found so far reach: absolute path → the bytes digested."""
+        """The source files outside étude that the steps found so far reach, or were seen to run: path → bytes."""
         paths = {path for use in self._found.values() if isinstance(use, StepUse) for path in use.symbols.files}
+        return self._sources(paths | self._observed)
+
+    def add_observed(self, maps: Iterable[SymbolMap]) -> None:
+        """Have code that steps were seen to run imported from the bytes digested, as the code that they reach is."""
+        paths = {path for found in maps for path in found.files}
+        if paths:
+            self._observed |= paths
+            use_sources(self._sources(paths))
+
+    def _sources(self, paths: Iterable[Path]) -> dict[str, bytes]:
         return {str(path): self.index.source_of(path) for path in paths if not path.is_relative_to(_ROOT)}
 
     def _load(self, name: str) -> StepUse:
@@ -65,7 +77,7 @@ class StepLibrary:
         except IdentityError as error:
             reason, _, mend = str(error).removeprefix(f"{reference}: ").partition("\n    Mend: ")
             raise NotAStep(f"there is no step {name!r}: {reason}", mend) from error
-        use_sources({str(path): self.index.source_of(path) for path in symbols.files if not path.is_relative_to(_ROOT)})
+        use_sources(self._sources(symbols.files))
         try:
             function = import_function(reference)
         finally:

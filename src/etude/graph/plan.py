@@ -10,6 +10,8 @@ from etude.graph.node import Made, Node, input_contents
 from etude.store.manifest import Damaged, Manifest
 
 Inspect = Callable[[str], "Manifest | Damaged | None"]
+Differences = Callable[[Mapping[str, str]], str]
+"""What of the things that a step touched beyond its plan is different now, in words; empty where nothing is."""
 
 
 class State(StrEnum):
@@ -34,6 +36,8 @@ class Cause(StrEnum):
     """Its stored result does not match its manifest."""
     FORCED = "forced"
     """The user asked for it."""
+    OBSERVED = "observed"
+    """Something that its step touched when it ran, and that no plan knows, is different now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +89,25 @@ def ordered(targets: Iterable[Node]) -> list[Node]:
     return order
 
 
-def plan(targets: Sequence[Node], inspect: Inspect, *, force: Collection[str] = ()) -> Plan:
+def plan(
+    targets: Sequence[Node],
+    inspect: Inspect,
+    *,
+    force: Collection[str] = (),
+    differences: Differences | None = None,
+) -> Plan:
     """Decide for every node that the targets need, themselves included.
 
     Args:
         targets: The nodes whose results are wanted.
         inspect: Fingerprint → manifest of the stored result, what is wrong with it, or None.
         force: Fingerprints of nodes to run even if their results are there.
+        differences: Compares what steps touched beyond their plans with what is there now; None to leave that out.
     """
     order = ordered(targets)
     found = {node.fingerprint: inspect(node.fingerprint) for node in order}
     made = {fingerprint: Made.of(manifest) for fingerprint, manifest in found.items() if isinstance(manifest, Manifest)}
-    stale = _stale(order, found, made, frozenset(force))
+    stale = _stale(order, found, made, frozenset(force), differences)
     needed = {node.fingerprint for node in targets}
     states = _states(order, found, stale, needed)
     while more := _to_compare(order, states):
@@ -148,6 +159,7 @@ def _stale(
     found: Mapping[str, Manifest | Damaged | None],
     made: Mapping[str, Made],
     force: frozenset[str],
+    differences: Differences | None,
 ) -> dict[str, tuple[Cause, str]]:
     """Nodes with a stored result that must not be used, with the cause."""
     stale: dict[str, tuple[Cause, str]] = {}
@@ -155,7 +167,11 @@ def _stale(
         manifest = found[node.fingerprint]
         if node.fingerprint in force:
             stale[node.fingerprint] = (Cause.FORCED, "asked for")
-        elif isinstance(manifest, Manifest):
+        elif not isinstance(manifest, Manifest):
+            continue
+        elif manifest.observed and differences is not None and (what := differences(manifest.observed)):
+            stale[node.fingerprint] = (Cause.OBSERVED, what)
+        else:
             contents = input_contents(node, made)
             if contents is not None and contents != manifest.inputs:
                 changed = sorted(name for name in contents if contents[name] != manifest.inputs.get(name))
@@ -164,7 +180,7 @@ def _stale(
 
 
 def _action(node: Node, found: Manifest | Damaged | None, stale: tuple[Cause, str] | None, needed: bool) -> Action:
-    if stale is not None and (needed or stale[0] is Cause.FORCED):
+    if stale is not None and (needed or stale[0] in (Cause.FORCED, Cause.OBSERVED)):
         return Action(node, State.RUN, *stale)
     if isinstance(found, Manifest) and stale is None:
         return Action(node, State.CACHED, manifest=found)

@@ -72,10 +72,13 @@ class CodeIndex:
 
     Args:
         search_path: Folders to look for modules in before those of `sys.path`, as `PYTHONPATH` would put them.
+        sources: Bytes of files that count in place of those on disk, by absolute path.
     """
 
-    def __init__(self, search_path: Sequence[str | Path] | None = None) -> None:
-        self._finder = ModuleFinder(search_path or ())
+    def __init__(
+        self, search_path: Sequence[str | Path] | None = None, sources: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._finder = ModuleFinder(search_path or (), sources)
         self._resolver = Resolver(self._finder)
         self._ground = Ground(self._resolver)
         self._maps: dict[str, SymbolMap] = {}
@@ -93,6 +96,21 @@ class CodeIndex:
             self._maps[function] = self._map(function)
         return self._maps[function]
 
+    def whole(self, module: str) -> SymbolMap:
+        """The symbol map of a module of which any name may be meant, as of one that is imported by a computed name.
+
+        Raises:
+            IdentityError: There is no such first-party module with source, or reached source has a syntax error.
+        """
+        if self._finder.find(module).owner is not Owner.PROJECT:
+            raise IdentityError(f"{module} is no module of the project whose source is read.")
+        key = f"{module}:*"
+        if key not in self._maps:
+            walk = Walk(self._ground)
+            walk.run_whole(module)
+            self._maps[key] = self._map_of(walk, set())
+        return self._maps[key]
+
     def source_of(self, path: str | Path) -> bytes:
         """The very bytes of a source file that were digested.
 
@@ -109,6 +127,10 @@ class CodeIndex:
                 walk.run(target.symbol)
             else:
                 packages.add(target.module.partition(".")[0])
+        return self._map_of(walk, packages)
+
+    def _map_of(self, walk: Walk, packages: set[str]) -> SymbolMap:
+        """What a walk has found. `packages` are those that it starts from."""
         pieces = list(walk.symbols.values())
         symbols = {str(symbol): walk.symbols[symbol].digest for symbol in sorted(walk.symbols)}
         paths = sorted(module.path for module in walk.modules.values() if module.path is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.machinery import (
@@ -76,14 +76,15 @@ class ModuleFinder:
 
     Args:
         search_path: Folders to look in before those of `sys.path`, as `PYTHONPATH` would put them.
+        sources: Bytes that count in place of those on disk, by absolute path.
     """
 
-    def __init__(self, search_path: Sequence[str | Path] = ()) -> None:
+    def __init__(self, search_path: Sequence[str | Path] = (), sources: Mapping[str, bytes] | None = None) -> None:
         given = [str(Path(entry).absolute()) for entry in search_path]
         self._path = list(dict.fromkeys([*given, *(str(Path(entry).absolute()) for entry in sys.path)]))
         self._finders: dict[str, FileFinder] = {}
         self._modules: dict[str, Module] = {}
-        self._sources: dict[Path, bytes] = {}
+        self._sources = {Path(path): source for path, source in (sources or {}).items()}
         self._digests: dict[Path, str] = {}
         paths = sysconfig.get_paths()
         standard = {Path(paths[name]) for name in ("stdlib", "platstdlib")}

@@ -82,7 +82,16 @@ class Walk:
         self._todo: list[Symbol] = []
 
     def run(self, start: Symbol) -> None:
+        """Walk from a symbol."""
         self._todo.append(start)
+        self._walk()
+
+    def run_whole(self, module: str) -> None:
+        """Walk from a module that is handled as an object."""
+        self._take_whole(module)
+        self._walk()
+
+    def _walk(self) -> None:
         while self._todo:
             symbol = self._todo.pop()
             if symbol in self.symbols:

@@ -39,6 +39,8 @@ class Header:
     cost: Mapping[str, Json] = field(default_factory=dict)
     """What it took; `wall_s` decides with the size whether the result is synced to the disk at once."""
     deterministic: bool = True
+    observed: Mapping[str, str] = field(default_factory=dict)
+    """What the step touched when it ran and its plan did not know → digest then. See `identity.observed`."""
 
 
 class StoredFile(NamedTuple):
@@ -70,6 +72,8 @@ class Manifest:
     created: str
     """UTC, ISO 8601."""
     schema: int = SCHEMA
+    observed: Mapping[str, str] = field(default_factory=dict)
+    """What the step touched when it ran and its plan did not know → digest then; empty in older manifests."""
 
     @property
     def size(self) -> int:
@@ -105,6 +109,7 @@ def described(
         cost=header.cost,
         deterministic=header.deterministic,
         created=at.isoformat(),
+        observed=header.observed,
     )
 
 
@@ -133,6 +138,7 @@ def written(manifest: Manifest) -> bytes:
         "identity": dict(manifest.identity),
         "provenance": dict(manifest.provenance),
         "cost": dict(manifest.cost),
+        **({"observed": dict(manifest.observed)} if manifest.observed else {}),
     }
     try:
         body = orjson.dumps(fields)[:-1]
@@ -169,6 +175,7 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
         found["deterministic"],
         found["created"],
         SCHEMA,
+        found.get("observed", {}),
     )
 
 

@@ -19,6 +19,7 @@ from etude.execute.records import row_values
 from etude.execute.runner import Runner
 from etude.graph.node import Node, Row
 from etude.graph.plan import State, plan
+from etude.identity.observed import Present
 from etude.search.evaluation import Ending, Hear, Report, Underway
 from etude.search.trials import Goal, Outcome, Trial
 from etude.store.store import Store
@@ -56,6 +57,7 @@ class StudyEvaluator:
     growth: Growth
     store: Store
     goal: Goal
+    present: Present | None = None
     runner: Runner | None = None
     _underway: dict[int, _Underway] = field(default_factory=dict)
     _wanted: dict[str, set[int]] = field(default_factory=dict)
@@ -72,7 +74,8 @@ class StudyEvaluator:
             future.set_result(Ending(Outcome.CRASH, error=_first_line(error)))
             return future
         nodes = {node.fingerprint: node for _, row in rows for node in row.values()}  # all of them make up its record
-        made = plan(list(nodes.values()), self.store.inspect)
+        differences = None if self.present is None else self.present.compare()
+        made = plan(list(nodes.values()), self.store.inspect, differences=differences)
         todo = {action.node.fingerprint for action in made.actions if action.state is State.RUN}
         again = {action.node.fingerprint for action in made.actions} if trial.attempts > 1 or trial.outcome else set()
         with self._lock:

@@ -28,7 +28,7 @@ from etude.execute.snapshot import all_sources
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
-from etude.graph.plan import Action, State, plan
+from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, marked
 from etude.search.driver import Observe
 from etude.study.driving import driving, note_cluster
@@ -194,6 +194,7 @@ class Execution:
             _, summary = self.searching.run()
             self.summary.computed.update(summary.computed)
             self.summary.reused.update(summary.reused)
+            self.summary.observed.update(summary.observed)
             self.summary.stopped = summary.stopped if summary.interrupted else []
             self.summary.interrupted = summary.interrupted
         finally:
@@ -243,6 +244,7 @@ class Execution:
                     policy,
                     tell,
                     failed,
+                    present=prepared.present,
                     redact=self.redact,
                     turns=turns(prepared.expansion, order_seed(run)),
                 )
@@ -257,7 +259,9 @@ class Execution:
                     break
                 done = made.forced & total.computed.keys()
                 targets = [action.node for action in made.actions]
-                made = plan(_ends(targets), prepared.store.inspect, force=made.forced - done)
+                made = plan(
+                    _ends(targets), prepared.store.inspect, force=made.forced - done, differences=_differences(prepared)
+                )
             else:
                 total.damaged = summary.damaged
         finally:
@@ -397,6 +401,10 @@ def new_run_id(at_s: float) -> str:
     return f"{at:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
+def _differences(prepared: Prepared) -> Differences | None:
+    return None if prepared.present is None else prepared.present.compare()
+
+
 def _ends(nodes: Sequence[Node]) -> list[Node]:
     read = {other.fingerprint for node in nodes for other in node.upstream()}
     return [node for node in nodes if node.fingerprint not in read]
@@ -423,6 +431,7 @@ def _add(total: Summary, part: Summary) -> None:
     total.computed.update(part.computed)
     total.reused.update(part.reused)
     failed = {failure.node.fingerprint for failure in part.failures}
+    total.observed.update(part.observed)
     total.failures = [old for old in total.failures if old.node.fingerprint not in failed] + part.failures
     total.blocked = {**part.blocked}
     total.stopped = part.stopped

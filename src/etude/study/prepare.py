@@ -9,10 +9,13 @@ from pathlib import Path
 
 from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, nearest
+from etude.execute.audit import install
 from etude.graph.labels import is_meant, text_of
+from etude.graph.library import StepLibrary
 from etude.graph.node import Node
 from etude.graph.plan import Plan, plan
 from etude.identity.files import FileDigests
+from etude.identity.observed import Present
 from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
@@ -88,6 +91,8 @@ class Prepared:
     whole: bool = True
     """Whether all of the study was asked for, its search included."""
     other_study: LoadStudy = no_other
+    present: Present | None = None
+    """Tells what is there now of what steps touched when they ran."""
     again: Callable[[], Prepared] | None = None
     """The same once more, with what was stored since."""
 
@@ -120,6 +125,7 @@ def prepare(
     state = None if misread else state_of(study, workplace.etude)
     study = with_search(with_top(study, store, files, other_study), state)
     chosen = _chosen_points(study, options.only)
+    install(workplace.project)
     fill_points = partial(_with_points, store=store, files=files, other_study=other_study)
     expansion = expand(study, files, points=chosen, other_study=other_study, fill_points=fill_points, faults=faults)
     check_objective(study, expansion.nodes[0])
@@ -127,7 +133,10 @@ def prepare(
     if options.only and options.until is None:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
-    made = plan([*targets, *_forced_nodes(expansion, options.rerun)], store.inspect, force=force)
+    present = present_in(workplace.project, files, expansion.library, options)
+    wanted = [*targets, *_forced_nodes(expansion, options.rerun)]
+    made = plan(wanted, store.inspect, force=force, differences=present.compare())
+    expansion.library.add_observed(present.maps())
     _check_breakpoints(expansion, options)
     history = comparable_history(workplace.etude, study)
     return Prepared(
@@ -142,6 +151,7 @@ def prepare(
         search=state,
         whole=options.until is None and not options.only,
         other_study=other_study,
+        present=present,
         again=lambda: prepare(asked, options, faults=faults, other_study=other_study, create=create),
     )
 
@@ -159,6 +169,14 @@ def _with_points(
         reason = f"the search of {other.name} has tried nothing yet, so it has no variants to read"
         raise ConfigError([Fault("", reason, mend=f"run it first: etude run {other.file or other.name}")])
     return with_search(with_top(other, store, files, other_study, within), state)
+
+
+def present_in(project: Path, files: FileDigests, library: StepLibrary, options: Options) -> Present:
+    """What is there now in a project, for nodes that run here or where a cluster's profile says."""
+    environment: dict[str, str] | None = None
+    if options.environment:
+        environment = {**options.environment, **(options.cluster.environment if options.cluster else {})}
+    return Present(str(project.resolve()), files, lambda: library.index, environment)
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:

@@ -64,7 +64,7 @@ class Searching:
     def __post_init__(self) -> None:
         study, store, search = self.prepared.study, self.prepared.store, self.state.search
         growth = Growth(study, self.prepared.files, self.other_study)
-        self.evaluator = StudyEvaluator(study, growth, store, search.goal)
+        self.evaluator = StudyEvaluator(study, growth, store, search.goal, self.prepared.present)
         self.runner = Runner(
             EMPTY,
             store,
@@ -74,6 +74,7 @@ class Searching:
             self._tell,
             growing=True,
             on_end=self.evaluator.ended,
+            present=self.prepared.present,
             redact=self.redact,
         )
         self.evaluator.runner = self.runner
