@@ -61,7 +61,7 @@ def accuracy(model: TrainedModel, tokens: Tokens, scratch: Path, *others: Backbo
 def test_a_tuned_backbone_learns_and_predicts_from_its_folder_alone(tune: Tune, tokens: Tokens, tmp_path: Path) -> None:
     model = tune(epochs=4)
     assert accuracy(model, tokens, tmp_path / "scored") > 0.8
-    assert model.summary.trainable == model.summary.parameters
+    assert model.counts.trainable == model.counts.parameters
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_model_tells_the_sizes_of_its_parts(tuning: Any, trained: Callable[[in
     expected = {"backbone": whole, "head": 16 * 3 + 3, **trained(whole)}
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.size_bytes > 4 * whole
-    assert found.backbone_trained + found.adapter + found.head == model.summary.trainable
+    assert found.backbone_trained + found.adapter + found.head == model.counts.trainable
 
 
 def test_tokens_tell_their_lengths_and_what_was_cut(splits: Splits) -> None:
@@ -262,7 +262,8 @@ def test_a_probe_embeds_each_text_once_and_learns_as_if_in_every_epoch(
     again = tune(**settings)
     for name in ("validation_loss", "validation_accuracy"):
         assert once.curve[name].to_pylist() == pytest.approx(again.curve[name].to_pylist(), abs=1e-4)
-    assert once.summary.examples == again.summary.examples
-    assert once.summary.flops is not None
-    assert again.summary.flops is not None
-    assert again.summary.flops / 5 < once.summary.flops < again.summary.flops / 3
+    cheap, dear = steps.training_summary(once), steps.training_summary(again)
+    assert cheap.examples == dear.examples
+    assert cheap.flops is not None
+    assert dear.flops is not None
+    assert dear.flops / 5 < cheap.flops < dear.flops / 3

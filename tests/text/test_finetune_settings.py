@@ -62,10 +62,10 @@ def test_a_stopped_tuning_goes_on_and_its_milestone_predicts(
         tuned("stopped", stop_after=5)
     again = tuned("stopped")
     assert contents(again) == contents(alone)
-    assert (again.curve, again.summary) == (alone.curve, alone.summary)
+    assert (again.curve, again.counts) == (alone.curve, alone.counts)
     (milestone,) = alone.milestones.to_pylist()
     assert milestone["at_step"] is not None
     run = StepContext(tmp_path)
     table = steps.predict(alone, tokens, ctx=run, split="validation", milestone=0.3)
     assert steps.evaluate(table).accuracy == pytest.approx(milestone["validation_accuracy"])
-    assert (alone.summary.flops is None) == (tuning == "prefix")
+    assert (steps.training_summary(alone).flops is None) == (tuning == "prefix")

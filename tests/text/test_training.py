@@ -97,5 +97,5 @@ def test_a_training_in_bfloat16_clips_gradients_too(
 ) -> None:
     still = train(tokens, StepContext(tmp_path / "a"), precision="bf16", epochs=1, clip=1e-9)
     moved = train(tokens, StepContext(tmp_path / "b"), precision="bf16", epochs=1)
-    assert moved.summary.precision == "bf16"
+    assert moved.counts.precision == "bf16"
     assert moved.curve["loss"][0].as_py() != still.curve["loss"][0].as_py()

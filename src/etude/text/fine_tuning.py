@@ -33,8 +33,8 @@ from etude.text.token_batches import (
     validation_batches,
 )
 from etude.text.training_spec import TrainingSpec
-from etude.text.types import MilestoneTable, Tokens, TrainedModel, TrainingSummary
-from etude.text.work import Work, costed, work_done
+from etude.text.types import Tokens, TrainedModel, TrainingCounts
+from etude.text.work import network_text, work_table
 
 MILESTONES = "milestones"
 """The folder, within a model's, of the weights at milestones."""
@@ -87,13 +87,13 @@ def fine_tuned(
     folder = ctx.scratch / "model"
     save(folder)
     _write_milestones(module, classifier, ids, fitted, folder, ctx.scratch)
-    works = _works(classifier, tokens, spec, fitted, once=once)
-    milestones = _milestone_table(spec, fitted, works)
     return TrainedModel(
         folder=folder,
         curve=pa.Table.from_pylist(fitted.curve),
-        milestones=milestones,
-        summary=_summary(classifier, fitted, works, milestones, precision, len(training)),
+        milestones=_milestone_table(spec, fitted),
+        work=_work(tokens, spec, fitted, once=once),
+        network=network_text(classifier, len(tokens.labels)),
+        counts=_counts(classifier, fitted, precision, len(training)),
     )
 
 
@@ -134,15 +134,11 @@ def _write_milestones(
     now.unlink()
 
 
-def _works(
-    classifier: Classifier, tokens: Tokens, spec: TrainingSpec, fitted: Fitted, *, once: bool
-) -> dict[int, Work]:
-    """Step → what training had gone through by then: at the end, and at each milestone."""
+def _work(tokens: Tokens, spec: TrainingSpec, fitted: Fitted, *, once: bool) -> pa.Table:
+    """What training had gone through at the end, and at each milestone."""
     plan, sizes = training_plan(tokens, spec.batch_tokens, spec.seed), lengths(tokens.train)
-    formulas = costed(classifier, len(tokens.labels))
-    steps = {fitted.steps, *(int(fitted.curve[each.row]["step"]) for each in fitted.reached if each.row is not None)}
-    embedded = sorted_plan(sizes, tokens=spec.batch_tokens) if once else None
-    return {step: work_done(plan, sizes, step, formulas, embedded) for step in sorted(steps)}
+    steps = [fitted.steps, *(int(fitted.curve[each.row]["step"]) for each in fitted.reached if each.row is not None)]
+    return work_table(plan, sizes, steps, sorted_plan(sizes, tokens=spec.batch_tokens) if once else None)
 
 
 def _embedded_once(classifier: Classifier, tokens: Tokens) -> bool:
@@ -177,67 +173,38 @@ def _embedding(
         classifier.forget()
 
 
-def _milestone_table(spec: TrainingSpec, fitted: Fitted, works: dict[int, Work]) -> pa.Table:
+def _milestone_table(spec: TrainingSpec, fitted: Fitted) -> pa.Table:
     rows = {each.value: each.row for each in fitted.reached}
-    told = []
+    found = []
     for value in spec.milestones:
         row = rows.get(value)
         at = None if row is None else fitted.curve[row]
-        work = None if at is None else works[int(at["step"])]
-        told.append(
+        found.append(
             {
                 "value": value,
                 "at_epoch": None if at is None else int(at["epoch"]),
                 "at_step": None if at is None else int(at["step"]),
                 METRIC: None if at is None else at[METRIC],
-                "examples": None if work is None else work.examples,
-                "tokens": None if work is None else work.tokens,
-                "flops": None if work is None or work.flops is None else float(work.flops),
             }
         )
-    return pa.Table.from_pylist(told, schema=MILESTONE_SCHEMA)
+    return pa.Table.from_pylist(found, schema=MILESTONE_SCHEMA)
 
 
 MILESTONE_SCHEMA = pa.schema(
-    [
-        ("value", pa.float64()),
-        ("at_epoch", pa.int64()),
-        ("at_step", pa.int64()),
-        (METRIC, pa.float64()),
-        ("examples", pa.int64()),
-        ("tokens", pa.int64()),
-        ("flops", pa.float64()),
-    ]
+    [("value", pa.float64()), ("at_epoch", pa.int64()), ("at_step", pa.int64()), (METRIC, pa.float64())]
 )
 
 
-def _summary(
-    classifier: Classifier,
-    fitted: Fitted,
-    works: dict[int, Work],
-    milestones: MilestoneTable,
-    precision: Format,
-    steps_per_epoch: int,
-) -> TrainingSummary:
-    work, best = works[fitted.steps], None if fitted.best is None else fitted.curve[fitted.best]
+def _counts(classifier: Classifier, fitted: Fitted, precision: Format, steps_per_epoch: int) -> TrainingCounts:
+    best = None if fitted.best is None else fitted.curve[fitted.best]
     parameters = {id(each): each for each in classifier.parameters()}.values()
-    return TrainingSummary(
+    return TrainingCounts(
         steps=fitted.steps,
         epochs=fitted.steps / steps_per_epoch,
-        examples=work.examples,
-        tokens=work.tokens,
-        padded_tokens=work.padded_tokens,
-        padding_ratio=work.padded_tokens / work.tokens,
-        flops=None if work.flops is None else float(work.flops),
         parameters=sum(each.numel() for each in parameters),
         trainable=sum(each.numel() for each in parameters if each.requires_grad),
         ended=fitted.ended,
         best_step=None if best is None else int(best["step"]),
         best_restored=fitted.restored,
         precision=precision,
-        milestones={
-            f"{row['value']:g}.{name.removeprefix('at_')}": None if row[name] is None else float(row[name])
-            for row in milestones.to_pylist()
-            for name in ("at_step", "at_epoch", "examples", "tokens", "flops")
-        },
     )

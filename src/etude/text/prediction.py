@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from etude.nn.snapshot import read_snapshot
 from etude.text.autocast import computing
 from etude.text.fine_tuning import milestone_file
 from etude.text.token_batches import lengths, sequences
-from etude.text.types import Backbone, Kept, Predictions, PredictionSummary, SplitName, Tokens, TrainedModel
-from etude.text.work import costed
+from etude.text.types import Backbone, Kept, Predictions, SplitName, Tokens, TrainedModel
+from etude.text.work import network_text
 
 DIGITS = 6
 """Decimals kept of a probability: what batches of another size can change lies beyond."""
@@ -78,8 +79,9 @@ def predicted(
         part = part.slice(0, 0)
         told["unreached"] = milestone
     sizes = lengths(part)
-    formulas = costed(classifier, len(labels))
-    told |= {"tokens": int(sizes.sum()), "flops": _flops(formulas, sizes)}
+    counts = Counter(sizes.tolist())
+    told |= {"lengths": {str(size): counts[size] for size in sorted(counts)}}
+    told |= {"network": network_text(classifier, len(labels))}
     device = ctx.devices[0] if ctx.devices else "cpu"
     classifier.to(device)
     columns = _Columns(ctx.scratch, len(part))
@@ -169,25 +171,3 @@ def _put_milestone(classifier: Classifier, model: TrainedModel, value: float) ->
         return False
     read_snapshot(classifier, path)
     return True
-
-
-def _flops(formulas: Any, sizes: Iterable[int]) -> float | None:
-    """Of the forward passes of all rows, each at its own length: the same whatever the batches."""
-    if formulas is None:
-        return None
-    counts: dict[int, int] = {}
-    for size in map(int, sizes):
-        counts[size] = counts.get(size, 0) + 1
-    return float(sum(formulas.forward_flops(size) * times for size, times in counts.items()))
-
-
-def summary(predictions: Predictions) -> PredictionSummary:
-    """What predicting went through, as the table's metadata tell it."""
-    told = json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
-    flops, examples = told.get("flops"), len(predictions)
-    return PredictionSummary(
-        examples=examples,
-        tokens=int(told.get("tokens", 0)),
-        flops=flops,
-        flops_per_example=flops / examples if flops is not None and examples else None,
-    )

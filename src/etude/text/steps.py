@@ -533,7 +533,9 @@ def token_summary(tokens: Tokens) -> TokenSummary:
 @step
 def training_summary(model: TrainedModel) -> TrainingSummary:
     """What the training went through, for the record: steps, examples, tokens with and without padding, FLOPs."""
-    return model.summary
+    from etude.text.summaries import training_summary
+
+    return training_summary(model)
 
 
 @step
@@ -572,9 +574,9 @@ def predict(
 @step
 def prediction_summary(predictions: Predictions) -> PredictionSummary:
     """What predicting went through, for the record: examples, tokens, FLOPs."""
-    from etude.text.prediction import summary
+    from etude.text.summaries import prediction_summary
 
-    return summary(predictions)
+    return prediction_summary(predictions)
 
 
 @step(deterministic=False)

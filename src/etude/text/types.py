@@ -111,7 +111,7 @@ class Tokens:
 
 MilestoneTable: TypeAlias = pa.Table
 """One row per milestone, rising: `value`, a validation accuracy; of the first validation that reached it `at_epoch`,
-`at_step` and `validation_accuracy`; `examples`, `tokens`, `flops` until then. All null where it was never reached."""
+`at_step` and `validation_accuracy`. All null where it was never reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,28 @@ class TrainingSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingCounts:
+    """What a training counted of itself."""
+
+    steps: int
+    """Of the optimiser."""
+    epochs: float
+    """Passes over the training split that were done."""
+    parameters: int
+    """Numbers in all tensors of the model."""
+    trainable: int
+    """Numbers in those that were trained."""
+    ended: Literal["epochs", "patience"]
+    """Why it ended: all epochs were done, or the patience ran out."""
+    best_step: int | None
+    """After which step the watched number was best; None without validation texts."""
+    best_restored: bool
+    """Whether the model has the weights of that step."""
+    precision: Literal["fp32", "bf16"]
+    """The format that products were computed in."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A trained classifier."""
 
@@ -160,7 +182,12 @@ class TrainedModel:
     """One row per epoch, or per validation: `epoch`, `step`, `loss`, `validation_loss`, `validation_accuracy`."""
     milestones: MilestoneTable
     """Their weights stand in the folder's `milestones`."""
-    summary: TrainingSummary
+    work: pa.Table
+    """Rows that went through the network by the length they were padded to, until the end and until each milestone:
+    `until_step` (-1 for the pass of a frozen backbone before the first), `length`, `rows`, `tokens`."""
+    network: str
+    """What the network is made of, as JSON text: FLOPs are reckoned from it."""
+    counts: TrainingCounts
 
 
 @dataclass(frozen=True, slots=True)

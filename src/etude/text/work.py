@@ -1,144 +1,116 @@
-"""What training and predicting with a classifier costs by formula: examples, tokens, FLOPs."""
+"""What training and predicting go through, counted as they work, with a description of the network.
+
+The artifact keeps both as plain values; FLOPs are reckoned from them afterwards (`work_flops`), so that a change of a
+formula does not change what a training or a prediction is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
 from itertools import chain, count, islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import pyarrow as pa
 from torch import nn
 
-from etude import flops
-from etude.errors import ConfigError
-from etude.flops.model import HeadChoice
 from etude.nn.adapters import Adapted
 from etude.nn.batches import Lengths
 from etude.nn.classifier import Classifier
-from etude.nn.classifier_spec import LOW_RANK, PROMPTS, TuningMethod
+from etude.nn.classifier_spec import LOW_RANK, TuningMethod
 
 Plan: TypeAlias = Callable[[int], list[list[int]]]
 """Epoch → its batches."""
+EMBEDDED = -1
+"""Stands for the pass of a frozen backbone before the first step, where a table of work names steps."""
+_OF_ITS_MAKING = ("_name_or_path", "transformers_version")
+"""Keys of a config that say where and with what it was made."""
+WORK = pa.schema([("until_step", pa.int64()), ("length", pa.int64()), ("rows", pa.int64()), ("tokens", pa.int64())])
+"""Rows that went through the network until a step, by the length they were padded to, and their own tokens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What some steps of a training went through."""
+def work_table(plan: Plan, lengths: Lengths, steps: Iterable[int], embedded: list[list[int]] | None = None) -> pa.Table:
+    """What training went through until each of some steps, as `WORK`.
 
-    examples: int
-    tokens: int
-    """Without padding."""
-    padded_tokens: int
-    """With padding."""
-    flops: int | None
-    """Of forward and backward passes, padding included (convention `torch`); None where no formula is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Costed:
-    """A classifier as the formulas know it."""
-
-    model: flops.Model
-    trainable: tuple[str, ...]
-
-    def step_flops(self, tokens: int) -> int:
-        """Forward and backward pass of one row of so many tokens (convention `torch`)."""
-        return flops.training(self.model, tokens, trainable=self.trainable).total.issued.torch_flops
-
-    def backbone_flops(self, tokens: int) -> int:
-        """The forward pass of one row up to pooling."""
-        issued = flops.forward(self.model, tokens).issued
-        return issued.torch_flops - issued.head_flops
-
-    def forward_flops(self, tokens: int) -> int:
-        """The forward pass of one row."""
-        return flops.forward(self.model, tokens).issued.torch_flops
-
-
-def costed(classifier: Classifier, classes: int) -> Costed | None:
-    """The formulas of a classifier of so many classes; None for an architecture or a method that they do not cover."""
-    if classifier.spec.tuning.method in PROMPTS:
-        return None
-    try:
-        head, labels = _head(classifier, classes)
-        config = classifier.network.config.to_dict()
-        found = Costed(
-            flops.describe(config, head=head, labels=labels, adapter=_adapter(classifier)),
-            _trainable(classifier.spec.tuning.method),
-        )
-        found.step_flops(1)
-    except ConfigError:
-        return None
-    return found
-
-
-def work_done(
-    plan: Plan, lengths: Lengths, steps: int, formulas: Costed | None, embedded: list[list[int]] | None = None
-) -> Work:
-    """What the first steps of a training went through, batch after batch of its plan.
-
-    Where the backbone computed each row once before the first step, `embedded` has the batches of that.
+    Args:
+        plan: Its batches.
+        lengths: Tokens of each training text.
+        steps: The steps.
+        embedded: The batches in which a frozen backbone computed each text once before the first step, where it did.
     """
-    examples = tokens = padded = total = 0
-    price = cache(_step_price(formulas, embedded is not None)) if formulas is not None else None
-    if formulas is not None and embedded is not None:
-        total = sum(formulas.backbone_flops(int(lengths[batch].max())) * len(batch) for batch in embedded)
-    for batch in islice(chain.from_iterable(map(plan, count())), steps):
+    parts = [_counted(EMBEDDED, embedded, lengths)] if embedded is not None else []
+    parts += [
+        _counted(step, islice(chain.from_iterable(map(plan, count())), step), lengths) for step in sorted({*steps})
+    ]
+    return pa.Table.from_pylist([row for part in parts for row in part], schema=WORK)
+
+
+def _counted(step: int, batches: Iterable[list[int]], lengths: Lengths) -> list[dict[str, int]]:
+    rows, tokens = Counter[int](), Counter[int]()
+    for batch in batches:
         longest = int(lengths[batch].max())
-        examples += len(batch)
-        tokens += int(lengths[batch].sum())
-        padded += longest * len(batch)
-        total += price(longest) * len(batch) if price is not None else 0
-    return Work(examples, tokens, padded, None if formulas is None else total)
+        rows[longest] += len(batch)
+        tokens[longest] += int(lengths[batch].sum())
+    return [
+        {"until_step": step, "length": length, "rows": passed, "tokens": tokens[length]}
+        for length, passed in sorted(rows.items())
+    ]
 
 
-def _step_price(formulas: Costed, embedded: bool) -> Callable[[int], int]:
-    if not embedded:
-        return formulas.step_flops
-    return lambda tokens: formulas.step_flops(tokens) - formulas.backbone_flops(tokens)
+def network_text(classifier: Classifier, classes: int) -> str:
+    """A classifier of so many classes as JSON text: `config`, `head`, `adapter`, `tuning` and `trainable`."""
+    config = json.loads(classifier.network.config.to_json_string(use_diff=False))
+    config = {name: value for name, value in config.items() if name not in _OF_ITS_MAKING}
+    method = classifier.spec.tuning.method
+    described = {
+        "config": config,
+        "head": _head(classifier, classes),
+        "adapter": _adapter(classifier),
+        "tuning": method,
+        "trainable": _trainable(method),
+    }
+    return json.dumps(described, sort_keys=True)
 
 
-def _head(classifier: Classifier, classes: int) -> tuple[HeadChoice, int | None]:
-    """The head as the formulas take it, and the classes where they must be told."""
+def _head(classifier: Classifier, classes: int) -> dict[str, Any]:
+    """The head: the architecture's own, or what stands on the pooled states."""
     spec = classifier.spec
     if spec.head.kind == "default" and classifier.pooling is None:
-        return "classification", classes
+        return {"own": True, "labels": classes}
     linear = classifier.projection if isinstance(classifier.projection, nn.Linear) else None
-    hidden = (spec.head.hidden or classifier.pooling.width,) if spec.head.kind == "mlp" and classifier.pooling else ()
-    return (
-        flops.PooledHead(
-            labels=classes,
-            pooling=spec.pooling or "last",
-            hidden=hidden,
-            bias=spec.head.bias if linear is None else linear.bias is not None,
-            queries=spec.pooling_heads,
-            mixed_layers=len(classifier.mix.weight) if classifier.mix is not None else 0,
-            spectral=classifier.filter is not None,
-        ),
-        None,
-    )
+    hidden = [spec.head.hidden or classifier.pooling.width] if spec.head.kind == "mlp" and classifier.pooling else []
+    return {
+        "own": False,
+        "labels": classes,
+        "pooling": spec.pooling or "last",
+        "hidden": hidden,
+        "bias": spec.head.bias if linear is None else linear.bias is not None,
+        "queries": spec.pooling_heads,
+        "mixed_layers": len(classifier.mix.weight) if classifier.mix is not None else 0,
+        "spectral": classifier.filter is not None,
+    }
 
 
-def _adapter(classifier: Classifier) -> flops.Lora | flops.Ia3 | None:
+def _adapter(classifier: Classifier) -> dict[str, Any] | None:
     if not isinstance(classifier.backbone, Adapted):
         return None
     config = classifier.backbone.peft.active_peft_config
-    targets = tuple(sorted(config.target_modules))
     if classifier.spec.tuning.method in LOW_RANK:
-        return flops.Lora(rank=config.r, targets=targets)
-    return flops.Ia3(targets=targets, feedforward=tuple(sorted(config.feedforward_modules)))
+        return {"rank": config.r, "targets": sorted(config.target_modules)}
+    feedforward = sorted(getattr(config, "feedforward_modules", None) or ())
+    return {"targets": sorted(getattr(config, "target_modules", None) or ()), "feedforward": feedforward}
 
 
-def _trainable(method: TuningMethod) -> tuple[str, ...]:
+def _trainable(method: TuningMethod) -> list[str]:
     match method:
         case "full":
-            return ("all",)
+            return ["all"]
         case "probe":
-            return ("head",)
+            return ["head"]
         case "bitfit":
-            return ("bias", "head")
+            return ["bias", "head"]
         case "layernorm":
-            return ("norm", "head")
+            return ["norm", "head"]
         case _:
-            return ("adapter", "head")
+            return ["adapter", "head"]
