@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from etude.store.store import Store
 
 
+MOST_UNKNOWN = 5
+
+
 def verify_store(folder: Path, *, keep: bool) -> int:
     """Check all results of a store. Returns the exit code: 1 where something was damaged."""
     from rich.progress import track
@@ -22,18 +25,23 @@ def verify_store(folder: Path, *, keep: bool) -> int:
     from etude.store.store import Store
 
     store = Store.open(folder, create=False)
-    sound, damaged = 0, []
+    sound, damaged, unknown = 0, [], []
     fingerprints = list(store.entries())
     for verdict in track(
         store.verify(fingerprints), "checking", total=len(fingerprints), console=err(), transient=True
     ):
+        if verdict.unknown is not None:
+            unknown.append(verdict)
+            continue
         if verdict.damage is None:
             sound += 1
             continue
         damaged.append(verdict)
         if not keep:
             store.quarantine(verdict.fingerprint, verdict.damage)
-    out().print(f"{sound} sound, {len(damaged)} damaged")
+    out().print(f"{sound} sound, {len(damaged)} damaged" + (f", {len(unknown)} not checked" if unknown else ""))
+    for verdict in unknown[:MOST_UNKNOWN]:
+        out().print(f"  [yellow]{verdict.fingerprint[:16]}[/] {escaped(str(verdict.unknown))}", soft_wrap=True)
     for verdict in damaged:
         out().print(f"  [red]{verdict.fingerprint[:16]}[/] {escaped(str(verdict.damage))}")
     if damaged and not keep:

@@ -10,7 +10,7 @@ from etude.errors import DamagedArtifact
 from etude.store import disk
 from etude.store.faults import store_error
 from etude.store.layout import MANIFEST, Layout
-from etude.store.manifest import Damaged, Manifest, StoredFile, Unreadable, parsed
+from etude.store.manifest import Damaged, Manifest, StoredFile, Unreadable, parsed, require_inside
 
 _LARGE = 1_000_000
 _REMEMBERED = 4096
@@ -131,6 +131,7 @@ class Content:
         """Where a stored folder is, once all its files, empty folders and links are found right."""
         for file in self.below(name):
             self.path(file)
+        self._require_inside(name, *folders, *(inner for inner, _ in links))
         root = f"{self.folder}/{name}"
         for inner in ["", *folders]:
             if not os.path.isdir(f"{root}/{inner}"):
@@ -142,13 +143,30 @@ class Content:
                 kept = False
             if not kept:
                 raise self._damaged(f"link {name}/{inner} is missing or points elsewhere")
+            if not _is_within(f"{root}/{inner}", root):
+                raise self._damaged(f"link {name}/{inner} leads out of the folder")
         return Path(root)
 
     def _entry(self, name: str) -> StoredFile:
         try:
-            return self._files[name]
+            file = self._files[name]
         except KeyError:
             raise self._damaged(f"its manifest names no data file {name}") from None
+        if not _is_within(f"{self.folder}/{name}", self.folder):
+            raise self._damaged(f"data file {name} is a link that leads out of its folder")
+        return file
+
+    def _require_inside(self, *names: str) -> None:
+        try:
+            for name in names:
+                require_inside(name)
+        except Unreadable as error:
+            raise self._damaged(str(error)) from None
 
     def _damaged(self, reason: str) -> DamagedArtifact:
         return DamagedArtifact(self.fingerprint, reason)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    """Whether a path, followed through all links, stays in a folder."""
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")

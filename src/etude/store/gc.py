@@ -47,10 +47,10 @@ class Removed:
         )
 
 
-def entries(layout: Layout) -> Iterator[str]:
-    """The fingerprints under which something stands, sorted."""
+def entries(layout: Layout, *, linked: bool = True) -> Iterator[str]:
+    """The fingerprints under which something stands, sorted; of shards that are links to folders only where asked."""
     for shard in disk.listed(layout.root):
-        if len(shard.name) == 2 and shard.is_dir(follow_symlinks=False):
+        if len(shard.name) == 2 and shard.is_dir(follow_symlinks=linked):
             yield from (entry.name for entry in disk.listed(shard.path) if is_digest(entry.name))
 
 
@@ -80,8 +80,12 @@ class Sweep:
         self.removed = Removed()
 
     def run(self) -> Removed:
-        """Sweep results first, then what only they needed."""
-        for fingerprint in entries(self._layout):
+        """Sweep results first, then what only they needed.
+
+        What stands behind a link that the user put in the place of a shard is left alone: it may be on another disk,
+        or belong to others.
+        """
+        for fingerprint in entries(self._layout, linked=False):
             if fingerprint not in self._keep:
                 self._sweep_artifact(fingerprint)
         self.removed.traces = self._sweep_files(self._layout.traces, self._is_dangling_trace)

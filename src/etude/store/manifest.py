@@ -162,11 +162,14 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
         raise _newer(fingerprint, found["schema"])
     if found["fingerprint"] != fingerprint:
         raise Unreadable(f"its manifest is that of {found['fingerprint'][:12]}")
+    files = tuple(map(StoredFile._make, found["files"]))
+    for path, _, _ in files:
+        require_inside(path)
     return Manifest(
         fingerprint,
         found["content"],
         found["codec"],
-        tuple(map(StoredFile._make, found["files"])),
+        files,
         found["trace"],
         found["inputs"],
         found["identity"],
@@ -177,6 +180,12 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
         SCHEMA,
         found.get("observed", {}),
     )
+
+
+def require_inside(path: str) -> None:
+    """See that a path that a manifest names stays in the result's own folder. Unreadable where it does not."""
+    if not path or path[0] == "/" or "\0" in path or (".." in path and ".." in path.split("/")):
+        raise Unreadable(f"its manifest names a file outside of its folder: {path!r}")
 
 
 def _tail(body: bytes) -> bytes:

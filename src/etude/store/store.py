@@ -43,6 +43,8 @@ class Verdict:
     """What is wrong; None where all is sound."""
     size: int
     """Bytes of data that were checked."""
+    unknown: str | None = None
+    """Why nothing can be said of it: a newer étude wrote it, or it cannot be read now."""
 
 
 class Store:
@@ -216,9 +218,14 @@ class Store:
     def verify(self, fingerprints: Iterable[str] | None = None) -> Iterator[Verdict]:
         """Check the manifests and all bytes of results: of all, or of those named."""
         for fingerprint in self.entries() if fingerprints is None else fingerprints:
-            found = self.inspect(fingerprint)
+            try:
+                found = self.inspect(fingerprint)
+                damage = self._damage(found) if isinstance(found, Manifest) else None
+            except StoreError as error:
+                yield Verdict(fingerprint, None, 0, str(error))
+                continue
             if isinstance(found, Manifest):
-                yield Verdict(fingerprint, self._damage(found), found.size)
+                yield Verdict(fingerprint, damage, found.size)
             else:
                 yield Verdict(fingerprint, found.reason if found else "there is no such result", 0)
 

@@ -133,7 +133,10 @@ def _is_vague(wanted: Any, tree: Tree) -> bool:
         return True
     if not tree.get("type") or not is_record(cls) or is_typeddict(cls):
         return False
-    stored = class_of(found(tree["type"]))
+    try:
+        stored = class_of(found(tree["type"]))
+    except StoreError:
+        return False  # a class that cannot be looked up here adds nothing to the reader's own
     return stored is not None and stored is not cls and not is_typeddict(stored) and issubclass(stored, cls)
 
 

@@ -9,6 +9,7 @@ import builtins
 import collections.abc
 import importlib
 import sys
+import sysconfig
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
@@ -19,6 +20,9 @@ from etude.store.codecs.annotations import bare, united
 Spelled = Any
 """JSON: a name, a list of an origin and its arguments, or None for a type that cannot be spelled."""
 
+_VALUES = ("datetime", "decimal", "uuid", "enum", "collections", "fractions", "pathlib", "ipaddress")
+"""Modules of the standard library of which values are stored."""
+_INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 _ABSTRACT = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
 
 
@@ -96,15 +100,25 @@ def _built(written: Spelled) -> Any:
             return Literal[tuple(rest)]
         arguments = tuple(map(_built, rest))
         return united(arguments) if head == "Union" else _built(head)[arguments]
+    if not isinstance(written, str):
+        raise StoreError(f"a stored value says that its type is {written!r}, which is none.")
     if written in ("None", "Any", "..."):
         return {"None": type(None), "Any": Any, "...": Ellipsis}[written]
     module, _, name = written.rpartition(":")
     if not module:
-        return getattr(builtins, name, None) or _ABSTRACT[name]
+        value = _ABSTRACT.get(name) or getattr(builtins, name, None)
+        if not isinstance(value, type):
+            raise StoreError(f"a stored value says that it is a {name}, which is no class.")
+        return value
     return _class(module, name)
 
 
 def _class(module: str, name: str) -> type:
+    if not _is_importable(module):
+        raise StoreError(
+            f"a stored value says that it is a {module}.{name}, and this project has imported no such module.\n"
+            "    Mend: annotate the input that reads it, or import the module where the step is written."
+        )
     try:
         value: Any = sys.modules.get(module) or importlib.import_module(module)
         for part in name.split("."):
@@ -117,3 +131,22 @@ def _class(module: str, name: str) -> type:
     if not isinstance(value, type):
         raise StoreError(f"a stored value says it is a {module}.{name}, but that is no class.")
     return value
+
+
+def _is_importable(module: str) -> bool:
+    """Whether a stored type may be looked up in this module: never is code imported on the word of a manifest alone.
+
+    That is so where the reader has imported it, for the types of the standard library's values, for étude itself, and
+    for the modules of a package of the project, which the reader has imported a part of.
+    """
+    top = module.partition(".")[0]
+    if module in sys.modules or top in _VALUES or top == "etude":
+        return True
+    package = sys.modules.get(top)
+    return top != module and package is not None and not _is_installed(package)
+
+
+def _is_installed(package: types.ModuleType) -> bool:
+    """Whether a package came with Python or from an index, and is none of the project's own."""
+    places = [*(getattr(package, "__path__", None) or ()), getattr(package, "__file__", None) or ""]
+    return any(place.startswith(_INSTALLED) for place in places) or not any(places)
