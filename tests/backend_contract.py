@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from etude.execute import gang
-from etude.execute.backend import Backend
+from etude.execute.backend import Backend, Progress
 from etude.execute.call import NodeCall, Outcome, Status, call_of
 from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
@@ -43,6 +43,12 @@ def talk(*, times: int) -> int:
 def talk_long(*, times: int) -> int:
     print("see http://example.org/x", "A" * times, "gh" + "p_" + 2 * "aB3dE5gH7jK9mN1pQ2sT")
     raise ValueError("enough said")
+
+@step
+def wait_for_go(*, name: str) -> int:
+    while not (Path(__file__).parent / name).exists():
+        time.sleep(0.01)
+    return 1
 
 @step
 def leave(*, code: int) -> int:
@@ -299,6 +305,20 @@ class BackendContract:
         assert outcome.error == "ValueError: enough said"
         assert 'raise ValueError("enough said")' in outcome.traceback
         assert "perform.py" not in outcome.traceback
+
+    def test_a_backend_says_once_that_a_node_runs_and_before_all_else(self, make: Make, project: Project) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("wait_for_go", None, {"name": "go"})}))
+        told: list[Progress] = []
+
+        def hear(progress: Progress) -> None:
+            told.append(progress)
+            if progress.starts:
+                (prepared.study.project / "go").touch()
+
+        call = calls_of(prepared)["it"]
+        assert make(prepared, hear).submit(call).result(timeout=60).status is Status.DONE  # type: ignore[call-arg]
+        assert [one.starts for one in told if one.fingerprint == call.fingerprint][:1] == [True]
+        assert sum(one.starts for one in told) == 1
 
     def test_what_a_step_prints_goes_to_its_log(self, make: Make, project: Project) -> None:
         outcome = self.outcome(make, project, "talk", {"times": 200_000})

@@ -21,7 +21,9 @@ from projects import Project, environment
 class TestInline(BackendContract):
     @pytest.fixture
     def make(self) -> Make:
-        return lambda prepared: InlineBackend(prepared.store, prepared.workplace.etude / "logs")
+        return lambda prepared, tell=lambda _: None: InlineBackend(
+            prepared.store, prepared.workplace.etude / "logs", tell
+        )
 
     def test_a_step_that_checks_can_be_stopped(self, make: Make, project: Project) -> None:
         prepared = project.write(STEPS).prepare(project.study({"it": ("wait_for", None, {"path": "/nowhere"})}))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.events import Event, Kind
 from etude.execute.inline import InlineBackend
@@ -54,6 +55,9 @@ class FakeBackend:
     hold: set[str] = field(default_factory=set)
     on_submit: Callable[[NodeCall], None] = lambda _call: None
     interrupted: bool = False
+    tell: TellProgress = lambda _progress: None
+    queued: set[str] = field(default_factory=set)
+    """Nodes that wait somewhere and do not start."""
 
     def admits(self, needs: Needs) -> bool:
         return True
@@ -63,6 +67,8 @@ class FakeBackend:
 
     def submit(self, call: NodeCall) -> Future[Outcome]:
         self.seen.append(call.name)
+        if call.name not in self.queued:
+            self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
         self.on_submit(call)
         future: Future[Outcome] = Future()
         if call.name in self.hold and self.interrupted:
@@ -104,6 +110,7 @@ def runner_of(prepared: Prepared, project: Project, policy: Policy | None = None
     runner = Runner(
         prepared.plan, prepared.store, backend, lambda _: {}, policy or Policy(), project.events.append, clock=Clock()
     )
+    backend.tell = runner.heard
     return runner, backend
 
 
@@ -196,6 +203,38 @@ def test_a_step_that_ended_its_process_is_not_tried_again(project: Project) -> N
     backend.outcomes["n"] = [Outcome(status=Status.LOST, error="exit code 3", again=False)]
     assert len(runner.run().failures) == 1
     assert backend.seen == ["n"]
+
+
+def test_a_node_that_waits_in_a_queue_has_started_when_its_backend_says_so(project: Project) -> None:
+    prepared = project.prepare(project.write(STEPS).study({"n": ("number", None, {"value": 1})}))
+    runner, backend = runner_of(prepared, project)
+    backend.queued.add("n")
+    backend.hold.add("n")
+    fingerprint = prepared.expansion.named("n")[0].fingerprint
+    told: list[Kind] = []
+
+    def tell(event: Event) -> None:
+        if event.name == "n":
+            told.append(event.kind)
+            if event.kind is Kind.QUEUED:
+                backend.tell(Progress(fingerprint, 0.0, None, "", starts=True))
+                backend.tell(Progress(fingerprint, 0.0, None, "", starts=True))
+            if event.kind is Kind.STARTED:
+                backend.pending[fingerprint].set_result(Outcome(status=Status.FAILED, error="x"))
+
+    runner.tell = tell
+    runner.run()
+    assert told == [Kind.QUEUED, Kind.STARTED, Kind.FAILED]
+
+
+def test_a_result_that_comes_before_the_news_of_its_start_started_first(project: Project) -> None:
+    prepared = project.prepare(project.write(STEPS).study({"n": ("number", None, {"value": 1})}))
+    runner, backend = runner_of(prepared, project)
+    backend.queued.add("n")
+    backend.outcomes["n"] = [Outcome(status=Status.LOST, error="gone"), Outcome(status=Status.FAILED, error="x")]
+    runner.run()
+    told = [event.kind for event in project.events if event.name == "n"]
+    assert told == [Kind.RETRY, Kind.STARTED, Kind.FAILED]
 
 
 def test_a_node_that_overruns_its_walltime_is_cancelled(project: Project) -> None:

@@ -41,6 +41,8 @@ class RunView:
     """Node name → seconds that its nodes took, in this run or before."""
     active: dict[str, Active] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    queued: dict[str, str] = field(default_factory=dict)
+    """Handed to the cluster, and waiting there."""
     computed: int = 0
     reused: int = 0
     failed: int = 0
@@ -59,7 +61,11 @@ class RunView:
         match event.kind:
             case Kind.RUN_STARTED:
                 self._begin(event, data)
+            case Kind.QUEUED:
+                self.waiting.pop(event.fingerprint, None)
+                self.queued[event.fingerprint] = event.label
             case Kind.STARTED:
+                self.queued.pop(event.fingerprint, None)
                 self.waiting.pop(event.fingerprint, None)
                 self.active[event.fingerprint] = Active(event.label, event.name, event.time_s)
                 self.most_active = max(self.most_active, len(self.active))
@@ -79,6 +85,7 @@ class RunView:
                 self.blocked += 1
             case Kind.RETRY | Kind.STOPPED:
                 self.active.pop(event.fingerprint, None)
+                self.queued.pop(event.fingerprint, None)
             case Kind.STOPPING:
                 self.stopping = True
             case Kind.RUN_ENDED:
@@ -107,6 +114,7 @@ class RunView:
 
     def _drop(self, event: Event) -> None:
         self.active.pop(event.fingerprint, None)
+        self.queued.pop(event.fingerprint, None)
         if self.left.get(event.name):
             self.left[event.name] -= 1
 
@@ -165,6 +173,8 @@ def picture(view: RunView, now_s: float) -> RenderableType:
         )
     for label in view.waiting.values():
         rows.add_row("  …", Text(label), "", "another run computes it", "")
+    if view.queued:
+        rows.add_row("  …", Text(f"{len(view.queued)} node{'s' * (len(view.queued) > 1)}"), "", "in the queue", "")
     return Group(head, rows)
 
 

@@ -19,6 +19,9 @@ class Progress(NamedTuple):
     message: str
     value: float | None = None
     """What the step reports at `done`: a measure of how it does, by which a search may stop it early."""
+    starts: bool = False
+    """Whether this says that the attempt runs from now on. A backend tells it before all else, once for each start:
+    what was submitted may wait for long."""
 
 
 TellProgress = Callable[[Progress], None]

@@ -17,7 +17,10 @@ class Kind(StrEnum):
     """What an event says."""
 
     RUN_STARTED = "run_started"
+    QUEUED = "queued"
+    """Handed to where it will run, and waiting there."""
     STARTED = "started"
+    """Runs from now on."""
     PROGRESS = "progress"
     REPORTED = "reported"
     """A running step told how it does: `step` and `value`."""

@@ -63,6 +63,7 @@ class InlineBackend:
             self.metering,
             self.digests,
         )
+        self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
         log = log_path(self.logs, call.name, call.fingerprint)
         output = nullcontext() if self.pause else python_output_to(log, self.redact)
         with output, _leftovers.belonging_to_step(), self._libraries.limited(call.needs.cpus):

@@ -302,6 +302,7 @@ class ParslBackend:
                 continue
             if "began" in line:
                 entry.block = str(line["block"])
+                self.tell(Progress(entry.call.fingerprint, 0.0, None, "", starts=True))
                 self._say(entry, f"runs on {line['host']}")
             else:
                 told = (line["done"], line["total"], str(line["message"]), line.get("value"))
@@ -313,6 +314,7 @@ class ParslBackend:
     def _wait_for(self, entry: Entry) -> None:
         with self._lock:
             self._elsewhere.append(entry)
+        self.tell(Progress(entry.call.fingerprint, 0.0, None, "", starts=True))
         self._say(entry, "is computed by a worker of an earlier run")
 
     def _look_elsewhere(self) -> None:

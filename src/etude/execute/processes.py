@@ -86,6 +86,7 @@ class ProcessBackend:
             self._used[call.fingerprint] = (call.needs, devices)
             worker = self._idle_worker(devices, call.needs.cpus) if call.needs.processes == 1 else None
             self._busy[call.fingerprint] = worker
+        self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
         threading.Thread(target=self._supervise, args=(call, worker, devices, future), daemon=True).start()
         return future
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import queue
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -150,9 +151,14 @@ class Runner:
     _blocked: set[str] = field(default_factory=set)
     _started: int = 0
     _stopping: bool = False
+    _begun: set[str] = field(default_factory=set)
+    """Those of the running nodes whose attempt has begun."""
+    _thread: int = 0
+    """The thread that decides."""
 
     def run(self) -> Summary:
         """Run the plan to its end, or to where it cannot go on."""
+        self._thread = threading.get_ident()
         self._lay_out(self.plan)
         self._bar()
         last_poll = self.clock()
@@ -181,7 +187,10 @@ class Runner:
 
     def heard(self, progress: Progress) -> None:
         """Take a running step's progress; may be called from any thread."""
-        self.inbox.put(progress)
+        if progress.starts and threading.get_ident() == self._thread:
+            self._progressed(progress)  # it starts, and perhaps ends, before this thread looks into the inbox
+        else:
+            self.inbox.put(progress)
 
     def extend(self, more: Plan, *, again: Collection[str] = ()) -> None:
         """Run another plan as well; may be called from any thread. Nodes that are known already are not run twice.
@@ -388,8 +397,10 @@ class Runner:
         self._running[fingerprint] = lease
         if action.node.needs.walltime_s is not None and self.policy.watch_walltime:
             self._deadlines[fingerprint] = self.clock() + action.node.needs.walltime_s
-        self._say(Kind.STARTED, action.node, attempt=attempt)
+        self._begun.discard(fingerprint)
         future = self.backend.submit(call)
+        if fingerprint not in self._begun and not future.done():
+            self._say(Kind.QUEUED, action.node, attempt=attempt)
         future.add_done_callback(lambda done: self.inbox.put((fingerprint, _outcome_of(done))))
 
     # Hearing back.
@@ -420,10 +431,18 @@ class Runner:
     def _progressed(self, progress: Progress) -> None:
         if progress.fingerprint in self._running:
             node = self._action(progress.fingerprint).node
-            if progress.value is not None:
+            if progress.starts:
+                self._starts(node)
+            elif progress.value is not None:
                 self._say(Kind.REPORTED, node, step=progress.done, value=progress.value)
             else:
                 self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
+
+    def _starts(self, node: Node) -> None:
+        """Say, once for each attempt, that it runs."""
+        if node.fingerprint not in self._begun:
+            self._begun.add(node.fingerprint)
+            self._say(Kind.STARTED, node, attempt=self._attempts[node.fingerprint])
 
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
         if outcome.error:
@@ -431,6 +450,8 @@ class Runner:
         if outcome.status is Status.DONE and not outcome.content:  # a manifest has one
             outcome = replace(outcome, status=Status.LOST, error=NO_RESULT)
         node = self._action(fingerprint).node
+        if outcome.status in (Status.DONE, Status.FAILED, Status.DAMAGED):
+            self._starts(node)  # its result has come before the news that it had begun
         lease = self._running.pop(fingerprint)
         self._deadlines.pop(fingerprint, None)
         match outcome.status:

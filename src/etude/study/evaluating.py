@@ -62,6 +62,8 @@ class StudyEvaluator:
     _underway: dict[int, _Underway] = field(default_factory=dict)
     _wanted: dict[str, set[int]] = field(default_factory=dict)
     """Node → the trials that wait for it."""
+    _running: set[str] = field(default_factory=set)
+    """Nodes that run now, for one trial or for several."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _closed: bool = False
 
@@ -88,6 +90,9 @@ class StudyEvaluator:
                 self._wanted.setdefault(fingerprint, set()).add(trial.number)
             assert self.runner is not None
             self.runner.extend(made, again=again)
+            runs = bool(todo & self._running)
+        if runs:
+            hear(Underway(trial.number))
         return future
 
     def cancel(self, number: int, *, now: bool) -> None:
@@ -139,10 +144,15 @@ class StudyEvaluator:
         return outcome is not None or not underway.targets
 
     def told(self, event: Event) -> None:
-        """An event of the run: the first node of a trial that starts starts the trial."""
-        if event.kind in (Kind.STARTED, Kind.REUSED):
+        """An event of the run: the first node of a trial that runs starts the trial."""
+        if event.kind is Kind.STARTED:
+            with self._lock:
+                self._running.add(event.fingerprint)
             for underway in self._waiting_for(event.fingerprint):
                 underway.hear(Underway(underway.trial.number))
+        elif event.fingerprint and event.kind not in (Kind.PROGRESS, Kind.REPORTED):
+            with self._lock:
+                self._running.discard(event.fingerprint)
 
     def heard(self, progress: Progress) -> None:
         """A running step reports; of replicates, the mean once all have reported a step."""

@@ -1,0 +1,56 @@
+"""A trial's clock starts when its first node runs, not when one is submitted, waits in a queue or is found done."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from etude.execute.events import Event, Kind
+from etude.search.evaluation import Underway
+from etude.search.trials import Trial
+from etude.study.evaluating import StudyEvaluator, _Underway
+
+
+@pytest.fixture
+def evaluator() -> StudyEvaluator:
+    nothing: Any = None
+    return StudyEvaluator(nothing, nothing, nothing, nothing)
+
+
+def with_trial(evaluator: StudyEvaluator, number: int, *nodes: str) -> list[object]:
+    """What a trial of these nodes hears."""
+    heard: list[object] = []
+    trial = Trial(number=number, point={}, origin="sampler", seen=0)
+    evaluator._underway[number] = _Underway(trial, Future(), heard.append, [], set(nodes), set(nodes))
+    for node in nodes:
+        evaluator._wanted.setdefault(node, set()).add(number)
+    return heard
+
+
+def event(kind: Kind, fingerprint: str) -> Event:
+    return Event(kind, 0.0, fingerprint, fingerprint, fingerprint)
+
+
+@pytest.mark.parametrize("kind", [Kind.QUEUED, Kind.WAITING, Kind.REUSED, Kind.PROGRESS, Kind.RETRY])
+def test_a_trial_that_waits_has_not_started(evaluator: StudyEvaluator, kind: Kind) -> None:
+    heard = with_trial(evaluator, 0, "a", "b")
+    evaluator.told(event(kind, "a"))
+    assert heard == []
+
+
+def test_a_trial_starts_with_its_first_node_that_runs(evaluator: StudyEvaluator) -> None:
+    heard = with_trial(evaluator, 0, "a", "b")
+    evaluator.told(event(Kind.QUEUED, "a"))
+    evaluator.told(event(Kind.STARTED, "a"))
+    assert heard == [Underway(0)]
+
+
+def test_what_runs_is_known_until_it_ends(evaluator: StudyEvaluator) -> None:
+    evaluator.told(event(Kind.STARTED, "a"))
+    assert evaluator._running == {"a"}
+    evaluator.told(event(Kind.PROGRESS, "a"))
+    assert evaluator._running == {"a"}
+    evaluator.told(event(Kind.DONE, "a"))
+    assert evaluator._running == set()
