@@ -22,6 +22,7 @@ from typing import Any
 
 from etude.execute import generators
 from etude.execute.touches import (
+    IMPORTING,
     PROCESS,
     Touches,
     asked_as_text,
@@ -45,6 +46,8 @@ Args = tuple[Any, ...]
 
 def install(project: str | Path) -> None:
     """See from now on, in this process, what is touched in a project."""
+    if f"{project}/" in PROCESS.roots:
+        return
     for path in (os.path.abspath(project), os.path.realpath(project)):
         root = f"{path.rstrip('/')}/"
         if root not in PROCESS.roots:
@@ -79,6 +82,9 @@ def _opened(args: Args) -> None:
 
 def _read(path: str) -> None:
     """A file is about to be opened for reading."""
+    if not IMPORTING and PROCESS.active and all(path in touches.seen for touches in PROCESS.active):
+        return
+    given = path
     relative = not path.startswith("/")
     if relative or "/." in path or "//" in path:
         path = _absolute(path)
@@ -96,6 +102,8 @@ def _read(path: str) -> None:
     elif not path.endswith(".py") or asked_as_text():
         for touches in concerned():
             touches.read(path)
+            if not relative:
+                touches.seen.add(given)
         _tell_parent("read", path)
 
 
@@ -265,8 +273,14 @@ def _variable(key: bytes, values: Mapping[bytes, bytes], frame: FrameType) -> No
         if PROCESS.iterated.popleft() == key:
             return
         PROCESS.iterated.clear()
-    known = PROCESS.active and all(name in touches.variables for touches in PROCESS.active)
-    if known or is_of_place(name) or not asked_by_project():
+    if not IMPORTING and PROCESS.active and all(name in touches.variables for touches in PROCESS.active):
+        return
+    asking = _asking(key, frame)
+    if asking in _not_asked:
+        return
+    if is_of_place(name) or not asked_by_project():
+        if len(_not_asked) < _MOST_ASKING:
+            _not_asked.add(asking)
         return
     value = values.get(key)
     digest = ABSENT if value is None else value_digest(name, os.fsdecode(value))
@@ -275,6 +289,21 @@ def _variable(key: bytes, values: Mapping[bytes, bytes], frame: FrameType) -> No
     for touches in concerned():
         if f"${name}" not in touches.written:
             touches.variables.setdefault(name, digest)
+
+
+_not_asked: set[tuple[object, ...]] = set()
+"""Variables, each with the nearest code that reads it, where that is not the project's."""
+_MOST_ASKING = 10_000
+
+
+def _asking(key: bytes, frame: FrameType) -> tuple[object, ...]:
+    """The variable and the code of the nearest frames: `getenv`, `get` and `__getitem__` stand between at most."""
+    codes: list[object] = [key]
+    at: FrameType | None = frame
+    while at is not None and len(codes) < 5:
+        codes.append(at.f_code)
+        at = at.f_back
+    return tuple(codes)
 
 
 _ACTIONS: Mapping[str, Callable[[Args], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
@@ -51,6 +52,8 @@ class Touches:
     """Programs that were started."""
     rewritten: dict[str, None] = field(default_factory=dict)
     """Files that were read, and written afterwards."""
+    seen: set[str] = field(default_factory=set)
+    """Absolute paths that need not be looked at again."""
     written: set[str] = field(default_factory=set)
     """Paths and variables (`$NAME`) that were written, made or removed."""
 
@@ -106,6 +109,9 @@ class Process:
     """Where forked children write down what they touch."""
 
 
+IMPORTING: Mapping[str, object] = importlib._bootstrap._module_locks  # type: ignore[attr-defined,unused-ignore]
+"""Python's own locks of the modules that are being imported: none are when it is empty."""
+
 PROCESS = Process()
 """The one of this process: an audit hook, once added, cannot be taken away."""
 
@@ -125,6 +131,8 @@ def concerned(loading: str = "") -> Iterator[Touches]:
         loading: File of the module whose own import this is.
     """
     yield from PROCESS.active
+    if not IMPORTING:
+        return
     for frame in _frames():
         file = frame.f_code.co_filename
         if frame.f_code.co_name == "<module>" and file != loading and counts(file):
