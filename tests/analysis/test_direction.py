@@ -139,3 +139,10 @@ def test_what_the_study_says_goes_before_what_the_step_says() -> None:
     assert aggregate(records(said), higher_is_better=("q.big",)).best("q.big") == {"model=c"}
     with pytest.raises(StepError, match="both"):
         aggregate(records(said), higher_is_better=("q.big",), lower_is_better=("q.big",))
+
+
+def test_a_table_shows_what_tells_good_from_bad_before_costs_and_lengths() -> None:
+    names = ["q.tokens", "q.energy", "q.accuracy", "q.length", "q.loss"]
+    table = pa.table({"seed": [0, 1], **{name: [0.1, 0.2] for name in names}})
+    assert aggregate(table, replicate="seed").metrics == ("q.accuracy", "q.loss", "q.energy", "q.tokens", "q.length")
+    assert aggregate(table, replicate="seed", metrics=names).metrics == tuple(names)

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etude.analysis.direction import is_cost
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Group, Reference, Summary
 from etude.errors import StepError
 from etude.report.charts.bars import bars, bars_of_studies
 from etude.report.charts.confusion import confusion, folded
 from etude.report.charts.curves import MOST_CURVES, MOST_POINTS, is_curve, learning_curves
-from etude.report.charts.naming import file_stem, is_cost, label_of, one_line
+from etude.report.charts.naming import file_stem, label_of, one_line
 from etude.report.charts.pareto import costs_of_variants, on_front, pareto_points
 
 ACCURACY = "quality.accuracy"
@@ -49,29 +50,40 @@ def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None =
 @pytest.mark.parametrize(
     ("column", "label"),
     [
-        ("quality.f1_macro", "f1 macro"),
-        ("fit.cost.energy_j", "energy (J)"),
-        ("quality.latency_ms", "latency (ms)"),
-        ("quality.flops", "flops (FLOP)"),
-        ("fit.cost.peak_rss_bytes", "peak memory (MB)"),
-        ("quality.classes", "classes"),
-        ("latency.single.median_s", "latency single median (s)"),
-        ("latency.batch.examples_per_s", "examples per s"),
+        (("quality.f1_macro", ""), "f1 macro"),
+        (("quality.f1_w", ""), "f1 w"),
+        (("quality.weight_g", ""), "weight g"),
+        (("model.gflops", ""), "gflops"),
+        (("model.gflops", "GFLOP"), "gflops (GFLOP)"),
+        (("fit.cost.energy_j", ""), "energy (J)"),
+        (("energy_j", ""), "energy (J)"),
+        (("fit.cost.carbon_g", ""), "carbon (g CO₂eq)"),
+        (("quality.latency_ms", ""), "latency ms"),
+        (("quality.latency_ms", "ms"), "latency (ms)"),
+        (("quality.flops", "FLOP"), "flops (FLOP)"),
+        (("fit.cost.peak_rss_bytes", ""), "peak memory (MB)"),
+        (("model.size_bytes", "bytes"), "size (MB)"),
+        (("quality.wall_s", ""), "wall s"),
+        (("quality.classes", ""), "classes"),
+        (("latency.single.median_s", "s"), "latency single median (s)"),
+        (("latency.batch.examples_per_s", "1/s"), "examples per s (1/s)"),
     ],
 )
-def test_an_axis_names_its_unit(column: str, label: str) -> None:
-    assert label_of(column) == label
+def test_an_axis_has_the_unit_that_is_declared_and_none_that_a_name_looks_like(
+    column: tuple[str, str], label: str
+) -> None:
+    assert label_of(*column) == label
 
 
-def test_costs_are_told_from_qualities_by_their_unit() -> None:
-    assert is_cost("quality.latency_ms")
-    assert is_cost("fit.cost.cpu_s")
-    assert is_cost("efficiency.joules_per_1000")
-    assert is_cost("efficiency.training_joules")
-    assert not is_cost("latency.single.examples_per_s")
-    assert not is_cost("efficiency.accuracy_per_joule")
-    assert not is_cost("quality.accuracy")
-    assert not is_cost("quality.classes")
+def test_costs_are_told_from_qualities_by_direction_and_unit() -> None:
+    assert is_cost("quality.latency_ms", "", "lower")
+    assert is_cost("fit.cost.cpu_s", "", None)
+    assert is_cost("efficiency.training", "J", "lower")
+    assert not is_cost("latency.single.examples_per_s", "1/s", "higher")
+    assert not is_cost("quality.accuracy", "", "higher")
+    assert not is_cost("quality.loss", "nats", "lower")
+    assert not is_cost("quality.f1_w", "", "higher")
+    assert not is_cost("quality.weight_g", "", None)
 
 
 @given(st.text())
@@ -105,7 +117,7 @@ def test_one_value_each_is_said_to_have_no_spread() -> None:
 
 def test_bars_of_a_size_are_in_the_unit_that_the_axis_names() -> None:
     group = Group(name="all", params={}, replicates=1, estimates={"m.peak_bytes": estimate([2e6])})
-    summary = replace(study({"a": [1.0]}), metrics=("m.peak_bytes",), groups=(group,))
+    summary = replace(study({"a": [1.0]}), metrics=("m.peak_bytes",), groups=(group,), units={"m.peak_bytes": "bytes"})
     made = bars(summary, "m.peak_bytes")
     assert (made.label, made.values[0][0].mean) == ("peak (MB)", 2.0)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etude.analysis.comparing import comparisons
-from etude.analysis.direction import meaning_of
+from etude.analysis.direction import is_cost, meaning_of
 from etude.analysis.estimates import counted, estimate_of
 from etude.analysis.fairness import conditions_of
 from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of
@@ -42,7 +42,7 @@ def summarise(
 
     Args:
         records: One row per variant and replicate; what the columns mean stands in the schema's metadata `etude`.
-        metrics: Dotted names; None for all metrics of nodes that are no references.
+        metrics: Dotted names; None for all metrics of nodes that are no references, quality before costs and lengths.
         by: Params to group by; None for all but the replicated one.
         replicate: The replicated param; None for the one that the records name.
         baseline: Params that make a group the baseline of those that differ from it in these params alone.
@@ -70,6 +70,8 @@ def summarise(
     for number in higher_is_better:
         better[number] = "higher"
     unsaid = [name for name in chosen if better[name] is None and not _spoken_for(name, columns)]
+    if metrics is None:
+        chosen = tuple(sorted(chosen, key=lambda name: _rank(name, known[name].unit, better[name])))
     rows = rows_of(records)
     if not rows:
         raise StepError("the records have no rows: no variant was run")
@@ -208,6 +210,11 @@ def _metrics(columns: Columns, wanted: Sequence[str] | None, references: Mapping
     if wanted is not None:
         return _checked(wanted, (*columns.metrics, *columns.costs), "metrics")
     return tuple(name for name in columns.metrics if name.partition(".")[0] not in references)
+
+
+def _rank(metric: str, unit: str, better: Direction | None) -> int:
+    """Where a metric stands if nobody orders them: what tells good from bad, then costs, then lengths and counts."""
+    return 2 if better is None else int(is_cost(metric, unit, better))
 
 
 def _checked(names: Sequence[str], known: Sequence[str], setting: str) -> tuple[str, ...]:

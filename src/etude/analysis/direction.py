@@ -30,13 +30,26 @@ _COSTS = {
     "wall_s": "s",
     "cpu_s": "s",
     "energy_j": "J",
-    "energy_low_j": "J",
-    "energy_high_j": "J",
+    "start_up_wall_s": "s",
+    "start_up_cpu_s": "s",
+    "start_up_energy_j": "J",
     "carbon_g": "g CO₂eq",
     "peak_rss_bytes": "bytes",
     "peak_device_bytes": "bytes",
 }
 """What étude measures of every node, with its unit; less of it is better."""
+
+_SPENT = _words("latency duration energy carbon flops macs")
+_SPENT_UNITS = _words("ns µs us ms s min h mJ J kJ Wh kWh g kg gCO2eq CO₂eq FLOP MFLOP GFLOP TFLOP bytes B kB MB GB")
+
+
+def is_cost(number: str, unit: str, better: Direction | None) -> bool:
+    """Whether a number tells what something costs: time, energy, carbon, memory, FLOPs, of which less is better."""
+    if ".cost." in number:
+        return True
+    names = {word for part in number.split(".")[1:] for word in re.split(r"[^a-z0-9]+", _spaced(part).lower())}
+    spent = _words(unit) & _SPENT_UNITS if unit else names & _SPENT
+    return better == "lower" and bool(spent)
 
 
 def meaning_of(number: str, said: Mapping[str, Metric]) -> Metric:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etude.analysis.direction import is_cost
 from etude.analysis.grouping import key_of
 from etude.analysis.summary import Summary
 from etude.graph.node import Node
@@ -13,7 +14,7 @@ from etude.meter.quantity import Quality, worst
 from etude.report.charts.bars import Bars, bars
 from etude.report.charts.confusion import Confusion, confusion
 from etude.report.charts.curves import Curves, learning_curves
-from etude.report.charts.naming import file_stem, is_cost
+from etude.report.charts.naming import file_stem
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
 from etude.report.charts.short_names import shortly_named
 from etude.report.curve_tables import curve_tables
@@ -106,7 +107,7 @@ def path_to(prepared: Prepared, metric: str) -> tuple[str, ...]:
 
 def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
     """The first metric that is no cost against what a whole variant costs, and against each metric that is one."""
-    quality = next((metric for metric in summary.metrics if not is_cost(metric)), None)
+    quality = next((metric for metric in summary.metrics if not _is_cost(summary, metric)), None)
     if quality is None or summary.direction(quality) is None or len(summary.groups) < 2:
         return
     nodes = path_to(prepared, quality)
@@ -115,8 +116,12 @@ def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterat
         covers = f"all of {', '.join(nodes)}, what variants share in full{_quality(rows, nodes, cost)}"
         yield pareto_points(summary, quality, cost, spent, covers)
     for cost in summary.metrics:
-        if is_cost(cost):
+        if _is_cost(summary, cost):
             yield pareto_points(summary, quality, cost)
+
+
+def _is_cost(summary: Summary, metric: str) -> bool:
+    return is_cost(metric, summary.units.get(metric, ""), summary.direction(metric))
 
 
 def _empty(points: ParetoPoints) -> str:

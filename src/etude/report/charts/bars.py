@@ -92,9 +92,10 @@ def bars_of_studies(summaries: Mapping[str, Summary], metric: str, *, most: int 
     if metric not in known:
         raise StepError(f"no study has {metric!r}: {nearest(metric, known)}")
     said = {direction for one in summaries.values() if (direction := one.direction(metric)) is not None}
+    unit = _unit(summaries, metric)
     lower = said == {"lower"}
     found = {
-        name: {group.name: _bar(group.estimates[metric], scale_of(metric)) for group in summary.groups}
+        name: {group.name: _bar(group.estimates[metric], scale_of(metric, unit)) for group in summary.groups}
         for name, summary in summaries.items()
         if metric in (*summary.metrics, *summary.costs)
     }
@@ -103,7 +104,7 @@ def bars_of_studies(summaries: Mapping[str, Summary], metric: str, *, most: int 
     nothing = Bar(None, None, 0, None)
     return Bars(
         metric=metric,
-        label=label_of(metric),
+        label=label_of(metric, unit),
         series=tuple(found),
         groups=shown,
         values=tuple(tuple(row.get(group, nothing) for group in shown) for row in found.values()),
@@ -138,6 +139,10 @@ def _best(groups: Sequence[str], found: Mapping[str, Mapping[str, Bar]], most: i
     return tuple(group for group in groups if group in kept)
 
 
+def _unit(summaries: Mapping[str, Summary], metric: str) -> str:
+    return next((unit for summary in summaries.values() if (unit := summary.units.get(metric))), "")
+
+
 def _marks(summaries: Mapping[str, Summary], metric: str) -> tuple[Mark, ...]:
     """The references of all studies; what two have in common stands once."""
     found: dict[tuple[str, float], list[str]] = {}
@@ -145,7 +150,7 @@ def _marks(summaries: Mapping[str, Summary], metric: str) -> tuple[Mark, ...]:
         for reference in summary.references:
             value = reference.values.get(metric)
             if value is not None:
-                found.setdefault((reference.title, value * scale_of(metric)), []).append(name)
+                found.setdefault((reference.title, value * scale_of(metric, _unit(summaries, metric))), []).append(name)
     return tuple(
         Mark(title if len(names) == len(summaries) else f"{title} ({', '.join(names)})", value)
         for (title, value), names in found.items()

@@ -4,56 +4,54 @@ from __future__ import annotations
 
 import re
 
+from etude.analysis.direction import meaning_of
+
 _SPOKEN = {
-    "wall_s": "wall time (s)",
-    "cpu_s": "CPU time (s)",
-    "peak_rss_bytes": "peak memory (MB)",
-    "energy_j": "energy (J)",
-    "carbon_g": "carbon (g CO₂eq)",
+    "wall_s": "wall time",
+    "cpu_s": "CPU time",
+    "peak_rss_bytes": "peak memory",
+    "energy_j": "energy",
+    "carbon_g": "carbon",
+    "start_up_wall_s": "start-up time",
+    "start_up_cpu_s": "start-up CPU time",
+    "start_up_energy_j": "start-up energy",
 }
-_UNITS = {
-    "_s": "s",
-    "_ms": "ms",
-    "_us": "µs",
-    "_j": "J",
-    "_kwh": "kWh",
-    "_g": "g CO₂eq",
-    "_bytes": "MB",
-    "_w": "W",
-    "flops": "FLOP",
-    "_flop": "FLOP",
-    "_joules": "J",
-    "_grams": "g CO₂eq",
-}
-_SPENT = frozenset({"joules", "grams", "flops", "seconds", "bytes", "kwh"})
-"""What `…_per_1000` is a cost of; any other `…_per_…` is a rate, of which nothing says that less is wanted."""
+"""What étude measures of every node."""
 _OF_SOMETHING = frozenset({"mean", "median", "std", "min", "max", "p50", "p90", "p95", "p99"})
 """Words that say nothing without what they are of: `latency.single.median_s` is `latency single median (s)`."""
-_PER_UNIT = {"_bytes": 1e-6}
+_SCALED = {"bytes": ("MB", 1e-6)}
 
 
-def label_of(column: str) -> str:
-    """The last part of a dotted name as people write it, with the unit that its ending tells: `latency (ms)`."""
+def label_of(column: str, unit: str = "") -> str:
+    """The last part of a dotted name as people write it, with its unit: `latency (ms)`.
+
+    Args:
+        column: Dotted; of a cost the name alone will do.
+        unit: As its step declares it. A unit is never read off a name: étude's own costs alone have one without it.
+    """
     last = column.rpartition(".")[2]
-    if last in _SPOKEN:
-        return _SPOKEN[last]
-    ending = _ending(last)
-    stem = last.removesuffix(ending) if ending and ending.startswith("_") else last
+    unit = _unit(column, unit)
+    stem = last.removesuffix(f"_{unit.lower()}") if unit else last
     if stem in _OF_SOMETHING:
         stem = " ".join([*column.split(".")[:-1], stem])
-    spoken = stem.replace("_", " ")
-    return spoken if ending is None else f"{spoken} ({_UNITS[ending]})"
+    spoken = _SPOKEN[last] if _is_own(column) else stem.replace("_", " ")
+    shown = _SCALED.get(unit, (unit, 1.0))[0]
+    return f"{spoken} ({shown})" if shown else spoken
 
 
-def is_cost(column: str) -> bool:
-    """Whether a number is one of which less is wanted, as its unit tells: time, energy, carbon, memory, FLOPs."""
-    last = column.rpartition(".")[2]
-    return ".cost." in column or last.partition("_per_")[0] in _SPENT or _ending(last) is not None
-
-
-def scale_of(column: str) -> float:
+def scale_of(column: str, unit: str = "") -> float:
     """What a number of this column is multiplied with to be in the unit that its label names."""
-    return _PER_UNIT.get(_ending(column.rpartition(".")[2]) or "", 1.0)
+    return _SCALED.get(_unit(column, unit), ("", 1.0))[1]
+
+
+def _unit(column: str, unit: str) -> str:
+    return unit or (meaning_of(f"node.cost.{column.rpartition('.')[2]}", {}).unit if _is_own(column) else "")
+
+
+def _is_own(column: str) -> bool:
+    """Whether étude measured it: of a node, or of a whole variant."""
+    place, _, last = column.rpartition(".")
+    return last in _SPOKEN and (not place or "cost" in place.split("."))
 
 
 def one_line(text: str, most: int = 60) -> str:
@@ -68,9 +66,3 @@ def one_line(text: str, most: int = 60) -> str:
 def file_stem(text: str) -> str:
     """Text as a file's name: small letters, digits, dots, `-` and `_`."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.")[:80] or "chart"
-
-
-def _ending(last: str) -> str | None:
-    if "_per_" in last:
-        return None
-    return next((ending for ending in sorted(_UNITS, key=len, reverse=True) if last.endswith(ending)), None)

@@ -90,6 +90,7 @@ def pareto_points(
         covers: What the cost is the cost of.
     """
     lower = quality in summary.lower_is_better
+    units = [summary.units.get(number, "") for number in (quality, cost)]
     known: list[Point] = []
     missing = []
     for group in summary.groups:
@@ -97,7 +98,7 @@ def pareto_points(
         if good.mean is None or spent.mean is None:
             missing.append(group.name)
             continue
-        scales = scale_of(quality), scale_of(cost)
+        scales = scale_of(quality, units[0]), scale_of(cost, units[1])
         known.append(
             Point(
                 group.name,
@@ -113,8 +114,8 @@ def pareto_points(
     return ParetoPoints(
         quality=quality,
         cost=cost,
-        quality_label=label_of(quality),
-        cost_label=label_of(cost),
+        quality_label=label_of(quality, units[0]),
+        cost_label=label_of(cost, units[1]),
         lower_is_better=lower,
         points=tuple(point._replace(on_front=held) for point, held in zip(known, front, strict=True)),
         missing=tuple(missing),
