@@ -203,7 +203,7 @@ def test_variants_that_are_not_done_are_told() -> None:
     rows = grid({"mean": [0.7, 0.8, 0.9, None]}).to_pylist()
     rows[3]["status"] = "incomplete"
     first, second = aggregate(records(rows)).notes
-    assert first == "1 of 4 variants are not done"
+    assert first == "incomplete: 1 of 4 variants are not done: mean-3 (incomplete)"
     assert second == "all has 3 of 4 replicates: 1 of 4 missing (incomplete)"
 
 

@@ -110,3 +110,54 @@ def test_what_a_step_says_of_its_numbers_is_in_records_and_manifest(tmp_path: Pa
     assert best["seed"] == 1
     manifests = [json.loads(path.read_text()) for path in (tmp_path / ".etude/store").rglob("manifest.json")]
     assert {"*": {"unit": "J", "better": "lower"}} in [one["provenance"].get("metrics") for one in manifests]
+
+
+def test_one_failed_variant_leaves_a_table_that_says_what_is_missing(tmp_path: Path, etude: Etude) -> None:
+    text = MODELS.replace("MODELS", "good, crash").replace("records}}", "records, with: {baseline: {model: good}}}}")
+    study(tmp_path, text)
+    code, out, _ = etude("run", "s.yaml")
+    told = (
+        "incomplete: 1 of 6 variants are not done: model=crash seed=1 (q failed: ValueError: the loss is not a number)"
+    )
+    assert code == 1
+    assert told in " ".join(out.split())
+    results = tmp_path / "results/s"
+    for name in ("aggregated_metrics.md", "aggregated_metrics.tex"):
+        assert told in (results / name).read_text().replace("\\_", "_")
+    summary = json.loads((results / "detailed_statistics.json").read_text())
+    assert summary["notes"][0] == told
+    assert [one["pairs"] for one in summary["comparisons"]] == [2], "the study's own settings hold"
+    assert not (tmp_path / "results/s/charts").exists() or (results / "records.jsonl").exists()
+    (tmp_path / "mine.py").write_text(STEPS.replace('model == "crash"', 'model == "none"'))
+    assert etude("run", "s.yaml")[0] == 0
+    assert "incomplete" not in (results / "aggregated_metrics.md").read_text()
+
+
+FAILS = """
+import pyarrow as pa
+from etude import step
+
+@step
+def more(records: pa.Table) -> pa.Table:
+    raise ValueError("no")
+"""
+
+
+def test_a_failing_collect_node_leaves_the_tables_of_what_there_is(tmp_path: Path, etude: Etude) -> None:
+    collect = "collect: {more: {step: 'fails:more', from: records}, table: {step: analysis.aggregate, from: more}}"
+    study(tmp_path, MODELS.replace("MODELS", "good, inf").replace(TABLE, collect))
+    (tmp_path / "fails.py").write_text(FAILS)
+    assert etude("run", "s.yaml")[0] == 1
+    table = (tmp_path / "results/s/aggregated_metrics.md").read_text()
+    assert "0.901" in table
+    assert "incomplete: more could not be read" in table
+
+
+@pytest.mark.parametrize("command", ["run", "search"])
+def test_a_search_of_which_no_trial_succeeded_has_failed(tmp_path: Path, command: str, etude: Etude) -> None:
+    space = "{seed: {int: [1, 2]}, model: {choice: [none, other]}}"
+    search = f"{{space: {space}, objective: q.accuracy, direction: maximize, trials: 2}}"
+    text = MODELS.replace("{grid: {model: [MODELS]}, repeat: {seed: [0, 1, 2]}}", f"{{search: {search}}}")
+    study(tmp_path, text)
+    assert etude(command, "s.yaml")[0] == 1
+    assert etude(command, "s.yaml")[0] == 1, "and again, where nothing is left to do"

@@ -148,11 +148,19 @@ def _averaged(names: Sequence[str], repeat: str | None) -> Iterable[str]:
 
 
 def _notes(rows: Sequence[Row], groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
-    unfinished = sum(row.get("status", "done") != "done" for row in rows)
+    unfinished = [row for row in rows if row.get("status", "done") != "done"]
     if unfinished:
-        yield f"{unfinished} of {len(rows)} variants are not done"
+        named = [_named(row) for row in unfinished if row.get("variant")]
+        more = f"; and {len(unfinished) - MOST_TOLD} more" if len(named) > MOST_TOLD else ""
+        listed = f": {'; '.join(named[:MOST_TOLD])}{more}" if named else ""
+        yield f"incomplete: {len(unfinished)} of {len(rows)} variants are not done{listed}"
     yield from _short(groups, metrics)
     yield from _few(groups, metrics)
+
+
+def _named(row: Row) -> str:
+    """A variant with what became of it: `model=b seed=1 (q failed: ValueError: …)`."""
+    return f"{row['variant']} ({row.get('missing') or row['status']})"
 
 
 def _short(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
+from etude.errors import EtudeError
+from etude.execute.records import gathered
+from etude.graph.node import RECORDS, Feed, Node
 from etude.report.charts.naming import file_stem
 from etude.report.export import export, write_bytes, write_text
 from etude.report.terminal import TerminalTable
 from etude.report.values import write_parquet, write_value
 from etude.store.manifest import Manifest
+from etude.study.claims import AGGREGATE
 from etude.study.execution import Result
 from etude.study.prepare import Prepared
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from etude.report.drawing.image import Chart
 
 STAMP = ".exported.json"
-FORM = "5"
+FORM = "6"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
 CHARTS = "charts"
 RECOMMENDED = "recommendation.json"
@@ -97,13 +102,46 @@ def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
 
 
 def summaries_of(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
-    """The summaries that the study's collect nodes gave, by the name of the node."""
-    for name, manifest in _collected(prepared):
-        use = prepared.expansion.collect[name].use
-        if use is not None and use.signature.returns is Summary:
-            summary = prepared.store.read(manifest.fingerprint, as_type=Summary)
+    """The summaries that the study's collect nodes gave, by the name of the node.
+
+    Where one could not be made, for some variants or another node failed, its table is made of what there is; the
+    summary's notes say what is missing. Such a table is never stored.
+    """
+    absent: list[Node] = []
+    for name, node in prepared.expansion.collect.items():
+        if node.use is None or node.use.signature.returns is not Summary:
+            continue
+        if isinstance(prepared.store.inspect(node.fingerprint), Manifest):
+            summary = prepared.store.read(node.fingerprint, as_type=Summary)
             assert isinstance(summary, Summary)
             yield name, summary
+        else:
+            absent.append(node)
+    if absent:
+        yield from _of_what_there_is(prepared, absent)
+
+
+def _of_what_there_is(prepared: Prepared, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
+    """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
+    records = gathered(prepared.store, prepared.expansion.records)
+    if "done" not in records["status"].to_pylist():
+        return
+    for node in absent:
+        reads = [source.node.name for source in node.inputs.values() if isinstance(source, Feed)]
+        if node.use is None or node.use.reference != AGGREGATE:
+            continue
+        signature = node.use.signature
+        try:
+            settings = {name: signature.validated(name, value) for name, value in node.settings.items()}
+            if reads == [RECORDS]:
+                yield node.name, signature.function(records, **settings)
+                continue
+            names = ("by", "replicate", "baseline")
+            summary = signature.function(records, **{name: settings[name] for name in names if name in settings})
+            told = f"incomplete: {', '.join(reads)} could not be read, so these are means of the records as they are"
+            yield node.name, replace(summary, notes=(told, *summary.notes))
+        except (EtudeError, ValueError):
+            continue  # the run has told why it cannot be made
 
 
 def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
@@ -205,7 +243,9 @@ def _stamp(prepared: Prepared) -> str:
     nodes += [node for row in prepared.expansion.nodes for node in row.values()]
     for fingerprint in dict.fromkeys(node.fingerprint for node in nodes):
         manifest = prepared.store.inspect(fingerprint)
-        content = f"{manifest.content} {manifest.created}" if isinstance(manifest, Manifest) else "absent"
+        failure = None if isinstance(manifest, Manifest) else prepared.store.failure(fingerprint)
+        absent = f"absent {failure.get('error') if failure else ''}"
+        content = f"{manifest.content} {manifest.created}" if isinstance(manifest, Manifest) else absent
         digest.update(f"{fingerprint} {content}\n".encode())
     if prepared.search is not None:
         digest.update(f"search {prepared.search.history.count}\n".encode())

@@ -31,6 +31,7 @@ from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, marked
 from etude.search.driver import Observe
+from etude.search.trials import Outcome
 from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
 from etude.study.history import after, read_history, write_history
@@ -61,7 +62,8 @@ class Result:
 
     @property
     def succeeded(self) -> bool:
-        return self.summary.succeeded
+        """Whether nothing failed; of a search, whether any trial succeeded."""
+        return self.summary.succeeded and not in_vain(self.prepared)
 
     def records(self) -> pa.Table:
         """The table of records; of what there is, where the run did not finish."""
@@ -138,7 +140,7 @@ class Execution:
                 finished = True
             finally:
                 self._remember(run)
-                succeeded = finished and self.summary.succeeded
+                succeeded = finished and self.summary.succeeded and not in_vain(self.prepared)
                 data = {"succeeded": succeeded, "wall_s": time.perf_counter() - start}
                 self._say(log, Event(Kind.RUN_ENDED, now(), data=data))
         return Result(self.prepared, self.summary, run, time.perf_counter() - start)
@@ -393,6 +395,14 @@ class Execution:
         if prepared.store.is_there():
             with contextlib.suppress(OSError, StoreError):  # what was planned is registered since the run began
                 self._register(done)
+
+
+def in_vain(prepared: Prepared) -> bool:
+    """Whether the study has a search of which trials ended and not one succeeded."""
+    if prepared.search is None:
+        return False
+    trials = [prepared.search.history.trials[number] for number in prepared.search.history.ended]
+    return bool(trials) and not any(trial.outcome in (Outcome.OK, Outcome.PRUNED) for trial in trials)
 
 
 def new_run_id(at_s: float) -> str:

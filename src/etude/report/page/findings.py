@@ -101,6 +101,8 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
     rows: list[Row] = rows_of(table)
     notes: list[str] = []
     summaries = dict(summaries_of(prepared))
+    if any(not _is_stored(prepared, name) for name in summaries):
+        notes.append(f"{_why_no_table(prepared)}: these means were made for this report")
     if not summaries and any(row["status"] == "done" for row in rows):
         try:
             summaries = {"all records": summarise(table)}
@@ -126,6 +128,11 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
         notes=(*notes, *_unfinished(rows)),
         search=searched(prepared),
     )
+
+
+def _is_stored(prepared: Prepared, name: str) -> bool:
+    node = prepared.expansion.collect[name]
+    return isinstance(prepared.store.inspect(node.fingerprint), Manifest)
 
 
 def _why_no_table(prepared: Prepared) -> str:
