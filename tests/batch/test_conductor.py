@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from batching import Batch, FakeScheduler
+from batching import STEPS, Batch, FakeScheduler
 from etude.batch.job import End
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import Phase
@@ -27,6 +27,20 @@ def test_every_variant_is_a_job_and_every_node_is_computed_once(batch: Batch) ->
     assert len(result.summary.computed) == 6
     done = [event.label for event in batch.events if event.kind is Kind.DONE]
     assert sorted(done) == ["base", "fit k=1", "fit k=2", "fit k=3", "records", "table"]
+
+
+def test_what_jobs_found_done_was_not_computed(batch: Batch) -> None:
+    batch.run(nothing_special)
+    batch.project.write(STEPS.replace("    return value", "    value = value + 0\n    return value"))
+    result, _ = batch.run(nothing_special)
+    assert result.succeeded
+    names = {
+        fingerprint: result.prepared.plan.by_fingerprint[fingerprint].node.name
+        for fingerprint in (*result.summary.computed, *result.summary.reused)
+    }
+    computed = sorted(names[fingerprint] for fingerprint in result.summary.computed)
+    assert computed == ["base", "records", "table"], "its cost is in the records"
+    assert [names[fingerprint] for fingerprint in result.summary.reused] == ["fit", "fit", "fit"]
 
 
 def test_what_is_done_needs_no_job(batch: Batch) -> None:

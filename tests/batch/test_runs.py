@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from batching import Batch, FakeScheduler
 from etude.batch import layout
@@ -14,10 +16,12 @@ from etude.batch.cancelling import cancel
 from etude.batch.handover import refuse_if_driven
 from etude.batch.journal import Entry, Journal, Step
 from etude.batch.overview import RunOverview, RunState, overviews
+from etude.cli.runs import _took, show_run, show_runs
 from etude.errors import BackendError
 from etude.execute.events import Event, Kind
 from etude.store.owner import Owner
 from etude.study.driving import DRIVER, driver_of, driving
+from etude.units import readable_seconds
 
 
 class Killed(Exception):
@@ -74,6 +78,33 @@ def test_a_run_whose_driver_is_gone_is_abandoned_with_its_jobs(batch: Batch) -> 
     found = latest(batch)
     assert found.state is RunState.ABANDONED
     assert found.living_jobs == ("1", "2", "3", "4")
+
+
+def test_the_clock_of_a_run_that_nobody_drives_stood_still_when_it_was_last_heard_of(batch: Batch) -> None:
+    killed(batch)
+    long_ago(latest(batch).folder)
+    found = latest(batch)
+    assert found.last_s >= found.started_s
+    assert _took(found) == readable_seconds(found.last_s - found.started_s)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_how_runs_stand_fits_the_terminal_and_leaves_no_word_out(
+    batch: Batch, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(batch)
+    long_ago(latest(batch).folder)
+    found = latest(batch)
+    job = next(iter(found.jobs.values()))
+    job.reason = "the partition is down, and has been so for long: QOSMaxJobsPerUserLimit of group ml"
+    console = Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr("etude.cli.runs.out", lambda: console)
+    show_runs([found])
+    show_run(found, as_json=False)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for word in (found.run, "abandoned", f"{found.done}/{found.todo}", job.id, job.reason):
+        assert word in text
+    assert "…" not in text
 
 
 def test_the_next_driver_takes_over_and_submits_nothing_twice(batch: Batch) -> None:

@@ -30,6 +30,20 @@ def test_slurms_words(word: str, phase: Phase) -> None:
     assert slurm.phase_of(word) is phase
 
 
+def test_a_job_that_was_requeued_has_cost_all_the_times_that_it_ran_and_ended_as_the_last_did() -> None:
+    said = (
+        "7|NODE_FAIL|60|00:50||100|1:0|node1\n"
+        "7.batch|CANCELLED|60|00:50|3G|100|0:15|node1\n"
+        "7|REQUEUED|0|00:00||0|0:0|None assigned\n"
+        "7|COMPLETED|30|00:20||50|0:0|node2\n"
+        "7.batch|COMPLETED|30|00:20|1G|50|0:0|node2\n"
+    )
+    account = slurm.accounts_in(said)["7"]
+    assert (account.word, account.exit_code, account.nodes) == ("COMPLETED", 0, "node1,node2")
+    assert (account.wall_s, account.cpu_s, account.energy_j) == (90.0, 70.0, 150.0)
+    assert account.peak_rss_bytes == 3 * 2**30
+
+
 def test_slurms_accounts_take_memory_from_the_steps_and_energy_where_it_was_measured() -> None:
     said = (
         "7|COMPLETED|3661|01:00:30||1500|0:0|node[1-2]\n"

@@ -374,3 +374,13 @@ def test_jobs_are_noted_where_others_find_them(bench: Bench) -> None:
     assert lines[-1]["what"] in ("ended", "asked for")
     assert {line["job"] for line in lines} >= {"job0"}
     assert any(line.get("why") == "CANCELLED by 1000" for line in lines)
+
+
+def test_the_end_of_a_run_is_the_end_of_its_jobs_in_the_journal(bench: Bench) -> None:
+    bench.begun()
+    bench.pool.close(Outcome(status=Status.LOST, error="the run was stopped"))
+    lines = [json.loads(line) for line in (bench.folder / "jobs.log").read_text().splitlines()]
+    last = {line["block"]: line for line in lines}
+    assert last
+    assert {line["what"] for line in last.values()} == {"ended"}
+    assert {line["why"] for line in last.values()} == {"given back: the run is over"}

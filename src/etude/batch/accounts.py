@@ -99,7 +99,8 @@ def _own(track: Track, store: Store, run: str, counted: set[str]) -> dict[str, f
     costs = []
     for fingerprint in track.part.todo:
         found = None if fingerprint in counted else store.inspect(fingerprint)
-        if isinstance(found, Manifest) and found.provenance.get("run") == run:
+        adopted = isinstance(found, Manifest) and "adopted_from" in found.provenance
+        if isinstance(found, Manifest) and not adopted and found.provenance.get("run") == run:
             counted.add(fingerprint)
             costs.append(recorded(found.cost))
     sums = {name: _sum([cost[name] for cost in costs]) for name in _SUMMED}

@@ -22,7 +22,7 @@ def summarise(prepared: Prepared, tracks: Sequence[Track], summary: Summary, *, 
     for fingerprint, node in todo.items():
         found = prepared.store.inspect(fingerprint)
         if isinstance(found, Manifest) and _is_new(prepared, fingerprint, found, runs):
-            own = found.provenance.get("run") in runs
+            own = found.provenance.get("run") in runs and "adopted_from" not in found.provenance
             (summary.computed if own else summary.reused)[fingerprint] = Made.of(found)
             continue
         told = prepared.store.failure(fingerprint)

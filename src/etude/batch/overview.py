@@ -48,6 +48,8 @@ class RunOverview:
     state: RunState = RunState.RUNNING
     started_s: float = 0.0
     ended_s: float | None = None
+    last_s: float = 0.0
+    """When it was last heard of."""
     todo: int = 0
     """Nodes that were to be computed."""
     done: int = 0
@@ -77,6 +79,7 @@ def overview(folder: Path, now_s: float) -> RunOverview | None:
     running: dict[str, str] = {}
     for event in events:
         _take(found, event, running)
+        found.last_s = max(found.last_s, event.time_s)
     found.running = list(running.values())
     if found.ended_s is None and not (found.driver is not None and found.driver.lives(now_s)):
         found.state = RunState.ABANDONED
@@ -98,6 +101,8 @@ def _take(found: RunOverview, event: Event, running: dict[str, str]) -> None:
             found.todo = sum(todo.values()) if isinstance(todo, Mapping) else 0
         case Kind.STARTED:
             running[event.fingerprint] = event.label
+        case Kind.QUEUED:
+            running.pop(event.fingerprint, None)
         case Kind.DONE | Kind.REUSED:
             running.pop(event.fingerprint, None)
             found.done += 1

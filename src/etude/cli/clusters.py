@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -84,13 +87,29 @@ def check_profile(name: str, folder: Path, store: Path | None, timeout: str, *, 
     tell = lambda why: err().print(f"[dim]  waits: {escaped(why)}[/]")  # noqa: E731
     check = Check(profile, place, store or project / ".etude" / "store", dict(os.environ), limit_s, tell)
     found = []
-    for finding in check.findings():
-        found.append(finding)
-        if not as_json:
-            mark = "[green]✓[/]" if finding.works else "[red]✗[/]"
-            out().print(f"{mark} {finding.step:<11}{escaped(finding.detail)}", soft_wrap=True)
-            if finding.mend:
-                out().print(f"  {'':<11}Mend: {escaped(finding.mend)}", soft_wrap=True)
+    with _ended_by_signals(), closing(check.findings()) as findings:
+        for finding in findings:
+            found.append(finding)
+            if not as_json:
+                mark = "[green]✓[/]" if finding.works else "[red]✗[/]"
+                out().print(f"{mark} {finding.step:<11}{escaped(finding.detail)}", soft_wrap=True)
+                if finding.mend:
+                    out().print(f"  {'':<11}Mend: {escaped(finding.mend)}", soft_wrap=True)
     if as_json:
         out().print_json(json.dumps([asdict(finding) for finding in found]))
     return all(finding.works for finding in found)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a signal that would end this process end the block as Ctrl-C does, so that its job is cancelled."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

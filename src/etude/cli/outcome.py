@@ -162,10 +162,14 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
     from etude.report.results import export_results, terminal_tables
 
     summary, prepared = result.summary, result.prepared
-    for failure in summary.failures[:MOST_FAILURES]:
-        _show_failure(failure, prepared, repeated)
-    if len(summary.failures) > MOST_FAILURES:
-        more = len(summary.failures) - MOST_FAILURES
+    causes = _by_cause(summary.failures)
+    for failures in causes[:MOST_FAILURES]:
+        _show_failure(failures[0], prepared, repeated)
+        if len(failures) > 1:
+            others = ", ".join(failure.node.label() for failure in failures[1:4]) + (", …" if len(failures) > 4 else "")
+            err().print(f"    for the same reason, {len(failures) - 1} more: {escaped(others)}", soft_wrap=True)
+    if len(causes) > MOST_FAILURES:
+        more = sum(map(len, causes[MOST_FAILURES:]))
         err().print(f"[red]and {more} more failed:[/] etude show {_file(prepared)} NODE tells of each", soft_wrap=True)
     failed = {failure.node.fingerprint for failure in summary.failures}
     blocked = [fingerprint for fingerprint, because in summary.blocked.items() if because.fingerprint in failed]
@@ -248,6 +252,16 @@ def _counts(result: Result) -> list[str]:
     if left:
         parts.append(f"{len(left)} not run")
     return parts
+
+
+def _by_cause(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """The failures, those together that where they should run has cost: a pool of jobs that cannot run any node."""
+    causes: dict[object, list[Failure]] = {}
+    for failure in failures:
+        outcome = failure.outcome
+        shared = outcome.status == "lost" and not outcome.again and not outcome.log
+        causes.setdefault(outcome.error if shared else failure.node.fingerprint, []).append(failure)
+    return list(causes.values())
 
 
 def _show_failure(failure: Failure, prepared: Prepared, repeated: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ def show_runs(found: Sequence[RunOverview]) -> None:
 
     table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in ("run", "study", "state", "nodes", "jobs", "took"):
-        table.add_column(column, no_wrap=column != "jobs")
+        table.add_column(column, no_wrap=column not in ("study", "jobs"), overflow="fold")
     for run in found[:MOST_RUNS]:
         nodes = f"{run.done}/{run.todo}" + (f", {run.failed} failed" if run.failed else "")
         colour = _COLOURS[run.state]
@@ -85,6 +85,9 @@ def show_run(run: RunOverview, *, as_json: bool) -> None:
         out().print(f"  runs     {escaped(label)}")
     if run.jobs:
         out().print(_job_table(run))
+        for told in run.jobs.values():
+            if told.reason:
+                out().print(f"  job {told.id}: {escaped(told.reason)}", soft_wrap=True)
     if run.state == "abandoned":
         out().print("[yellow]its driver is gone: the same `etude run` command takes over what it left[/]")
     if run.taken_over_by:
@@ -94,9 +97,9 @@ def show_run(run: RunOverview, *, as_json: bool) -> None:
 def _job_table(run: RunOverview) -> object:
     from rich.table import Table
 
-    table = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for column in ("job", "variant", "attempt", "state", "elapsed", "memory", "energy", "reason"):
-        table.add_column(column)
+    table = Table(header_style="bold", box=None, padding=(0, 1, 0, 0))
+    for column in ("job", "variant", "attempt", "state", "elapsed", "memory", "energy"):
+        table.add_column(column, no_wrap=column != "variant", overflow="fold")
     for job in run.jobs.values():
         account = job.account
         table.add_row(
@@ -107,7 +110,6 @@ def _job_table(run: RunOverview) -> object:
             _shown(account, "job_wall_s", readable_seconds),
             _shown(account, "job_peak_rss_bytes", readable_bytes),
             _shown(account, "job_energy_j", lambda joules: f"{number_text(joules, digits=2)} J"),
-            escaped(job.reason),
         )
     return table
 
@@ -152,7 +154,9 @@ def _job_counts(run: RunOverview) -> str:
 
 
 def _took(run: RunOverview) -> str:
-    return readable_seconds((run.ended_s or time.time()) - run.started_s)
+    """How long it took; of one that nobody drives any more, until it was last heard of."""
+    now_s = run.last_s if run.state == "abandoned" else time.time()
+    return readable_seconds((run.ended_s or now_s) - run.started_s)
 
 
 def show_cancelled(done: Cancelled) -> None:

@@ -9,7 +9,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +63,7 @@ class Check:
     tell: Callable[[str], None] = field(default=lambda _what: None)
     """Told why the job still waits, whenever that changes."""
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Generator[Finding, None, None]:
         """What each step comes to, as it does. The first that fails is the last where nothing further can be known."""
         absent = [name for name in COMMANDS[self.profile.scheduler] if not self._found(name)]
         if absent:
@@ -99,8 +99,8 @@ class Check:
         except BackendError as error:
             yield Finding("submission", False, str(error), "see `etude cluster render` for what was submitted")
             return
-        yield Finding("submission", True, f"job {id_}")
         try:
+            yield Finding("submission", True, f"job {id_}")
             yield from self._follow(submits, id_, began, report, started)
         finally:
             submits.cancel(id_)

@@ -288,6 +288,7 @@ class PoolQueue:
 
     def give_up(self, why: str) -> None:
         """Run nothing more here; all that is here is lost, for this reason."""
+        why = f"{why}. Mend: try the profile with `etude cluster check {self.profile.name}`"
         self.broken = why
         for entry in (*self.waiting, *self.sent.values(), *(entry for _, entry in self._resting)):
             if not entry.future.done():
@@ -332,6 +333,11 @@ class PoolQueue:
         """End all jobs; what is left gets this outcome."""
         self.drop_waiting(outcome)
         self.engine.close()
+        with self._lock, contextlib.suppress(OSError):
+            for name, block in self._blocks.items():
+                if not block.ended:
+                    block.ended = True
+                    self._write(name, block, "ended", why="given back: the run is over")
         for entry in list(self.sent.values()):
             if not entry.future.done():
                 entry.settle(outcome)

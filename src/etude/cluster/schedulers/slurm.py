@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etude.cluster.schedulers.commands import Commands, chunks, clock_s, user
@@ -62,7 +62,7 @@ class Slurm:
         for some in chunks(ids):
             which = ("--jobs", ",".join(some), "--format", ",".join(_COLUMNS))
             try:
-                said = self._ask("sacct", "--parsable2", "--noheader", *which)
+                said = self._ask("sacct", "--parsable2", "--noheader", "--duplicates", *which)
             except SchedulerAway:
                 raise
             except BackendError:  # a site without accounting says so: then nothing is known
@@ -83,14 +83,39 @@ def accounts_in(text: str) -> dict[str, Account]:
     """Accounts by job, of what `sacct --parsable2` prints with our columns.
 
     A job's own line has no memory: that stands in the lines of its steps, of which the largest counts. Energy is 0
-    where the site has no meter, which is no measurement.
+    where the site has no meter, which is no measurement. A job that was requeued has a line of its own for each time
+    that it ran, in that order: they add up, and it ended as the last did.
     """
-    rows: dict[str, list[list[str]]] = {}
+    rows: dict[str, list[list[list[str]]]] = {}
     for line in text.splitlines():
         fields = line.split("|")
         if len(fields) == len(_COLUMNS):
-            rows.setdefault(fields[0].partition(".")[0], []).append(fields)
-    return {id_: _account(lines) for id_, lines in rows.items()}
+            id_, _, step = fields[0].partition(".")
+            segments = rows.setdefault(id_, [])
+            if not step or not segments:
+                segments.append([])
+            segments[-1].append(fields)
+    return {id_: _together([_account(lines) for lines in segments]) for id_, segments in rows.items()}
+
+
+def _together(segments: Sequence[Account]) -> Account:
+    if len(segments) == 1:
+        return segments[0]
+    ran = [segment for segment in segments if segment.nodes]
+    return replace(
+        segments[-1],
+        wall_s=_sum([segment.wall_s for segment in ran]),
+        cpu_s=_sum([segment.cpu_s for segment in ran]),
+        energy_j=_sum([segment.energy_j for segment in ran]),
+        peak_rss_bytes=max((one.peak_rss_bytes for one in ran if one.peak_rss_bytes is not None), default=None),
+        nodes=",".join(dict.fromkeys(segment.nodes for segment in ran)),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """The sum; None where a part is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _account(lines: Sequence[Sequence[str]]) -> Account:
