@@ -12,6 +12,7 @@ import pytest
 from batching import Batch, FakeScheduler
 from etude.batch import layout
 from etude.batch.job import BatchJob, End, main
+from etude.redaction import Redactor
 from projects import environment
 
 
@@ -105,6 +106,14 @@ def test_it_starts_nothing_where_its_time_is_nearly_up(job: BatchJob, batch: Bat
     job.ask_to_stop(End.STOPPED)
     assert job.run() is End.STOPPED
     assert batch.project.calls() == []
+
+
+def test_what_the_study_marks_as_secret_is_in_nothing_that_a_job_writes(job: BatchJob) -> None:
+    change(job, secrets=["CORP_LOGIN"])
+    job.environment = {**job.environment, "CORP_LOGIN": "fit k=1"}
+    assert job.run() is End.DONE
+    assert "(redacted)" not in (job.folder / layout.EVENTS).read_text().partition("\n")[0]
+    assert Redactor.of(job.environment)("fit k=1") == "(redacted)"
 
 
 def test_a_step_that_fails_is_the_jobs_failure(job: BatchJob, batch: Batch) -> None:

@@ -84,6 +84,19 @@ def test_neither_the_graph_of_the_engine_nor_its_cache_is_loaded(make: Make) -> 
 
 
 @pytest.mark.slow
+def test_a_jobs_last_words_are_its_own_and_not_those_of_another_pools_job(make: Make, tmp_path: Path) -> None:
+    engine = make()
+    (tmp_path / "jobs").mkdir()
+    for pool, text in (
+        ("gpu-4", "no such module"),
+        (engine.pool.name, "no such Python"),
+        (f"x-{engine.pool.name}", "x"),
+    ):
+        (tmp_path / "jobs" / f"parsl.{pool}.block-0.17.stderr").write_text(text)
+    assert engine._last_words("0") == "no such Python"
+    assert engine._last_words("1") == ""
+
+
 def test_connections_are_encrypted(make: Make) -> None:
     engine = make()
     engine.start()

@@ -49,6 +49,8 @@ class Order:
     grace_s: float = 120.0
     """How long before its end running steps are asked to stop."""
     meter: Mapping[str, Any] | None = None
+    secrets: tuple[str, ...] = ()
+    """Variables of the environment whose values are secret, as the study marks them."""
 
     def write(self, folder: Path) -> None:
         """Write it into the job's folder."""
@@ -74,7 +76,13 @@ class Order:
             ) from error
         except (TypeError, ValueError) as error:
             raise BackendError(f"{folder / JOB} is no order of this version of étude: {error}") from error
-        return replace(order, targets=tuple(order.targets), nodes=tuple(order.nodes), force=tuple(order.force))
+        return replace(
+            order,
+            targets=tuple(order.targets),
+            nodes=tuple(order.nodes),
+            force=tuple(order.force),
+            secrets=tuple(order.secrets),
+        )
 
     def metering(self) -> MeterSettings:
         """How nodes are measured."""

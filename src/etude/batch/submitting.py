@@ -181,6 +181,7 @@ class Submitter:
             fail_fast=self.fail_fast,
             grace_s=grace_s(self.profile, job),
             meter=metering_fields(self.meter),
+            secrets=prepared.study.secrets,
         )
 
 

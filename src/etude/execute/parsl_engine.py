@@ -7,6 +7,7 @@ This is the one module that names the engine's classes. The graph, retries, scal
 from __future__ import annotations
 
 import contextlib
+import glob
 import logging
 import socket
 import sys
@@ -164,8 +165,8 @@ class Engine:
         }
 
     def _last_words(self, block: str, most: int = 500) -> str:
-        """What a job's shell wrote last."""
-        for path in (self.folder / "jobs").glob(f"*.block-{block}.*.stderr"):
+        """What a job's shell wrote last. Other pools number their jobs in the same way, and write beside them."""
+        for path in (self.folder / "jobs").glob(f"*.{glob.escape(self.pool.name)}.block-{block}.*.stderr"):
             with contextlib.suppress(OSError):
                 return path.read_text(errors="replace").strip()[-most:]
         return ""
