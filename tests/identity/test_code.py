@@ -747,7 +747,7 @@ def test_digests_never_change_by_themselves(tree: Tree) -> None:
         "m:A": "626af57f188b017176dff14300b18127",
         "m:step": "fda3aaa5de2b2262b12a82854c7eb8c4",
     }
-    assert found.digest == "78abcbb4c8b57fec9ee56e722dd1e3f25d6ef45b67b0e6b7d5a87993a2b659db"
+    assert found.digest == "7ad39c5f5eedc400b71358f6787d6d4e1bfaee1cc2824c0d4694eb14e3e3fd0f"
 
 
 def test_many_steps_over_one_code_base_share_what_is_known(tree: Tree) -> None:

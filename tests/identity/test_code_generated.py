@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -158,3 +158,30 @@ def test_a_result_changes_if_and_only_if_the_digest_of_its_code_does(plan: Plan,
     other_results, other_digests = outcomes(plan, changed)
     differ = [left != right for left, right in zip(results, other_results, strict=True)]
     assert [left != right for left, right in zip(digests, other_digests, strict=True)] == differ
+
+
+@settings(deadline=None, max_examples=60)
+@given(plans(), st.data())
+def test_code_that_stands_or_is_wired_otherwise_has_one_digest_only_where_it_gives_one_result(
+    plan: Plan, data: st.DataObject
+) -> None:
+    homes = data.draw(st.lists(st.integers(0, MODULES - 1), min_size=len(plan.homes), max_size=len(plan.homes)))
+    moved = replace(plan, homes=tuple(homes))
+    number = data.draw(st.integers(0, len(plan.calls) - 1))
+    called = data.draw(st.integers(plan.calls[number].caller + 1, len(plan.homes) - 1))
+    calls = [*plan.calls]
+    calls[number] = replace(calls[number], called=called)
+    for other in (moved, replace(plan, calls=tuple(calls)), replace(moved, calls=tuple(calls))):
+        if len({(call.caller, call.called) for call in other.calls}) < len(other.calls):
+            continue  # names of two calls would clash
+        results, digests = outcomes(plan, None)
+        other_results, other_digests = outcomes(other, None)
+        for one, two, result, other_result in zip(digests, other_digests, results, other_results, strict=True):
+            assert one != two or result == other_result
+
+
+def test_functions_that_move_to_other_files_keep_the_digest_of_the_step() -> None:
+    calls = (Call(0, 1, 1), Call(1, 2, 1), Call(0, 2, 1))
+    _, before = outcomes(Plan((0, 1, 2), calls), None)
+    _, after = outcomes(Plan((0, 2, 3), calls), None)
+    assert before == after

@@ -10,13 +10,13 @@ Comments, docstrings, formatting and code that the step does not reach never cha
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from etude.errors import IdentityError, nearest
+from etude.identity.content import content_digest, named_digest
 from etude.identity.modules import Module, ModuleFinder, Owner
 from etude.identity.pieces import Opaque as Opaque
 from etude.identity.pieces import Piece
@@ -36,7 +36,7 @@ class SymbolMap:
     files: Mapping[Path, str]
     """Source files that importing and running the step reads → sha256 of the bytes that were digested."""
     digest: str
-    """The digest of `symbols`: the step's code in one word."""
+    """The step's code in one word: the same wherever functions and constants stand, as long as that cannot matter."""
 
     def covers(self, reference: str) -> bool:
         """Whether a change of a class, named `module:Name`, changes this map, or is no project's code at all."""
@@ -133,13 +133,16 @@ class CodeIndex:
         """What a walk has found. `packages` are those that it starts from."""
         pieces = list(walk.symbols.values())
         symbols = {str(symbol): walk.symbols[symbol].digest for symbol in sorted(walk.symbols)}
+        opaque = _opaque(pieces)
+        by_name = bool(opaque) or walk.sets_process or any(piece.asks_place for piece in pieces)
+        digest = named_digest(symbols) if by_name else content_digest(walk.starts, walk.symbols, walk.fixed())
         paths = sorted(module.path for module in walk.modules.values() if module.path is not None)
         return SymbolMap(
             symbols=symbols,
-            opaque=_opaque(pieces),
+            opaque=opaque,
             packages=tuple(sorted(packages.union(*(piece.packages for piece in pieces)))),
             files={path: self._finder.digest_of(path) for path in paths},
-            digest=hashlib.sha256("\n".join(map(" ".join, symbols.items())).encode("utf-8")).hexdigest(),
+            digest=digest,
         )
 
     def _start(self, function: str) -> list[Target]:

@@ -9,24 +9,34 @@ ones not at all, and constants in the form of `canonical`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from etude.identity.canonical import canonical
 
+NO_NAMES: Mapping[ast.AST, str] = MappingProxyType({})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _ABSENT = {"conversion": -1}  # elsewhere 0
 
 
-def normal_form(*nodes: ast.AST) -> str:
-    """The normal form of statements or expressions, one after the other. Needs no recursion, however deep they nest."""
+def normal_form(*nodes: ast.AST, names: Mapping[ast.AST, str] = NO_NAMES) -> str:
+    """The normal form of statements or expressions, one after the other. Needs no recursion, however deep they nest.
+
+    Args:
+        nodes: The statements or expressions.
+        names: What is written in place of some of the expressions in them.
+    """
     written: list[str] = []
     todo: list[tuple[ast.AST | str, bool]] = [(node, False) for node in reversed(nodes)]
     while todo:
         item, local = todo.pop()
         if isinstance(item, str):
             written.append(item)
+            continue
+        if item in names:
+            written.append(names[item])
             continue
         if local and isinstance(item, ast.AnnAssign):
             item = _without_annotation(item)
@@ -38,7 +48,7 @@ def normal_form(*nodes: ast.AST) -> str:
 def _without_annotation(node: ast.AnnAssign) -> ast.AST:
     """The assignment as it runs: inside a function, annotations of variables are neither evaluated nor kept."""
     if node.value is None:
-        return ast.AnnAssign(target=node.target, simple=node.simple)
+        return ast.AnnAssign(target=node.target, annotation=ast.Constant(None), simple=node.simple)
     return ast.Assign(targets=[node.target], value=node.value)
 
 

@@ -5,15 +5,27 @@ from __future__ import annotations
 import ast
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from etude.identity import chance, reading
 from etude.identity.normal_form import normal_form
 from etude.identity.opaque import open_builtin, open_lookup, open_package
-from etude.identity.references import BARE, CALLED, NEEDED, OPEN, READS, UNUSED, Ref, Use
+from etude.identity.references import BARE, CALLED, CHANGED, NEEDED, OPEN, READS, UNUSED, Ref, Use
 from etude.identity.resolve import Found, Resolver, Symbol, Target, Targets
+from etude.identity.scopes import Facts
 from etude.identity.symbols import Table
 
 _DIGITS = 32
+_PLACE: tuple[str, ...] = (
+    "__module__",
+    "__annotations__",
+    "get_annotations",
+    "type_hints",
+    "_getframe",
+    "currentframe",
+)
+_PLACE += ("extract_stack", "inspect.stack")
+"""Words of code that may ask for the module that other code stands in, or for what is written around it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +48,16 @@ class Piece:
     """One symbol: what its code is, and what it names."""
 
     digest: str
+    form: str
+    """Digest of its code with the names of other symbols left out."""
+    names: tuple[tuple[str, Symbol], ...]
+    """What was left out, in the order of the source: how it is written, and what it leads to."""
+    movable: bool
+    """Whether it is the same in another module."""
+    asks_place: bool
+    """Whether it may ask for the module that other code stands in, or for what is written around it there."""
+    changes: tuple[Symbol, ...]
+    """What it sets anew or changes, now or when it is called."""
     symbols: tuple[Symbol, ...]
     modules: tuple[str, ...]
     """First-party modules that it handles as objects, so that any of their names may be meant."""
@@ -52,6 +74,16 @@ class Piece:
     """Shared generators that it seeds."""
 
 
+class _Form(NamedTuple):
+    """One statement with the names of other symbols left out."""
+
+    digest: str
+    names: tuple[tuple[str, Symbol], ...]
+    left_out: frozenset[Ref]
+    movable: bool
+    asks_place: bool
+
+
 class Pieces:
     """Makes the pieces of symbols, each once."""
 
@@ -59,6 +91,7 @@ class Pieces:
         self._resolver = resolver
         self._pieces: dict[Symbol, Piece] = {}
         self._statements: dict[tuple[str, int], str] = {}
+        self._forms: dict[tuple[str, int], _Form] = {}
 
     def of(self, symbol: Symbol) -> Piece:
         """The piece of a symbol that its module has."""
@@ -81,8 +114,17 @@ class Pieces:
                 for path in self._paths(targets) if use.roles & READS else ():
                     gathered.hidden(use, reading.reason(path))
         lines = [*(self._digest(table, number) for number in numbers), *sorted(gathered.bindings)]
+        forms = [self._form(table, number) for number in numbers]
+        names = tuple(name for form in forms for name in form.names)
+        left_out = {ref for form in forms for ref in form.left_out}
+        apart = sorted(line for line, ref in gathered.bindings.items() if ref not in left_out)
         return Piece(
             digest=_sha("\n".join(lines)),
+            form=_sha("\n".join([*(form.digest for form in forms), *apart])),
+            names=names,
+            movable=len(numbers) == 1 and not apart and forms[0].movable,
+            asks_place=any(form.asks_place for form in forms),
+            changes=tuple(gathered.changes),
             symbols=tuple(gathered.symbols),
             modules=tuple(gathered.modules),
             packages=tuple(sorted(gathered.packages)),
@@ -92,6 +134,40 @@ class Pieces:
             draws=tuple(gathered.draws.items()),
             seeds=frozenset(gathered.seeds),
         )
+
+    def _form(self, table: Table, number: int) -> _Form:
+        key = (table.module.name, number)
+        if key not in self._forms:
+            self._forms[key] = self._made_form(table, number)
+        return self._forms[key]
+
+    def _made_form(self, table: Table, number: int) -> _Form:
+        statement, facts = table.statements[number], table.facts[number]
+        written: dict[ast.AST, str] = {}
+        names: list[tuple[str, Symbol]] = []
+        left_out: set[Ref] = set()
+        at = dict(facts.places)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.expr) and (ref := at.get(node)) is not None:
+                targets = self._resolver.targets(table, ref)
+                target = targets[0]
+                if len(targets) == 1 and target.found is Found.SYMBOL and target.name != "__getattr__":
+                    written[node] = f"@{len(names)}{''.join(f'.{name}' for name in target.rest)}"
+                    names.append((".".join((ref.root, *ref.chain)), target.symbol))
+                    left_out.add(ref)
+                elif len(targets) == 1 and target.found in (Found.PACKAGE, Found.PYTHON):
+                    written[node] = f"@@{target.module}"
+                    left_out.add(ref)
+        movable = _is_movable(statement, facts)
+        for ref in facts.refs.keys() - left_out:
+            targets = self._resolver.targets(table, ref)
+            reached = [target.symbol for target in targets if target.found is Found.SYMBOL]
+            names += [(".".join((ref.root, *ref.chain)), symbol) for symbol in reached]
+            movable = movable and not reached and all(map(_is_everywhere, targets))
+        names[len(written) :] = sorted(names[len(written) :])
+        text = normal_form(statement, names=written)
+        asks_place = any(word in text for word in _PLACE)
+        return _Form(_sha(text), tuple(names), frozenset(left_out), movable, asks_place)
 
     def _paths(self, targets: Targets) -> list[str]:
         """The texts that names of files begin with, where they stand in constants of the project."""
@@ -133,7 +209,8 @@ class _Gathered:
         self.opaque: set[Opaque] = set()
         self.draws: dict[str, Opaque] = {}
         self.seeds: set[str] = set()
-        self.bindings: set[str] = set()
+        self.changes: dict[Symbol, None] = {}
+        self.bindings: dict[str, Ref] = {}
         """What imports make of the names in the code: the code stays the same when an import gives it another."""
 
     def add(self, table: Table, ref: Ref, use: Use, targets: Targets) -> None:
@@ -144,13 +221,15 @@ class _Gathered:
         if ref.source is not None or _from_elsewhere(table, ref.root):
             told = sorted(target.text for target in targets if target.found not in (Found.BUILTIN, Found.NOTHING))
             if told:
-                self.bindings.add(f"{'.'.join((ref.root, *ref.chain))}={'|'.join(told)}")
+                self.bindings[f"{'.'.join((ref.root, *ref.chain))}={'|'.join(told)}"] = ref
 
     def add_target(self, target: Target, ref: Ref, use: Use, alone: bool) -> None:
         match target.found:
             case Found.SYMBOL:
                 if target.symbol != self.symbol:
                     self.symbols[target.symbol] = None
+                if use.roles & CHANGED:
+                    self.changes[target.symbol] = None
             case Found.MODULE:
                 self.modules[target.module] = None
             case Found.PACKAGE:
@@ -187,6 +266,23 @@ class _Gathered:
     def hidden(self, use: Use, reason: str | None) -> None:
         if reason is not None:
             self.opaque.add(Opaque(str(self.symbol), use.line, reason))
+
+
+def _is_everywhere(target: Target) -> bool:
+    """Whether this is the same in every module: `len`, but not `__name__`."""
+    return target.found is Found.BUILTIN and not target.module.startswith("__")
+
+
+def _is_movable(statement: ast.stmt, facts: Facts) -> bool:
+    """Whether a statement does the same in another module: a function, or a constant of plain values.
+
+    What a call makes may be a class, which goes by its module wherever results of it are stored.
+    """
+    if facts.loads or facts.loads_later or facts.binds_later or facts.imports:
+        return False
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return not any(isinstance(node, (ast.Call, ast.Lambda)) for node in ast.walk(statement))
+    return isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
 def _from_elsewhere(table: Table, name: str) -> bool:

@@ -78,17 +78,23 @@ class Walk:
         self._taken_whole: set[str] = set()
         self._objects: set[str] = set()
         """Modules that code handles as objects: it may go on from them to any module that they give access to."""
+        self.starts: list[Symbol] = []
+        self.changed: set[Symbol] = set()
+        """Symbols that importing a module changes."""
+        self.sets_process = False
+        """Whether importing a module sets something for the whole process."""
         self._waiting: dict[Symbol, list[Symbol]] = {}
         self._todo: list[Symbol] = []
 
     def run(self, start: Symbol) -> None:
         """Walk from a symbol."""
+        self.starts.append(start)
         self._todo.append(start)
         self._walk()
 
     def run_whole(self, module: str) -> None:
         """Walk from a module that is handled as an object."""
-        self._take_whole(module)
+        self._handle([module])
         self._walk()
 
     def _walk(self) -> None:
@@ -102,6 +108,11 @@ class Walk:
             self._todo.extend(piece.symbols)
             self._todo.extend(self._waiting.pop(symbol, ()))
             self._handle(piece.modules)
+
+    def fixed(self) -> set[Symbol]:
+        """The symbols that go by their names: what others may change, and what stands in modules taken whole."""
+        changed = {symbol for piece in self.symbols.values() for symbol in piece.changes} | self.changed
+        return {symbol for symbol in self.symbols if symbol in changed or symbol.module in self._taken_whole}
 
     def _handle(self, names: Iterable[str]) -> None:
         """Modules are handled as objects, and with them what they import and the submodules that anyone imports."""
@@ -133,8 +144,11 @@ class Walk:
             if module.owner is Owner.PROJECT:
                 table = self._ground.resolver.table(module)
                 todo.extend(self._ground.loads(module))
-                self._todo.extend(self._ground.effects.everywhere(table))
+                everywhere = self._ground.effects.everywhere(table)
+                self._todo.extend(everywhere)
+                self.sets_process = self.sets_process or bool(everywhere)
                 for change in self._ground.effects.changes(table):
+                    self.changed.add(change.changed)
                     if change.changed in self.symbols:
                         self._todo.append(change.by)
                     else:

@@ -67,6 +67,8 @@ class Target(NamedTuple):
 
     @property
     def text(self) -> str:
+        if self.name == "__getattr__":  # what it gives depends on what it is asked for
+            return f"{self.module}:{self.name}.{'.'.join(self.rest)}"
         return f"{self.module}:{self.name}" if self.name else self.module
 
 
@@ -165,7 +167,7 @@ class Resolver:
         if name in _OF_EVERY_MODULE:
             return (Target(Found.MODULE if name == "__dict__" else Found.NOTHING, table.module.name),)
         if "__getattr__" in table.entries:
-            return (Target(Found.SYMBOL, table.module.name, "__getattr__"),)
+            return (Target(Found.SYMBOL, table.module.name, "__getattr__", (name, *rest)),)
         return (Target(Found.MISSING, ".".join((table.module.name, name, *rest))),)
 
     def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:

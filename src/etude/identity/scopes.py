@@ -65,6 +65,8 @@ class Facts:
     loads_later: tuple[Import, ...]
     """All imports in bodies of functions."""
     refs: Mapping[Ref, Use]
+    places: tuple[tuple[ast.expr, Ref], ...] = ()
+    """The expressions that stand for one reference alone, in the order of the source."""
     hook: Facts | None = None
     """Of a class: the facts of the methods that run when a class is derived from it or made by it."""
     records: bool = False
@@ -136,6 +138,8 @@ class _Read(NamedTuple):
     roles: int
     scope: _Scope
     order: int
+    node: ast.expr | None = None
+    """The expression, where it is the name with its attributes and no more."""
 
 
 class _Walk:
@@ -178,6 +182,10 @@ class _Walk:
     def read(self, name: str, chain: tuple[str, ...], node: ast.expr, at: _At, roles: int = 0) -> None:
         self.reads.append(_Read(name, chain, node.lineno, at.roles | roles, at.scope, at.order))
 
+    def stands(self, name: str, chain: tuple[str, ...], node: ast.expr, at: _At, roles: int = 0) -> None:
+        """Read a name where it stands, with the attributes taken of it."""
+        self.reads.append(_Read(name, chain, node.lineno, at.roles | roles, at.scope, at.order, node))
+
     def bind(self, name: str | None, at: _At, source: Import | None = None) -> None:
         if name is not None:
             self.binds.append((at.scope, name, at.order, source))
@@ -186,7 +194,7 @@ class _Walk:
 
     def name(self, node: ast.Name, at: _At) -> None:
         if isinstance(node.ctx, ast.Load):
-            self.read(node.id, (), node, at)
+            self.stands(node.id, (), node, at)
         else:
             self.bind(node.id, at)
 
@@ -207,7 +215,7 @@ class _Walk:
             part = part.value
         name, chain, start = chain_of(node)
         if name is not None:
-            self.read(name, chain, node, at, roles)
+            self.stands(name, chain, node, at, roles)
         else:
             self.push(at._replace(taken=chain) if isinstance(start, ast.Call) else at, [start])
 
@@ -501,6 +509,7 @@ class _Walk:
     def facts(self) -> Facts:
         binds: tuple[set[str], set[str]] = (set(), set())
         imports: dict[str, list[Import]] = {}
+        places: list[tuple[ast.expr, Ref]] = []
         for scope, name, order, source in self.binds:
             if scope is self.module or name in scope.of_module:
                 binds[scope.later].add(name)
@@ -516,8 +525,11 @@ class _Walk:
             # A class body may bind a name that it reads before from the module, which then need not have it.
             perhaps = read.scope.kind is _Kind.CLASS and read.name in read.scope.bound
             roles = read.roles & ~NEEDED if perhaps else read.roles
-            for source in _sources(read):
+            sources = _sources(read)
+            for source in sources:
                 self.found.add(Ref(read.name, read.chain, source), read.line, roles, read.scope.later)
+            if read.node is not None and len(sources) == 1 and isinstance(getattr(read.node, "ctx", None), ast.Load):
+                places.append((read.node, Ref(read.name, read.chain, sources[0])))
         for file in self.files:
             for source in _sources(file):
                 self.found.add(Ref(file.name, file.chain, source), file.line, file.roles, file.scope.later)
@@ -532,6 +544,7 @@ class _Walk:
             loads=tuple(self.loads[0]),
             loads_later=tuple(self.loads[1]),
             refs=self.found.refs,
+            places=tuple(places),
             changes_given=changes_given,
             hidden=tuple(dict.fromkeys(self.hidden)),
         )
