@@ -56,10 +56,13 @@ class Case:
         return self.run(**environment_).value("a")
 
     def observed(self) -> Mapping[str, str]:
+        return self.manifest().observed
+
+    def manifest(self) -> Manifest:
         prepared = self.project.prepare(self.study())
         manifest = prepared.store.inspect(prepared.expansion.named("a")[0].fingerprint)
         assert isinstance(manifest, Manifest)
-        return manifest.observed
+        return manifest
 
     def todo(self, **environment_: str) -> str:
         """Why the node would run; empty where it would not."""
@@ -419,7 +422,9 @@ SEEDS = {"random": "random.seed(1)", "numpy.random": "np.random.seed(1)", "torch
 def test_a_step_that_draws_without_seeding_is_not_deterministic(case: Callable[..., Case], generator: str) -> None:
     draw = RANDOM[generator] + "@step\ndef step_a() -> float:\n    return draw()\n"
     one = case(draw.format(seed="pass"))
-    one.value()
+    [row] = one.run().records().to_pylist()
+    assert row["by_chance"] == "a"
+    assert not one.manifest().deterministic
     assert one.observed() == {f"random {generator}": ""}
     assert one.todo() == ""
     one.project.write(draw.format(seed=SEEDS[generator]))
@@ -440,3 +445,152 @@ def test_generators_of_its_own_leave_a_step_deterministic(case: Callable[..., Ca
     """)
     one.value()
     assert one.observed() == {}
+
+
+def test_a_code_change_is_adopted_only_while_all_else_that_the_step_touched_is_as_it_was(project: Project) -> None:
+    from etude.errors import ConfigError
+    from etude.study.accept import accept_node
+
+    one = Case(project, "inline", READ)
+    one.write("data/a.txt", "1")
+    one.run()
+    project.write(READ.replace("read_text()", "read_text() + ''"))
+    one.write("data/a.txt", "2")
+    with pytest.raises(ConfigError, match=r"file data/a.txt has other content"):
+        accept_node(project.prepare(one.study()), "a", "the same text")
+    one.write("data/a.txt", "1")
+    accept_node(project.prepare(one.study()), "a", "the same text")
+    assert one.todo() == ""
+    assert "file data/a.txt" in one.observed()
+    one.write("data/a.txt", "3")
+    assert one.todo() == "file data/a.txt has other content"
+
+
+def test_a_library_and_a_database_of_the_project_count(project: Project) -> None:
+    import sqlite3
+
+    one = Case(
+        project,
+        "inline",
+        """
+    import ctypes, sqlite3
+
+    @step
+    def step_a() -> int:
+        here = Path(__file__).parent
+        try:
+            ctypes.CDLL(str(here / "lib.so"))
+        except OSError:
+            pass
+        with sqlite3.connect(here / "data.db") as base:
+            return base.execute("select n from t").fetchone()[0]
+    """,
+    )
+    one.write("lib.so", "no library")
+    with sqlite3.connect(project.folder / "data.db") as base:
+        base.execute("create table t (n int)")
+        base.execute("insert into t values (1)")
+    base.close()
+    assert one.value() == 1
+    assert {"file lib.so", "file data.db"} <= one.observed().keys()
+
+
+def test_of_very_many_files_in_a_folder_names_and_sizes_are_compared(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from etude.execute import observation
+
+    monkeypatch.setattr(observation, "MOST_FILES", 20)
+    one = Case(
+        project,
+        "inline",
+        """
+    @step
+    def step_a() -> int:
+        return sum(len((Path(__file__).parent / "data" / f"{n}.txt").read_text()) for n in range(30))
+    """,
+    )
+    for number in range(30):
+        one.write(f"data/{number}.txt", "1")
+    one.run()
+    assert list(one.observed()) == ["tree data"]
+    assert one.todo() == ""
+    one.write("data/7.txt", "12")
+    assert one.todo() == "tree data holds other files"
+
+
+def test_an_absolute_path_that_the_project_opens_itself_counts_and_systems_files_do_not(
+    project: Project, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("1")
+    one = Case(
+        project,
+        "inline",
+        """
+    @step
+    def step_a(*, name: str) -> str:
+        open("/proc/self/stat").read()
+        open("/etc/hostname").read()
+        return Path(name).read_text()
+    """,
+    )
+    one.settings = {"name": str(outside)}
+    one.run()
+    assert list(one.observed()) == [f"file {outside}"]
+    outside.write_text("2")
+    assert one.todo() == f"file {outside} has other content"
+
+
+@pytest.mark.filterwarnings("ignore:look here")
+def test_a_module_read_as_text_counts_and_a_warning_that_shows_its_line_does_not(project: Project) -> None:
+    one = Case(
+        project,
+        "inline",
+        """
+    import warnings
+
+    @step
+    def step_a(*, text: bool) -> str:
+        warnings.warn("look here")
+        return (Path(__file__).parent / "other.py").read_text() if text else ""
+    """,
+    )
+    one.write("other.py", "x = 1  # one\n")
+    one.settings = {"text": False}
+    one.run()
+    assert one.observed() == {}
+    one.settings = {"text": True}
+    one.run()
+    assert list(one.observed()) == ["file other.py"]
+
+
+def test_the_plan_says_why_in_words(project: Project) -> None:
+    from etude.graph.explain import why
+
+    one = Case(project, "inline", READ)
+    one.write("data/a.txt", "1")
+    one.run()
+    one.write("data/a.txt", "2")
+    [action] = [action for action in project.prepare(one.study()).plan.actions if action.node.name == "a"]
+    assert list(map(str, why(action, None))) == ["file data/a.txt has other content (seen when it ran)"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    ["list(folder.iterdir())", "os.listdir(folder)", "list(os.scandir(str(folder)))", "list(os.walk(folder))"],
+)
+def test_a_folder_counts_however_it_is_listed(project: Project, listed: str) -> None:
+    one = Case(
+        project,
+        "inline",
+        f"""
+    @step
+    def step_a() -> int:
+        folder = Path(__file__).parent / ("da" + "ta")
+        return len({listed})
+    """,
+    )
+    one.write("data/a.txt", "1")
+    one.run()
+    assert list(one.observed()) == ["folder data"]

@@ -10,6 +10,7 @@ from etude.cli.tell import err, escaped, out
 from etude.graph.explain import Change, why
 from etude.graph.labels import text_of
 from etude.graph.plan import Action, State
+from etude.identity.observed import unseeded
 from etude.store.manifest import Manifest
 from etude.study.accept import earlier_result
 from etude.units import readable_seconds
@@ -225,7 +226,7 @@ def observed_lines(observed: Iterable[tuple[Node, Mapping[str, str]]]) -> list[s
         by_name.setdefault(node.title, {}).update(things)
     lines = []
     for name, things in by_name.items():
-        chance = [key.partition(" ")[2] for key in things if key.startswith("random ")]
+        chance = unseeded(things)
         if chance:
             text = f"{name} draws from {', '.join(chance)} without seeding it: not deterministic"
             lines.append(f"[yellow]by chance[/] {escaped(text)}")

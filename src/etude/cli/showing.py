@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.cli.tell import err, escaped, out
 from etude.digits import UNKNOWN, short_text
+from etude.identity.observed import how_not_deterministic
 from etude.store.manifest import Damaged, Manifest
 from etude.units import readable_bytes, readable_seconds
 
@@ -47,7 +48,9 @@ def _print_records(rows: list[dict[str, Any]], width: int) -> None:
     from etude.report.layout import short_names
 
     columns = [
-        name for name in rows[0] if ".cost." not in name and name not in ("status", "results", "accepted", "variant")
+        name
+        for name in rows[0]
+        if ".cost." not in name and name not in ("status", "results", "accepted", "by_chance", "variant")
     ]
     differ = [name for name in columns if len({json.dumps(row.get(name)) for row in rows}) > 1] or columns
     metrics = [name for name in differ if "." in name]
@@ -138,9 +141,7 @@ def _described(prepared: Prepared, manifest: Manifest) -> list[tuple[str, str]]:
     if accepted := provenance.get("accepted"):
         rows.append(("accepted", f"from {accepted['from'][:12]}: {accepted['because'] or 'no reason given'}"))
     if not manifest.deterministic:
-        chance = [key.partition(" ")[2] for key in manifest.observed if key.startswith("random ")]
-        drew = f"it drew from {', '.join(chance)} without seeding it: " if chance else "its step says that "
-        rows.append(("note", f"{drew}it is not deterministic"))
+        rows.append(("by chance", how_not_deterministic(manifest.observed)))
     if manifest.observed:
         rows.append(("seen when it ran", ", ".join(manifest.observed)))
     if unseen := provenance.get("unseen"):

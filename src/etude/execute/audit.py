@@ -116,19 +116,18 @@ def _source(path: str) -> None:
 
 
 def _listed(args: Args) -> None:
-    path = "." if args[0] is None else args[0]
-    if isinstance(path, (str, bytes)):
-        path = _absolute(os.fsdecode(path))
-        if counts(f"{path}/") and not asked_by_import():
-            for touches in concerned():
-                if path not in touches.written:
-                    touches.folders[path] = None
-            _tell_parent("list", path)
+    path = _absolute("." if args[0] is None else _text(args[0]))
+    if counts(f"{path}/") and not asked_by_import():
+        for touches in concerned():
+            if path not in touches.written:
+                touches.folders[path] = None
+        _tell_parent("list", path)
 
 
 def _write(path: object) -> None:
-    if PROCESS.active and isinstance(path, (str, bytes)):
-        name = _absolute(os.fsdecode(path))
+    name = _text(path) if PROCESS.active else ""
+    if name:
+        name = _absolute(name)
         for touches in PROCESS.active:
             touches.write(name)
 
@@ -136,6 +135,11 @@ def _write(path: object) -> None:
 def _moved(args: Args) -> None:
     _write(args[0])
     _write(args[1])
+
+
+def _text(path: object) -> str:
+    """A path as text; empty for a descriptor."""
+    return os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else ""
 
 
 def _absolute(path: str) -> str:
@@ -155,13 +159,15 @@ def _imported(args: Args) -> None:
 
 
 def _library(args: Args) -> None:
-    if isinstance(args[0], (str, bytes)) and "/" in os.fsdecode(args[0]):
-        _read(os.fsdecode(args[0]))
+    path = _text(args[0])
+    if "/" in path:
+        _read(path)
 
 
 def _database(args: Args) -> None:
-    if isinstance(args[0], (str, bytes)) and os.path.isfile(args[0]):
-        _read(os.fsdecode(args[0]))
+    path = _text(args[0])
+    if os.path.isfile(path):
+        _read(path)
 
 
 def _started(args: Args) -> None:

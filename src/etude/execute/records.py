@@ -11,6 +11,7 @@ from etude.errors import DamagedArtifact
 from etude.execute.call import RefRow
 from etude.execute.columns import column
 from etude.execute.cost import CONDITIONS, recorded, trust_of
+from etude.identity.observed import unseeded
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -133,7 +134,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         read: Fingerprint → columns of the results that were read before; those read now are added.
     """
     values: dict[str, object] = {"variant": row.variant, "status": row.status or "done", **row.params}
-    accepted, missing = [], []
+    accepted, by_chance, missing = [], [], []
     for name, fingerprint, metrics in row.nodes:
         manifest = store.inspect(fingerprint)
         if not isinstance(manifest, Manifest):
@@ -149,11 +150,15 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):
             accepted.append(name)
+        if unseeded(manifest.observed):
+            by_chance.append(name)
     values["missing"] = _why_missing(store, missing) if missing else None
     values["results"] = (
         json.dumps({name: fingerprint[:MARK] for name, fingerprint, _ in row.nodes}) if row.nodes else None
     )
     values["accepted"] = " ".join(accepted) or None
+    if by_chance:
+        values["by_chance"] = " ".join(by_chance)
     return values
 
 

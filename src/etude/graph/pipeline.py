@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 RECORDS = "records"
 """The built-in node that gathers every variant's metrics and costs into one table."""
 
-OWN_COLUMNS = ("variant", "status", "missing", "results", "accepted")
+OWN_COLUMNS = ("variant", "status", "missing", "results", "accepted", "by_chance")
 """What every record says of itself, besides its params, metrics and costs."""
 
 

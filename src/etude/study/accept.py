@@ -76,6 +76,9 @@ def _adoption(prepared: Prepared, node: Node) -> tuple[Manifest, tuple[Change, .
     if not isinstance(manifest, Manifest) or earlier is None:
         return Fault(label, "there is no earlier result to adopt", mend="run it")
     differ = changes(node, earlier)
+    seen = prepared.present.compare()(manifest.observed) if prepared.present is not None else ""
+    if seen:
+        return Fault(label, f"more than its code has changed: {seen}", mend="run it; only code can be vouched for")
     other = [change for change in differ if change.kind not in (Kind.SYMBOL, Kind.CODE)]
     if other:
         text = "; ".join(map(str, other))
@@ -103,4 +106,5 @@ def _header(prepared: Prepared, node: Node, manifest: Manifest, differ: tuple[Ch
         provenance=provenance,
         cost=manifest.cost,
         deterministic=manifest.deterministic,
+        observed=manifest.observed,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from etude.digits import number_text
 from etude.graph.pipeline import OWN_COLUMNS
+from etude.identity.observed import how_not_deterministic
 from etude.report.page.costs import spent
 from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Child, Markup, joined, tag
@@ -46,7 +47,7 @@ def _link(row: Mapping[str, Any], at: int, prefix: str) -> Cell:
 
 def _columns(found: Findings) -> tuple[list[str], list[str]]:
     """Params and metrics that differ between variants, or all where none does."""
-    named = [name for name in found.rows[0] if name not in (*_ASIDE, "accepted") and ".cost." not in name]
+    named = [name for name in found.rows[0] if name not in (*_ASIDE, "accepted", "by_chance") and ".cost." not in name]
     differ = [name for name in named if len({json.dumps(row.get(name)) for row in found.rows}) > 1]
     chosen = differ or named
     return [name for name in chosen if "." not in name], [name for name in chosen if "." in name]
@@ -175,7 +176,9 @@ def _facts(one: Finding) -> Sequence[tuple[str, Child]]:
             ("accepted by hand", f"from {str(accepted.get('from'))[:12]}: {accepted.get('because') or 'no reason'}")
         )
     if not one.deterministic:
-        rows.append(("note", "its step says that it is not deterministic"))
+        rows.append(("by chance", how_not_deterministic(one.observed)))
+    if one.observed:
+        rows.append(("seen when it ran", ", ".join(one.observed)))
     return rows
 
 

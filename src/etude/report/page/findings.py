@@ -44,6 +44,8 @@ class Finding:
     created: str = ""
     size: int = 0
     deterministic: bool = True
+    observed: Mapping[str, str] = field(default_factory=dict)
+    """What its step touched when it ran, and its plan did not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ def _finding(prepared: Prepared, node: Node) -> Finding:
             manifest.created,
             manifest.size,
             manifest.deterministic,
+            manifest.observed,
         )
     failure = prepared.store.failure(node.fingerprint)
     if isinstance(manifest, Damaged):
