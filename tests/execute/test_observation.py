@@ -594,3 +594,17 @@ def test_a_folder_counts_however_it_is_listed(project: Project, listed: str) -> 
     one.write("data/a.txt", "1")
     one.run()
     assert list(one.observed()) == ["folder data"]
+
+
+def test_a_node_whose_code_the_study_vouches_for_is_not_rerun_for_code_that_was_seen(project: Project) -> None:
+    from dataclasses import replace
+
+    one = Case(project, "inline", "")
+    plug = f"plug_of_{project.module}"
+    project.write(MODULE % f"of_{project.module}")
+    one.write(f"{plug}.py", "VALUE = 1\n")
+    study = one.study()
+    ignoring = replace(study, pipeline={"a": replace(study.pipeline["a"], code="ignore")})
+    assert project.run(ignoring).succeeded
+    one.write(f"{plug}.py", "VALUE = 2\n")
+    assert not project.prepare(ignoring).plan.todo

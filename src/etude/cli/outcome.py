@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_CHANGES = 12
 MOST_FAILURES = 5
 MOST_OBSERVED = 5
+UNLESS_SEEN = "a change there reruns it only if it was seen when the step ran"
 
 
 def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
@@ -51,7 +52,7 @@ def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
     for line in other_versions(prepared):
         out().print(line)
     for place in unseen(prepared):
-        out().print(f"[yellow]unseen[/] {escaped(place)} [dim](a change there is not noticed)[/]", soft_wrap=True)
+        out().print(f"[yellow]unseen[/] {escaped(place)} [dim]({UNLESS_SEEN})[/]", soft_wrap=True)
     show_namesake(prepared)
     if why:
         _show_why(prepared)
