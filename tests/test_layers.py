@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "graph",
         "store",
         "identity",
-        "units errors redaction",
+        "units errors redaction interchange",
         "digits",
     )
 )

@@ -227,6 +227,56 @@ def test_a_plan_of_a_smoke_run_says_what_differs_from_the_study(etude: Etude, sm
     assert "4" in said.out
 
 
+TABLED = """
+import numpy as np
+import pyarrow as pa
+from etude import step
+
+@step
+def predicted(*, rate: float) -> pa.Table:
+    return pa.table({"text": ["=1+1", "fine"], "p": [rate, float("nan")]})
+
+@step
+def odd(*, rate: float) -> dict[str, float | None]:
+    return {"acc": float("inf"), "loss": float("nan"), "none": None}
+
+@step
+def arrays(*, rate: float) -> np.ndarray:
+    return np.arange(3) * rate
+"""
+
+
+def test_predictions_can_be_had_as_json_csv_and_parquet(etude: Etude, small: Path) -> None:
+    import csv
+
+    import pyarrow.parquet as pq
+
+    (small.parent / "cli_tabled.py").write_text(TABLED)
+    settings = 'with: {rate: "${rate}"}'
+    nodes = "".join(f'  {name}: {{step: "cli_tabled:{name}", {settings}}}\n' for name in ("predicted", "odd", "arrays"))
+    small.write_text(small.read_text().replace("vary:", nodes + "vary:", 1))
+    assert etude("run", "small.yaml").code == 0
+
+    def strict(text: str) -> list[dict[str, object]]:
+        return json.loads(text, parse_constant=lambda word: pytest.fail(word))  # type: ignore[no-any-return]
+
+    shown = strict(etude("show", "small.yaml", "predicted", "--json").out)
+    assert shown[1]["value"] == [{"text": "=1+1", "p": 2.0}, {"text": "fine", "p": "NaN"}]
+    assert strict(etude("show", "small.yaml", "arrays", "--json").out)[1]["value"] == [0.0, 2.0, 4.0]
+    assert strict(etude("show", "small.yaml", "odd", "--json").out)[0]["value"]["acc"] == "Infinity"  # type: ignore[index]
+    record = strict(etude("show", "small.yaml", "--json").out)[0]
+    assert (record["odd.acc"], record["odd.loss"], record["odd.none"]) == ("Infinity", "NaN", None)
+    lines = (small.parent / "results" / "small" / "records.jsonl").read_text().splitlines()
+    assert strict(lines[0])["odd.loss"] == "NaN"  # type: ignore[call-overload]
+    etude("show", "small.yaml", "predicted", "--csv", "p.csv", "--parquet", "p.parquet")
+    with (small.parent / "p.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[:2] == [["rate", "text", "p"], ["1.0", "'=1+1", "1.0"]]
+    assert pq.read_table(small.parent / "p.parquet").to_pylist()[2] == {"rate": 2.0, "text": "=1+1", "p": 2.0}
+    assert etude("show", "small.yaml", "--csv", "r.csv").code == 0
+    assert "no rows" in etude("show", "small.yaml", "arrays", "--csv", "a.csv").err
+
+
 @pytest.fixture
 def two(etude: Etude, tmp_path: Path) -> tuple[Path, Path]:
     """Two projects that share a store."""

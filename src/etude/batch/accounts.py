@@ -13,6 +13,7 @@ from etude.cluster.schedulers.scheduler import Account, Scheduler
 from etude.errors import BackendError
 from etude.execute.cost import recorded
 from etude.execute.events import Event, Kind, Tell, now
+from etude.interchange import safe_cell
 from etude.store.manifest import Manifest
 from etude.store.store import Store
 
@@ -119,7 +120,7 @@ def table_text(rows: Sequence[JobRow]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(JobRow.__slots__)
-    writer.writerows(
-        [["" if (value := getattr(row, name)) is None else value for name in JobRow.__slots__] for row in rows]
-    )
+    for row in rows:
+        values = [getattr(row, name) for name in JobRow.__slots__]
+        writer.writerow(["" if value is None else safe_cell(value) for value in values])
     return text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from etude.execute.devices import usable_cpus
 from etude.execute.events import now
 from etude.execute.parsl_engine import pilot_command
 from etude.graph.pipeline import Needs
+from etude.interchange import json_text
 from etude.study.execution import new_run_id
 
 
@@ -96,7 +96,7 @@ def check_profile(name: str, folder: Path, store: Path | None, timeout: str, *, 
                 if finding.mend:
                     out().print(f"  {'':<11}Mend: {escaped(finding.mend)}", soft_wrap=True)
     if as_json:
-        out().print_json(json.dumps([asdict(finding) for finding in found]))
+        out().print_json(json_text([asdict(finding) for finding in found]))
     return all(finding.works for finding in found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import sys
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from etude.cli.tell import out
+from etude.interchange import json_text
 from etude.units import readable_bytes
 
 
@@ -127,7 +127,7 @@ def _store() -> list[Finding]:
 def show_findings(findings: list[Finding], *, as_json: bool) -> None:
     """Print what was found."""
     if as_json:
-        out().print_json(json.dumps([asdict(finding) for finding in findings]))
+        out().print_json(json_text([asdict(finding) for finding in findings]))
         return
     from rich.table import Table
     from rich.text import Text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from etude.cli.tell import err, out
 from etude.digits import between_text, half_width, number_text
 from etude.errors import MeterError
+from etude.interchange import json_text
 from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def measure_shown(
     found = survey(beside=settings.beside, country=settings.country, tree=command_tree())
     told = measure_command(command, found=found, footprint=footprint_of(settings), aligned=aligned)
     if output is not None:
-        _write(output, json.dumps(told.cost.as_json(), indent=2, allow_nan=False) + "\n")
+        _write(output, json_text(told.cost.as_json(), indent=2) + "\n")
     elif as_json:
-        err().print_json(json.dumps(told.cost.as_json(), allow_nan=False))
+        err().print_json(json_text(told.cost.as_json()))
     if not as_json:
         show_cost(told.cost)
     return told.returncode if told.returncode >= 0 else INTERRUPTED - told.returncode
@@ -92,7 +92,7 @@ def show_meters(*, as_json: bool) -> None:
 
     found = doctor()
     if as_json:
-        out().print_json(json.dumps([asdict(finding) for finding in found.findings]))
+        out().print_json(json_text([asdict(finding) for finding in found.findings]))
         return
     out().print(f"processor: {found.processor or 'not named by the system'}")
     for finding in found.findings:

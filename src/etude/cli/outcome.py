@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from etude.graph.explain import Change, why
 from etude.graph.labels import text_of
 from etude.graph.plan import Action, State
 from etude.identity.observed import unseeded
+from etude.interchange import json_text
 from etude.store.manifest import Manifest
 from etude.study.accept import earlier_result
 from etude.units import readable_seconds
@@ -31,7 +31,7 @@ UNLESS_SEEN = "a change there reruns it only if it was seen when the step ran"
 def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
     """Print a plan: a row for each node as written, or a reason for each node that would run."""
     if as_json:
-        out().print_json(json.dumps(_plan_fields(prepared)))
+        out().print_json(json_text(_plan_fields(prepared)))
         return
     from rich.table import Table
 

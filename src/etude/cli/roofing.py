@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from etude.cli.tell import err, out
+from etude.interchange import json_text
 
 
 def show_roof(file: Path, *, device: str, dtype: str, refresh: bool, as_json: bool) -> None:
@@ -24,7 +24,7 @@ def show_roof(file: Path, *, device: str, dtype: str, refresh: bool, as_json: bo
         err().print("measuring a matrix product and a copy, a few seconds each …")
     found = machine_roof(file, device=device, dtype=dtype, refresh=refresh)
     if as_json:
-        out().print_json(json.dumps(asdict(found)))
+        out().print_json(json_text(asdict(found)))
         return
     from rich.table import Table
 

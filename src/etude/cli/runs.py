@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from etude.cli.tell import err, escaped, out
 from etude.digits import number_text
 from etude.errors import ConfigError, Fault, nearest
+from etude.interchange import json_text
 from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def show_runs(found: Sequence[RunOverview]) -> None:
 def show_run(run: RunOverview, *, as_json: bool) -> None:
     """One run with its jobs."""
     if as_json:
-        out().print_json(json.dumps(_fields(run)))
+        out().print_json(json_text(_fields(run)))
         return
     colour = _COLOURS[run.state]
     out().print(f"[bold]{escaped(run.study)}[/]  {run.run}  [{colour}]{run.state}[/]  {_took(run)}")

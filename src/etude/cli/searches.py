@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from etude.cli.searching import point_text, search_lines
 from etude.cli.tell import err, escaped, out
 from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
+from etude.interchange import json_text
 from etude.study.searched import SearchState, fitting_points, log_folder, set_aside, state_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def show_trials(prepared: Prepared, *, as_json: bool) -> None:
     table = state.table() if state is not None else None
     rows: list[dict[str, Any]] = table.to_pylist() if table is not None else []
     if as_json:
-        out().print_json(json.dumps(rows))
+        out().print_json(json_text(rows))
         return
     assert state is not None
     if table is None:
@@ -212,7 +212,7 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
             }
             for one in chosen
         ]
-        out().print_json(json.dumps(fields))
+        out().print_json(json_text(fields))
         return
     from rich.table import Table
     from rich.text import Text

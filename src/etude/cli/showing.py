@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 from etude.cli.tell import err, escaped, out
 from etude.digits import UNKNOWN, short_text
 from etude.identity.observed import how_not_deterministic
+from etude.interchange import json_text
 from etude.store.manifest import Damaged, Manifest
 from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from etude.graph.node import Node
     from etude.study.prepare import Prepared
 
@@ -28,7 +32,7 @@ def show_records(prepared: Prepared, *, as_json: bool) -> int:
     table = gathered(prepared.store, prepared.expansion.records)
     rows = [dict(row) for row in rows_of(table)]
     if as_json:
-        out().print_json(json.dumps(rows))
+        out().print_json(json_text(rows))
     elif all(row["status"] != "done" for row in rows):
         name = prepared.study.name
         command = escaped(f"etude run {prepared.study.file}")
@@ -83,7 +87,7 @@ def show_node(prepared: Prepared, name: str, *, as_json: bool) -> int:
     nodes = prepared.expansion.named(name)
     found = [(node, prepared.store.inspect(node.fingerprint)) for node in nodes]
     if as_json:
-        out().print_json(json.dumps([_fields(prepared, node, manifest) for node, manifest in found]))
+        out().print_json(json_text([_fields(prepared, node, manifest) for node, manifest in found]))
     else:
         for node, manifest in found:
             _print_node(prepared, node, manifest)
@@ -166,6 +170,8 @@ def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None)
     if not isinstance(manifest, Manifest):
         failure = prepared.store.failure(node.fingerprint)
         return fields | {"state": "damaged" if isinstance(manifest, Damaged) else "absent", "failure": failure}
+    from etude.report.values import plain
+
     value = prepared.store.read(node.fingerprint)
     return fields | {
         "state": "stored",
@@ -176,13 +182,60 @@ def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None)
         "identity": dict(manifest.identity),
         "provenance": dict(manifest.provenance),
         "files": [list(file) for file in manifest.files],
-        "value": value if _is_json(value) else str(value)[:MOST_TEXT],
+        "value": plain(value),
     }
 
 
-def _is_json(value: object) -> bool:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+def write_shown(prepared: Prepared, node: str | None, files: Sequence[Path]) -> int:
+    """Write the records, or what is stored of one node, as tables: CSV, or Parquet by the file's ending.
+
+    Rows of a node have the params of their variant before their own columns. Returns the exit code: 1 where there is
+    nothing.
+
+    Raises:
+        ConfigError: The node's result is no table and has no fields that make a row.
+    """
+    from etude.execute.records import gathered
+    from etude.report.comma_separated import rows_text
+    from etude.report.export import write_text
+    from etude.report.values import write_parquet
+
+    table = gathered(prepared.store, prepared.expansion.records) if node is None else _table_of(prepared, node)
+    if table is None:
+        err().print(escaped(f"nothing of {node} is stored as code and settings are now"), soft_wrap=True)
+        return 1
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".parquet":
+            write_parquet(table, file)
+        else:
+            write_text(file, rows_text(table.to_pylist(), table.column_names))
+        out().print(escaped(f"{table.num_rows} rows, {table.num_columns} columns: {file}"), soft_wrap=True)
+    return 0
+
+
+def _table_of(prepared: Prepared, name: str) -> Any:
+    """A node's results in all variants as one Arrow table; None where nothing is stored."""
+    import pyarrow as pa
+
+    from etude.errors import ConfigError, Fault
+    from etude.report.values import as_table, is_table, plain
+
+    parts = []
+    for node in prepared.expansion.named(name):
+        if not isinstance(prepared.store.inspect(node.fingerprint), Manifest):
+            continue
+        value = prepared.store.read(node.fingerprint)
+        fields = None if is_table(value) else plain(value)
+        rows = [fields] if isinstance(fields, dict) else fields
+        if not is_table(value) and not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+            reason = f"its result is a {type(value).__qualname__}, which has no rows"
+            raise ConfigError([Fault(name, reason, mend="use --json, or a node that returns a table or named values")])
+        part = as_table(value) if is_table(value) else pa.Table.from_pylist(rows)
+        own = part.column_names
+        for param, held in reversed(list(node.params.items())):
+            text = held if held is None or isinstance(held, (bool, int, float, str)) else json_text(held)
+            column = pa.array([text] * part.num_rows)
+            part = part.add_column(0, f"param.{param}" if param in own else param, column)
+        parts.append(part.replace_schema_metadata(None))
+    return pa.concat_tables(parts, promote_options="permissive") if parts else None

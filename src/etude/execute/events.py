@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
+
+from etude.interchange import json_text, read_json
 
 
 class Kind(StrEnum):
@@ -57,7 +58,7 @@ class Event:
         fields: dict[str, object] = {"kind": self.kind, "time_s": round(self.time_s, 3)}
         if self.label:
             fields |= {"label": self.label, "name": self.name, "fingerprint": self.fingerprint}
-        return json.dumps(fields | dict(self.data or {}))
+        return json_text(fields | dict(self.data or {}))
 
     @staticmethod
     def from_json(line: str) -> Event:
@@ -67,7 +68,7 @@ class Event:
             ValueError: The line is no event.
         """
         try:
-            fields = json.loads(line)
+            fields = read_json(line)
             known = {
                 name: fields.pop(name) for name in ("kind", "time_s", "label", "name", "fingerprint") if name in fields
             }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 
 from etude.analysis.summary import Estimate, Summary
+from etude.interchange import json_text, safe_cell
 from etude.report.layout import apart, spoken
 
 NUMBERS = ("n", "missing", "mean", "std", "median", "iqm")
@@ -25,7 +27,11 @@ def csv_text(summary: Summary) -> str:
     heads = [f"{number}_{part}" for number, part in columns]
     labels = apart(summary.varied, ["kind", "name", *heads], "param.")
     out = io.StringIO(newline="")
-    write = csv.writer(out).writerow
+    writer = csv.writer(out)
+
+    def write(cells: list[str]) -> None:
+        writer.writerow(map(safe_cell, cells))
+
     write(["kind", "name", *labels, *heads])
     for group in summary.groups:
         params = [spoken(group.params[name]) for name in summary.varied]
@@ -53,3 +59,21 @@ def _field(summary: Summary, found: Estimate, number: str, part: str) -> str:
 
 def _text(value: str | float | None) -> str:
     return "" if value is None else value if isinstance(value, str) else repr(value)
+
+
+def rows_text(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
+    """Rows as CSV: numbers in full, what is missing empty, lists and mappings as JSON."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(map(safe_cell, columns))
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in columns])
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    return json_text(value) if isinstance(value, (list, tuple, dict)) else safe_cell(value)

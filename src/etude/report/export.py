@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from etude.analysis.summary import Summary
+from etude.interchange import json_text
 from etude.report.comma_separated import csv_text
 from etude.report.latex import latex_text
 from etude.report.markdown import markdown_text
@@ -17,7 +17,7 @@ from etude.report.markdown import markdown_text
 
 def statistics_text(summary: Summary) -> str:
     """Everything that is known, as JSON: what is not known is null."""
-    return json.dumps(asdict(summary), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(asdict(summary), indent=1) + "\n"
 
 
 RENDERERS: Mapping[str, Callable[[Summary], str]] = {

@@ -15,6 +15,7 @@ from etude.analysis.summary import Summary
 from etude.errors import EtudeError
 from etude.execute.records import gathered
 from etude.graph.node import RECORDS, Feed, Node
+from etude.interchange import json_text
 from etude.report.charts.naming import file_stem
 from etude.report.export import export, write_bytes, write_text
 from etude.report.terminal import TerminalTable
@@ -184,7 +185,7 @@ def _write_search(prepared: Prepared, folder: Path) -> Iterator[str]:
     write_text(place / "trials.csv", csv_text(prepared.search.history))
     yield str((place / "trials.csv").relative_to(folder))
     if found.recommended is not None:
-        write_text(place / RECOMMENDED, json.dumps(_recommendation_json(found)) + "\n")
+        write_text(place / RECOMMENDED, json_text(_recommendation_json(found)) + "\n")
         yield str((place / RECOMMENDED).relative_to(folder))
     charts = ((file_stem(plot.name), plot) for plot in found.plots)
     for path in _write_drawn(charts, place / CHARTS):
@@ -231,7 +232,7 @@ def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[P
 
 def _write_records(records: Any, folder: Path) -> Iterator[str]:
     yield write_parquet(records, folder / "records.parquet").name
-    lines = "".join(json.dumps(row) + "\n" for row in rows_of(records))
+    lines = "".join(json_text(dict(row)) + "\n" for row in rows_of(records))
     write_text(folder / "records.jsonl", lines)
     yield "records.jsonl"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Set
@@ -11,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from etude.interchange import json_text
 from etude.report.export import write_bytes, write_text
 
 
@@ -20,14 +20,14 @@ def write_value(value: Any, path: Path) -> Path:
     if isinstance(value, Path):
         return _copied(value, path)
     if family in ("pyarrow", "pandas", "polars"):
-        return write_parquet(_as_table(value, family), path.with_suffix(".parquet"))
+        return write_parquet(as_table(value), path.with_suffix(".parquet"))
     if family == "numpy" and getattr(value, "ndim", 0) > 0:
         return _saved(value, path.with_suffix(".npy"))
     if isinstance(value, bytes):
         write_bytes(path.with_suffix(".bin"), value)
         return path.with_suffix(".bin")
     target = path.with_suffix(".json")
-    write_text(target, json.dumps(plain(value), indent=1, ensure_ascii=False))
+    write_text(target, json_text(plain(value), indent=1))
     return target
 
 
@@ -42,7 +42,7 @@ def write_parquet(table: Any, path: Path) -> Path:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: records by field, sets sorted, arrays as lists, anything else as its text."""
+    """A value as JSON has it: records by field, sets sorted, arrays as lists, tables as rows, anything else as text."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Enum):
@@ -55,16 +55,26 @@ def plain(value: Any) -> Any:
         return sorted(map(plain, value), key=str)
     if isinstance(value, (list, tuple)):
         return [*map(plain, value)]
+    if is_table(value):
+        return plain(as_table(value).to_pylist())
     return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def is_table(value: Any) -> bool:
+    """Whether a value is a table of pyarrow, pandas or polars."""
+    family = (type(value).__module__.partition(".")[0], type(value).__name__)
+    return family in (("pyarrow", "Table"), ("pandas", "DataFrame"), ("polars", "DataFrame"))
 
 
 def _key(name: Any) -> Any:
     return name if isinstance(name, (str, int, float)) else str(name)
 
 
-def _as_table(value: Any, family: str) -> Any:
+def as_table(value: Any) -> Any:
+    """A table of pandas or polars as one of Arrow."""
     import pyarrow as pa
 
+    family = type(value).__module__.partition(".")[0]
     if family == "pandas":
         return pa.Table.from_pandas(value)
     return value.to_arrow() if family == "polars" else value

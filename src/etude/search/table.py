@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.graph.labels import written
+from etude.interchange import safe_cell
 from etude.search.events import Begun
 from etude.search.history import History
 from etude.search.space import Space
@@ -103,7 +104,7 @@ def csv_text(history: History) -> str:
     objectives = [f"objective_{index}" for index in range(len(goal.metrics))] if several else ["objective"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*space.columns, *objectives, "worker_rank", "timestamp_start", "timestamp_end"])
+    writer.writerow([*map(safe_cell, space.columns), *objectives, "worker_rank", "timestamp_start", "timestamp_end"])
     for trial in trials_of(history):
         if trial.outcome is None or trial.outcome is Outcome.CANCELLED:
             continue
@@ -111,7 +112,7 @@ def csv_text(history: History) -> str:
         if trial.outcome is Outcome.OK and trial.values is not None:
             values = [repr(value) for value in trial.values]
         params = [_text(trial.point[name]) if name in trial.point else "" for name in space.columns]
-        writer.writerow([*params, *values, trial.worker, trial.started_s, trial.ended_s])
+        writer.writerow([*map(safe_cell, params), *values, trial.worker, trial.started_s, trial.ended_s])
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import ConfigError, EtudeError, Fault, nearest
+from etude.interchange import text_of_cell
 from etude.search.events import Warm
 from etude.search.spec import Search
 from etude.search.trials import Outcome
@@ -77,7 +78,13 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
     except (pa.ArrowInvalid, OSError) as error:
         raise ConfigError([Fault(WHERE, f"cannot be read: {error}", name, "write a CSV or Parquet file")]) from error
     rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    if path.suffix != ".csv":
+        return rows
+    return [{text_of_cell(name): _cell(value) for name, value in row.items()} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return text_of_cell(value) if isinstance(value, str) else value
 
 
 def _columns(search: Search, known: Sequence[str], name: str) -> dict[str, str]:
