@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -61,6 +62,18 @@ def vanish(*, code: int) -> int:
 @step
 def opaque(*, value: int) -> object:
     return object()
+
+@step
+def asked(*, ctx: Context, turn: int) -> bool:
+    return ctx.stopping
+
+class Net:
+    pass
+
+@step
+def partly(*, ctx: Context) -> dict[str, object]:
+    (ctx.scratch / "checkpoint").write_text("all of it")
+    return {"acc": 0.5, "counts": [1, 2], "model": Net(), "call": (lambda: 1)}
 
 @step
 def wait_for(*, ctx: Context, path: str) -> int:
@@ -338,6 +351,21 @@ class BackendContract:
         assert "object" in outcome.error
         assert outcome.traceback == ""
 
+    def test_of_a_result_that_cannot_be_stored_all_is_kept_that_can_be(self, make: Make, project: Project) -> None:
+        prepared = project.write(STEPS).prepare(project.study({"it": ("partly", None, {})}))
+        call = calls_of(prepared)["it"]
+        outcome = make(prepared).submit(call).result(timeout=60)
+        assert outcome.status is Status.FAILED
+        scratch = prepared.store.scratch(call.fingerprint)
+        assert (scratch / "checkpoint").read_text() == "all of it"
+        kept = {path.name for path in (scratch / "unstored").iterdir()}
+        assert kept == {"acc.json", "counts.json", "model.pickle"}
+        assert json.loads((scratch / "unstored" / "counts.json").read_text()) == [1, 2]
+        assert str(scratch / "unstored") in outcome.error
+        assert "acc, counts; pickled: model" in outcome.error
+        assert "etude accept it" in outcome.error
+        assert prepared.store.inspect(call.fingerprint) is None
+
     def test_an_error_that_is_no_exception_fails_its_node_alone(self, make: Make, project: Project) -> None:
         outcome = self.outcome(make, project, "odd", {"which": "odd"})
         assert (outcome.status, outcome.error) == (Status.FAILED, "Odd: as odd as it gets")
@@ -520,6 +548,34 @@ class SupervisedContract(BackendContract):
         backend.interrupt()
         assert future.result(timeout=60).status is Status.STOPPED
         assert (prepared.store.scratch(call.fingerprint) / "checkpoint").read_text() == "half"
+
+    def test_a_node_that_was_asked_to_stop_says_nothing_of_the_next_on_its_worker_nor_of_its_own_next_attempt(
+        self, make: Make, project: Project, tmp_path: Path
+    ) -> None:
+        told, go = threading.Event(), tmp_path / "go"
+        pipeline = {"it": ("wait_for", None, {"path": str(go)}), "next": ("asked", None, {"turn": 1})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        backend, calls = make(prepared, lambda _: told.set()), calls_of(prepared)  # type: ignore[call-arg]
+        future = backend.submit(calls["it"])
+        assert told.wait(60)
+        backend.cancel(calls["it"].fingerprint, "nobody wants it", now=False)
+        assert future.result(timeout=60).status is Status.STOPPED
+        assert backend.submit(calls["next"]).result(timeout=60).status is Status.DONE
+        assert prepared.store.read(calls["next"].fingerprint) is False
+        go.touch()
+        assert backend.submit(calls["it"]).result(timeout=60).status is Status.DONE
+
+    def test_a_node_that_comes_to_a_worker_after_all_were_asked_to_stop_is_asked_too(
+        self, make: Make, project: Project
+    ) -> None:
+        pipeline = {"first": ("asked", None, {"turn": 1}), "second": ("asked", None, {"turn": 2})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        backend, calls = make(prepared), calls_of(prepared)
+        assert backend.submit(calls["first"]).result(timeout=60).status is Status.DONE
+        backend.interrupt()
+        assert backend.submit(calls["second"]).result(timeout=60).status is Status.DONE
+        seen = [prepared.store.read(calls[name].fingerprint) for name in ("first", "second")]
+        assert seen == [False, True]
 
     def test_a_cancelled_node_ends_at_once_with_the_reason_given(self, make: Make, project: Project) -> None:
         told = threading.Event()

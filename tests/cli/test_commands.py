@@ -134,6 +134,14 @@ def test_a_failing_node_is_told_with_its_line_and_how_to_run_it_alone(etude: Etu
     assert "failed" in said.out
 
 
+def test_a_run_all_of_whose_points_fail_says_so_in_its_exit_code(etude: Etude, small: Path) -> None:
+    said = etude("run", "small.yaml", "--set", "vary.grid.rate=[8.0, 9.0]")
+    assert said.code == 1
+    assert "0 computed" not in said.out, "what the points share was computed"
+    assert "2 failed" in said.out
+    assert etude("run", "small.yaml", "--set", "vary.grid.rate=[8.0, 9.0]").code == 1, "and the next time"
+
+
 def test_what_a_failed_run_has_done_is_exported_all_the_same(etude: Etude, small: Path) -> None:
     etude("run", "small.yaml", "--set", "vary.grid.rate=[1.0, 9.0]")
     lines = (small.parent / "results" / "small@vary.grid.rate=1.0+9.0" / "records.jsonl").read_text().splitlines()

@@ -34,6 +34,11 @@ def grow(base: int, *, by: int) -> int:
     if by < 0:
         raise ValueError("shrinks")
     return base + by
+
+@step
+def both(one: int, other: int) -> int:
+    called("both")
+    return one + other
 """
 )
 
@@ -196,3 +201,27 @@ def test_what_reads_a_failed_node_is_told_with_its_outcome(tmp_path: Path) -> No
     assert later is not None
     assert "the machine is gone" in later.error, "what comes later and reads it is told too"
     growing.finish()
+
+
+@pytest.mark.parametrize("order", [("fine", "bad"), ("bad", "fine")])
+def test_a_node_that_comes_later_is_blocked_by_whichever_of_its_inputs_has_failed(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    growing = Growing(tmp_path)
+    pipeline = {
+        "base": ("base",),
+        "fine": ("grow", "base", {"by": 1}),
+        "bad": ("grow", "base", {"by": -1}),
+        "both": ("both", {"one": order[0], "other": order[1]}),
+    }
+    growth = Growth(growing.project.study(pipeline), FileDigests(tmp_path / "more.json"), no_other)
+    ((_, nodes),) = growth.rows([{}])
+    growing.runner.extend(plan([nodes["fine"], nodes["bad"]], growing.store.inspect))
+    assert growing.outcome(nodes["fine"]) is None
+    assert growing.outcome(nodes["bad"]) is not None
+    growing.runner.extend(plan([nodes["both"]], growing.store.inspect))
+    blocked = growing.outcome(nodes["both"])
+    assert blocked is not None
+    assert "shrinks" in blocked.error
+    growing.finish()
+    assert "both" not in growing.project.calls()

@@ -102,6 +102,16 @@ def test_a_step_is_warned_before_its_job_ends_and_leaves_a_checkpoint(project: P
     assert (place.prepared.store.scratch(place.call.fingerprint) / "checkpoint").read_text() == "half"
 
 
+def test_a_worker_that_was_asked_to_stop_computes_no_further_node(project: Project) -> None:
+    place, clock = Place(project, "wait_for", {"path": str(project.folder / "go")}), Clock()
+    begun(place, lambda: clock.to(1081.0))
+    seat = place.seat(clock=clock, block_end_s=1100.0)
+    assert attempt(place, seat).outcome.status is Status.STOPPED
+    clock.to(1000.0)
+    (project.folder / "go").touch()
+    assert attempt(place, seat).outcome.status is Status.DONE
+
+
 def test_a_step_that_does_not_heed_the_warning_is_ended_just_before_its_job(project: Project) -> None:
     place, clock = Place(project, "deaf", {"path": "/nowhere"}), Clock()
     begun(place, lambda: clock.to(1096.0))

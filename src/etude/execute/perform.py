@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
-from etude.execute.attempt_costs import attempt_file, with_earlier
+from etude.execute.attempt_costs import attempt_file, with_earlier, write_cost
 from etude.execute.audit import install
 from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
@@ -19,6 +20,7 @@ from etude.execute.mishaps import one_line, trace_below
 from etude.execute.observation import Observation
 from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
+from etude.execute.unstored import keep_unstored
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
@@ -32,6 +34,7 @@ from etude.store.store import Store
 
 if TYPE_CHECKING:
     from etude.meter.cost import Cost
+    from etude.meter.measure import Measurement
 
 Pause = Callable[[str, str, Mapping[str, object]], None]
 """Called at a breakpoint with the moment (`before` or `after`), the node's name and the values at hand."""
@@ -57,6 +60,9 @@ class Host:
     costs_of_others: Callable[[], Sequence[Mapping[str, object]]] | None = None
     """Waits until all other ranks are done, and gives what each of them cost; None for a node of one process."""
 
+
+STORE_S = 60.0
+"""How long a result that was computed waits for a store that is out of reach."""
 
 _symbols: dict[str, Mapping[str, str]] = {}
 """Symbol maps by the digests of their notes."""
@@ -84,6 +90,7 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         host.tell,
         host.tell_value,
     )
+    measured: tuple[Path, Measurement] | None = None
     try:
         if call.step == RECORDS_STEP:
             return _store(call, store, record_table(store, call.rows, call.settings), object, {})
@@ -106,7 +113,9 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
         if host.rank > 0:
             return Outcome(status=Status.DONE, cost=measurement.cost().as_json())
+        measured = file, measurement
         cost = _whole_cost(call, store, host, measurement.cost(), file)
+        _wait_for(store, host.asked_to_stop)
         observed = _observed(call, store, host, observation)
         deterministic = signature.deterministic and not observation.unseeded
         return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch, observed)
@@ -114,8 +123,12 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
     except DamagedArtifact as damaged:
         return Outcome(status=Status.DAMAGED, error=str(damaged), damaged=damaged.fingerprint)
+    except UnstoredError as error:
+        if measured is not None:
+            write_cost(measured[0], measured[1].cost(), ended=True)
+        return Outcome(status=Status.FAILED, error=str(error))
     except StoreError as error:
-        return Outcome(status=Status.FAILED, error=f"its result cannot be stored: {error}")
+        return Outcome(status=Status.FAILED, error=f"what it reads cannot be read: {error}")
     except EtudeError as error:
         return Outcome(status=Status.FAILED, error=str(error), traceback=trace_below(error, CALLED_FROM))
     except KeyboardInterrupt:
@@ -200,6 +213,33 @@ def _read(store: Store, ref: Ref, annotation: object) -> Any:
         raise
 
 
+class UnstoredError(EtudeError):
+    """A result was computed and cannot be stored."""
+
+    def __init__(self, why: str, kept: str) -> None:
+        super().__init__("\n    ".join(filter(None, (why, kept))))
+
+
+def _wait_for(store: Store, asked_to_stop: Callable[[], bool]) -> None:
+    """Wait for a store that was there when the step began: the value is at hand, and would be computed again.
+
+    Nothing is written in its place: results would lie in two stores.
+    """
+    until_s = time.monotonic() + STORE_S
+    while not store.is_there():
+        if time.monotonic() >= until_s or asked_to_stop():
+            raise UnstoredError("its result cannot be stored", "")
+        time.sleep(0.2)
+
+
+def _kept(value: object, store: Store, call: NodeCall) -> str:
+    """What was kept of a value that cannot be stored; nothing where that fails too."""
+    try:
+        return keep_unstored(value, store.scratch(call.fingerprint), call.name) if store.is_there() else ""
+    except (EtudeError, OSError):
+        return ""
+
+
 def _store(
     call: NodeCall,
     store: Store,
@@ -219,7 +259,12 @@ def _store(
         deterministic=deterministic,
         observed=observed or {},
     )
-    manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
+    try:
+        manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
+    except StoreError as error:
+        raise UnstoredError(f"its result cannot be stored: {error}", _kept(value, store, call)) from error
+    except StepError as error:
+        raise UnstoredError(str(error), _kept(value, store, call)) from error
     store.drop_scratch(call.fingerprint)
     return Outcome(
         status=Status.DONE,
