@@ -588,6 +588,18 @@ class SupervisedContract(BackendContract):
         outcome = future.result(timeout=60)
         assert (outcome.status, outcome.error, outcome.again) == (Status.LOST, "out of time", False)
 
+    @pytest.mark.parametrize(("now", "status"), [(True, Status.LOST), (False, Status.STOPPED)])
+    def test_a_node_that_is_cancelled_before_its_worker_has_it_ends_all_the_same(
+        self, make: Make, project: Project, now: bool, status: Status
+    ) -> None:
+        pipeline = {"n": ("number", None, {"value": 1}), "it": ("wait_for", None, {"path": "/nowhere"})}
+        prepared = project.write(STEPS).prepare(project.study(pipeline))
+        backend, calls = make(prepared), calls_of(prepared)
+        backend.submit(calls["n"]).result(timeout=60)  # so that its worker is warm
+        future = backend.submit(calls["it"])
+        backend.cancel(calls["it"].fingerprint, "too late", now=now)
+        assert future.result(timeout=60).status is status
+
     def test_workers_die_with_their_driver(self, make: Make, project: Project) -> None:
         prepared = project.write(STEPS).prepare(project.study({"it": ("wait_for", None, {"path": "/nowhere"})}))
         backend = make(prepared)

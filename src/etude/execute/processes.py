@@ -49,6 +49,10 @@ class ProcessBackend:
     _busy: dict[str, Child | Gang | None] = field(default_factory=dict)
     """Fingerprint → its worker; None while that is being started."""
     _used: dict[str, tuple[Needs, tuple[str, ...]]] = field(default_factory=dict)
+    _early: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """Fingerprint → how a node was cancelled before its worker had it."""
+    _sent: set[str] = field(default_factory=set)
+    """Fingerprints of the nodes that their workers have."""
     _stopping: bool = False
     _closed: bool = False
 
@@ -119,6 +123,8 @@ class ProcessBackend:
         with self._lock:
             self._busy.pop(call.fingerprint, None)
             self._used.pop(call.fingerprint, None)
+            self._sent.discard(call.fingerprint)
+            self._early.pop(call.fingerprint, None)
             if worker is not None:
                 if self._closed:
                     end_child(worker)
@@ -134,7 +140,7 @@ class ProcessBackend:
         if closed:
             end_child(worker)
         try:
-            worker.send(call)
+            self._hand_over(call, worker)
             if stopping:
                 worker.send(STOP)
             while True:
@@ -147,6 +153,15 @@ class ProcessBackend:
         except (EOFError, OSError):
             return lost(worker), None
 
+    def _hand_over(self, call: NodeCall, worker: Child | Gang) -> None:
+        """Send a worker its node, and what was said of the node meanwhile."""
+        worker.send(call)
+        with self._lock:
+            self._sent.add(call.fingerprint)
+            early = self._early.pop(call.fingerprint, None)
+        if early is not None:
+            self.cancel(call.fingerprint, early[0], now=early[1])
+
     def _attend_gang(self, call: NodeCall, devices: tuple[str, ...]) -> Outcome:
         """Run a node that is started as several processes; they end with it."""
         cpus = cpus_of_rank(call.needs)
@@ -158,7 +173,7 @@ class ProcessBackend:
         if closed:
             gang.kill("the run was stopped")
         try:
-            gang.send(call)
+            self._hand_over(call, gang)
             if stopping:
                 gang.send(STOP)
             while True:
@@ -199,6 +214,9 @@ class ProcessBackend:
     def cancel(self, fingerprint: str, reason: str, *, now: bool = True) -> None:
         with self._lock:
             worker = self._busy.get(fingerprint)
+            if fingerprint in self._busy and fingerprint not in self._sent:
+                self._early[fingerprint] = (reason, now)
+                return
         if worker is not None and now:
             worker.kill(reason)
         elif worker is not None:
