@@ -33,6 +33,9 @@ def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) 
         notes.append("one value: no spread known")
     elif 1 < len(finite) < FEWEST_TO_RESAMPLE:
         notes.append(f"{len(finite)} values: too few to resample ({FEWEST_TO_RESAMPLE} needed)")
+    bootstrap = bootstrap_interval(finite)
+    if bootstrap is None and len(finite) >= FEWEST_TO_RESAMPLE:
+        notes.append("too many equal values to resample")
     return Estimate(
         n=len(finite),
         missing=len(causes) - len(finite),
@@ -43,7 +46,7 @@ def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) 
         low=min(finite, default=None),
         high=max(finite, default=None),
         t_interval=t_interval(finite),
-        bootstrap=bootstrap_interval(finite),
+        bootstrap=bootstrap,
         note="; ".join(notes),
     )
 

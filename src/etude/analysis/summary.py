@@ -40,7 +40,7 @@ class Estimate:
     t_interval: Interval | None
     """By Student's t: right for a mean of roughly normal values."""
     bootstrap: Interval | None
-    """By resampling, bias-corrected and accelerated."""
+    """By resampling, studentised: covers the mean of few and of skewed values better."""
     note: str = ""
     missing: int = 0
     """Replicates without a value, or with one that is not finite: `note` says why."""

@@ -30,7 +30,9 @@ from etude.text.types import Backbone, Kept, Predictions, SplitName, Tokens, Tra
 from etude.text.work import network_text
 
 DIGITS = 6
-"""Decimals kept of a probability: what batches of another size can change lies beyond."""
+"""Decimals kept of a probability: what batches of another size can change lies beyond. Of small ones more are kept."""
+DIGITS_OF_SMALL = 4
+"""Significant digits kept at least of any probability: one of 1e-9 is not 0, and its logarithm counts."""
 FEWER_DIGITS = 4
 """Decimals kept of logits and states, which are larger."""
 TOKENS_ON_CPU, TOKENS_ON_GPU = 1024, 32768
@@ -98,7 +100,7 @@ def predicted(
                 raise Stopped(f"predicting stopped after {done} of {len(rows)} rows")
             ids, mask = pad([rows[index] for index in batch], tokens.pad_id)
             logits = classifier(ids.to(device), mask.to(device)).float()
-            columns.write("probabilities", batch, logits.softmax(dim=1), DIGITS)
+            columns.write("probabilities", batch, logits.softmax(dim=1), DIGITS, DIGITS_OF_SMALL)
             if "logits" in keep:
                 columns.write("logits", batch, logits, FEWER_DIGITS)
             if "states" in keep:
@@ -117,6 +119,17 @@ def predicted(
     return table.replace_schema_metadata({"etude": json.dumps(told)})
 
 
+def rounded(values: npt.NDArray[np.float32], decimals: int, significant: int = 0) -> npt.NDArray[np.float32]:
+    """Values to so many decimals; small ones to so many significant digits, so that none but 0 becomes 0."""
+    found = values.round(decimals)
+    small = (np.abs(values) < 10.0 ** (significant - decimals)) & (values != 0)
+    if significant and small.any():
+        exact = values[small].astype(np.float64)
+        scale = 10.0 ** (significant - 1 - np.floor(np.log10(np.abs(exact))))
+        found[small] = np.round(exact * scale) / scale
+    return found
+
+
 class _Columns:
     """Columns of N vectors each, as files that are written row by row and read as Arrow arrays."""
 
@@ -125,13 +138,13 @@ class _Columns:
         self._rows = rows
         self._arrays: dict[str, npt.NDArray[np.float32]] = {}
 
-    def write(self, name: str, rows: Sequence[int], values: Tensor, digits: int) -> None:
-        """Write the vectors of some rows, rounded."""
+    def write(self, name: str, rows: Sequence[int], values: Tensor, digits: int, significant: int = 0) -> None:
+        """Write the vectors of some rows, rounded to decimals, but to as many significant digits at least."""
         found = values.cpu().numpy()
         if name not in self._arrays:
             shape = (self._rows, found.shape[1])
             self._arrays[name] = np.memmap(self._folder / f"{name}.f32", np.float32, "w+", shape=shape)
-        self._arrays[name][list(rows)] = found.round(digits)
+        self._arrays[name][list(rows)] = rounded(found, digits, significant)
 
     def highest(self, name: str) -> npt.NDArray[np.int64]:
         """The place of each row's highest number."""

@@ -30,8 +30,8 @@ def quality(found: Outputs, *, top: Sequence[int], bins: int) -> Quality:
     )
 
 
-def matthews(truth: Names, prediction: Names) -> float | None:
-    """Matthews' correlation of predicted and true classes, -1 to 1; None where either is always the same.
+def matthews(truth: Names, prediction: Names) -> float:
+    """Matthews' correlation of predicted and true classes, -1 to 1; 0 where either is always the same.
 
     Source: Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient, 2004.
     """
@@ -42,7 +42,7 @@ def matthews(truth: Names, prediction: Names) -> float | None:
     n = float(len(truth))
     spread = (n * n - (support**2).sum()) * (n * n - (claimed**2).sum())
     if spread <= 0:
-        return None
+        return 0.0
     return float((n * (true == guess).sum() - support @ claimed) / np.sqrt(spread))
 
 

@@ -325,8 +325,8 @@ class SplitSummary:
 class Quality:
     """How good probabilities are, and predictions beyond chance."""
 
-    mcc: More | None
-    """Matthews' correlation, -1 to 1; None where predictions or truths are all the same."""
+    mcc: More
+    """Matthews' correlation, -1 to 1; 0 where predictions or truths are all the same."""
     top: dict[str, More | None]
     """k → share of the true classes among the k likeliest; None where there are no more than k classes."""
     ece: Less
