@@ -20,17 +20,24 @@ from etude.report.latex import escaped, latex_text
 PDFLATEX = shutil.which("pdflatex")
 PLAIN = re.compile(r"[^\\{}$&#%_~^\[\]*\n]")
 COMMAND = re.compile(
-    r"\\(?:textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar)\{\}|\\[{}$&#%_]|\{[]\[*]\}|\$\\pm\$"
+    r"\\(?:textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar)\{\}|\\[{}$&#%_]|\{[]\[*]\}|\$\\pm\$|\\allowbreak\{\}"
 )
 _DIGITS, _POWER = r"(?:-?[\d.]+|\\mathbf\{-?[\d.]+\})", r"(?: \\times 10\^\{-?\d+\})"
 NUMBER = re.compile(rf"\$(?:{_DIGITS}{_POWER}?(?: \\pm [\d.]+{_POWER}?)?|\({_DIGITS} \\pm [\d.]+\){_POWER})\$")
 RULES = ("\\toprule", "\\midrule", "\\bottomrule")
 
 
+STACK = re.compile(r"\\shortstack\[r\]\{(.*)\}")
+NOTE = r"\$\^\\dagger\$ replicates are missing"
+
+
 def cell_is_sound(cell: str) -> bool:
     """Whether a cell is text and commands of ours, with nothing left over."""
+    cell = cell.removesuffix(r"$^\dagger$").removeprefix(r"\raggedright ")
     if cell in ("$n$", "--", "") or NUMBER.fullmatch(cell):
         return True
+    if stack := STACK.fullmatch(cell):
+        return all(cell_is_sound(line) for line in stack[1].split(r" \\ "))
     at = 0
     while at < len(cell):
         match = COMMAND.match(cell, at) or PLAIN.match(cell, at)
@@ -40,22 +47,37 @@ def cell_is_sound(cell: str) -> bool:
     return True
 
 
+def tables(text: str) -> list[list[str]]:
+    """The tables of a file, line by line."""
+    found: list[list[str]] = [[]]
+    for line in text.removesuffix("\n").split("\n"):
+        if line == "\\medskip":
+            found.append([])
+        elif line and not line.startswith("%"):
+            found[-1].append(line)
+    return found
+
+
 def faults(text: str) -> list[str]:
     """What a TeX engine would stumble over, line by line."""
-    lines = [line for line in text.removesuffix("\n").split("\n") if not line.startswith("%")]
-    head = re.fullmatch(r"\\begin\{tabular\}\{(l+r+)\}", lines[0])
+    return [fault for lines in tables(text) for fault in faults_of_one(lines)]
+
+
+def faults_of_one(lines: list[str]) -> list[str]:
+    head = re.fullmatch(r"\\begin\{tabular\}\{((?:l|p\{\d+pt\})+r+)\}", lines[0])
     if head is None or lines[-1] != "\\end{tabular}":
         return ["no tabular"]
+    columns = len(re.sub(r"\{.*?\}", "", head[1]))
     found = []
     for line in lines[1:-1]:
-        if line in RULES:
+        if line in RULES or re.fullmatch(rf"\\multicolumn\{{{columns}\}}\{{l\}}\{{{NOTE}\}} \\\\", line):
             continue
         if not line.endswith(r" \\"):
             found.append(f"no end of row: {line}")
             continue
         cells = re.split(r"(?<!\\) & |(?<!\\) &(?= )", line.removesuffix(r" \\"))
-        if len(cells) != len(head[1]):
-            found.append(f"{len(cells)} cells for {len(head[1])} columns: {line}")
+        if len(cells) != columns:
+            found.append(f"{len(cells)} cells for {columns} columns: {line}")
         found += [f"not sound: {cell}" for cell in cells if not cell_is_sound(cell.strip())]
     return found
 
@@ -139,6 +161,52 @@ engine = pytest.mark.skipif(not has_booktabs(), reason="no pdflatex with booktab
 @engine
 def test_an_engine_compiles_the_table(summary: Summary, tmp_path: Path) -> None:
     assert "Overfull" not in compiled(tmp_path, latex_text(summary))
+
+
+def wide(metrics: int, label: str, params: int = 1) -> Summary:
+    """Groups in many metrics, with long names, exponents, intervals and missing replicates."""
+    names = tuple(f"latency.single_{index}.examples_per_second_and_{'x' * index}" for index in range(metrics))
+    values = [[0.7, 0.72, None], [2.46e-7, 2.5e-7, 2.4e-7], [1296288000000.0, 1.2e12, 1.4e12], [-12345.6, 1.0, 3.0]]
+    groups = tuple(
+        Group(
+            name=f"g{at}",
+            params={f"{label} {place}": f"{label} {at}" for place in range(params)},
+            replicates=3,
+            estimates={name: estimate(values[(at + place) % len(values)]) for place, name in enumerate(names)},
+        )
+        for at in range(4)
+    )
+    return Summary(
+        metrics=names,
+        costs=(),
+        varied=tuple(groups[0].params),
+        repeat="seed",
+        lower_is_better=names,
+        groups=groups,
+        comparisons=(),
+        references=(Reference(node="base", title=label, values=dict.fromkeys(names, 0.5)),),
+        units=dict.fromkeys(names, "g CO2eq"),
+    )
+
+
+@pytest.mark.slow
+@engine
+@pytest.mark.parametrize(
+    ("metrics", "label", "params"),
+    [
+        (16, "pooling", 1),
+        (16, "pooling", 4),
+        (3, "the learning rate of the head and of the body of the network, which differ", 2),
+        (2, "a_name/without.any-blank_that_goes_on_for_ever_and_ever_and_EVERYWHERE_WWWWWWWWWWWWWWWWWWWWWWWWWWW", 1),
+    ],
+)
+def test_a_table_of_many_metrics_or_long_names_is_no_wider_than_its_page(
+    metrics: int, label: str, params: int, tmp_path: Path
+) -> None:
+    text = latex_text(wide(metrics, label, params))
+    assert faults(text) == []
+    assert len(re.findall(r"\\pm|\$0\.5000\$", text)) >= metrics * 4, "every number is there"
+    assert "Overfull \\hbox" not in compiled(tmp_path, text)
 
 
 @pytest.mark.slow

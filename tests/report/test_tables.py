@@ -158,7 +158,7 @@ def test_every_row_of_every_format_has_as_many_cells_as_its_head(names: list[str
     table = [line for line in markdown_text(summary).splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
     assert len(table) == len(names) + 2
-    assert {len(row) for row in csv.reader(io.StringIO(csv_text(summary), newline=""))} == {9}
+    assert {len(row) for row in csv.reader(io.StringIO(csv_text(summary), newline=""))} == {10}
 
 
 def test_the_terminal_shows_means_references_and_notes(summary: Summary) -> None:

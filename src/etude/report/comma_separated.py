@@ -16,31 +16,33 @@ TRUST = ("quality", "method", "low", "high")
 
 
 def csv_text(summary: Summary) -> str:
-    """Columns: `kind` (group or reference), `name`, the varied params, and the parts of each number.
+    """Columns: `kind` (group or reference), `name`, `role` (baseline or reference), the varied params, all numbers.
 
-    These are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`; of a physical number also
-    `quality`, `method`, `low` and `high`, of one with a unit `unit`. What is not known is an empty field. Costs stand
-    behind the metrics. A param that is called like another column is `param.<name>`.
+    The parts of a number are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`; of a physical
+    number also `quality`, `method`, `low` and `high`, of one with a unit `unit`. What is not known is an empty field.
+    Costs stand behind the metrics. A param that is called like another column is `param.<name>`.
     """
     numbers = (*summary.metrics, *(cost for cost in summary.costs if cost not in summary.metrics))
     columns = [(number, part) for number in numbers for part in _parts(summary, number)]
     heads = [f"{number}_{part}" for number, part in columns]
-    labels = apart(summary.varied, ["kind", "name", *heads], "param.")
+    labels = apart(summary.varied, ["kind", "name", "role", *heads], "param.")
     out = io.StringIO(newline="")
     writer = csv.writer(out)
+    baselines = {one.baseline for one in summary.comparisons}
 
     def write(cells: list[str]) -> None:
         writer.writerow(map(safe_cell, cells))
 
-    write(["kind", "name", *labels, *heads])
+    write(["kind", "name", "role", *labels, *heads])
     for group in summary.groups:
         params = [spoken(group.params[name]) for name in summary.varied]
         found = [_field(summary, group.estimates[number], number, part) for number, part in columns]
-        write(["group", group.name, *params, *found])
+        role = "baseline" if group.name in baselines else ""
+        write(["group", group.name, role, *params, *found])
     for reference in summary.references:
         blank = [""] * len(summary.varied)
         values = [reference.values.get(number) if part == "mean" else None for number, part in columns]
-        write(["reference", reference.title, *blank, *map(_text, values)])
+        write(["reference", reference.title, "reference", *blank, *map(_text, values)])
     return out.getvalue()
 
 

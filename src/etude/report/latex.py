@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from etude.analysis.summary import Summary
 from etude.digits import Number
+from etude.report.latex_width import GAP_PT, TEXT_WIDTH_PT, blocks, number_width, pieces, stacked, width_of
 from etude.report.layout import Cell, Layout, Line, laid_out
 
 _ESCAPED = {
@@ -33,24 +36,92 @@ _NOT_FINITE = {"nan": r"\mathrm{nan}", "inf": r"\infty", "-inf": r"-\infty"}
 
 
 def latex_text(summary: Summary) -> str:
-    """A `tabular` with rules of booktabs: mean ± standard deviation, the best mean of a column in bold."""
+    """A `tabular` with rules of booktabs: mean ± standard deviation, the best mean of a column in bold.
+
+    Of more metrics than a page is wide there are several, one below the other, each with the labels in front.
+    """
     layout = laid_out(summary)
-    labels, metrics = len(layout.label_columns), len(layout.metric_columns)
-    heads = [*map(escaped, layout.label_columns), "$n$", *map(escaped, layout.metric_columns)]
-    lines = [
-        "% Needs \\usepackage{booktabs}.",
-        *_hint(heads, layout),
-        f"\\begin{{tabular}}{{{'l' * labels}r{'r' * metrics}}}",
+    names = [
+        *layout.label_columns,
+        *layout.metric_columns,
+        *(label for line in _lines(layout) for label in line.told()),
+    ]
+    widths = [_column_width(layout, at) for at in range(len(layout.metric_columns))]
+    labels, fixed = _label_widths(layout, max(widths, default=0.0))
+    parts = blocks(sum(labels) + GAP_PT * len(labels) + _n_width(layout) + GAP_PT, widths)
+    lines = ["% Needs \\usepackage{booktabs}.", *_hint(names)]
+    if len(parts) > 1:
+        lines.append(f"% {len(parts)} tables below each other: together they would be wider than the page.")
+    for at, part in enumerate(parts):
+        lines += ["", "\\medskip", ""] if at else []
+        lines += _tabular(layout, part, labels if fixed else None)
+    return "\n".join([*lines, *_comments(layout)]) + "\n"
+
+
+def _tabular(layout: Layout, part: range, fixed: Sequence[float] | None) -> list[str]:
+    """Some columns of a table; labels in columns of fixed widths where they are too long to stand on one line."""
+    count = len(layout.label_columns)
+    form = "l" * count if fixed is None else "".join(f"p{{{width:.0f}pt}}" for width in fixed)
+    heads = [*_labels(layout.label_columns, fixed), "$n$"]
+    heads += [_stacked(layout.metric_columns[at], _cells_width(layout, at)) for at in part]
+    short = any(line.cells[at].short for line in layout.groups for at in part)
+    note = f"\\multicolumn{{{count + 1 + len(part)}}}{{l}}{{$^\\dagger$ replicates are missing}} \\\\"
+    return [
+        f"\\begin{{tabular}}{{{form}r{'r' * len(part)}}}",
         "\\toprule",
         _row(heads),
         "\\midrule",
-        *(_line(line) for line in layout.groups),
-        *(["\\midrule", *(_line(line) for line in layout.references)] if layout.references else []),
+        *(_line(line, part, fixed) for line in layout.groups),
+        *(["\\midrule"] if layout.references else []),
+        *(_line(line, part, fixed) for line in layout.references),
         "\\bottomrule",
+        *([note] if short else []),
         "\\end{tabular}",
-        *_comments(layout),
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _lines(layout: Layout) -> tuple[Line, ...]:
+    return (*layout.groups, *layout.references)
+
+
+def _label_widths(layout: Layout, column: float) -> tuple[list[float], bool]:
+    """The widths of the label columns, and whether they are fixed: where one metric would not fit beside them."""
+    rows = [layout.label_columns, *(line.told() for line in _lines(layout))]
+    wanted = [max(map(width_of, labels)) for labels in zip(*rows, strict=True)]
+    room = TEXT_WIDTH_PT - column - _n_width(layout) - GAP_PT * (len(wanted) + 2)
+    if sum(wanted) <= room:
+        return wanted, False
+    share = max(room, TEXT_WIDTH_PT / 4) / len(wanted)
+    least = min(max(width_of(piece) for row in rows for label in row for piece in pieces(label) or [""]), share)
+    spare = max(0.0, room - least * len(wanted))
+    over = [max(0.0, width - least) for width in wanted]
+    return [least + spare * each / (sum(over) or 1.0) for each in over], True
+
+
+def _n_width(layout: Layout) -> float:
+    return max([width_of("n"), *(width_of(line.n) for line in _lines(layout))])
+
+
+def _cells_width(layout: Layout, at: int) -> float:
+    return max((number_width(line.cells[at].text()) for line in _lines(layout)), default=0.0)
+
+
+def _column_width(layout: Layout, at: int) -> float:
+    cells = _cells_width(layout, at)
+    return max(cells, *map(width_of, stacked(layout.metric_columns[at], cells)))
+
+
+def _stacked(head: str, most: float) -> str:
+    lines = [escaped(line.rstrip()) for line in stacked(head, most)]
+    inside = r" \\ ".join(lines)
+    return inside if len(lines) == 1 else rf"\shortstack[r]{{{inside}}}"
+
+
+def _labels(texts: Sequence[str], fixed: Sequence[float] | None) -> list[str]:
+    if fixed is None:
+        return [*map(escaped, texts)]
+    broken = ["\\allowbreak{}".join(map(escaped, pieces(*each))) for each in zip(texts, fixed, strict=True)]
+    return [f"\\raggedright {text}" if text else "" for text in broken]
 
 
 def escaped(text: str) -> str:
@@ -62,11 +133,15 @@ def escaped(text: str) -> str:
     return "".join(_ESCAPED.get(mark, mark) for mark in printed)
 
 
-def _line(line: Line) -> str:
-    return _row([*map(escaped, line.labels), escaped(line.n), *map(_cell, line.cells)])
+def _line(line: Line, part: range, fixed: Sequence[float] | None) -> str:
+    return _row([*_labels(line.told(), fixed), escaped(line.n), *(_cell(line.cells[at]) for at in part)])
 
 
 def _cell(cell: Cell) -> str:
+    return f"{_number(cell)}$^\\dagger$" if cell.short and cell.mean is not None else _number(cell)
+
+
+def _number(cell: Cell) -> str:
     shown = cell.shown()
     if shown is None:
         return "--"
@@ -98,9 +173,8 @@ def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _hint(heads: list[str], layout: Layout) -> list[str]:
+def _hint(names: Sequence[str]) -> list[str]:
     """What the document needs besides, where names go beyond the letters that every engine and font has."""
-    names = [*heads, *(label for line in (*layout.groups, *layout.references) for label in line.labels)]
     if all(map(str.isascii, names)):
         return []
     return [

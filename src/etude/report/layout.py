@@ -9,6 +9,8 @@ from etude.analysis.summary import Estimate, Scalar, Summary
 from etude.digits import UNKNOWN, Spread, between_text, half_width, number, spread
 from etude.meter.quantity import Quality, worst
 
+SHORT = "†"
+"""Behind a mean of which replicates are missing."""
 BETWEEN = "95 % by the spread over replicates and the error of the method, which they share"
 
 
@@ -22,6 +24,8 @@ class Cell(NamedTuple):
     """Whether it is a physical number, which has an interval and no bare spread: that would hide its method's error."""
     interval: tuple[float, float] | None = None
     """Of a physical number, by the error of its method and the spread."""
+    short: bool = False
+    """Whether replicates are missing: then it is never the best."""
 
     def shown(self) -> Spread | None:
         """Mean and spread, rounded to the digits that the spread or the interval allows; None for nothing known."""
@@ -38,7 +42,8 @@ class Cell(NamedTuple):
     def text(self) -> str:
         """All of it as one text: `0.809 ± 0.013`, `0.61 (0.14 to 1.54)`."""
         shown, between = self.shown(), self.between()
-        return UNKNOWN if shown is None else f"{shown} ({between})" if between else str(shown)
+        told = UNKNOWN if shown is None else f"{shown} ({between})" if between else str(shown)
+        return f"{told} {SHORT}" if self.short and shown is not None else told
 
 
 class Line(NamedTuple):
@@ -50,6 +55,13 @@ class Line(NamedTuple):
     """Values behind the means: `5`, `3–5` if metrics differ, `2 of 5` if some are missing; empty for references."""
     cells: tuple[Cell, ...]
     """One per metric."""
+    role: str = ""
+    """`baseline` for a group that others are compared with, `reference` for what is no group."""
+
+    def told(self) -> tuple[str, ...]:
+        """The labels, the role behind the first."""
+        first, *others = self.labels
+        return (f"{first} ({self.role})" if self.role else first, *others)
 
 
 class Layout(NamedTuple):
@@ -65,6 +77,7 @@ class Layout(NamedTuple):
 def laid_out(summary: Summary) -> Layout:
     """The table of a summary's metrics, best means marked."""
     best = {metric: _best(summary, metric) for metric in summary.metrics}
+    baselines = {one.baseline for one in summary.comparisons}
     groups = [
         Line(
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
@@ -74,6 +87,7 @@ def laid_out(summary: Summary) -> Layout:
                 for metric in summary.metrics
                 for found in [group.estimates[metric]]
             ),
+            role="baseline" if group.name in baselines else "",
         )
         for group in summary.groups
     ]
@@ -83,17 +97,20 @@ def laid_out(summary: Summary) -> Layout:
             labels=(reference.title, *[""] * (width - 1)),
             n="",
             cells=tuple(Cell(reference.values.get(metric), None) for metric in summary.metrics),
+            role="reference",
         )
         for reference in summary.references
     ]
-    notes = [*summary.notes, *_methods(summary)]
+    heads = tuple(
+        _head(summary, metric, name) for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True)
+    )
+    notes = [*summary.notes, *_methods(summary), *_windows_left_out(summary)]
+    if any(cell.short and cell.mean is not None for line in groups for cell in line.cells):
+        notes.append(f"{SHORT} replicates are missing")
     notes += [f"{one.title}: {one.note}" for one in summary.references if one.note]
     return Layout(
-        label_columns=summary.varied or ("group",),
-        metric_columns=tuple(
-            _head(summary, metric, name)
-            for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True)
-        ),
+        label_columns=apart(summary.varied or ("group",), ("n", *short_names(summary.metrics), *heads), "param "),
+        metric_columns=heads,
         groups=tuple(groups),
         references=tuple(references),
         notes=tuple(notes),
@@ -102,7 +119,7 @@ def laid_out(summary: Summary) -> Layout:
 
 def _cell(found: Estimate, *, best: bool) -> Cell:
     between = (found.interval.low, found.interval.high) if found.interval else None
-    return Cell(found.mean, found.std, best, bool(found.quality), between)
+    return Cell(found.mean, found.std, best, bool(found.quality), between, bool(found.missing))
 
 
 def _head(summary: Summary, metric: str, name: str) -> str:
@@ -129,6 +146,16 @@ def _methods(summary: Summary) -> Iterator[str]:
         for (quality, method), names in by.items():
             whose = f" in {', '.join(names)}" if len(by) > 1 else ""
             yield f"{name}: {quality}{whose} ({method or 'method not told'}); in brackets {BETWEEN}"
+
+
+def _windows_left_out(summary: Summary) -> Iterator[str]:
+    """Nodes with more kinds of windows than the records have columns for."""
+    for cost in summary.costs:
+        if not cost.endswith(".cost.windows_left_out"):
+            continue
+        left = max((group.estimates[cost].high or 0 for group in summary.groups), default=0)
+        if left:
+            yield f"{cost.partition('.')[0]}: {left:.0f} kinds of windows are in the manifest alone, not in the records"
 
 
 def apart(names: Sequence[str], others: Collection[str], prefix: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def _table(heads: Sequence[str], left: int, rows: Iterable[Sequence[str]]) -> li
 
 
 def _cells(line: Line) -> list[str]:
-    return [*map(escaped, line.labels), line.n, *map(_cell, line.cells)]
+    return [*map(escaped, line.told()), line.n, *map(_cell, line.cells)]
 
 
 def _cell(cell: Cell) -> str:

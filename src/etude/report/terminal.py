@@ -67,7 +67,7 @@ def _table(layout: Layout, title: str, shown: int) -> Table:
 
 
 def _row(line: Line, shown: int) -> list[Text]:
-    return [*(Text(_short(label)) for label in line.labels), Text(line.n), *map(_cell, line.cells[:shown])]
+    return [*(Text(_short(label)) for label in line.told()), Text(line.n), *map(_cell, line.cells[:shown])]
 
 
 def _short(label: str) -> str:
