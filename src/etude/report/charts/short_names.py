@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from etude.analysis.summary import Scalar, Summary
+from etude.analysis.grouping import key_of, name_of
+from etude.analysis.summary import Group, Scalar, Summary
 
 LONGEST = 24
 """Characters of a name that charts have room for."""
+
+
+def named_alike(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
+    """Summaries of several studies whose groups have the same name where they have the same params, and only there.
+
+    A group is named by every param that varies in any of the studies, also where its own study holds it: a study of
+    `pooling` at `rate: 0.1` has the group `pooling=max, rate=0.1`, as one that varies both. What every study holds sets
+    the studies apart, not their groups.
+    """
+    shown = tuple(dict.fromkeys(name for summary in summaries for name in summary.varied))
+    names: dict[str, str] = {}
+
+    def named(group: Group) -> Group:
+        own = {name: group.params[name] for name in shown if name in group.params}
+        return replace(group, name=names.setdefault(key_of(own), name_of(own, tuple(own))))
+
+    return tuple(
+        replace(summary, varied=shown, groups=tuple(map(named, summary.groups))) if shown else summary
+        for summary in summaries
+    )
 
 
 def shortly_named(summaries: Sequence[Summary]) -> tuple[Summary, ...]:

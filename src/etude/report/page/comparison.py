@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from etude.analysis.summary import Summary
 from etude.digits import between_text, spread_text
 from etude.report.charts.bars import Bars, bars_of_studies
-from etude.report.charts.short_names import shortly_named
+from etude.report.charts.short_names import named_alike, shortly_named
 from etude.report.page.figures import Choice, choosable, figure, name_of
 from etude.report.page.findings import Findings
 from etude.report.page.markup import Markup, joined, tag
@@ -25,7 +25,7 @@ def comparable(summaries: Mapping[str, Summary]) -> tuple[Bars, ...]:
         return ()
     metrics = dict.fromkeys(metric for summary in summaries.values() for metric in summary.metrics)
     shared = [metric for metric in metrics if sum(metric in one.metrics for one in summaries.values()) > 1]
-    named = dict(zip(summaries, shortly_named([*summaries.values()]), strict=True))
+    named = dict(zip(summaries, shortly_named(named_alike([*summaries.values()])), strict=True))
     return tuple(bars_of_studies(named, metric) for metric in shared)
 
 
