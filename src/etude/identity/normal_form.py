@@ -21,12 +21,13 @@ _LEFT_OUT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _ABSENT = {"conversion": -1}  # elsewhere 0
 
 
-def normal_form(*nodes: ast.AST, names: Mapping[ast.AST, str] = NO_NAMES) -> str:
+def normal_form(*nodes: ast.AST, names: Mapping[ast.AST, str] = NO_NAMES, met: list[ast.AST] | None = None) -> str:
     """The normal form of statements or expressions, one after the other. Needs no recursion, however deep they nest.
 
     Args:
         nodes: The statements or expressions.
         names: What is written in place of some of the expressions in them.
+        met: Is given these expressions in the order in which they are written.
     """
     written: list[str] = []
     todo: list[tuple[ast.AST | str, bool]] = [(node, False) for node in reversed(nodes)]
@@ -37,6 +38,8 @@ def normal_form(*nodes: ast.AST, names: Mapping[ast.AST, str] = NO_NAMES) -> str
             continue
         if item in names:
             written.append(names[item])
+            if met is not None:
+                met.append(item)
             continue
         if local and isinstance(item, ast.AnnAssign):
             item = _without_annotation(item)

@@ -90,7 +90,6 @@ class Pieces:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._pieces: dict[Symbol, Piece] = {}
-        self._statements: dict[tuple[str, int], str] = {}
         self._forms: dict[tuple[str, int], _Form] = {}
 
     def of(self, symbol: Symbol) -> Piece:
@@ -113,14 +112,14 @@ class Pieces:
                 gathered.add(table, ref, use, targets)
                 for path in self._paths(targets) if use.roles & READS else ():
                     gathered.hidden(use, reading.reason(path))
-        lines = [*(self._digest(table, number) for number in numbers), *sorted(gathered.bindings)]
         forms = [self._form(table, number) for number in numbers]
         names = tuple(name for form in forms for name in form.names)
         left_out = {ref for form in forms for ref in form.left_out}
         apart = sorted(line for line, ref in gathered.bindings.items() if ref not in left_out)
+        code = [*(form.digest for form in forms), *apart]
         return Piece(
-            digest=_sha("\n".join(lines)),
-            form=_sha("\n".join([*(form.digest for form in forms), *apart])),
+            digest=_sha("\n".join([*code, *(f"{written}={target}" for written, target in names)])),
+            form=_sha("\n".join(code)),
             names=names,
             movable=len(numbers) == 1 and not apart and forms[0].movable,
             asks_place=any(form.asks_place for form in forms),
@@ -144,30 +143,32 @@ class Pieces:
     def _made_form(self, table: Table, number: int) -> _Form:
         statement, facts = table.statements[number], table.facts[number]
         written: dict[ast.AST, str] = {}
-        names: list[tuple[str, Symbol]] = []
+        leading: dict[ast.AST, tuple[str, Symbol]] = {}
         left_out: set[Ref] = set()
-        at = dict(facts.places)
-        for node in ast.walk(statement):
-            if isinstance(node, ast.expr) and (ref := at.get(node)) is not None:
-                targets = self._resolver.targets(table, ref)
-                target = targets[0]
-                if len(targets) == 1 and target.found is Found.SYMBOL and target.name != "__getattr__":
-                    written[node] = f"@{len(names)}{''.join(f'.{name}' for name in target.rest)}"
-                    names.append((".".join((ref.root, *ref.chain)), target.symbol))
-                    left_out.add(ref)
-                elif len(targets) == 1 and target.found in (Found.PACKAGE, Found.PYTHON):
-                    written[node] = f"@@{target.module}"
-                    left_out.add(ref)
+        for node, ref in facts.places:
+            targets = self._resolver.targets(table, ref)
+            if len(targets) != 1:
+                continue
+            target = targets[0]
+            if target.found is Found.SYMBOL and target.name != "__getattr__":
+                written[node] = ".".join(("@", *target.rest))
+                leading[node] = (".".join((ref.root, *ref.chain)), target.symbol)
+                left_out.add(ref)
+            elif target.found in (Found.PACKAGE, Found.PYTHON):
+                written[node] = f"@@{target.module}"
+                left_out.add(ref)
+        met: list[ast.AST] = []
+        text = normal_form(statement, names=written, met=met)
+        names = [leading[node] for node in met if node in leading]
+        apart: list[tuple[str, Symbol]] = []
         movable = _is_movable(statement, facts)
         for ref in facts.refs.keys() - left_out:
             targets = self._resolver.targets(table, ref)
             reached = [target.symbol for target in targets if target.found is Found.SYMBOL]
-            names += [(".".join((ref.root, *ref.chain)), symbol) for symbol in reached]
+            apart += [(".".join((ref.root, *ref.chain)), symbol) for symbol in reached]
             movable = movable and not reached and all(map(_is_everywhere, targets))
-        names[len(written) :] = sorted(names[len(written) :])
-        text = normal_form(statement, names=written)
         asks_place = any(word in text for word in _PLACE)
-        return _Form(_sha(text), tuple(names), frozenset(left_out), movable, asks_place)
+        return _Form(_sha(text), (*names, *sorted(apart)), frozenset(left_out), movable, asks_place)
 
     def _paths(self, targets: Targets) -> list[str]:
         """The texts that names of files begin with, where they stand in constants of the project."""
@@ -187,12 +188,6 @@ class Pieces:
                     todo += sorted((one for one in further if one.found is Found.SYMBOL), key=str)
                     seen |= further
         return found
-
-    def _digest(self, table: Table, number: int) -> str:
-        key = (table.module.name, number)
-        if key not in self._statements:
-            self._statements[key] = _sha(normal_form(table.statements[number]))
-        return self._statements[key]
 
 
 class _Gathered:
