@@ -38,6 +38,7 @@ _LLAMA = {
     "max_position_embeddings": 64,
     **_IDS,
 }
+_LLAMA4 = {**_LLAMA, "head_dim": 10, "num_local_experts": 5, "num_experts_per_tok": 1, "intermediate_size_mlp": 90}
 _GPT = {"n_embd": 48, "n_layer": 3, "n_head": 6, "vocab_size": 101, "n_positions": 64, **_IDS}
 _NEOX = {key: value for key, value in _LLAMA.items() if key != "num_key_value_heads"}
 _BERT = {**_NEOX, "num_hidden_layers": 2}
@@ -64,6 +65,15 @@ _BART = {
     "max_position_embeddings": 64,
     "decoder_start_token_id": 0,
     "forced_eos_token_id": None,
+    **_IDS,
+}
+_XGLM = {
+    "d_model": 48,
+    "ffn_dim": 72,
+    "num_layers": 3,
+    "attention_heads": 6,
+    "vocab_size": 101,
+    "max_position_embeddings": 64,
     **_IDS,
 }
 _FALCON = {
@@ -98,6 +108,18 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         {**_LLAMA, "num_key_value_heads": 1, "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
     ),
     "llama odd head_dim": ("llama", {**_LLAMA, "head_dim": 14, "num_attention_heads": 4, "num_key_value_heads": 4}),
+    "llama4_text": ("llama4_text", {**_LLAMA4, "attention_chunk_size": 5}),
+    "llama4_text in turn": (
+        "llama4_text",
+        {
+            **_LLAMA4,
+            "num_hidden_layers": 4,
+            "interleave_moe_layer_step": 2,
+            "attention_bias": True,
+            "use_qk_norm": False,
+        }
+        | {"no_rope_layer_interval": 2, "tie_word_embeddings": True, "num_experts_per_tok": 2},
+    ),
     "mistral": ("mistral", {**_LLAMA, "sliding_window": None}),
     "mistral window": ("mistral", {**_LLAMA, "sliding_window": 5}),
     "ministral": ("ministral", {**_LLAMA, "sliding_window": 5, "head_dim": 8}),
@@ -111,6 +133,9 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         "gemma3_text",
         {**_LLAMA, "head_dim": 12, "sliding_window": 6, "use_bidirectional_attention": True},
     ),
+    "glm": ("glm", {**_LLAMA, "head_dim": 8}),
+    "glm4": ("glm4", {**_LLAMA, "head_dim": 10, "attention_bias": False}),
+    "glm4 biases": ("glm4", {**_LLAMA, "tie_word_embeddings": True}),
     "phi3": ("phi3", _LLAMA),
     "phi3 window": ("phi3", {**_LLAMA, "sliding_window": 6}),
     "phi": ("phi", _LLAMA),
@@ -164,9 +189,12 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         {**_NEOX, "ffn_dim": 72, "word_embed_proj_dim": 20, "do_layer_norm_before": False},
     ),
     "opt plain": ("opt", {**_NEOX, "ffn_dim": 72, "enable_bias": False, "layer_norm_elementwise_affine": False}),
+    "xglm": ("xglm", _XGLM),
+    "xglm untied": ("xglm", {**_XGLM, "tie_word_embeddings": False, "layerdrop": 0.5}),
     "deepseek_v2": ("deepseek_v2", {**_LATENT, "q_lora_rank": 16, "topk_method": "greedy"}),
     "deepseek_v3": ("deepseek_v3", {**_LATENT, "q_lora_rank": None}),
     "bert": ("bert", _BERT),
+    "bert untied": ("bert", {**_BERT, "tie_word_embeddings": False}),
     "roberta": ("roberta", _BERT),
     "xlm-roberta": ("xlm-roberta", _BERT),
     "camembert": ("camembert", _BERT),
@@ -196,6 +224,9 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         {**_BERT, "cls_token_id": 1, "sep_token_id": EOS, "attention_bias": True, "mlp_bias": True, "norm_bias": True}
         | {"classifier_bias": True, "classifier_pooling": "mean", "decoder_bias": False},
     ),
+    "nomic_bert": ("nomic_bert", _BERT),
+    "nomic_bert wide heads": ("nomic_bert", {**_BERT, "head_dim": 10, "tie_word_embeddings": False}),
+    "jina_embeddings_v3": ("jina_embeddings_v3", _BERT),
     "t5": ("t5", _T5),
     "t5 gated untied": ("t5", {**_T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     "mt5": ("mt5", _T5),
@@ -205,6 +236,15 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "pegasus": ("pegasus", _BART),
     "marian": ("marian", {**_BART, "share_encoder_decoder_embeddings": True}),
     "blenderbot": ("blenderbot", _BART),
+    "bart untied": ("bart", {**_BART, "tie_word_embeddings": False}),
+    "pegasus untied": ("pegasus", {**_BART, "tie_word_embeddings": False}),
+    "marian two vocabularies": (
+        "marian",
+        {**_BART, "share_encoder_decoder_embeddings": False, "decoder_vocab_size": 90, "tie_word_embeddings": False},
+    ),
+    "m2m_100": ("m2m_100", _BART),
+    "m2m_100 layer drop": ("m2m_100", {**_BART, "encoder_layerdrop": 0.9, "decoder_layerdrop": 0.9}),
+    "m2m_100 untied": ("m2m_100", {**_BART, "tie_word_embeddings": False}),
 }
 """A name → the model type and a small config, between them every architecture and option that is described."""
 
@@ -235,7 +275,7 @@ def build(config: Any, head: str, device: str | None = None) -> Any:
     if hasattr(config, "num_experts_per_tok"):
         options["experts_implementation"] = "batched_mm"
     with torch.device(place):
-        return model_class(config, head).from_config(config, **options)
+        return model_class(config, head).from_config(config, **options).eval()
 
 
 def reads_values(config: Any, head: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import flops_oracle as oracle
 from etude import flops
 from etude.errors import ConfigError
+from etude.flops.architecture.table import supported
 
 UNKNOWN = {"model_type": "codegen", "n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 101, "rotary_dim": 4}
 UNKNOWN |= {"n_positions": 64, "bos_token_id": 1, "eos_token_id": 2}
@@ -94,3 +95,25 @@ def test_what_cannot_be_counted_is_refused() -> None:
         flops.model_cost(UNKNOWN, tokens=9, unknown="count", trainable="head")
     with pytest.raises(ConfigError, match="adapter"):
         flops.model_cost(UNKNOWN, tokens=9, unknown="count", adapter=flops.Lora(rank=2, targets="all-linear"))
+
+
+@pytest.mark.parametrize(("kind", "near"), [("LLaMA", "llama"), ("gpt-2", "gpt2"), ("XLM_Roberta", "xlm-roberta")])
+def test_another_spelling_of_a_described_architecture_is_recognised(kind: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{near}'"):
+        flops.describe({"model_type": kind})
+
+
+@pytest.mark.parametrize("kind", ["mamba", "llava", "gemma5"])
+def test_another_architecture_is_not_taken_for_a_slip_and_all_that_are_described_are_named(kind: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        flops.describe({"model_type": kind})
+    said = str(refused.value)
+    assert "did you mean" not in said
+    assert all(name in said for name in supported())
+    assert 'flops.model_cost(config, tokens=…, unknown="count")' in said
+
+
+def test_layers_that_are_dropped_at_random_in_training_are_all_counted() -> None:
+    config = oracle.config("m2m_100 layer drop")
+    costs = {flops.count(config, [9], target=[4]).forward.useful.torch_flops for _ in range(4)}
+    assert costs == {flops.forward(flops.describe(config.to_dict()), [9], target=[4]).useful.torch_flops}

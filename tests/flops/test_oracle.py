@@ -31,6 +31,7 @@ QUICK = {
     "t5",
     "bart",
     "mistral window",
+    "llama4_text",
 }
 """What the fast tests freeze and decode; the slow ones take every case."""
 

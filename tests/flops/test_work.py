@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.flops.operations import Pairs, Per
-from etude.flops.work import CachedSteps, Pass, UncachedSteps, band, clipped_sum
+from etude.flops.work import CachedSteps, Pass, UncachedSteps, band, chunked_sum, clipped_sum
 
 small = st.integers(0, 24)
 windows = st.none() | st.integers(1, 12)
@@ -68,3 +68,19 @@ def test_uncached_steps_are_passes_over_ever_longer_sequences(start: int, steps:
 @given(st.builds(Pass, small, small, small, small, small, small), st.sampled_from(ALL_UNITS))
 def test_the_mask_allows_no_more_than_the_rectangle_holds(work: Pass, unit: Per | Pairs) -> None:
     assert 0 <= work.amount(unit, exact=True) <= work.amount(unit, exact=False)
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_pairs_within_chunks_are_counted_one_by_one(length: int, chunk: int) -> None:
+    seen = sum(key // chunk == query // chunk for query in range(length) for key in range(query + 1))
+    assert chunked_sum(length, chunk) == seen
+
+
+@given(st.integers(1, 12), st.integers(1, 8), st.integers(1, 6))
+def test_steps_over_chunks_are_the_sum_of_their_passes(start: int, steps: int, chunk: int) -> None:
+    pairs = Pairs("causal", chunk=chunk)
+    for exact in (True, False):
+        cached = sum(Pass(1, start + step).amount(pairs, exact) for step in range(steps))
+        assert CachedSteps(start, steps).amount(pairs, exact) == cached
+        again = sum(Pass(start + step).amount(pairs, exact) for step in range(steps))
+        assert UncachedSteps(start, steps).amount(pairs, exact) == again

@@ -107,7 +107,9 @@ def _built(values: Mapping[str, object], head: str, labels: int | None, device: 
     if hasattr(config, "num_experts_per_tok"):
         options["experts_implementation"] = "batched_mm"
     with torch.device(device):
-        return _class(config, head).from_config(config, **options)
+        model = _class(config, head).from_config(config, **options)
+    # In training mode, models that drop layers at random would be counted without some of them.
+    return model.eval()
 
 
 def _class(config: Any, head: str) -> Any:

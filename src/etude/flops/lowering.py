@@ -26,6 +26,8 @@ POOLED = "pooled"
 """The wire that holds what the pooler makes of it."""
 _MEMORY = "memory"
 _RELATIVE = "relative"
+_IDLE = "idle"
+"""What the wire of parameters that nothing reads is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def lower(blueprint: Blueprint, prefix: str, *, pooler: bool) -> Iterator[Op]:
         pooler: Whether the pooler runs, where the architecture has one.
     """
     here = Place(prefix, backbone=prefix)
+    for table in blueprint.idle:
+        yield Op((), _IDLE, (Parameter(f"{prefix}{table.name}.weight", (table.rows, table.width), Role.LOOKUP),))
     if blueprint.encoder is not None:
         yield from _stack(blueprint.encoder, replace(here, per=Per.SOURCE))
         yield Op((STREAM,), _MEMORY)
@@ -65,6 +69,8 @@ def path(modules: Path, source: str, target: str, place: Place) -> Iterator[Op]:
         yield Op((source,), target)
     for module in modules:
         yield _norm(module, source, target, place) if isinstance(module, Norm) else dense(module, source, target, place)
+        if isinstance(module, Dense) and module.bias_name and not module.tied_to:
+            yield Op((), _IDLE, (Parameter(module.bias_name, (module.d_out,), Role.BIAS),))
         source = target
 
 
@@ -76,7 +82,7 @@ def dense(layer: Dense, source: str, target: str, place: Place) -> Op:
     weight = Parameter(place.backbone + layer.tied_to if layer.tied_to else own, shape, place.role)
     parameters: tuple[Parameter, ...] = (weight,)
     if layer.bias:
-        parameters += (Parameter(layer.bias_name or name + ".bias", (layer.d_out,), Role.BIAS),)
+        parameters += (Parameter(_bias_name(layer, name), (layer.d_out,), Role.BIAS),)
     return Op(
         (source,),
         target,
@@ -87,6 +93,11 @@ def dense(layer: Dense, source: str, target: str, place: Place) -> Op:
         module=name,
         linear=(layer.d_in, layer.d_out) if place.adaptable else None,
     )
+
+
+def _bias_name(layer: Dense, name: str) -> str:
+    """A bias of another name is the layer's as long as its weight is tied; untied, nothing reads it."""
+    return layer.bias_name if layer.bias_name and layer.tied_to else name + ".bias"
 
 
 def _norm(norm: Norm, source: str, target: str, place: Place) -> Op:
@@ -162,7 +173,7 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
         yield Op((), "sinks", (Parameter(place.prefix + layer.sinks, (layer.heads,), Role.OTHER),))
         extra += ("sinks",)
     mask = "source" if place.per is Per.SOURCE else layer.mask
-    pairs = Pairs(mask, layer.window)
+    pairs = Pairs(mask, layer.window, layer.chunk)
     yield Op(
         ("query", "key", *extra),
         "weights",
@@ -205,8 +216,12 @@ def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) ->
 
 def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
     yield dense(layer.router, source, "routing", replace(place, adaptable=False))
-    yield from _chosen_experts(layer, source, "chosen", place)
-    outputs: tuple[str, ...] = ("chosen", "routing")
+    routed = source
+    if layer.scaled_first:
+        routed = "routed"
+        yield Op((source, "routing"), routed)
+    yield from _chosen_experts(layer, routed, "chosen", place)
+    outputs: tuple[str, ...] = ("chosen",) if layer.scaled_first else ("chosen", "routing")
     if layer.shared is not None:
         yield from _feed_forward(layer.shared, source, "shared", place)
         outputs += ("shared",)

@@ -57,6 +57,13 @@ class Pairs:
     """`source` is bidirectional attention within the encoder of an encoder-decoder."""
     window: int | None = None
     """Causal: keys that a query sees, itself included. Bidirectional: the farthest distance seen. None for no limit."""
+    chunk: int | None = None
+    """Causal: queries see only keys of their own chunk of so many positions; the cache keeps what a window would."""
+
+    @property
+    def reach(self) -> int | None:
+        """Keys that a query has at most, itself included, in the cache's eyes; None for no limit."""
+        return self.chunk or self.window
 
 
 Unit = Per | Pairs

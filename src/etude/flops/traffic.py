@@ -72,7 +72,7 @@ def cache_bytes(model: Model, tokens: Lengths, *, context: Lengths = 0, dtype: s
             continue
         pairs = op.cached.pairs
         for own, source in zip(read, sources, strict=True):
-            kept = source if pairs.mask == "cross" else clipped_sum(own, own, _kept(pairs.window))
+            kept = source if pairs.mask == "cross" else clipped_sum(own, own, _kept(pairs.reach))
             elements += op.cached.elements_per_token * kept
     return elements * dtype_bytes(dtype)
 
@@ -166,11 +166,11 @@ def _cache_read(op: Op, work: Pass | CachedSteps) -> int:
     assert op.cached is not None
     pairs, each = op.cached.pairs, op.cached.elements_per_token
     if isinstance(work, CachedSteps):
-        read = clipped_sum(work.start, work.start + work.steps - 1, _kept(pairs.window))
+        read = clipped_sum(work.start, work.start + work.steps - 1, _kept(pairs.reach))
         return each * (work.steps * work.context if pairs.mask == "cross" else read)
     if pairs.mask == "cross":
         return each * (0 if work.memory else work.context)
-    return each * clipped_sum(work.cached, work.cached, _kept(pairs.window))
+    return each * clipped_sum(work.cached, work.cached, _kept(pairs.reach))
 
 
 def _cache_written(op: Op, work: Pass | CachedSteps) -> int:

@@ -52,9 +52,12 @@ class Pass(NamedTuple):
         if pairs.mask == "cross":
             return self.tokens * self.context
         if pairs.mask == "causal":
+            if exact and pairs.chunk is not None:
+                return chunked_sum(self.cached + self.tokens, pairs.chunk) - chunked_sum(self.cached, pairs.chunk)
             if exact:
                 return clipped_sum(self.cached + 1, self.cached + self.tokens, pairs.window)
-            kept = self.cached if pairs.window is None else min(self.cached, pairs.window - 1)
+            limit = pairs.reach
+            kept = self.cached if limit is None else min(self.cached, limit - 1)
             return self.tokens * (kept + self.tokens)
         length = self.source if pairs.mask == "source" else self.tokens
         return band(length, pairs.window) if exact else length * length
@@ -68,10 +71,15 @@ class CachedSteps(NamedTuple):
     context: int = 0
 
     def amount(self, unit: Unit, exact: bool) -> int:
-        """How many of this unit all steps have together. Both conventions agree: one query has no masked pair."""
+        """How many of this unit all steps have together. The conventions agree (one query has no masked pair), but for
+        chunks, of which the cache keeps what is behind the last border.
+        """
         if isinstance(unit, Pairs):
+            last = self.start + self.steps
+            if unit.mask == "causal" and unit.chunk is not None and exact:
+                return chunked_sum(last, unit.chunk) - chunked_sum(self.start, unit.chunk)
             if unit.mask == "causal":
-                return clipped_sum(self.start + 1, self.start + self.steps, unit.window)
+                return clipped_sum(self.start + 1, last, unit.reach)
             return self.steps * self.context if unit.mask == "cross" else 0
         if unit is Per.SEEN:
             return clipped_sum(self.start + 1, self.start + self.steps, None)
@@ -115,6 +123,8 @@ class UncachedSteps(NamedTuple):
     def _pairs(self, pairs: Pairs, exact: bool, first: int, last: int) -> int:
         if not exact:
             return _squares(last) - _squares(first - 1)
+        if pairs.chunk is not None:
+            return sum(chunked_sum(length, pairs.chunk) for length in range(first, last + 1))
         return _triangles(last, pairs.window) - _triangles(first - 1, pairs.window)
 
 
@@ -130,6 +140,12 @@ def clipped_sum(first: int, last: int, limit: int | None) -> int:
     if first > limit:
         return limit * (last - first + 1)
     return (first + limit) * (limit - first + 1) // 2 + limit * (last - limit)
+
+
+def chunked_sum(length: int, chunk: int) -> int:
+    """Pairs of a sequence whose queries see themselves and what is before them in their own chunk."""
+    chunks, rest = divmod(length, chunk)
+    return chunks * (chunk * (chunk + 1) // 2) + rest * (rest + 1) // 2
 
 
 def band(length: int, reach: int | None) -> int:

@@ -36,22 +36,32 @@ class BartStyle:
     """Default of `max_position_embeddings`."""
     fixed_positions: bool = False
     """Positions are sinusoidal and never trained."""
+    position_table: bool = True
+    """Whether the positions are a parameter at all."""
+    own_vocabulary: bool = False
+    """The decoder may have a vocabulary of its own (`share_encoder_decoder_embeddings` off)."""
 
 
 BART_STYLES: dict[str, BartStyle] = {
     "bart": BartStyle(),
     "mbart": BartStyle(order="pre", exit_norm=True),
     "pegasus": BartStyle(order="pre", entry_norm=False, exit_norm=True, offset=0, fixed_positions=True),
-    "marian": BartStyle(entry_norm=False, offset=0, fixed_positions=True),
+    "marian": BartStyle(entry_norm=False, offset=0, fixed_positions=True, own_vocabulary=True),
+    "m2m_100": BartStyle(order="pre", entry_norm=False, exit_norm=True, position_table=False),
     "blenderbot": BartStyle(order="pre", entry_norm=False, exit_norm=True, offset=0, positions=128),
 }
 """Model type → how it differs from BART."""
 
 
 def bart(fields: Fields, style: BartStyle) -> Blueprint:
-    """BART and its kin: biases everywhere, learned or sinusoidal positions."""
+    """BART and its kin: biases everywhere, learned or sinusoidal positions.
+
+    Untied, encoder and decoder have tables of their own, and the shared one is there and read by nobody.
+    """
     width, vocabulary = fields.number("d_model", "hidden_size"), fields.number("vocab_size")
     tied = fields.flag("tie_word_embeddings", default=True)
+    apart = style.own_vocabulary and not fields.flag("share_encoder_decoder_embeddings", default=True)
+    decoded = fields.number("decoder_vocab_size", default=vocabulary) if apart else vocabulary
     rows = fields.number("max_position_embeddings", default=style.positions) + style.offset
 
     def stack(name: str) -> Stack:
@@ -60,8 +70,16 @@ def bart(fields: Fields, style: BartStyle) -> Blueprint:
         layer = _bart_layer(fields, style, name)
         return Stack(
             embeddings=(
-                Embedding("shared", vocabulary, width),
-                Embedding(f"{name}.embed_positions", rows, width, frozen=style.fixed_positions),
+                Embedding(
+                    "shared" if tied and not apart else f"{name}.embed_tokens",
+                    decoded if name == "decoder" else vocabulary,
+                    width,
+                ),
+                *(
+                    (Embedding(f"{name}.embed_positions", rows, width, frozen=style.fixed_positions),)
+                    if style.position_table
+                    else ()
+                ),
             ),
             entry=entry,
             layers=tuple(Layer(f"{name}.layers.{index}.", layer) for index in range(fields.number(f"{name}_layers"))),
@@ -77,12 +95,17 @@ def bart(fields: Fields, style: BartStyle) -> Blueprint:
         width=width,
         encoder=stack("encoder"),
         stack=stack("decoder"),
-        language=Head(
-            (Dense("lm_head", width, vocabulary, tied_to="shared.weight" if tied else ""),), "scored", "model."
-        ),
+        language=Head((Dense("lm_head", width, decoded, tied_to=_output(tied, apart)),), "scored", "model."),
         classifier=Head(head, "sequence", "model."),
         keeps_last_logits=False,
+        idle=() if tied or apart else (Embedding("shared", vocabulary, width),),
     )
+
+
+def _output(tied: bool, apart: bool) -> str:
+    if not tied:
+        return ""
+    return "decoder.embed_tokens.weight" if apart else "shared.weight"
 
 
 def _bart_layer(fields: Fields, style: BartStyle, name: str) -> tuple[Sublayer, ...]:

@@ -24,7 +24,7 @@ class Dense:
     tied_to: str = ""
     """The backbone's parameter that serves as its weight; empty where it has its own."""
     bias_name: str = ""
-    """Full name of its bias where that is not `name.bias`."""
+    """Full name of its bias as long as its weight is tied, where that is not `name.bias`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Attention:
     output: Path
     mask: Mask = "causal"
     window: int | None = None
+    chunk: int | None = None
+    """Positions of a chunk outside of which nothing is seen."""
     cached: int
     """Numbers that the cache stores for each token: keys and values, or what these are expanded from."""
     latent: bool = False
@@ -98,6 +100,8 @@ class Experts:
     d_expert: int
     bias: bool = False
     flipped: bool = False
+    scaled_first: bool = False
+    """The router's scores multiply what goes into the experts, not what comes out."""
     shared: FeedForward | None = None
     shared_gate: Dense | None = None
 
@@ -180,6 +184,8 @@ class Blueprint:
     """Modules that `AutoModel` runs on the first position of an encoder."""
     language: Head | None = None
     classifier: Head | None = None
+    idle: tuple[Embedding, ...] = ()
+    """Tables that the model has and that nothing reads."""
     keeps_last_logits: bool = True
     """Whether generation applies the head to the last position only."""
     notes: tuple[str, ...] = ()

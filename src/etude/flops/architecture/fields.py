@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class ConfigObject(Protocol):
 
 ConfigSource = Mapping[str, object] | ConfigObject | str | Path
 """A config: a mapping, an object of transformers, or the path of a `config.json` or of the folder that has it."""
+
+
+COUNT = 'etude.flops.model_cost(config, tokens=…, unknown="count")'
+"""How to have torch count what is not described."""
 
 
 class Fields:
@@ -76,7 +80,9 @@ class Fields:
             raise self._fault(name, value, "expected a text", "")
         return value
 
-    def layer_types(self, length: int) -> tuple[str, ...] | None:
+    def layer_types(
+        self, length: int, described: Collection[str] = ("full_attention", "sliding_attention")
+    ) -> tuple[str, ...] | None:
         """The kind of each layer; None where the config has no such list."""
         name = "layer_types"
         value = self.values.get(name)
@@ -89,8 +95,8 @@ class Fields:
         ):
             raise self._fault(name, value, f"expected a list of {length} names, one for each layer", "")
         for kind in value:
-            if kind not in ("full_attention", "sliding_attention"):
-                raise self._fault(name, kind, "layers of this kind are not described", 'measure it: unknown="count"')
+            if kind not in described:
+                raise self._fault(name, kind, "layers of this kind are not described", f"measure it: {COUNT}")
         return tuple(value)
 
     def numbers(self, name: str) -> tuple[int, ...]:
@@ -112,7 +118,7 @@ class Fields:
     def refuse(self, name: str, reason: str) -> None:
         """Raise a ConfigError where this flag is on, because what it turns on is not described."""
         if self.flag(name):
-            mend = 'measure the model instead: unknown="count"'
+            mend = f"measure the model instead: {COUNT}"
             raise ConfigError([Fault(path=f"{self.where}.{name}", value=True, reason=reason, mend=mend)])
 
     def _first(self, names: tuple[str, ...]) -> tuple[str, object]:

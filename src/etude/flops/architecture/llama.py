@@ -80,6 +80,12 @@ class Style:
     fused_up: bool = False
     """One matrix for gate and up."""
     final: str = "norm"
+    sandwich_names: tuple[str, str, str] = (
+        "post_attention_layernorm",
+        "pre_feedforward_layernorm",
+        "post_feedforward_layernorm",
+    )
+    """Norms after attention, before and after the feed-forward layer, in a sandwich."""
     windows: WindowRule = no_windows
     kv_heads: int | None = None
     """Default of `num_key_value_heads`; None for as many as query heads."""
@@ -126,6 +132,15 @@ STYLES: dict[str, Style] = {
         head_dim=256,
         tied=True,
         bidirectional="use_bidirectional_attention",
+    ),
+    "glm": Style(qkv_bias="!attention_bias", fused_up=True, kv_heads=2, head_dim=128),
+    "glm4": Style(
+        qkv_bias="!attention_bias",
+        fused_up=True,
+        kv_heads=2,
+        head_dim=128,
+        order="sandwich",
+        sandwich_names=("post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm"),
     ),
     "phi3": Style(fused=True, fused_up=True, windows=every_layer(None)),
     "phi": Style(
@@ -261,9 +276,9 @@ def _sublayers(fields: Fields, style: Style, index: int, window: int | None) -> 
             Sublayer(branches=(Branch(inner=thinking, after=after),)),
         )
     if style.order == "sandwich":
-        before, after = (_norm(style, f"{side}_feedforward_layernorm", width) for side in ("pre", "post"))
+        middle, before, after = (_norm(style, name, width) for name in style.sandwich_names)
         return (
-            Sublayer(branches=(Branch(inner=attention, before=first, after=second),)),
+            Sublayer(branches=(Branch(inner=attention, before=first, after=middle),)),
             Sublayer(branches=(Branch(inner=thinking, before=before, after=after),)),
         )
     return (

@@ -1,4 +1,4 @@
-"""OPT."""
+"""OPT and XGLM."""
 
 from __future__ import annotations
 
@@ -46,6 +46,28 @@ def opt(fields: Fields) -> Blueprint:
         ),
         language=Head((head,), "scored", "model."),
         classifier=Head((Dense("score", narrow, fields.labels()),), "token", "model."),
+    )
+
+
+def xglm(fields: Fields) -> Blueprint:
+    """XGLM: OPT's layers with norms before them and sinusoidal positions that are no parameter."""
+    fields.refuse("add_cross_attention", "a decoder that reads an encoder is not described")
+    width, vocabulary = fields.number("d_model", "hidden_size"), fields.number("vocab_size")
+    heads = fields.number("attention_heads", "num_attention_heads")
+    layer = _opt_layer(fields, width, heads, bias=True, before=True, affine=True)
+    tied = fields.flag("tie_word_embeddings", default=True)
+    head = Dense("lm_head", width, vocabulary, tied_to="embed_tokens.weight" if tied else "")
+    count = fields.number("num_layers", "num_hidden_layers")
+    return Blueprint(
+        kind="decoder",
+        width=width,
+        stack=Stack(
+            embeddings=(Embedding("embed_tokens", vocabulary, width),),
+            layers=tuple(Layer(f"layers.{index}.", layer) for index in range(count)),
+            exit=(Norm("layer_norm", width, bias=True),),
+        ),
+        language=Head((head,), "scored", "model."),
+        classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
     )
 
 

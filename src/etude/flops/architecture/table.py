@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from etude.errors import ConfigError, Fault, nearest
+from etude.errors import ConfigError, Fault
 from etude.flops.architecture import bert, gpt, t5
 from etude.flops.architecture.bart import BART_STYLES, bart
 from etude.flops.architecture.blueprint import Blueprint
 from etude.flops.architecture.deepseek import deepseek
-from etude.flops.architecture.fields import Fields
+from etude.flops.architecture.fields import COUNT, Fields
 from etude.flops.architecture.llama import STYLES, decoder
+from etude.flops.architecture.llama4 import llama4_text
 from etude.flops.architecture.modernbert import modernbert
-from etude.flops.architecture.opt import opt
+from etude.flops.architecture.opt import opt, xglm
+from etude.flops.architecture.rotary_bert import jina_embeddings_v3, nomic_bert
 
 ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     **{name: partial(decoder, style=style) for name, style in STYLES.items()},
+    "llama4_text": llama4_text,
     "gpt2": gpt.gpt2,
     "gpt_bigcode": gpt.gpt_bigcode,
     "gptj": gpt.gptj,
@@ -25,6 +28,7 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     "bloom": gpt.bloom,
     "falcon": gpt.falcon,
     "opt": opt,
+    "xglm": xglm,
     "deepseek_v2": partial(deepseek, plain_layers=0, shared=2),
     "deepseek_v3": partial(deepseek, plain_layers=3, shared=1),
     "bert": bert.bert,
@@ -36,6 +40,8 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     "albert": bert.albert,
     "mpnet": bert.mpnet,
     "modernbert": modernbert,
+    "nomic_bert": nomic_bert,
+    "jina_embeddings_v3": jina_embeddings_v3,
     "t5": t5.t5,
     "mt5": t5.mt5,
     "umt5": t5.umt5,
@@ -43,7 +49,7 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
 }
 """Model type, as `model_type` in a config names it → the function that lays it out."""
 
-_TEXT_PARTS = {"gemma3": "gemma3_text"}
+_TEXT_PARTS = {"gemma3": "gemma3_text", "llama4": "llama4_text"}
 """Models of several modalities whose text part is described."""
 
 
@@ -83,6 +89,13 @@ def model_type_of(config: Mapping[str, object]) -> str:
 
 def unsupported(kind: str) -> ConfigError:
     """The refusal of an architecture that is not described."""
-    mend = f'{nearest(kind, supported())} Or have it measured: unknown="count" (needs torch and transformers).'
+    spelled = {_plain(known): known for known in supported()}.get(_plain(kind))
+    near = f"did you mean {spelled!r}?" if spelled else f"described are: {', '.join(supported())}."
+    mend = f"{near} Or have it measured: {COUNT} (needs torch and transformers)."
     reason = "this architecture is not described, so its FLOPs cannot be computed from the config"
     return ConfigError([Fault(path="config.model_type", value=kind, reason=reason, mend=mend)])
+
+
+def _plain(kind: str) -> str:
+    """A name without what people write in several ways. Other letters make another architecture, not a slip."""
+    return kind.casefold().replace("-", "").replace("_", "").replace(" ", "")
