@@ -28,6 +28,11 @@ class ArrayCodec:
 
         if type(value) not in (np.ndarray, np.memmap):
             kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            if isinstance(value, np.ma.MaskedArray):
+                raise StepError(
+                    f"a {kind} would come back without its mask.\n"
+                    "    Mend: return its data and its mask as two arrays (`value.data`, `np.ma.getmaskarray(value)`)."
+                )
             raise StepError(f"a {kind} would come back as a plain array.\n    Mend: return it as one (`np.asarray`).")
         require_plain(value.dtype)
         file = f"{at}.npy"
@@ -68,17 +73,38 @@ class ScalarCodec:
     types: tuple[TypeName, ...] = (("numpy", "generic"),)
 
     def encode(self, value: np.generic, draft: Draft, at: str) -> Tree:
+        import numpy as np
+
         require_plain(value.dtype)
+        if isinstance(value, (np.str_, np.bytes_)) and value[-1:] in ("\0", b"\0"):  # which an array does not keep
+            data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+            return {"codec": self.name, "of": "text" if isinstance(value, str) else "bytes", "hex": data.hex()}
+        if value.dtype.names:
+            if type(value) is not np.void:
+                kind = f"{type(value).__module__}.{type(value).__qualname__}"
+                raise StepError(f"a {kind} would come back as a numpy.void.\n"
+                                "    Mend: return it as one (`value.view(np.void)`), or as a named tuple.")  # fmt: skip
+            file = io.BytesIO()
+            np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
+            return {"codec": self.name, "of": "fields", "hex": file.getvalue().hex()}
         little = value.dtype.newbyteorder("<")
         return {"codec": self.name, "dtype": little.str, "hex": value.astype(little).tobytes().hex()}
 
     def decode(self, tree: Tree, content: Content, wanted: Any) -> Any:
         import numpy as np
 
+        data = bytes.fromhex(tree["hex"])
+        match tree.get("of"):
+            case "text":
+                return np.str_(data.decode("utf-8", "surrogatepass"))
+            case "bytes":
+                return np.bytes_(data)
+            case "fields":
+                return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)[()]
         dtype = np.dtype(tree["dtype"])
         if dtype.itemsize == 0:
             return np.zeros((), dtype)[()]
-        return np.frombuffer(bytes.fromhex(tree["hex"]), dtype)[0]
+        return np.frombuffer(data, dtype)[0]
 
 
 def require_plain(dtype: np.dtype[Any]) -> None:

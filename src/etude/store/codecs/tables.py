@@ -66,6 +66,7 @@ def _as_arrow(value: Any) -> tuple[pa.Table, str]:
 def _write(table: pa.Table, draft: Draft, file: str) -> None:
     import pyarrow as pa
 
+    _require_kinds(table)
     table = table.unify_dictionaries()
     if table.schema.metadata:
         table = table.replace_schema_metadata(dict(sorted(table.schema.metadata.items())))
@@ -73,6 +74,32 @@ def _write(table: pa.Table, draft: Draft, file: str) -> None:
         for start in range(0, table.num_rows, _ROWS):
             for batch in _canonical(table.slice(start, _ROWS)).to_batches():
                 out.write_batch(batch)
+        if not table.num_rows and any(pa.types.is_dictionary(kind) for kind in table.schema.types):
+            out.write_batch(_empty_batch(table))  # else their dictionaries were lost
+
+
+def _empty_batch(table: pa.Table) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+
+
+def _require_kinds(table: pa.Table) -> None:
+    """StepError for a column of a type that Arrow itself can hardly work with."""
+
+    for field in table.schema:
+        if _holds_runs(field.type):
+            raise StepError(
+                f"column {field.name!r} is run-end encoded ({field.type}), which is not stored.\n"
+                "    Mend: decode it (`pyarrow.compute.run_end_decode`)."
+            )
+
+
+def _holds_runs(kind: pa.DataType) -> bool:
+    return str(kind).startswith("run_end_encoded") or any(
+        _holds_runs(kind.field(index).type) for index in range(kind.num_fields)
+    )
 
 
 def _canonical(table: pa.Table) -> pa.Table:
@@ -82,10 +109,15 @@ def _canonical(table: pa.Table) -> pa.Table:
 
     rows = pa.py_buffer(np.arange(table.num_rows, dtype=np.int64))
     every = pa.Array.from_buffers(pa.int64(), table.num_rows, [None, rows])  # `pa.array` would load pandas
-    columns = [
-        column.take(every) if column.null_count or _has_bitmaps(column.type) else column for column in table.columns
-    ]
+    columns = [column.take(every) if _is_loose(column) else column for column in table.columns]
     return pa.Table.from_arrays(columns, schema=table.schema).combine_chunks()
+
+
+def _is_loose(column: pa.ChunkedArray) -> bool:
+    """Whether bytes that no value is made of may differ between equal columns, and Arrow can put them right."""
+    if str(column.type).startswith(("string_view", "binary_view")):
+        return False
+    return bool(column.null_count) or _has_bitmaps(column.type)
 
 
 def _has_bitmaps(kind: pa.DataType) -> bool:
@@ -110,11 +142,15 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
                 "    Mend: give it one type (`astype`), or return a pyarrow.Table."
             )
     try:
-        table = pa.Table.from_pandas(frame)
-    except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
-        raise StepError(f"the data frame cannot be written as Arrow: {error}") from error
-    table = _without_versions(table)
-    if not _is_same(_to_pandas(table), frame):
+        table = _without_versions(pa.Table.from_pandas(frame))
+        is_same = _is_same(_to_pandas(table), frame)
+    except Exception as error:  # whatever pandas and Arrow find odd, for which each has errors of many kinds
+        raise StepError(
+            f"the data frame cannot be written as Arrow: {str(error).rstrip('.')}.\n"
+            "    Mend: give it plain labels (`frame.columns = frame.columns.map(str)`, `reset_index()`) that differ and "
+            "columns of one plain type, or return a pyarrow.Table."
+        ) from error
+    if not is_same:
         raise StepError(
             "the data frame would not come back from Arrow as it is.\n"
             "    Mend: give every column one plain type and the index plain labels, or return a pyarrow.Table."
