@@ -147,7 +147,7 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
     except Exception as error:  # whatever pandas and Arrow find odd, for which each has errors of many kinds
         raise StepError(
             f"the data frame cannot be written as Arrow: {str(error).rstrip('.')}.\n"
-            "    Mend: give it plain labels (`frame.columns = frame.columns.map(str)`, `reset_index()`) that differ and "
+            "    Mend: give it plain labels (`frame.columns = frame.columns.map(str)`, `reset_index()`) that differ, "
             "columns of one plain type, or return a pyarrow.Table."
         ) from error
     if not is_same:
