@@ -62,7 +62,10 @@ def install(project: str | Path) -> None:
 
 def _hook(event: str, args: Args) -> None:
     if event in _ACTIONS:
-        _ACTIONS[event](args)
+        try:  # noqa: SIM105 - it costs nothing
+            _ACTIONS[event](args)
+        except Exception:  # what cannot be seen must not harm the step, nor a process that ends
+            pass
 
 
 # Files and folders.
@@ -172,8 +175,8 @@ def _database(args: Args) -> None:
 
 def _started(args: Args) -> None:
     """`subprocess.Popen` with its executable, arguments and working folder."""
-    words = [args[1]] if isinstance(args[1], (str, bytes, os.PathLike)) else list(args[1])
-    _program([os.fsdecode(word) for word in words], os.fsdecode(args[2]) if args[2] else "")
+    words = [args[1]] if isinstance(args[1], (str, bytes, os.PathLike)) else args[1]
+    _program([_text(word) for word in words], _text(args[2]))
 
 
 def _program(words: list[str], folder: str = "") -> None:
@@ -255,7 +258,10 @@ def _wrap_environment(mapping: Any) -> None:
 
     def encodekey(key: Any) -> Any:
         found = encode(key)
-        _variable(found, values, sys._getframe(1))
+        try:  # noqa: SIM105 - it costs nothing
+            _variable(found, values, sys._getframe(1))
+        except Exception:  # as above
+            pass
         return found
 
     def decodekey(key: Any) -> Any:
@@ -322,7 +328,7 @@ _ACTIONS: Mapping[str, Callable[[Args], None]] = {
     "sqlite3.connect": _database,
     "subprocess.Popen": _started,
     "os.system": lambda args: _program([os.fsdecode(args[0])]),
-    "os.posix_spawn": lambda args: _program([*map(os.fsdecode, args[1])]),
+    "os.posix_spawn": lambda args: _program([*map(_text, args[1])]),
     "os.fork": _forking,
     "os.rename": _moved,
     "os.remove": lambda args: _write(args[0]),

@@ -124,18 +124,18 @@ class _News:
     def all(self, functions: Collection[CodeType]) -> dict[str, str]:
         touches = self.touches
         self._files()
-        for path in touches.folders:
+        for path in list(touches.folders):
             if self._is_news(path):
                 self._keep(Thing.FOLDER, path)
         modules = module_names() if touches.sources or functions else {}
-        for path, stamp in touches.sources.items():
+        for path, stamp in list(touches.sources.items()):
             if not touches.made(path):
                 self._source(path, stamp, modules.get(path))
         for code in functions:
             if code.co_filename in modules and not touches.made(code.co_filename):
                 self._function(code, modules[code.co_filename])
         self._keep_code()
-        for name, digest in touches.variables.items():
+        for name, digest in list(touches.variables.items()):
             if f"${name}" not in touches.written:
                 self.found[key_of(Thing.VARIABLE, name)] = digest
         told = [(Thing.FILE, self.present.name_of(path)) for path in touches.rewritten]
@@ -144,7 +144,7 @@ class _News:
 
     def _files(self) -> None:
         by_folder: dict[str, dict[str, Stamp | None]] = {}
-        for path, stamp in self.touches.files.items():
+        for path, stamp in list(self.touches.files.items()):
             if self._is_news(path) and not os.path.isdir(path):
                 by_folder.setdefault(os.path.dirname(path), {})[path] = stamp
         many = sum(map(len, by_folder.values())) > MOST_FILES

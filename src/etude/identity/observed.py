@@ -51,6 +51,7 @@ OF_JOB = "job:"
 _OF_PLACE = re.compile(
     r"(HOME|HOST(NAME)?|USER|LOGNAME|PATH|PWD|OLDPWD|SHELL|SHLVL|TERM|TZ|DISPLAY|LANG|LANGUAGE|COLUMNS|LINES|EDITOR|"
     r"TMP|TEMP|TMPDIR|_|RANK|WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE|GROUP_RANK|NODE_RANK|NCCL_\w+|GLOO_\w+|"
+    r"\w+_NUM_THREADS|\w+_MAXIMUM_THREADS|TOKENIZERS_PARALLELISM|"
     r"(LC|XDG|SSH|SLURM|SBATCH|PBS|LSB|SGE|MASTER|TORCHELASTIC|OMP|MKL|OPENBLAS|NUMEXPR|CUDA|ROCR|HIP|GPU|NVIDIA|"
     r"VIRTUAL_ENV|CONDA|PYTHON|LD|DYLD|ETUDE|PYTEST)(_\w*)?|PYTHON\w*)"
 )
@@ -130,7 +131,7 @@ class Present:
         """The symbol map of a module, or of one symbol of it (`module:name`); None where there is none to be read."""
         if name not in self._maps:
             self._maps[name] = None
-            with contextlib.suppress(IdentityError):
+            with contextlib.suppress(IdentityError, OSError, RecursionError):
                 index = self.index()
                 self._maps[name] = index.symbols_of(name) if ":" in name else index.whole(name)
         return self._maps[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -133,7 +134,7 @@ def prepare(
     if options.only and options.until is None:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
-    present = present_in(workplace.project, files, expansion.library, options)
+    present = present_in(workplace.project, files, expansion.library, options, inline=study.place.backend == "inline")
     wanted = [*targets, *_forced_nodes(expansion, options.rerun)]
     made = plan(wanted, store.inspect, force=force, differences=present.compare())
     expansion.library.add_observed(present.maps())
@@ -171,11 +172,10 @@ def _with_points(
     return with_search(with_top(other, store, files, other_study, within), state)
 
 
-def present_in(project: Path, files: FileDigests, library: StepLibrary, options: Options) -> Present:
+def present_in(project: Path, files: FileDigests, library: StepLibrary, options: Options, *, inline: bool) -> Present:
     """What is there now in a project, for nodes that run here or where a cluster's profile says."""
-    environment: dict[str, str] | None = None
-    if options.environment:
-        environment = {**options.environment, **(options.cluster.environment if options.cluster else {})}
+    given = options.environment or (os.environ if inline else {})
+    environment = {**given, **(options.cluster.environment if options.cluster else {})}
     return Present(str(project.resolve()), files, lambda: library.index, environment)
 
 
