@@ -90,3 +90,14 @@ def test_an_impossible_overhead_is_refused(pue: float) -> None:
 def test_a_scope_is_location_or_market() -> None:
     with pytest.raises(MeterError, match="location or market"):
         Factor(g_per_kwh=1.0, source="x", scope="both")
+
+
+def test_carbon_has_the_interval_the_quality_and_the_reason_of_its_energy() -> None:
+    at = Footprint(factor=stated(360.0), pue=2.0)
+    energy = Quantity(value=10_000.0, unit="joules", quality=Quality.SHARED, method="m", lo=5_000.0, hi=20_000.0)
+    told = at.of(energy)
+    assert (told.value, told.lo, told.hi) == pytest.approx((2.0, 1.0, 4.0))
+    assert told.quality is Quality.SHARED
+    part = at.of(Quantity.absent("joules", "the counter stood still", lo=5_000.0))
+    assert (part.value, part.reason) == (None, "the counter stood still")
+    assert part.lo == pytest.approx(1.0)

@@ -419,3 +419,10 @@ def test_how_a_windows_cpu_time_was_got_survives_the_manifest() -> None:
     spent = Spent(count=2, wall_s=1.0, cpu_s=None, cpu_method="not known: because")
     cost = replace(Cost.unknown("x"), windows={"w": spent})
     assert Cost.from_json(cost.as_json()).windows["w"] == spent
+
+
+def test_a_gpu_that_the_work_was_given_and_no_meter_knows_is_told_as_absent(clock: ManualClock, proc: Path) -> None:
+    with measure(quiet_watch([steady(clock, 100)], clock, proc=proc), devices=["gpu0", "MIG-3f"]) as m:
+        clock.sleep(1.0)
+    assert list(m.cost().absent) == ["MIG-3f"]
+    assert "no meter" in m.cost().absent["MIG-3f"]

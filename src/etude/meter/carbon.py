@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etude.errors import MeterError, nearest
@@ -57,12 +57,7 @@ class Footprint:
 
     def of(self, energy: Quantity) -> Quantity:
         """Grams for joules, with the interval of the energy; the factor's own error is not in it."""
-        if energy.value is None:
-            return Quantity.absent("grams", energy.reason, method=self.method)
-        told = energy.scaled(self.pue * self.factor.g_per_kwh * kwh(1.0), unit="grams")
-        return Quantity(
-            value=told.value, unit="grams", quality=told.quality, method=self.method, lo=told.lo, hi=told.hi
-        )
+        return replace(energy.scaled(self.pue * self.factor.g_per_kwh * kwh(1.0), unit="grams"), method=self.method)
 
     @property
     def method(self) -> str:

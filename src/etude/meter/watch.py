@@ -46,6 +46,8 @@ class Visit:
     start_ns: int = 0
     start_cpu_ns: int = 0
     foreign: dict[str, set[int]] = field(default_factory=dict)
+    unmetered: tuple[str, ...] = ()
+    """GPUs that it was given and that no meter goes by."""
 
 
 class Watch:
@@ -114,6 +116,7 @@ class Watch:
             started_utc=self.clock.utc_s(),
             busy_ns=busy_cpu_ns(self.tree.proc),
             start_ns=self.clock.now_ns(),
+            unmetered=self._unmetered(devices or ()),
         )
         with self._lock:
             self._visits.append(visit)
@@ -184,7 +187,7 @@ class Watch:
             windows=windows,
             meters=tuple(self._recorded(track, visit) for track in visit.tracks),
             memory=visit.memory,
-            absent=self.absent,
+            absent=self.absent | dict.fromkeys(visit.unmetered, "it was given to the work, and no meter has this name"),
             warnings=warnings,
         )
 
@@ -228,6 +231,11 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _unmetered(self, devices: Sequence[str]) -> tuple[str, ...]:
+        """GPUs that no meter goes by, such as a part of a board; none where it is said of all GPUs."""
+        known = {name for track in self.tracks for name in (track.traits.component, track.traits.device)}
+        return () if "gpu" in self.absent else tuple(name for name in devices if name not in {*known, *self.absent})
 
     def _leave(self, visit: Visit) -> None:
         with self._lock:
