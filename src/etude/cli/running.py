@@ -13,6 +13,7 @@ from etude.cli.progress import LiveProgress
 from etude.cli.tell import err
 
 if TYPE_CHECKING:
+    from etude.cli.searching import SearchProgress
     from etude.execute.events import Event, Tell
     from etude.search.driver import Observe
     from etude.study.execution import Conductor, Execution, Result
@@ -23,14 +24,14 @@ def run_shown(
     prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
 ) -> Result:
     """Run what is to be done, showing how it goes; who else listens hears of each event as well."""
-    from etude.cli.searching import SearchProgress
     from etude.study.execution import Execution
-    from etude.study.searching import no_observer
 
     moving = options.pause is None
     progress: LiveProgress | SearchProgress = LiveProgress(err(), moving=moving)
-    observe: Observe = no_observer
+    observe: Observe = lambda _event, _history: None  # noqa: E731
     if prepared.searches and prepared.search is not None:
+        from etude.cli.searching import SearchProgress
+
         progress = SearchProgress(err(), prepared.search.search, moving=moving)
         observe = progress.observe
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 LONGEST = 16 * 1024
 """Characters after which a secret is known for one, whatever its form. It may go on for longer."""
@@ -76,6 +77,7 @@ _TOKENS: tuple[tuple[str, str], ...] = (
 """What a token begins with, and what comes after that."""
 
 
+@cache
 def _form(prefix: str, rest: str) -> re.Pattern[str]:
     """A token that does not begin within a word, unless an escape of JSON, of a terminal or of a URL ends there.
 
@@ -85,8 +87,6 @@ def _form(prefix: str, rest: str) -> re.Pattern[str]:
     begins = rf"(?:(?<![A-Za-z0-9]{at})|(?<=\\[nrtbf]{at})|(?<=[0-9\[]m{at})|(?<=%[0-9A-F][0-9A-F]{at}))"
     return re.compile(at + begins + rest)
 
-
-_TOKENS_OF = tuple((prefix, _form(prefix, rest)) for prefix, rest in _TOKENS)
 
 _PLAIN: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("://", re.compile(r"://(?<=[A-Za-z0-9+.-]://)([^\s/@:'\"<>{$]{0,512}+:[^\s/@'\"<>{$][^\s/@'\"<>]{0,4096}+)@")),
@@ -115,9 +115,9 @@ _PLAIN: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 def spans_of_forms(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
     """Where something stands in a text, from `start` on, that is secret by its form. They may overlap."""
-    for prefix, form in _TOKENS_OF:
+    for prefix, rest in _TOKENS:
         if prefix in text:
-            yield from (match.span() for match in form.finditer(text, start))
+            yield from (match.span() for match in _form(prefix, rest).finditer(text, start))
     for prefix, form in _PLAIN:
         if prefix in text:
             yield from (match.span(1) for match in form.finditer(text, start))

@@ -16,12 +16,7 @@ from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.cost import Metering
-from etude.execute.devices import machine
 from etude.execute.events import Event, EventLog, Kind, Tell, now
-from etude.execute.inline import InlineBackend
-from etude.execute.parsl_backend import ParslBackend
-from etude.execute.perform import Pause
-from etude.execute.processes import ProcessBackend
 from etude.execute.records import gathered
 from etude.execute.runner import Policy, Runner, Summary
 from etude.execute.snapshot import all_sources
@@ -30,7 +25,6 @@ from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, marked
-from etude.search.driver import Observe
 from etude.search.trials import Outcome
 from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
@@ -40,11 +34,15 @@ from etude.study.ordering import order_seed, turns
 from etude.study.prepare import DIGESTS, Options, Prepared
 from etude.study.provenance import Provenance
 from etude.study.roots import register
-from etude.study.searching import Searching, no_observer
 from etude.study.snapshot import take_snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from etude.execute.parsl_backend import ParslBackend
+    from etude.execute.perform import Pause
+    from etude.search.driver import Observe
+    from etude.study.searching import Searching
 
 MOST_ROUNDS = 5
 """How often a run starts over after it found stored results damaged."""
@@ -101,7 +99,7 @@ class Execution:
     tell: Tell
     conductor: Conductor | None = None
     """In place of a backend."""
-    observe: Observe = no_observer
+    observe: Observe = field(default=lambda _event, _history: None)
     """Hears of everything that happens in a search."""
     runner: Runner | None = None
     stopping: bool = False
@@ -172,6 +170,8 @@ class Execution:
 
     def _search(self, run: str, tell: Tell) -> None:
         """Search until that is complete; what the trials came to is then part of the plan."""
+        from etude.study.searching import Searching
+
         prepared = self.prepared
         state, again = prepared.search, prepared.again
         assert state is not None
@@ -206,6 +206,8 @@ class Execution:
 
     def _workers(self) -> int:
         """How many trials a search has under way where it does not say."""
+        from etude.execute.devices import machine
+
         place = self.prepared.study.place
         if place.backend == "inline" or self._pause() is not None:
             return 1
@@ -270,6 +272,11 @@ class Execution:
             backend.close()
 
     def _backend(self, run: str = "") -> Backend:
+        """The backend of this run. A run with nothing to do has none, and loads none."""
+        from etude.execute.devices import machine
+        from etude.execute.inline import InlineBackend
+        from etude.execute.processes import ProcessBackend
+
         study, workplace = self.prepared.study, self.prepared.workplace
         logs = self._logs()
         pause = self._pause()
@@ -298,6 +305,8 @@ class Execution:
         )
 
     def _cluster(self, profile: Profile, run: str) -> ParslBackend:
+        from etude.execute.parsl_backend import ParslBackend
+
         prepared, workplace = self.prepared, self.prepared.workplace
         return ParslBackend(
             profile,

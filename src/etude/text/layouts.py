@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
-from pyarrow import compute
 
 from etude.errors import StepError, nearest, shown
 from etude.text.file_kinds import FileSpec
@@ -45,6 +44,8 @@ def known(
     found = _clinc150_of_hub(variant, revision) if folder is None else clinc150(folder, variant)
     if train_out_of_scope:
         return found
+    from pyarrow import compute
+
     rest = compute.or_(compute.not_equal(found["split"], "train"), compute.not_equal(found["label"], OUT_OF_SCOPE))
     return found.filter(rest)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import compute
 
 from etude.errors import StepError, nearest, shown
 from etude.text.file_kinds import KINDS, FileSpec, read_tables
@@ -117,6 +116,8 @@ def labelled(found: pa.Table, columns: Columns, place: str) -> pa.Table:
         )
     if columns.id is not None:
         table = table.add_column(0, "id", _whole(found[columns.id], columns.id, place))
+    from pyarrow import compute
+
     whole = table.filter(compute.and_(table["text"].is_valid(), table["label"].is_valid()))
     if len(whole) < len(table):
         lost = len(table) - len(whole)
