@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from etude.store.codecs.annotations import bare, class_of, fields_of, is_record
+from etude.store.codecs.metrics import column_name
 
 Direction: TypeAlias = Literal["lower", "higher"]
 
@@ -54,7 +55,7 @@ def declared(annotation: Any) -> dict[str, Metric]:
 def _declared(annotation: Any, name: str, within: tuple[Any, ...]) -> Iterator[tuple[str, Metric]]:
     mark = next(_marks(annotation), None)
     if mark is not None:
-        yield name or ANY, mark
+        yield column_name(name) or ANY, mark
         return
     cls = class_of(bare(annotation))
     if cls in within:

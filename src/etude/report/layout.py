@@ -101,9 +101,8 @@ def laid_out(summary: Summary) -> Layout:
         )
         for reference in summary.references
     ]
-    heads = tuple(
-        _head(summary, metric, name) for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True)
-    )
+    named = zip(summary.metrics, short_names(summary.metrics), strict=True)
+    heads = apart([_head(summary, metric, name) for metric, name in named], ("n",), "metric ")
     notes = [*summary.notes, *_methods(summary), *_windows_left_out(summary)]
     if any(cell.short and cell.mean is not None for line in groups for cell in line.cells):
         notes.append(f"{SHORT} replicates are missing")

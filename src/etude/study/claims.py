@@ -11,6 +11,7 @@ from etude.execute.cost import RECORDED
 from etude.graph.library import StepUse
 from etude.graph.node import RECORDS
 from etude.store.codecs.annotations import bare, class_of, fields_of, is_record
+from etude.store.codecs.metrics import column_name
 from etude.study.interpolation import resolve
 from etude.study.study import Study
 from etude.study.variants import points
@@ -101,7 +102,8 @@ def _metric_faults(metric: str, study: Study, uses: Mapping[str, StepUse], where
         if cost not in RECORDED and not cost.startswith("window."):
             yield Fault(where, f"no node has a cost {cost!r}", metric, nearest(cost, RECORDED))
         return
-    known = _names(uses[node].signature.returns) if node in uses else None
+    names = _names(uses[node].signature.returns) if node in uses else None
+    known = None if names is None else [*map(column_name, names)]
     if known is not None and not any(
         rest == name or (name[-1:] == "*" and rest.startswith(name[:-1])) for name in known
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
@@ -11,6 +12,7 @@ from etude.store.codecs.annotations import bare, class_of, fields_of, is_text, r
 
 Metric = float | int | bool | str | None
 _NUMBERS = (int, float, bool)
+_COST = re.compile(r"(?<![^.])cost(?=\.)")
 
 
 def is_metrics(annotation: Any) -> bool:
@@ -41,10 +43,18 @@ def are_metrics(value: object) -> bool:
 
 
 def flatten_metrics(value: object) -> dict[str, Metric]:
-    """Metrics as one level of dotted names: `{"test.f1": 0.9}`. TypeError for a value that is no metrics."""
+    """Metrics as one level of dotted names: `{"test.f1": 0.9}`. TypeError for a value that is no metrics.
+
+    No two have the same name and none that of a cost: see `column_name`; a second `test.f1` is `test.f1_`.
+    """
     flat: dict[str, Metric] = {}
     _flatten(value, "", flat)
     return flat
+
+
+def column_name(metric: str) -> str:
+    """What a metric is called behind its node: `cost.x` is `cost_.x`, for `node.cost.x` is what étude measures."""
+    return _COST.sub("cost_", metric) if "cost." in metric else metric
 
 
 def _flatten(value: object, prefix: str, into: dict[str, Metric]) -> None:
@@ -54,7 +64,10 @@ def _flatten(value: object, prefix: str, into: dict[str, Metric]) -> None:
         raise TypeError(f"{type(value).__qualname__} is no metrics: expected a dataclass or mapping of numbers")
     for name, inner in value.items():
         if inner is None or isinstance(inner, bool | int | float | str):
-            into[f"{prefix}{name}"] = inner
+            column = column_name(f"{prefix}{name}")
+            while column in into:
+                column += "_"
+            into[column] = inner
         else:
             _flatten(inner, f"{prefix}{name}.", into)
 
