@@ -298,3 +298,21 @@ def test_htcondor_gets_its_jobs_as_a_graph_as_well(batch: Batch) -> None:
         *(f"RETRY {part} 2" for part in parts),
     ]
     assert result.succeeded
+
+
+def test_what_steps_were_seen_to_touch_in_their_jobs_is_told_and_compared(batch: Batch) -> None:
+    data = batch.project.folder / "data.txt"
+    data.write_text("1")
+    batch.project.write(
+        STEPS.replace("return value", 'return value + int((Path(__file__).parent / ("data" + ".txt")).read_text())')
+    )
+    result, _ = batch.run(nothing_special)
+    assert result.succeeded
+    assert [(node.name, list(things)) for node, things in result.summary.observed.values()] == [
+        ("base", ["file data.txt"])
+    ]
+    data.write_text("2")
+    result, _ = batch.run(nothing_special)
+    assert {node.name for node in result.prepared.plan.todo} >= {"base"}
+    assert batch.project.calls().count("base") == 2
+    assert batch.project.calls().count("fit1") == 2

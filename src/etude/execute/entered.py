@@ -159,6 +159,8 @@ class _Minder:
             self._minded.look()
 
     def _free_signal(self) -> int:
+        if not hasattr(signal, "SIGRTMAX"):  # as on macOS
+            return 0
         for number in range(int(signal.SIGRTMAX) - 2, int(signal.SIGRTMIN) + 2, -1):
             with contextlib.suppress(ValueError, OSError):
                 if signal.getsignal(number) is signal.SIG_DFL:

@@ -109,7 +109,7 @@ class Process:
     """Where forked children write down what they touch."""
 
 
-IMPORTING: Mapping[str, object] = importlib._bootstrap._module_locks  # type: ignore[attr-defined,unused-ignore]
+IMPORTING: Mapping[str, object] = getattr(importlib._bootstrap, "_module_locks", {"unknown": None})  # type: ignore[attr-defined,unused-ignore]
 """Python's own locks of the modules that are being imported: none are when it is empty."""
 
 PROCESS = Process()

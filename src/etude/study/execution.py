@@ -26,6 +26,7 @@ from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, marked
 from etude.search.trials import Outcome
+from etude.store.manifest import Manifest
 from etude.study.driving import driving, note_cluster
 from etude.study.faults import located
 from etude.study.history import after, read_history, write_history
@@ -167,6 +168,14 @@ class Execution:
                 self._rounds(run, tell)
         else:
             self.conductor.conduct(self.prepared, run, folder, tell, self.summary)
+            self._gather_observed()
+
+    def _gather_observed(self) -> None:
+        """What steps were seen to touch that ran in jobs of their own."""
+        for fingerprint in self.summary.computed:
+            action, manifest = self.prepared.plan.by_fingerprint[fingerprint], self.prepared.store.inspect(fingerprint)
+            if isinstance(manifest, Manifest) and manifest.observed:
+                self.summary.observed[fingerprint] = (action.node, manifest.observed)
 
     def _search(self, run: str, tell: Tell) -> None:
         """Search until that is complete; what the trials came to is then part of the plan."""
