@@ -222,3 +222,40 @@ def test_the_terminal_shows_some_groups_of_very_many_and_says_so() -> None:
     assert "group059" in shown
     assert "group060" not in shown
     assert "and 40 more groups in the exported tables" in shown
+
+
+HOSTILE = ("n", "kind", "name", "role", "group", "m", "a_mean", "param.kind", "param n", "a", "n$&_^%{}|*<b>`[]#~\\")
+
+
+@pytest.mark.parametrize("unit", ["", "m"])
+def test_no_column_is_called_like_another_whatever_params_and_metrics_are_called(unit: str) -> None:
+    metrics = ("q.a", "q.a_mean", "q.a_std", "q.n", "q.kind", "q.m", "q.a (m)")
+    groups = tuple(
+        Group(
+            name=f"g{at}",
+            params=dict.fromkeys(HOSTILE, at),
+            replicates=2,
+            estimates={metric: estimate([float(at), 1.0]) for metric in metrics},
+        )
+        for at in range(2)
+    )
+    summary = replace(
+        grouped({}), metrics=metrics, groups=groups, varied=HOSTILE, units=dict.fromkeys(metrics, unit) if unit else {}
+    )
+    rows = list(csv.reader(io.StringIO(csv_text(summary), newline="")))
+    layout = laid_out(summary)
+    for heads in (rows[0], [*layout.label_columns, "n", *layout.metric_columns]):
+        assert len(set(heads)) == len(heads)
+    assert {len(row) for row in rows} == {len(rows[0])}
+    markdown = [line for line in markdown_text(summary).splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in markdown}) == 1
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_terminal_of_any_width_cuts_no_number_and_no_label(width: int) -> None:
+    long = "bert-base-multilingual-uncased-finetuned"
+    summary = grouped({f"{long}-{at}": [1.2e12, 1.3e12 + at] for at in range(2)})
+    shown = drawn(summary, width)
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    assert "(1.250 ± 0.071)e+12" in shown

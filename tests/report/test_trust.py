@@ -34,6 +34,7 @@ from etude.report.page.findings import Finding
 from etude.report.page.means import table_of_costs, table_of_means
 from etude.report.terminal import TerminalTable
 from etude.report.values import write_parquet
+from projects import Project
 
 ENERGY, CARBON = "fit.cost.energy_j", "fit.cost.carbon_g"
 METHOD = "cpu-time × 12.5 W (data sheet)"
@@ -158,3 +159,14 @@ def test_no_number_of_replicates_makes_the_method_s_error_smaller(values: list[t
         assert found.interval is not None
         assert found.interval.low <= math.fsum(one.low or 0 for one in trusted) / len(trusted) * (1 + 1e-9)
         assert found.interval.high >= math.fsum(one.high or 0 for one in trusted) / len(trusted) * (1 - 1e-9)
+
+
+def test_a_metric_that_is_called_like_a_cost_stands_beside_it(tmp_path: Path) -> None:
+    project = Project(tmp_path).write(
+        "@step\ndef fit() -> dict[str, float]:\n    return {'cost.energy_j': -5.0, 'cost.mine': -6.0}\n"
+    )
+    result = project.run(project.study({"q": ("fit",)}, collect={"table": ("analysis.aggregate", "records", {})}))
+    (row,) = result.records().to_pylist()
+    assert row["q.own_cost.energy_j"] == -5.0
+    assert row["q.cost.mine"] == -6.0
+    assert row["q.cost.energy_j"] != -5.0

@@ -101,15 +101,16 @@ def laid_out(summary: Summary) -> Layout:
         )
         for reference in summary.references
     ]
-    named = zip(summary.metrics, short_names(summary.metrics), strict=True)
-    heads = apart([_head(summary, metric, name) for metric, name in named], ("n",), "metric ")
+    names = short_names(summary.metrics)
+    heads = [_head(summary, metric, name) for metric, name in zip(summary.metrics, names, strict=True)]
+    columns = apart(heads, ("n",), "metric ")
     notes = [*summary.notes, *_methods(summary), *_windows_left_out(summary)]
     if any(cell.short and cell.mean is not None for line in groups for cell in line.cells):
         notes.append(f"{SHORT} replicates are missing")
     notes += [f"{one.title}: {one.note}" for one in summary.references if one.note]
     return Layout(
-        label_columns=apart(summary.varied or ("group",), ("n", *short_names(summary.metrics), *heads), "param "),
-        metric_columns=heads,
+        label_columns=apart(summary.varied or ("group",), ("n", *names, *columns), "param "),
+        metric_columns=columns,
         groups=tuple(groups),
         references=tuple(references),
         notes=tuple(notes),

@@ -54,7 +54,7 @@ def _notes(layout: Layout, hidden: int) -> Iterator[Text]:
 def _table(layout: Layout, title: str, shown: int) -> Table:
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for name in layout.label_columns:
-        table.add_column(Text(name))
+        table.add_column(Text(name), overflow="fold")
     for name in ("n", *layout.metric_columns[:shown]):
         table.add_column(Text(name), justify="right", no_wrap=True)
     for line in layout.groups[:MOST_GROUPS]:

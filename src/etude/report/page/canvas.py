@@ -11,8 +11,8 @@ from etude.report.charts.palette import HATCHES, colour
 from etude.report.page.markup import Attribute, Child, Markup, joined, tag
 from etude.report.page.ticks import log_ticks, tick_texts, ticks
 
-LETTER = 6.7
-"""Mean width of a letter at the size of the pictures' text, in their units."""
+LETTER = 8.2
+"""Mean width of a letter at the size of the pictures' text, in their units, of the widest font that is asked for."""
 WIDE = 600.0
 """Pictures wider than this are not made as small as a narrow page would have them."""
 
