@@ -34,6 +34,8 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
+import gc
+assert gc.isenabled()
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 LARGE = frozenset(
