@@ -175,6 +175,7 @@ class _Expander:
     settings_faults: dict[str, tuple[Fault, dict[tuple[str, tuple[str, ...]], Variant]]] = field(default_factory=dict)
     settings_tried: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     made: dict[tuple[str, tuple[str, ...]], Node] = field(default_factory=dict)
+    metrics: dict[str, bool] = field(default_factory=dict)
     others: dict[tuple[str, bool], Expansion] = field(default_factory=dict)
     """Another study, and whether with all its variants → laid out."""
     foreign: dict[Source, Feed | Spread] = field(default_factory=dict)
@@ -461,11 +462,17 @@ class _Expander:
             inputs,
             spec.needs,
             params,
-            metrics=is_metrics(use.signature.returns),
+            metrics=self._gives_metrics(use),
             declared=self._declared_by(use),
             files=settings.files,
             study=self.study.name if self.within else "",
         )
+
+    def _gives_metrics(self, use: StepUse) -> bool:
+        """Whether a step returns metrics; asked once for each step, not for each of its nodes."""
+        if use.reference not in self.metrics:
+            self.metrics[use.reference] = is_metrics(use.signature.returns)
+        return self.metrics[use.reference]
 
     def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:
         if isinstance(sources, tuple):
