@@ -167,6 +167,6 @@ def test_a_metric_that_is_called_like_a_cost_stands_beside_it(tmp_path: Path) ->
     )
     result = project.run(project.study({"q": ("fit",)}, collect={"table": ("analysis.aggregate", "records", {})}))
     (row,) = result.records().to_pylist()
-    assert row["q.own_cost.energy_j"] == -5.0
-    assert row["q.cost.mine"] == -6.0
+    assert row["q.cost_.energy_j"] == -5.0
+    assert row["q.cost_.mine"] == -6.0
     assert row["q.cost.energy_j"] != -5.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.analysis.records import rows_of
@@ -120,11 +120,6 @@ def _measured_in(manifest: Manifest) -> object:
     return (made_by if isinstance(made_by, Mapping) else manifest.provenance).get("run")
 
 
-def _beside(column: str, node: str, costs: Collection[str]) -> str:
-    """A metric's column; of one that is called like a cost of its node, `node.own_cost.…`, so that neither is lost."""
-    return f"{node}.own_{column.removeprefix(f'{node}.')}" if column in costs else column
-
-
 def _is_about_a_cost(name: str) -> bool:
     """Whether a column tells how a cost came about, and is none itself."""
     return name.endswith("_quality") or name.rpartition(".cost.")[2] in CONDITIONS
@@ -150,7 +145,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
             costs = {f"{name}.cost.{column}": value for column, value in recorded(manifest.cost).items()}
             costs[f"{name}.cost.run"] = _measured_in(manifest)
             own = _metrics(store, name, fingerprint) if metrics else {}
-            read[fingerprint] = {_beside(column, name, costs): value for column, value in own.items()} | costs
+            read[fingerprint] = own | costs
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):
             accepted.append(name)
