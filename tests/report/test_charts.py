@@ -267,3 +267,9 @@ def test_a_long_name_keeps_both_its_ends() -> None:
     assert cut.startswith("width=1, ")
     assert cut.endswith("seed=7")
     assert len(cut) == 20
+
+
+def test_a_group_that_lacks_replicates_is_not_on_the_front_and_beats_none() -> None:
+    summary = study({"whole": [0.8, 0.8], "short": [0.9, None]}, costs={"whole": [2.0, 2.0], "short": [1.0, 1.0]})  # type: ignore[dict-item]
+    points = pareto_points(summary, ACCURACY, "fit.cost.energy_j").points
+    assert [(point.name, point.on_front) for point in points] == [("k=whole", True), ("k=short", False)]

@@ -92,12 +92,15 @@ def pareto_points(
     lower = quality in summary.lower_is_better
     units = [summary.units.get(number, "") for number in (quality, cost)]
     known: list[Point] = []
+    whole: list[int] = []
     missing = []
     for group in summary.groups:
         good, spent = group.estimates[quality], costs[group.name] if costs else group.estimates[cost]
         if good.mean is None or spent.mean is None:
             missing.append(group.name)
             continue
+        if not good.missing and not spent.missing:
+            whole.append(len(known))
         scales = scale_of(quality, units[0]), scale_of(cost, units[1])
         known.append(
             Point(
@@ -110,14 +113,16 @@ def pareto_points(
                 on_front=False,
             )
         )
-    front = on_front([(point.cost, point.quality if lower else -point.quality) for point in known])
+    # A group of which replicates are missing beats none: those that failed may be the bad ones.
+    judged = on_front([(known[at].cost, known[at].quality if lower else -known[at].quality) for at in whole])
+    best = {at for at, held in zip(whole, judged, strict=True) if held}
     return ParetoPoints(
         quality=quality,
         cost=cost,
         quality_label=label_of(quality, units[0]),
         cost_label=label_of(cost, units[1]),
         lower_is_better=lower,
-        points=tuple(point._replace(on_front=held) for point, held in zip(known, front, strict=True)),
+        points=tuple(point._replace(on_front=at in best) for at, point in enumerate(known)),
         missing=tuple(missing),
         covers=covers,
     )
