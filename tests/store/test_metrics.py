@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 import pytest
@@ -15,6 +15,15 @@ from storing import Colour, Everything, Point, Quality, Report, round_trip, stor
 
 @dataclass
 class Thawed:
+    accuracy: float
+
+
+class Pair(NamedTuple):
+    accuracy: float
+    name: str
+
+
+class Typed(TypedDict):
     accuracy: float
 
 
@@ -38,10 +47,14 @@ class Marked:
         (dict[str, float], True),
         (Mapping[str, int | None], True),
         (Mapping[str, bool], True),
-        (Thawed, False),
+        (Thawed, True),
+        (Pair, True),
+        (Typed, True),
+        (dict[str, float | str | None], True),
+        (dict[str, str | None], False),
         (Labels, False),
         (Everything, False),
-        (Point, False),
+        (Point, True),
         (dict[str, str], False),
         (dict[int, float], False),
         (dict[str, Any], False),
@@ -51,7 +64,7 @@ class Marked:
         (np.ndarray, False),
     ],
 )
-def test_metrics_are_frozen_dataclasses_or_mappings_of_numbers(annotation: Any, expected: bool) -> None:
+def test_metrics_are_records_or_mappings_of_numbers(annotation: Any, expected: bool) -> None:
     assert is_metrics(annotation) is expected
 
 
@@ -80,6 +93,9 @@ def test_what_is_no_metrics_cannot_be_flattened() -> None:
         ({"a": 0.5}, dict[str, float], True),
         ({"a": 0.5, "b": None}, object, True),
         ({"a": {"b": np.float32(1)}}, object, True),
+        ({"a": 0.5}, dict, True),
+        (Pair(0.5, "x"), Pair, True),
+        ({"a": 0.5, "b": "x"}, dict[str, float | str], True),
         ({"a": "text"}, object, False),
         ({"a": None}, object, False),
         ({}, object, False),

@@ -190,6 +190,7 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
 def _show_closing(result: Result, exported: Sequence[object]) -> None:
     from etude.cli.searching import search_lines
     from etude.report.results import search_advice
+    from etude.study.unrecorded import unrecorded
 
     summary, prepared = result.summary, result.prepared
     cached = len(prepared.plan.cached)
@@ -208,6 +209,12 @@ def _show_closing(result: Result, exported: Sequence[object]) -> None:
         out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
     for line in observed_lines(summary.observed.values()):
         out().print(line, soft_wrap=True)
+    if found := unrecorded(prepared):
+        told = "; ".join(
+            f"{name} ({', '.join(number or 'one number' for number in found[name][:4])})" for name in found
+        )
+        mend = "return them by name: -> dict[str, float], or a dataclass of numbers"
+        out().print(f"[yellow]note[/] numbers in no record: {escaped(told)} [dim]({mend})[/]", soft_wrap=True)
     if summary.interrupted:
         out().print("run the same command again to go on")
     if prepared.partial:

@@ -135,7 +135,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
     """
     values: dict[str, object] = {"variant": row.variant, "status": row.status or "done", **row.params}
     accepted, by_chance, missing = [], [], []
-    for name, fingerprint, metrics in row.nodes:
+    for name, fingerprint, _ in row.nodes:
         manifest = store.inspect(fingerprint)
         if not isinstance(manifest, Manifest):
             values["status"] = "incomplete"
@@ -144,7 +144,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         if fingerprint not in read:
             costs = {f"{name}.cost.{column}": value for column, value in recorded(manifest.cost).items()}
             costs[f"{name}.cost.run"] = _measured_in(manifest)
-            own = _metrics(store, name, fingerprint) if metrics else {}
+            own = _metrics(store, name, fingerprint) if manifest.codec.get("metrics") else {}
             read[fingerprint] = own | costs
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):

@@ -17,6 +17,7 @@ from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
 from etude.store.codecs.annotations import bare, class_of
+from etude.store.codecs.metrics import may_be_metrics
 from etude.study.claims import claim_faults
 from etude.study.faults import located, together
 from etude.study.interpolation import params_in, resolve
@@ -469,9 +470,9 @@ class _Expander:
         )
 
     def _gives_metrics(self, use: StepUse) -> bool:
-        """Whether a step returns metrics; asked once for each step, not for each of its nodes."""
+        """Whether a step may return metrics; asked once for each step, not for each of its nodes."""
         if use.reference not in self.metrics:
-            self.metrics[use.reference] = is_metrics(use.signature.returns)
+            self.metrics[use.reference] = may_be_metrics(use.signature.returns)
         return self.metrics[use.reference]
 
     def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:

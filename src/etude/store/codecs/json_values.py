@@ -65,7 +65,7 @@ def encode(value: Any, annotation: Any, draft: Draft, at: str) -> Tree:
         raise _refusal(value, annotation, fault)
     if annotation is not object and not _is_plain(annotation):
         tree["type"] = spelled(annotation)
-    if is_metrics(annotation) or (annotation is object and are_metrics(value)):
+    if is_metrics(annotation) or (annotation in (object, dict, Mapping) and are_metrics(value)):
         tree["metrics"] = True
     inline = len(text) <= INLINE and not _has_surrogates(text)
     if inline:

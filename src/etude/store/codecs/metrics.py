@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
-from etude.store.codecs.annotations import bare, class_of, fields_of, is_text, remembered
+from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, remembered
 
 Metric = float | int | bool | str | None
 _NUMBERS = (int, float, bool)
@@ -18,8 +18,8 @@ _COST = re.compile(r"(?<![^.])cost(?=\.)")
 def is_metrics(annotation: Any) -> bool:
     """Whether values of this type are metrics.
 
-    That is a frozen dataclass whose fields are numbers, text, None or further metrics, with at least one number among
-    them; or a mapping from names to numbers or None.
+    That is a dataclass, a named tuple or a typed dict whose fields are numbers, text, None or further metrics, with at
+    least one number among them; or a mapping from names to numbers, or to numbers, text and None.
     """
     return _is_metrics(bare(annotation))
 
@@ -27,12 +27,18 @@ def is_metrics(annotation: Any) -> bool:
 @remembered
 def _is_metrics(annotation: Any) -> bool:
     cls = class_of(annotation)
-    if cls is not None and dataclasses.is_dataclass(cls):
-        return _is_frozen(cls) and _has_numbers(cls)
+    if cls is not None and is_record(cls):
+        return _has_numbers(cls)
     if cls is None or not issubclass(cls, Mapping) or len(get_args(annotation)) != 2:
         return False
     key, value = map(bare, get_args(annotation))
-    return key is str and _is_number(value)
+    return key is str and _is_label(value) and any(member in _NUMBERS for member in _members(value))
+
+
+def may_be_metrics(annotation: Any) -> bool:
+    """Whether values of this type may be metrics: they are, or the annotation leaves it to the value."""
+    annotation = bare(annotation)
+    return annotation in (object, dict, Mapping) or is_metrics(annotation)
 
 
 def are_metrics(value: object) -> bool:
@@ -60,6 +66,8 @@ def column_name(metric: str) -> str:
 def _flatten(value: object, prefix: str, into: dict[str, Metric]) -> None:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
     if not isinstance(value, Mapping):
         raise TypeError(f"{type(value).__qualname__} is no metrics: expected a dataclass or mapping of numbers")
     for name, inner in value.items():
@@ -70,10 +78,6 @@ def _flatten(value: object, prefix: str, into: dict[str, Metric]) -> None:
             into[column] = inner
         else:
             _flatten(inner, f"{prefix}{name}.", into)
-
-
-def _is_frozen(cls: Any) -> bool:
-    return bool(cls.__dataclass_params__.frozen)
 
 
 def _has_numbers(cls: Any) -> bool:
@@ -115,3 +119,37 @@ def _is_metric_value(value: object) -> bool:
     if any(base.__module__ == "numpy" and base.__name__ == "number" for base in type(value).__mro__):
         return True
     return are_metrics(value)
+
+
+def numbers_in(value: object) -> list[str]:
+    """The numbers that a value holds by name, dotted; `""` for a value that is a number itself.
+
+    A sequence of numbers is one thing, without names of its own: `losses[3]` for three of them.
+    """
+    return list(_numbers_in(value, ""))
+
+
+def _numbers_in(value: object, name: str) -> Iterator[str]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers_in(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        if value and all(map(_is_one_number, value)):
+            yield f"{name}[{len(value)}]"
+    elif _is_one_number(value):
+        yield name
+
+
+def _is_one_number(value: object) -> bool:
+    """Whether a value is one number: of Python, of NumPy, or of an array or tensor without dimensions."""
+    if isinstance(value, bool) or getattr(value, "ndim", 0) != 0:
+        return False
+    if isinstance(value, int | float):
+        return True
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    is_tensor = type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "item")
+    return kind in ("i", "u", "f") or is_tensor
