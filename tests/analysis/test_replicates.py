@@ -134,7 +134,7 @@ def test_every_output_says_that_replicates_are_missing_and_why() -> None:
     for text in (markdown_text(summary), latex_text(summary)):
         assert "1 of 3" in text
         assert "ValueError" in text
-    assert csv_text(summary).splitlines()[2].startswith("group,model=bad,bad,1,2,0.93")
+    assert csv_text(summary).splitlines()[2].startswith("group,model=bad,,bad,1,2,0.93")
 
 
 def test_minus_infinity_ranks_nowhere() -> None:
