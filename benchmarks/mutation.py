@@ -3,10 +3,14 @@
     python benchmarks/mutation.py [--each 20] [--seed 0] [--rooms identity graph ...] [--again FOLDER]
 
 Mutants are made by cosmic-ray (operators on comparisons, arithmetic, logic, numbers, constants, loops, exceptions and
-decorators), one at a time, in a copy of the project. Which tests run a line is measured once by coverage with a context
-for each test; a mutant is killed if one of them fails or does not end. Mutants that differ in annotations alone change
-nothing and are not drawn. Survivors are printed as differences, to be read: some are equivalent. `--again` takes the
-copy and the coverage of an earlier call.
+decorators), one at a time, in a copy of the project. Which tests run a line is measured once for each room by coverage
+with a context for each test of the room's own folders; a mutant is killed if one of them fails or does not end. Where
+none of them runs the line by itself (a line run at import or in another process), those of its function are taken, else
+those of its file. Mutants that differ in annotations alone change nothing and are not drawn. Survivors are printed as
+differences, to be read: some are equivalent. `--again` takes the copy and the coverage of an earlier call.
+
+A printed `.` is a killed mutant, `T` one killed by the limit of time, `S` a survivor, `-` one that no test of the room
+runs (a survivor too).
 
 Needs `pip install cosmic-ray pytest-cov`.
 """
@@ -18,7 +22,10 @@ import ast
 import difflib
 import os
 import random
+import re
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -42,12 +49,15 @@ ROOMS = {
     "meter": ("meter",),
     "report": ("report",),
 }
-"""Room → the folders of tests that are about it; all of them, and the conformance tests, are run for coverage."""
+"""Room → the folders of tests that are about it."""
 MODULES = {"meter": ("ledger", "cost", "cost_json", "windows", "quantity", "phases", "ranks", "edges", "counter")}
 """Of the meters, the accounts alone: the sources belong to the hardware."""
-MOST_TESTS = 80
-"""Tests that one mutant is run against, those of its own room first."""
-LIMIT_S = 180.0
+MOST_TESTS = 40
+"""Tests that one mutant is run against: those of the module's own file first, then the quickest."""
+CPU_LIMIT_S = 90
+"""Processor time after which a mutant's tests are said not to end, however busy the machine is."""
+LIMIT_S = 400.0
+"""Time after which tests are said to wait for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,44 +141,102 @@ def mutants(room: str, files: list[Path], count: int, choose: random.Random) -> 
         yield Mutant(room=room, path=path, line=line, operator=name, code=code, difference="\n".join(lines[3:]))
 
 
-def covering(copy: Path, path: Path, line: int, room: str) -> list[str]:
-    """The tests that run a line, those of the room's own folders first, by the coverage data."""
-    from coverage.numbits import numbits_to_nums
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Which tests of a room run which lines, and how long each takes."""
 
-    with sqlite3.connect(copy / ".coverage") as data:
-        rows = data.execute(
-            "select context.context, line_bits.numbits from line_bits join file on file.id = line_bits.file_id "
-            "join context on context.id = line_bits.context_id where file.path = ?",
-            (str(path),),
-        )
-        tests = {name.split("|")[0] for name, bits in rows if name and line in numbits_to_nums(bits)}
-    own = tuple(f"tests/{folder}/" for folder in ROOMS[room])
-    return sorted(tests, key=lambda test: (not test.startswith(own), test))[:MOST_TESTS]
+    lines: Path
+    seconds: dict[str, float]
+
+    def tests(self, mutant: Mutant) -> list[str]:
+        """The tests to run a mutant against: those of its line, else of its function, else of its file."""
+        from coverage.numbits import numbits_to_nums
+
+        with sqlite3.connect(self.lines) as data:
+            rows = data.execute(
+                "select context.context, line_bits.numbits from line_bits join file on file.id = line_bits.file_id "
+                "join context on context.id = line_bits.context_id where file.path = ?",
+                (str(mutant.path),),
+            )
+            touched = {name.rpartition("|")[0]: set(numbits_to_nums(bits)) for name, bits in rows if name}
+        for lines in ({mutant.line}, lines_of_function(mutant.path.read_text(encoding="utf-8"), mutant.line)):
+            if tests := [test for test, seen in touched.items() if seen & lines]:
+                break
+        else:
+            tests = list(touched)
+        own = f"/test_{mutant.path.stem}.py::"
+        return sorted(tests, key=lambda test: (own not in test, self.seconds.get(test, 0.0), test))[:MOST_TESTS]
 
 
-def pytest(copy: Path, *words: str, limit_s: float | None = None) -> int | None:
-    """The exit code of a run of tests in the copy; None where it did not end in time."""
-    environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+def lines_of_function(code: str, line: int) -> set[int]:
+    """The lines in the body of the innermost function around a line."""
+    functions = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)]
+    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or 0)]
+    if not around:
+        return set()
+    inner = max(around, key=lambda node: node.lineno)
+    return set(range(inner.body[0].lineno, (inner.end_lineno or 0) + 1))
+
+
+def pytest(copy: Path, *words: str, **environment: str) -> tuple[int | None, str]:
+    """The exit code and the text of a run of tests in the copy; no code where it did not end in time."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
+    process = subprocess.Popen(
+        command,
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy / "src"), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=None if environment else limited,
+    )
     try:
-        done = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=limit_s, check=False
-        )
+        text, _ = process.communicate(timeout=None if environment else LIMIT_S)
     except subprocess.TimeoutExpired:
-        return None
-    return done.returncode
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None, ""
+    return (None if process.returncode == -signal.SIGXCPU else process.returncode), text
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 5))
 
 
 def copied(project: Path) -> Path:
-    """The project in a folder of its own, with its coverage."""
+    """The project in a folder of its own."""
     copy = Path(tempfile.mkdtemp(prefix="mutation-"))
     for name in ("src", "tests", "studies", "examples", "docs"):
         shutil.copytree(project / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(project / "pyproject.toml", copy)
-    folders = [f"tests/{folder}" for folders in ROOMS.values() for folder in folders]
-    code = pytest(copy, "-m", "not slow", "--cov=etude", "--cov-context=test", "--cov-report=", *folders)
-    print(f"coverage: tests ended with {code}", flush=True)
     return copy
+
+
+def coverage(copy: Path, room: str) -> Coverage:
+    """The coverage of a room by its own tests, measured where the copy does not hold it yet."""
+    lines, spent = copy / f".coverage.{room}", copy / f".durations.{room}"
+    if not spent.exists():
+        words = (
+            "-m",
+            "not slow",
+            f"--cov=src/etude/{room}",
+            "--cov-context=test",
+            "--cov-report=",
+            "--durations=0",
+            "-v",
+        )
+        folders = [f"tests/{folder}" for folder in ROOMS[room]]
+        code, text = pytest(copy, *words, *folders, COVERAGE_FILE=str(lines))
+        if code:
+            sys.exit(f"the tests of {room} fail without a mutant:\n{text[-3000:]}")
+        spent.write_text(text, encoding="utf-8")
+    seconds: dict[str, float] = defaultdict(float)
+    for took, test in re.findall(
+        r"^([0-9.]+)s (?:call|setup|teardown) +(\S.*)$", spent.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        seconds[test] += float(took)
+    return Coverage(lines=lines, seconds=seconds)
 
 
 def main() -> None:
@@ -180,39 +248,43 @@ def main() -> None:
     asked = parser.parse_args()
     copy = asked.again or copied(Path(__file__).resolve().parents[1])
     print(f"copy and coverage: {copy}", flush=True)
-    table, survivors = [], []
+    table = []
     for room in asked.rooms:
         names = MODULES.get(room)
         files = sorted((copy / "src" / "etude" / room).rglob("*.py"))
         files = [path for path in files if path.stat().st_size and (names is None or path.stem in names)]
+        covered = coverage(copy, room)
         killed = total = 0
-        for mutant in mutants(room, files, asked.each, random.Random(f"{asked.seed} {room}")):
+        for number, mutant in enumerate(mutants(room, files, asked.each, random.Random(f"{asked.seed} {room}"))):
+            fate = fate_of(copy, mutant, covered.tests(mutant), number)
             total += 1
-            dead = is_killed(copy, mutant)
-            killed += dead
-            print("." if dead else "S", end="", flush=True)
-            if not dead:
-                survivors.append(mutant)
+            killed += fate in ".T"
+            print(fate, end="", flush=True)
+            if fate not in ".T":
+                print(
+                    f"\n{mutant.path.relative_to(copy)}:{mutant.line} {mutant.operator}\n{mutant.difference}",
+                    flush=True,
+                )
         table.append((room, total, killed))
-        print(flush=True)
+        print(f" {room}: {killed} of {total}", flush=True)
     print("\n| room | mutants | killed | share |\n|---|---|---|---|")
     for room, total, killed in [*table, ("all", sum(row[1] for row in table), sum(row[2] for row in table))]:
         print(f"| {room} | {total} | {killed} | {killed / total:.0%} |" if total else f"| {room} | 0 | | |")
-    for mutant in survivors:
-        print(f"\n{mutant.path.relative_to(copy)}:{mutant.line} {mutant.operator}\n{mutant.difference}")
 
 
-def is_killed(copy: Path, mutant: Mutant) -> bool:
-    """Whether one of the tests that run the mutant's line fails, or does not end."""
-    tests = covering(copy, mutant.path, mutant.line, mutant.room)
+def fate_of(copy: Path, mutant: Mutant, tests: list[str], number: int) -> str:
+    """What becomes of a mutant: `.` killed, `T` killed by the limit, `S` survives, `-` run by no test."""
     if not tests:
-        return False
-    original = mutant.path.read_text(encoding="utf-8")
+        return "-"
+    original, times = mutant.path.read_text(encoding="utf-8"), mutant.path.stat()
     mutant.path.write_text(mutant.code, encoding="utf-8")
+    os.utime(mutant.path, (number, number))  # a time of its own, so that no compiled file of another is taken
     try:
-        return pytest(copy, "-x", *tests, limit_s=LIMIT_S) != 0
+        code, _ = pytest(copy, "-x", *tests)
     finally:
         mutant.path.write_text(original, encoding="utf-8")
+        os.utime(mutant.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return "T" if code is None else "." if code else "S"
 
 
 if __name__ == "__main__":
