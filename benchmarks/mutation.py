@@ -33,6 +33,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from cosmic_ray.ast import Visitor, get_ast
@@ -54,6 +55,8 @@ MODULES = {"meter": ("ledger", "cost", "cost_json", "windows", "quantity", "phas
 """Of the meters, the accounts alone: the sources belong to the hardware."""
 MOST_TESTS = 40
 """Tests that one mutant is run against: those of the module's own file first, then the quickest."""
+MOST_SECONDS = 40.0
+"""How long those tests may take together, as measured with the coverage; the first is run in any case."""
 CPU_LIMIT_S = 90
 """Processor time after which a mutant's tests are said not to end, however busy the machine is."""
 LIMIT_S = 400.0
@@ -165,7 +168,9 @@ class Coverage:
         else:
             tests = list(touched)
         own = f"/test_{mutant.path.stem}.py::"
-        return sorted(tests, key=lambda test: (own not in test, self.seconds.get(test, 0.0), test))[:MOST_TESTS]
+        tests = sorted(tests, key=lambda test: (own not in test, self.seconds.get(test, 0.0), test))[:MOST_TESTS]
+        spent = accumulate(self.seconds.get(test, 0.0) for test in tests)
+        return [test for first, (test, until) in enumerate(zip(tests, spent)) if not first or until <= MOST_SECONDS]
 
 
 def lines_of_function(code: str, line: int) -> set[int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, NewType, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Protocol, TypedDict, TypeVar
 
 import pytest
+from typing_extensions import TypeAliasType
 
 from etude.graph.compatible import NoSuchItem, element_type, fits, item_type
 
@@ -32,7 +34,13 @@ class Options(TypedDict):
     rate: float
 
 
+class HasName(Protocol):
+    name: str
+
+
 UserId = NewType("UserId", int)
+Number = TypeAliasType("Number", int)
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +66,19 @@ UserId = NewType("UserId", int)
         (Literal["a"], str),
         (Literal["a"], Literal["a", "b"]),
         (None, int | None),
+        (int, HasName),
+        (Options, collections.abc.Mapping[str, object]),
+        (dict, Options),
+        (tuple[int, int], collections.abc.Sequence[int]),
+        (tuple[int, ...], collections.abc.Sequence[int]),
+        (tuple[int, ...], tuple[int, ...]),
+        (Number, int),
+        (Pair, tuple),
+        (T, int),
+        (int, T),
+        (list[int], "said in words"),
+        (Literal["a", "b"], str),
+        (collections.OrderedDict[str, int], dict[str, int]),
     ],
 )
 def test_a_result_fits_where_every_value_of_it_does(given: object, wanted: object) -> None:
@@ -79,6 +100,15 @@ def test_a_result_fits_where_every_value_of_it_does(given: object, wanted: objec
         (Literal["a", "c"], Literal["a", "b"]),
         (tuple[int, str], tuple[int, int]),
         (int, list[int]),
+        (tuple[int, str], tuple[int, ...]),
+        (tuple[int, str], collections.abc.Sequence[int]),
+        (tuple[int, int, int], tuple[int, int]),
+        (tuple[int, int], tuple[int, int, int]),
+        (Literal["a", 1], str),
+        (bytes, float | str | None),
+        (Pair, dict),
+        (Pair, collections.abc.Mapping),
+        (int, None),
     ],
 )
 def test_a_result_does_not_fit_where_some_value_of_it_does_not(given: object, wanted: object) -> None:
@@ -110,3 +140,16 @@ def test_a_sequence_tells_what_it_holds() -> None:
     assert element_type(list) is object
     assert element_type(str) is None
     assert element_type(int) is None
+    assert element_type(collections.abc.Mapping[str, int]) is str
+    assert element_type(Any) is element_type(object) is object
+
+
+@pytest.mark.parametrize("annotation", [str, bytes, int, Splits, Literal["a"]])
+def test_what_is_no_sequence_holds_nothing(annotation: object) -> None:
+    assert element_type(annotation) is None
+
+
+def test_items_of_what_is_not_known_may_be_anything() -> None:
+    assert item_type(Any, "x") is object
+    assert item_type(dict, "x") is object
+    assert item_type(dict[str, int] | dict[str, str], "x") is object

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from etude import Across, step
 from etude.graph.pipeline import NodeSpec, Source
 from etude.graph.signature import signature_of
@@ -41,7 +43,27 @@ def nothing() -> int:
     return 0
 
 
-RETURNS = {"words": list[str], "splits": Splits, "number": int, "unknown": object}
+@step
+def single(value: int) -> int:
+    return 0
+
+
+@step
+def table(records: pa.Table) -> int:
+    return 0
+
+
+@step
+def anything(value: object) -> int:
+    return 0
+
+
+@step
+def any_across(values: Across) -> int:  # type: ignore[type-arg]
+    return 0
+
+
+RETURNS = {"words": list[str], "splits": Splits, "number": int, "unknown": object, "@other/far": list[str]}
 
 
 def bind(function: object, sources: dict[str, Source | tuple[Source, ...]]) -> tuple[Wiring, list[str]]:
@@ -128,3 +150,48 @@ def test_all_variants_of_a_node_cannot_be_one_of_several_sources() -> None:
     for function, sources in ((gather, {"parts": (NUMBER, every_variant)}), (every, {"0": NUMBER, "1": every_variant})):
         _, (fault,) = bind(function, sources)
         assert "number[*] gives a whole input by itself" in fault
+
+
+def test_a_list_of_nodes_for_a_single_value_is_refused_and_its_elements_are_checked() -> None:
+    _, (fault,) = bind(single, {"value": (NUMBER, NUMBER)})
+    assert "'value' of here:it takes one int, not a list of nodes" in fault
+    assert "pipeline.it.from|" in fault
+    _, faults = bind(gather, {"parts": (NUMBER, WORDS, WORDS)})
+    assert ["words gives list[str]" in fault for fault in faults] == [True, True]
+
+
+def test_the_first_of_several_inputs_takes_a_source_alone_and_one_input_is_one() -> None:
+    assert bind(two, {"0": WORDS})[0].bindings == {"left": WORDS}
+    assert "takes one input: value|drop one" in bind(single, {"0": NUMBER, "1": NUMBER})[1][0]
+    assert bind(every, {"": NUMBER, "parts": (NUMBER, NUMBER)})[0].bindings == {"parts": (NUMBER, NUMBER, NUMBER)}
+
+
+def test_a_fault_of_one_source_stands_at_its_input() -> None:
+    assert bind(two, {"left": WORDS, "size": NUMBER})[1][0].startswith("pipeline.it.from.size|'size' is a setting")
+    assert bind(two, {"left": WORDS, "rihgt": WORDS})[1][0].startswith("pipeline.it.from.rihgt|here:it has no input")
+
+
+def test_an_item_of_a_number_is_refused_as_it_has_none() -> None:
+    _, (fault,) = bind(single, {"": Source("number", "part")})
+    assert "node 'number' gives no item 'part'|its result has no items" in fault
+
+
+def test_an_item_is_judged_by_its_own_type() -> None:
+    assert not bind(two, {"": Source("splits", "train")})[1]
+    assert bind(single, {"": Source("splits", "train")})[1]
+
+
+def test_a_node_whose_step_is_not_known_is_left_to_the_run() -> None:
+    assert not bind(single, {"": Source("gone")})[1]
+    assert not bind(single, {"": Source("words", study="other")})[1]
+    assert bind(single, {"": Source("far", study="other")})[1]
+
+
+def test_the_table_of_records_is_a_table() -> None:
+    assert not bind(table, {"": Source("records")})[1]
+    assert "gives Table" in bind(single, {"": Source("records")})[1][0]
+
+
+def test_all_variants_without_a_said_type_are_taken_as_they_come() -> None:
+    assert not bind(anything, {"": Source("words", across=True)})[1]
+    assert not bind(any_across, {"": Source("words", across=True)})[1]
