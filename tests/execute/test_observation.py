@@ -434,6 +434,25 @@ def test_a_step_that_draws_without_seeding_is_not_deterministic(case: Callable[.
     assert one.observed() == {}
 
 
+def test_what_a_library_draws_while_it_is_loaded_is_not_drawn_by_the_step(project: Project) -> None:
+    one = Case(
+        project,
+        "processes",
+        """
+    @step
+    def step_a() -> float:
+        import random
+        before = random.getstate()
+        import sklearn.feature_extraction.text
+        return float(random.getstate() != before)
+    """,
+    )
+    result = one.run()
+    assert result.value("a") == 1.0
+    assert "by_chance" not in result.records().column_names
+    assert one.manifest().deterministic
+
+
 def test_generators_of_its_own_leave_a_step_deterministic(case: Callable[..., Case]) -> None:
     one = case("""
     import random

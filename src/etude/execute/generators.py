@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any
 
 _LARGEST_SEED = 2**32
@@ -24,6 +27,10 @@ _states: dict[str, State] = {}
 _seeded: set[str] = set()
 """Generators that were seeded, or given a state, since this was last emptied."""
 _watching: list[Watch] = []
+_loading: list[str] = []
+"""The library that is being loaded, by the outermost of its imports."""
+_LIBRARIES = ("/site-packages/", "/dist-packages/", f"{sysconfig.get_path('stdlib')}/")
+"""What is in the path of installed packages and of Python's own modules."""
 
 
 class Watch:
@@ -44,6 +51,12 @@ class Watch:
         self._before = {name: state() for name, state in _states.items()}
         self._torch = _torch_states()
 
+    def set_aside(self, before: Mapping[str, object]) -> None:
+        """Take what was drawn since these states for none of the step's, unless it had drawn before."""
+        for name, state in before.items():
+            if self._before.get(name) == state:
+                self._before[name] = _states[name]()
+
     def stop(self) -> tuple[str, ...]:
         """The generators that were drawn from, and not seeded."""
         _watching.remove(self)
@@ -59,6 +72,23 @@ class Watch:
             elif generator.get_state().numpy().tobytes() != before.numpy().tobytes():
                 drawn.append(name)
         return tuple(drawn)
+
+
+@contextmanager
+def importing_library(module: ModuleType) -> Iterator[None]:
+    """Around the import of a module: what a library draws while it is loaded is not drawn by the step."""
+    origin = getattr(module.__spec__, "origin", None) or ""
+    if not _watching or _loading or not any(place in origin for place in _LIBRARIES):
+        yield
+        return
+    _loading.append(module.__name__)
+    before = {name: state() for name, state in _states.items()}
+    try:
+        yield
+    finally:
+        _loading.clear()
+        for watch in _watching:
+            watch.set_aside(before)
 
 
 def attach() -> None:

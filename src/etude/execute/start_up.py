@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
+from etude.execute.generators import importing_library
 from etude.execute.threads import limit_torch
 
 Mark = Callable[[], AbstractContextManager[object]]
@@ -67,7 +68,7 @@ class StartUp(importlib.abc.MetaPathFinder):
         def exec_module(module: ModuleType) -> None:
             with contextlib.suppress(AttributeError):
                 del loader.exec_module
-            with self._outermost():
+            with self._outermost(), importing_library(module):
                 execute(module)
                 self._after(name, module)
 
