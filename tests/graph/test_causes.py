@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from etude.graph.library import StepUse
 from etude.graph.node import Feed, Made, Node, Row, Spread, input_contents
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Plan, ordered, plan
+from etude.graph.signature import signature_of
+from etude.graph.step import step
+from etude.identity.code import SymbolMap
 from etude.store.manifest import Damaged, Manifest
 
 Store = dict[str, Manifest | Damaged]
@@ -180,3 +184,25 @@ def test_an_item_and_the_variants_of_a_spread_count() -> None:
     ]
     assert len({reader(source).fingerprint for source in sources}) == 6
     assert len({str(input_contents(reader(source), made)) for source in sources}) == 6
+
+
+@step
+def reader() -> int:
+    return 0
+
+
+def test_an_object_of_a_class_that_the_reader_does_not_name_counts_with_the_node_that_gave_it() -> None:
+    made = {BASE.fingerprint: Made("x", {}, classes=frozenset({"m:Seen", "m:Other"}))}
+
+    def contents(*symbols: str) -> dict[str, str] | None:
+        found = SymbolMap(symbols=dict.fromkeys(symbols, ""), opaque=(), packages=(), files={}, digest="")
+        use = StepUse("m:reader", signature_of("m:reader", reader), found)
+        return input_contents(replace_use(MIDDLE, use), made)
+
+    assert contents("m:Seen", "m:Other") == {"from_base": "x"}
+    assert contents("m:Seen") == contents() == {"from_base": f"x~{BASE.fingerprint}"}
+    assert input_contents(MIDDLE, made) == {"from_base": "x"}
+
+
+def replace_use(of: Node, use: StepUse) -> Node:
+    return Node(of.name, of.step, use, {}, of.settings_text, of.code, (), of.inputs, Needs(), {})

@@ -164,3 +164,19 @@ class Made:
 def test_what_is_no_plain_function_is_refused(function: Any, said: str) -> None:
     with pytest.raises(NotAStep, match=said):
         signature_of("here:it", step(function))
+
+
+def test_a_path_that_says_nothing_of_its_content_is_refused_also_under_other_marks() -> None:
+    def bare(*, words: Path) -> int:
+        return 0
+
+    def marked(*, words: Annotated[Path, "where"]) -> int:
+        return 0
+
+    def placed(*, words: Annotated[Path, placement], text: Annotated[str, "what"] = "") -> int:
+        return 0
+
+    for function in (bare, marked):
+        with pytest.raises(NotAStep, match="'words' is a Path, and a path alone says nothing of its content"):
+            signature_of("here:it", step(function))
+    assert signature_of("here:it", step(placed)).settings["words"].placement
