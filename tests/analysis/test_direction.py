@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Annotated, NamedTuple, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import pyarrow as pa
 import pytest
 
 from etude import metric
-from etude.analysis.direction import known_direction, meaning_of
+from etude.analysis.direction import is_cost, known_direction, meaning_of
 from etude.analysis.steps import aggregate
 from etude.errors import StepError
 from etude.graph.metric import Metric, declared
@@ -146,3 +146,21 @@ def test_a_table_shows_what_tells_good_from_bad_before_costs_and_lengths() -> No
     table = pa.table({"seed": [0, 1], **{name: [0.1, 0.2] for name in names}})
     assert aggregate(table, replicate="seed").metrics == ("q.accuracy", "q.loss", "q.energy", "q.tokens", "q.length")
     assert aggregate(table, replicate="seed", metrics=names).metrics == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "better", "expected"),
+    [
+        ("model.cost.anything", "", None, True),
+        ("q.energy_used", "", "lower", True),
+        ("q.decodeLatency", "", "lower", True),
+        ("q.x", "J", "lower", True),
+        ("q.x", "J", "higher", False),
+        ("q.x", "J", None, False),
+        ("q.loss", "", "lower", False),
+        ("q.energy", "nats", "lower", False),
+        ("energy.loss", "", "lower", False),
+    ],
+)
+def test_a_cost_is_spent_and_the_less_the_better(number: str, unit: str, better: Any, expected: bool) -> None:
+    assert is_cost(number, unit, better) == expected

@@ -10,9 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from etude.analysis.estimates import counted, estimate, why_missing
 from etude.analysis.intervals import _quantiles, bootstrap_interval, t_interval
 from etude.analysis.paired import differences, hedges_effect, holm, paired_t, sign_flip, sign_flips, win_share
-from etude.analysis.spread import interquartile_mean, sample_std
+from etude.analysis.spread import interquartile_mean, mean_of, sample_std
 
 VALUES = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 6))
 
@@ -194,3 +195,39 @@ def test_quantiles_of_counted_values_are_those_of_the_values_written_out(
     values, weights = (np.asarray(column) for column in zip(*counted, strict=True))
     expected = np.quantile(np.repeat(values, weights), [one, other])
     assert _quantiles(values, weights, np.array([one, other])) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_numbers_near_the_largest_there_are_have_a_mean_and_a_deviation() -> None:
+    assert mean_of([1.6e308, 1.6e308]) == 1.6e308
+    assert sample_std([-1.6e308, 0.0, 1.6e308]) == pytest.approx(1.6e308)
+    assert sample_std([1e200, 3e200, 2e200]) == pytest.approx(1e200)
+
+
+def test_an_estimate_is_of_the_finite_values_and_says_what_is_missing() -> None:
+    found = estimate([1.0, None, math.inf, 4.0, 2.5, math.nan])
+    assert (found.n, found.missing, found.mean, found.median, found.low, found.high) == (3, 3, 2.5, 2.5, 1.0, 4.0)
+    assert found.note == "1 of 6 missing; 2 of 6 not finite, left out; 3 values: too few to resample (5 needed)"
+    assert estimate([1.0]).note == "one value: no spread known"
+    assert estimate([1.0, 1.0, 1.0, 1.0, 2.0]).note == "too many equal values to resample"
+    assert estimate([1.0, 2.0, 4.0, 8.0, 16.0]).note == ""
+
+
+def test_of_no_values_nothing_is_known() -> None:
+    found = estimate([None])
+    assert (found.n, found.missing, found.mean, found.std, found.median, found.iqm) == (0, 1, None, None, None, None)
+    assert (found.low, found.high, found.t_interval, found.bootstrap) == (None, None, None, None)
+    assert found.note == "1 of 1 missing"
+
+
+def test_causes_are_counted_with_what_is_missing_first_and_what_is_not_finite_last() -> None:
+    causes = ["not finite", "b failed", "no value", "", "a failed", "b failed"]
+    assert why_missing(causes) == [
+        "1 of 6 missing",
+        "1 of 6 missing (a failed)",
+        "2 of 6 missing (b failed)",
+        "1 of 6 not finite, left out",
+    ]
+
+
+def test_one_is_singular() -> None:
+    assert [counted(count, "pair") for count in (0, 1, 2)] == ["0 pairs", "1 pair", "2 pairs"]

@@ -33,7 +33,7 @@ def sample_std(values: Sequence[float] | npt.NDArray[np.float64]) -> float | Non
         return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
     except OverflowError:
         scale = max(map(abs, found))
-        return 2 * scale * sample_std([value / scale / 2 for value in found])  # type: ignore[operator]
+        return scale * (2 * sample_std([value / scale / 2 for value in found]))  # type: ignore[operator]
 
 
 def interquartile_mean(values: Sequence[float]) -> float | None:
