@@ -18,6 +18,7 @@ from scipy import stats
 from etude.analysis.steps import aggregate
 from etude.analysis.summary import Summary
 from etude.errors import StepError
+from etude.graph.signature import signature_of
 
 ACCURACY, COST = "quality.accuracy", "model.cost.wall_s"
 
@@ -251,3 +252,9 @@ def test_a_thousand_runs_of_fifty_metrics_are_compared_one_by_one() -> None:
     ]
     summary = aggregate(records(rows), baseline={"pooling": "0"})
     assert len(summary.comparisons) == 199 * 50
+
+
+def test_the_records_are_the_one_input_and_all_else_is_a_setting() -> None:
+    signature = signature_of("etude.analysis.steps:aggregate", aggregate)
+    assert [given.name for given in signature.inputs] == ["records"]
+    assert {"by", "metrics", "baseline", "replicate"} <= signature.settings.keys()
