@@ -164,3 +164,11 @@ def test_a_table_shows_what_tells_good_from_bad_before_costs_and_lengths() -> No
 )
 def test_a_cost_is_spent_and_the_less_the_better(number: str, unit: str, better: Any, expected: bool) -> None:
     assert is_cost(number, unit, better) == expected
+
+
+def test_a_note_names_the_numbers_without_a_direction_but_not_those_of_a_step_that_spoke() -> None:
+    def notes(of: str) -> list[str]:
+        return [note for note in aggregate(records({of: {"unit": "", "better": "lower"}})).notes if "q.big" in note]
+
+    assert len(notes("other.loss")) == 1
+    assert notes("q.loss") == []

@@ -224,3 +224,32 @@ def test_the_front_of_a_search_and_its_growth() -> None:
     volumes = [each.hypervolume for each in growth(results)]
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
+
+
+def test_options_of_several_types_are_read_back_from_their_text() -> None:
+    texts = ["1", "true", '"a"', "a", None]
+    rows = [row(at, 1.0, 0, at, at + 1, **{"param.x": text}) for at, text in enumerate(texts)]
+    results = read_results(table_of(rows, {"x": {"choice": [1, True, "a"]}}, {"score": "maximize"}))
+    found = [trial.point.get("x") for trial in results.trials]
+    assert [*map(repr, found)] == ["1", "True", "'a'", "'a'", "None"]
+
+
+@pytest.mark.parametrize(("high", "log"), [(100.0, False), (101.0, True), (20.0, False)])
+def test_a_space_read_from_values_is_logarithmic_beyond_two_decades(high: float, log: bool) -> None:
+    rows = [row(at, 1.0, 0, at, at + 1, **{"param.x": value}) for at, value in enumerate([1.0, 5.0, high])]
+    (dimension,) = read_results(table_of(rows, {}, {"score": "maximize"})).dimensions
+    assert dimension.log == log
+
+
+def test_a_space_read_from_values_tells_whole_numbers_choices_and_conditions() -> None:
+    def dimension(*values: Any) -> Any:
+        rows = [row(at, 1.0, 0, at, at + 1, **{"param.x": value}) for at, value in enumerate(values)]
+        return read_results(table_of(rows, {}, {"score": "maximize"})).dimensions[0]
+
+    assert (dimension(1, 2).kind, dimension(1.0, 2.5).kind, dimension("b", "a", "b").options) == (
+        "int",
+        "float",
+        ("b", "a"),
+    )
+    assert [dimension(1, None).conditional, dimension(1, 2).conditional] == [True, False]
+    assert dimension(False, True).kind == "choice"
