@@ -227,11 +227,17 @@ def test_the_front_of_a_search_and_its_growth() -> None:
 
 
 def test_options_of_several_types_are_read_back_from_their_text() -> None:
-    texts = ["1", "true", '"a"', "a", None]
+    texts = ["1", '"1"', "true", '"a"', "a", "gone", None]
     rows = [row(at, 1.0, 0, at, at + 1, **{"param.x": text}) for at, text in enumerate(texts)]
-    results = read_results(table_of(rows, {"x": {"choice": [1, True, "a"]}}, {"score": "maximize"}))
+    results = read_results(table_of(rows, {"x": {"choice": [1, "1", True, "a"]}}, {"score": "maximize"}))
     found = [trial.point.get("x") for trial in results.trials]
-    assert [*map(repr, found)] == ["1", "True", "'a'", "'a'", "None"]
+    assert [*map(repr, found)] == ["1", "'1'", "True", "'a'", "'a'", "'gone'", "None"]
+
+
+def test_texts_that_are_options_themselves_stay_texts() -> None:
+    rows = [row(at, 1.0, 0, at, at + 1, **{"param.x": text}) for at, text in enumerate(["1", "a"])]
+    results = read_results(table_of(rows, {"x": {"choice": [1, "1", True, "a"]}}, {"score": "maximize"}))
+    assert [trial.point["x"] for trial in results.trials] == ["1", "a"]
 
 
 @pytest.mark.parametrize(("high", "log"), [(100.0, False), (101.0, True), (20.0, False)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -183,10 +184,13 @@ def _restore_options(rows: Sequence[dict[str, Any]], space: Mapping[str, Dimensi
         if dimension.numeric or all(isinstance(option, str) for option in dimension.options):
             continue
         column = f"param.{name}"
+        if all(row.get(column) in (None, *dimension.options) for row in rows):
+            continue  # of one type, and so written as they are
         for row in rows:
             value = row.get(column)
-            if isinstance(value, str) and value not in dimension.options:
-                row[column] = json.loads(value)
+            if isinstance(value, str):
+                with contextlib.suppress(json.JSONDecodeError):  # a table of other origin may hold the text itself
+                    row[column] = json.loads(value)
 
 
 def _trial(row: Mapping[str, Any], names: Sequence[str], metrics: Sequence[str], limits: Sequence[str]) -> Trial:
