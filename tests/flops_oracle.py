@@ -5,6 +5,7 @@ Models stand on the meta device wherever they run there; a few ask for the value
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,15 @@ _LATENT = {
 }
 _FIVE = {"num_local_experts": 5, "num_experts_per_tok": 2}
 _QWEN_MOE = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 40}
+_QWEN3_NEXT = {
+    **_QWEN_MOE,
+    "head_dim": 12,
+    "shared_expert_intermediate_size": 56,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 6,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 10,
+}
 
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("llama", _LLAMA),
@@ -161,6 +171,12 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
         {**_LLAMA, **_QWEN_MOE, "shared_expert_intermediate_size": 56, "decoder_sparse_step": 2},
     ),
     "qwen3_moe": ("qwen3_moe", {**_LLAMA, **_QWEN_MOE, "mlp_only_layers": [1], "head_dim": 10}),
+    "qwen3_next": ("qwen3_next", {**_LLAMA, **_QWEN3_NEXT, "num_hidden_layers": 4}),
+    "qwen3_next in turn": (
+        "qwen3_next",
+        {**_LLAMA, **_QWEN3_NEXT, "attention_bias": True, "mlp_only_layers": [1], "tie_word_embeddings": True}
+        | {"layer_types": ["full_attention", "linear_attention", "linear_attention"], "linear_conv_kernel_dim": 3},
+    ),
     "olmoe": ("olmoe", {**_LLAMA, "num_experts": 5, "num_experts_per_tok": 2}),
     "phimoe": ("phimoe", {**_LLAMA, **_FIVE}),
     "granitemoe": ("granitemoe", {**_LLAMA, **_FIVE}),
@@ -286,8 +302,18 @@ def reads_values(config: Any, head: str) -> bool:
 @contextmanager
 def counting() -> Iterator[Callable[[], int]]:
     """Counts the FLOPs of what runs inside; the function it gives says how many so far."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(
+        display=False, custom_mapping={torch.ops.aten.convolution_backward: convolution_gradients}
+    ) as counter:
         yield counter.get_total_flops
+
+
+def convolution_gradients(gradient: Any, given: Any, weight: Any, *_: Any, out_shape: Any = None, **more: Any) -> int:
+    """The products behind the gradients of a convolution. The counter's own formula takes the gradient of a grouped
+    convolution's weight for that of a dense one, as many times too much as there are groups.
+    """
+    forward = 2 * math.prod(gradient) * math.prod(weight[1:])
+    return forward * sum(shape is not None for shape in out_shape[:2])
 
 
 def run(model: Any, config: Any, batch: int, tokens: int, target: int | None = None, **more: Any) -> Any:

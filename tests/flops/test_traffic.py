@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,8 @@ CACHING = [
     "gpt_bigcode",
     "deepseek_v3",
     "gpt_oss",
+    "llama4_text",
+    "qwen3_next",
 ]
 MODELS = {name: flops.describe(oracle.config(name), head="language") for name in (*CACHING, "mixtral", "t5", "bart")}
 counts = st.integers(1, 40)
@@ -33,8 +37,23 @@ def test_the_cache_takes_what_transformers_keeps(name: str) -> None:
     config = oracle.config(name)
     model = oracle.build(config, "language")
     cache = oracle.run(model, config, 2, 9).past_key_values
-    kept = sum(t.numel() * t.element_size() for layer in cache.layers for t in (layer.keys, layer.values))
+    kept = sum(t.numel() * t.element_size() for layer in cache.layers for t in tensors_of(layer))
     assert flops.cache_bytes(MODELS[name], [9, 9], dtype="float32") == kept
+
+
+def tensors_of(layer: Any) -> list[Any]:
+    """Keys and values of a layer of a cache, or the states of linear attention."""
+    if hasattr(layer, "recurrent_states"):
+        return [*layer.conv_states.values(), *layer.recurrent_states.values()]
+    return [layer.keys, layer.values]
+
+
+def test_the_state_of_linear_attention_stays_in_float32() -> None:
+    config = oracle.config("qwen3_next")
+    model = oracle.build(config, "language").bfloat16()
+    cache = oracle.run(model, config, 2, 9).past_key_values
+    kept = sum(t.numel() * t.element_size() for layer in cache.layers for t in tensors_of(layer))
+    assert flops.cache_bytes(MODELS["qwen3_next"], [9, 9]) == kept
 
 
 @pytest.mark.parametrize("name", ["t5", "bart"])
@@ -58,7 +77,7 @@ def test_a_step_reads_the_cache_and_writes_one_token(name: str, cached: list[int
     assert step.cache_written_bytes == flops.cache_bytes(model, [1] * len(cached))
 
 
-@given(st.sampled_from(["llama", "gemma2", "t5"]), counts, counts, st.integers(1, 4))
+@given(st.sampled_from(["llama", "gemma2", "t5", "qwen3_next"]), counts, counts, st.integers(1, 4))
 @quick
 def test_decoding_moves_what_its_steps_move(name: str, prompt: int, new: int, batch: int) -> None:
     model = MODELS[name]

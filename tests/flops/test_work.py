@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.flops.operations import Pairs, Per
+from etude.flops.operations import Chunks, Convolved, Pairs, Per
 from etude.flops.work import CachedSteps, Pass, UncachedSteps, band, chunked_sum, clipped_sum
 
 small = st.integers(0, 24)
@@ -63,6 +63,18 @@ def test_uncached_steps_are_passes_over_ever_longer_sequences(start: int, steps:
             continue
         for exact in (False, True):
             assert together.amount(unit, exact) == sum(step.amount(unit, exact) for step in each), unit
+
+
+LINEAR = [Chunks(5), Chunks(5, carried=True), Convolved(1), Convolved(4)]
+"""Units of linear attention."""
+
+
+@given(st.integers(1, 24), small, st.sampled_from(LINEAR))
+def test_steps_of_linear_attention_are_its_passes(start: int, steps: int, unit: Chunks | Convolved) -> None:
+    cached = [Pass(1, start + done) for done in range(steps)]
+    assert CachedSteps(start, steps).amount(unit, exact=True) == sum(step.amount(unit, True) for step in cached)
+    whole = [Pass(start + done, keeps=False) for done in range(steps)]
+    assert UncachedSteps(start, steps).amount(unit, exact=True) == sum(step.amount(unit, True) for step in whole)
 
 
 @given(st.builds(Pass, small, small, small, small, small, small), st.sampled_from(ALL_UNITS))

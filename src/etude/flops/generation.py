@@ -80,9 +80,9 @@ def generation_works(
 
 def _works(model: Model, prompt: int, output: int, cache: bool) -> Works:
     if model.kind == "encoder-decoder":
-        first, start, context = Pass(1, 0, 1, source=prompt, memory=prompt, context=prompt), 1, prompt
+        first, start, context = Pass(1, 0, 1, source=prompt, memory=prompt, context=prompt, keeps=cache), 1, prompt
     else:
-        first, start, context = Pass(prompt, 0, 1 if model.keeps_last_logits else prompt), prompt, 0
+        first, start, context = Pass(prompt, 0, 1 if model.keeps_last_logits else prompt, keeps=cache), prompt, 0
     if cache:
         return first, CachedSteps(start, output - 1, context)
     return first, UncachedSteps(start + 1, output - 1, context, model.keeps_last_logits)

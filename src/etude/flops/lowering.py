@@ -9,6 +9,7 @@ from etude.flops.architecture.blueprint import (
     Attention,
     Blueprint,
     Branch,
+    DeltaRule,
     Dense,
     Embedding,
     Experts,
@@ -18,6 +19,7 @@ from etude.flops.architecture.blueprint import (
     Stack,
     Sublayer,
 )
+from etude.flops.delta_rule import delta_rule
 from etude.flops.operations import Cached, Op, Pairs, Parameter, Part, Per, Product, Role
 
 STREAM = "stream"
@@ -151,6 +153,8 @@ def _branch(branch: Branch, source: str, target: str, place: Place) -> Iterator[
     match branch.inner:
         case Attention():
             yield from _attention(branch.inner, source, target, place)
+        case DeltaRule():
+            yield from _linear_attention(branch.inner, source, target, place)
         case FeedForward():
             yield from _feed_forward(branch.inner, source, target, place)
         case Experts():
@@ -190,6 +194,15 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
         moved_per=place.per,
     )
     yield from path(layer.output, target, target, place)
+
+
+def _linear_attention(layer: DeltaRule, source: str, target: str, place: Place) -> Iterator[Op]:
+    yield dense(layer.projection, source, "projected", place)
+    yield dense(layer.rates, source, "rates", place)
+    yield from delta_rule(layer, "projected", "rates", target, place.prefix)
+    yield _norm(layer.norm, target, target, place)
+    yield Op((target, "projected"), target)
+    yield dense(layer.output, target, target, place)
 
 
 def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:

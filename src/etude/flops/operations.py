@@ -17,7 +17,8 @@ class Part(enum.Enum):
     """What a product belongs to, as costs are told apart."""
 
     DENSE = "dense"
-    """Linear layers of the backbone: attention projections, feed-forward layers, routers, embedding projections."""
+    """Linear layers of the backbone: attention projections, feed-forward layers, routers, embedding projections; the
+    convolutions and chunks of linear attention."""
     EXPERTS = "experts"
     """Feed-forward layers of experts that a router chose."""
     ATTENTION = "attention"
@@ -66,7 +67,23 @@ class Pairs:
         return self.chunk or self.window
 
 
-Unit = Per | Pairs
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Chunks that linear attention fills up and runs whole; a single token beside a cached state needs none."""
+
+    size: int
+    carried: bool = False
+    """Only those that start from the state of another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convolved:
+    """Positions that a causal convolution puts out, those of its padding and of what it has cached included."""
+
+    kernel: int
+
+
+Unit = Per | Pairs | Chunks | Convolved
 
 
 class Role(enum.Enum):
@@ -109,6 +126,8 @@ class Product:
     flops: int
     per: Unit
     part: Part
+    backward_only: bool = False
+    """What only the gradient needs: the forward pass does it without a product, or has it in another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +136,16 @@ class Cached:
 
     elements_per_token: int
     pairs: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What linear attention keeps of a sequence between decode steps, whatever its length."""
+
+    elements: int
+    """In the type of the cache."""
+    float32_elements: int = 0
+    """In float32, whatever the type of the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +160,7 @@ class Op:
     """Elements of activations that go in and come out, for each `moved_per`."""
     moved_per: Per = Per.TOKEN
     cached: Cached | None = None
+    state: State | None = None
     looked_up: int = 0
     """Elements of a look-up table read for each `moved_per`."""
     module: str = ""

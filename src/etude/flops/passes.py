@@ -13,7 +13,7 @@ Form = Mapping[Part, tuple[tuple[Unit, int], ...]]
 
 def forward_form(ops: Sequence[Op]) -> Form:
     """The products of one forward pass."""
-    return _summed((op.product, 1) for op in ops if op.product is not None)
+    return _summed((op.product, 1) for op in ops if op.product is not None and not op.product.backward_only)
 
 
 def backward_form(ops: Sequence[Op], trainable: Container[str], loss: str) -> Form:

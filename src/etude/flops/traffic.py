@@ -56,17 +56,18 @@ class Precision:
 
 
 def cache_bytes(model: Model, tokens: Lengths, *, context: Lengths = 0, dtype: str = "bfloat16") -> int:
-    """What the keys and values of these samples take, as transformers' dynamic cache stores them.
+    """What keys, values and states of these samples take, as transformers' dynamic cache stores them.
 
     Args:
         model: A decoder, or an encoder-decoder.
         tokens: Tokens of each sample that the decoder has read. A layer with a window of W keeps the last W - 1.
         context: Encoder-decoders: tokens of each source.
-        dtype: The type of keys and values.
+        dtype: The type of keys and values. The states of linear attention are in float32, whatever it is.
     """
     read = lengths(tokens, "tokens")
     sources = lengths(context, "context", len(read))
     elements = 0
+    states = len([own for own in read if own]) * _states(model.ops, dtype_bytes(dtype))
     for op in model.ops:
         if op.cached is None:
             continue
@@ -74,7 +75,12 @@ def cache_bytes(model: Model, tokens: Lengths, *, context: Lengths = 0, dtype: s
         for own, source in zip(read, sources, strict=True):
             kept = source if pairs.mask == "cross" else clipped_sum(own, own, _kept(pairs.reach))
             elements += op.cached.elements_per_token * kept
-    return elements * dtype_bytes(dtype)
+    return elements * dtype_bytes(dtype) + states
+
+
+def _states(ops: Iterable[Op], size: int) -> int:
+    """Bytes of what linear attention keeps of one sequence."""
+    return sum(op.state.elements * size + 4 * op.state.float32_elements for op in ops if op.state is not None)
 
 
 def step_traffic(
@@ -130,11 +136,14 @@ def _moved(model: Model, works: Sequence[Pass | CachedSteps], passes: int, preci
     running = [op for op in model.ops if amounts[op.moved_per]]
     caching = [op for op in model.ops if op.cached is not None]
     tokens = amounts[Per.TOKEN] / max(passes, 1)
+    states = _states(running, cache)
     looked_up = sum(op.looked_up * amounts[op.moved_per] for op in running) * size
     return Traffic(
         weight_bytes=passes * _weights(model, running, tokens, precision) + looked_up,
-        cache_read_bytes=sum(_cache_read(op, work) for op in caching for work in works) * cache,
-        cache_written_bytes=sum(_cache_written(op, work) for op in caching for work in works) * cache,
+        cache_read_bytes=sum(_cache_read(op, work) for op in caching for work in works) * cache
+        + states * sum(_states_read(work) for work in works),
+        cache_written_bytes=sum(_cache_written(op, work) for op in caching for work in works) * cache
+        + states * sum(_states_written(work) for work in works),
         activation_bytes=sum(op.moved * amounts[op.moved_per] for op in running) * size,
         quality="estimate" if tokens > 1 and any(p.used_share < 1 for p in _used(running)) else "lower bound",
     )
@@ -177,3 +186,11 @@ def _cache_written(op: Op, work: Pass | CachedSteps) -> int:
     assert op.cached is not None
     unit = Per.MEMORY if op.cached.pairs.mask == "cross" else Per.TOKEN
     return op.cached.elements_per_token * work.amount(unit, False)
+
+
+def _states_read(work: Pass | CachedSteps) -> int:
+    return work.steps if isinstance(work, CachedSteps) else int(work.cached > 0)
+
+
+def _states_written(work: Pass | CachedSteps) -> int:
+    return work.steps if isinstance(work, CachedSteps) else int(work.tokens > 0)

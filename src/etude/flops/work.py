@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from etude.flops.operations import Pairs, Per, Unit
+from etude.flops.operations import Chunks, Convolved, Pairs, Per, Unit
 
 
 class Pass(NamedTuple):
@@ -27,12 +27,18 @@ class Pass(NamedTuple):
     """Encoder positions projected for cross-attention in this pass; 0 where these are kept."""
     context: int = 0
     """X: encoder positions that cross-attention looks at."""
+    keeps: bool = True
+    """Whether a cache is kept, or filled."""
 
     def amount(self, unit: Unit, exact: bool) -> int:
         """How many of this unit the pass has."""
-        if isinstance(unit, Pairs):
-            return self._pairs(unit, exact)
         match unit:
+            case Pairs():
+                return self._pairs(unit, exact)
+            case Chunks():
+                return 0 if self.cached and self.tokens == 1 else _chunks(unit, self.tokens)
+            case Convolved():
+                return self._convolved(unit.kernel)
             case Per.TOKEN:
                 return self.tokens
             case Per.SEEN:
@@ -47,6 +53,14 @@ class Pass(NamedTuple):
                 return self.memory
             case Per.SPECTRUM:
                 return filter_operations(self.tokens)
+
+    def _convolved(self, kernel: int) -> int:
+        """A cache keeps as many inputs as the kernel has, and is filled up with zeros at first."""
+        if not self.tokens:
+            return 0
+        if self.cached:
+            return 2 if self.tokens == 1 else self.tokens + 2 * kernel - 1
+        return (max(self.tokens, kernel) if self.keeps else self.tokens) + kernel - 1
 
     def _pairs(self, pairs: Pairs, exact: bool) -> int:
         if pairs.mask == "cross":
@@ -81,6 +95,8 @@ class CachedSteps(NamedTuple):
             if unit.mask == "causal":
                 return clipped_sum(self.start + 1, last, unit.reach)
             return self.steps * self.context if unit.mask == "cross" else 0
+        if isinstance(unit, Convolved):
+            return 2 * self.steps
         if unit is Per.SEEN:
             return clipped_sum(self.start + 1, self.start + self.steps, None)
         return self.steps if unit in (Per.TOKEN, Per.SCORED) else 0
@@ -109,6 +125,10 @@ class UncachedSteps(NamedTuple):
                 return 0
             return self._pairs(unit, exact, first, last)
         match unit:
+            case Chunks():
+                return sum(_chunks(unit, length) for length in range(first, last + 1))
+            case Convolved():
+                return tokens + self.steps * (unit.kernel - 1)
             case Per.TOKEN | Per.SEEN:
                 return tokens
             case Per.SCORED:
@@ -164,6 +184,10 @@ def filter_operations(length: int) -> int:
     if length < 1:
         return 0
     return round(5 * length * math.log2(length)) + 2 * (length // 2 + 1)
+
+
+def _chunks(unit: Chunks, length: int) -> int:
+    return max(-(-length // unit.size) - unit.carried, 0)
 
 
 def _squares(n: int) -> int:

@@ -81,6 +81,28 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaRule:
+    """Linear attention by a gated delta rule, behind a convolution of each channel along the tokens."""
+
+    heads: int
+    """Of the values; those of queries and keys are repeated to as many."""
+    key_dim: int
+    value_dim: int
+    projection: Dense
+    """Queries, keys, values and the gate of the output."""
+    rates: Dense
+    """Two rates for each head: how fast it forgets, and how fast it learns."""
+    decay: tuple[str, ...]
+    """Names of learned vectors, one number for each head, that the rate of forgetting takes too."""
+    convolution: str
+    kernel: int
+    channels: int
+    """Of queries, keys and values together."""
+    norm: Norm
+    output: Dense
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedForward:
     """Two layers, or three where a gate multiplies: all of `up` read the same input, `down` reads their product."""
 
@@ -113,7 +135,7 @@ class Experts:
 class Branch:
     """One of the things that a sublayer adds to the residual stream."""
 
-    inner: Attention | FeedForward | Experts
+    inner: Attention | DeltaRule | FeedForward | Experts
     before: Norm | None = None
     after: Norm | None = None
 

@@ -9,6 +9,7 @@ from etude.flops.architecture.blueprint import (
     Attention,
     Blueprint,
     Branch,
+    DeltaRule,
     Dense,
     Embedding,
     Experts,
@@ -21,6 +22,7 @@ from etude.flops.architecture.blueprint import (
     Sublayer,
 )
 from etude.flops.architecture.fields import Fields, each
+from etude.flops.architecture.linear import gated_delta_rule, linear_layers
 from etude.flops.architecture.windows import (
     WindowRule,
     all_but_every,
@@ -97,10 +99,19 @@ class Style:
     bidirectional: str = ""
     """Config field that drops the causal mask."""
     mixture: Mixture | None = None
+    query_gate: bool = False
+    """The query's projection gives as much again, which gates the output of attention."""
+    linear: bool = False
+    """Layers that `layer_types` or `full_attention_interval` name have linear attention."""
 
 
 _BIASED = Style(qkv_bias="attention_bias", out_bias="attention_bias")
 _LLAMA = replace(_BIASED, mlp_bias="mlp_bias")
+
+_LINEAR = (
+    "linear attention is counted as transformers runs it without kernels of its own: whole chunks of 64 tokens, their "
+    "triangular solves and the sums of a single step left out, which are no products"
+)
 
 STYLES: dict[str, Style] = {
     "llama": _LLAMA,
@@ -207,6 +218,17 @@ STYLES: dict[str, Style] = {
         kv_heads=4,
         mixture=Mixture(width="moe_intermediate_size", sparse_step=True),
     ),
+    "qwen3_next": replace(
+        _BIASED,
+        query_norm="head",
+        kv_heads=2,
+        head_dim=256,
+        mixture=Mixture(
+            width="moe_intermediate_size", shared_width="shared_expert_intermediate_size", sparse_step=True
+        ),
+        query_gate=True,
+        linear=True,
+    ),
     "olmoe": replace(_BIASED, query_norm="full", mixture=Mixture()),
     "phimoe": replace(
         _BIASED,
@@ -234,11 +256,21 @@ def decoder(fields: Fields, style: Style) -> Blueprint:
     """A decoder of the Llama kind, laid out from its config."""
     width, layers = fields.number("hidden_size"), fields.number("num_hidden_layers")
     windows = style.windows(fields, layers)
+    linear = linear_layers(fields, layers) if style.linear else (False,) * layers
     vocabulary = fields.number("vocab_size")
     stack = Stack(
         embeddings=(Embedding("embed_tokens", vocabulary, width),),
         layers=tuple(
-            Layer(f"layers.{index}.", _sublayers(fields, style, index, windows[index])) for index in range(layers)
+            Layer(
+                f"layers.{index}.",
+                _sublayers(
+                    fields,
+                    style,
+                    index,
+                    gated_delta_rule(fields) if linear[index] else _attention(fields, style, windows[index]),
+                ),
+            )
+            for index in range(layers)
         ),
         exit=(_norm(style, style.final, width),),
     )
@@ -252,6 +284,7 @@ def decoder(fields: Fields, style: Style) -> Blueprint:
         stack=stack,
         language=Head((head,), "scored", "model."),
         classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
+        notes=(_LINEAR,) if any(linear) else (),
     )
 
 
@@ -262,9 +295,8 @@ def said(fields: Fields, switch: Switch) -> bool:
     return fields.flag(switch.removeprefix("!"), default=switch.startswith("!"))
 
 
-def _sublayers(fields: Fields, style: Style, index: int, window: int | None) -> tuple[Sublayer, ...]:
+def _sublayers(fields: Fields, style: Style, index: int, attention: Attention | DeltaRule) -> tuple[Sublayer, ...]:
     width = fields.number("hidden_size")
-    attention = _attention(fields, style, window)
     thinking = _feed_forward(fields, style, index)
     first, second = _norm(style, "input_layernorm", width), _norm(style, "post_attention_layernorm", width)
     if style.order == "parallel" or (style.parallel and fields.flag(style.parallel)):
@@ -297,8 +329,9 @@ def _attention(fields: Fields, style: Style, window: int | None) -> Attention:
     dim = fields.optional("head_dim") or style.head_dim or each(width, heads)
     each(heads, kv_heads)
     bias = said(fields, style.qkv_bias)
+    queries = 2 * heads if style.query_gate else heads
     query, key, value = (
-        _projected(fields, style, name, heads if name == "q" else kv_heads, dim, bias) for name in ("q", "k", "v")
+        _projected(fields, style, name, queries if name == "q" else kv_heads, dim, bias) for name in ("q", "k", "v")
     )
     fused = (Dense("self_attn.qkv_proj", width, (heads + 2 * kv_heads) * dim, bias),)
     free = bool(style.bidirectional) and fields.flag(style.bidirectional)
