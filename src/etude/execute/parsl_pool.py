@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from etude.cluster.blocks import blocks_to_ask_for, blocks_to_give_back
 from etude.cluster.pools import Pool
 from etude.cluster.profile import Profile
+from etude.cluster.refusals import refusal
 from etude.errors import BackendError
 from etude.execute.attempt import Cut
 from etude.execute.board import append
@@ -288,7 +289,8 @@ class PoolQueue:
 
     def give_up(self, why: str) -> None:
         """Run nothing more here; all that is here is lost, for this reason."""
-        why = f"{why}. Mend: try the profile with `etude cluster check {self.profile.name}`"
+        plain = refusal(why, self.profile.name)
+        why = plain or f"{why}. Mend: try the profile with `etude cluster check {self.profile.name}`"
         self.broken = why
         for entry in (*self.waiting, *self.sent.values(), *(entry for _, entry in self._resting)):
             if not entry.future.done():
