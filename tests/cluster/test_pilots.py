@@ -160,7 +160,7 @@ def test_a_job_that_the_scheduler_refuses_fails_the_run_with_its_words(project: 
     result = project.run(study, cluster=replace(Site("slurm", bed).profile, partition="nowhere"))
     assert not result.succeeded
     [failure] = result.summary.failures
-    assert "invalid partition" in failure.outcome.error.lower()
+    assert "there is no partition nowhere" in failure.outcome.error
     assert failure.attempts == 1
 
 
