@@ -163,6 +163,18 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return frame.set_index(index) if index and len(index) < len(columns) else frame
 
 
+def test_a_frame_whose_index_would_come_back_of_another_type_is_refused_at_any_level(worn: Store) -> None:
+    texts = pd.Series(["a", "b"], dtype="object")
+    frame = pd.DataFrame({"number": [0, 1], "text": texts, "value": [0, 0]})
+    for levels in (["text"], ["number", "text"]):
+        _, refusal = back_or_refused(worn, frame.set_index(levels))
+        assert "the index plain labels" in refusal
+    plain = frame.astype({"text": "str"}).set_index(["number", "text"])
+    back, refusal = back_or_refused(worn, plain)
+    assert not refusal
+    assert is_same(plain, back)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frame=frames())
 def test_frames_come_back_or_are_refused(worn: Store, frame: pd.DataFrame) -> None:

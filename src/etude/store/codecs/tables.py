@@ -163,11 +163,16 @@ def _is_same(back: pd.DataFrame, frame: pd.DataFrame) -> bool:
         back.equals(frame)
         and list(back.dtypes) == list(frame.dtypes)
         and back.index.equals(frame.index)
-        and back.index.dtype == frame.index.dtype
+        and _level_types(back.index) == _level_types(frame.index)
         and back.index.names == frame.index.names
         and back.columns.dtype == frame.columns.dtype
         and back.attrs == frame.attrs
     )
+
+
+def _level_types(index: pd.Index) -> list[object]:
+    """The types of all levels of an index: one of several levels is itself of type object whatever they hold."""
+    return [index.get_level_values(level).dtype for level in range(index.nlevels)]
 
 
 def _without_versions(table: pa.Table) -> pa.Table:
