@@ -101,6 +101,12 @@ _LATENT = {
 }
 _FIVE = {"num_local_experts": 5, "num_experts_per_tok": 2}
 _QWEN_MOE = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 40}
+_GEMMA3N = {
+    "head_dim": 12,
+    "vocab_size_per_layer_input": 90,
+    "hidden_size_per_layer_input": 14,
+    "laurel_rank": 10,
+}
 _QWEN3_NEXT = {
     **_QWEN_MOE,
     "head_dim": 12,
@@ -142,6 +148,16 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma3 bidirectional": (
         "gemma3_text",
         {**_LLAMA, "head_dim": 12, "sliding_window": 6, "use_bidirectional_attention": True},
+    ),
+    "gemma3n": (
+        "gemma3n_text",
+        {**_LLAMA, **_GEMMA3N, "num_hidden_layers": 6, "num_kv_shared_layers": 3, "sliding_window": 5}
+        | {"layer_types": ["sliding_attention", "sliding_attention", "full_attention"] * 2},
+    ),
+    "gemma3n sharing nothing": (
+        "gemma3n_text",
+        {**_LLAMA, **_GEMMA3N, "num_kv_shared_layers": 0, "intermediate_size": [72, 60, 48], "altup_num_inputs": 3}
+        | {"altup_correct_scale": False, "tie_word_embeddings": False, "attention_bias": True},
     ),
     "glm": ("glm", {**_LLAMA, "head_dim": 8}),
     "glm4": ("glm4", {**_LLAMA, "head_dim": 10, "attention_bias": False}),

@@ -220,3 +220,9 @@ def test_describing_needs_neither_torch_nor_numpy() -> None:
 def test_every_supported_name_is_one_that_transformers_knows() -> None:
     for name in flops.supported():
         AutoConfig.for_model(name)
+
+
+def test_layers_that_share_keys_need_one_of_their_kind_that_has_its_own() -> None:
+    config = {**oracle.config("gemma3n").to_dict(), "num_kv_shared_layers": 5}
+    with pytest.raises(ConfigError, match="num_kv_shared_layers"):
+        flops.describe(config)

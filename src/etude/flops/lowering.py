@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from etude.flops.architecture.blueprint import (
+    AltUp,
     Attention,
     Blueprint,
     Branch,
@@ -14,6 +15,7 @@ from etude.flops.architecture.blueprint import (
     Embedding,
     Experts,
     FeedForward,
+    Layer,
     Norm,
     Path,
     Stack,
@@ -126,11 +128,65 @@ def _stack(stack: Stack, place: Place) -> Iterator[Op]:
     yield from path(stack.entry, STREAM, STREAM, place)
     if stack.relative is not None:
         yield _relative(stack.relative, place)
+    if stack.altup is not None:
+        yield from _streams(stack.altup, place)
     for layer in stack.layers:
         inside = replace(place, prefix=place.prefix + layer.prefix)
+        if stack.altup is not None:
+            yield from _altup(stack.altup, layer, inside)
+            continue
         for sublayer in layer.sublayers:
             yield from _sublayer(sublayer, inside)
+    if stack.altup is not None:
+        yield from _all_of(stack.altup.exit, place)
     yield from path(stack.exit, STREAM, STREAM, place)
+
+
+def _all_of(layers: tuple[Dense, ...], place: Place) -> Iterator[Op]:
+    """The stream and what each of these layers makes of it, as one value."""
+    wires = tuple(f"made {index}" for index in range(len(layers)))
+    for layer, wire in zip(layers, wires, strict=True):
+        yield dense(layer, STREAM, wire, place)
+    yield Op((STREAM, *wires), STREAM)
+
+
+def _streams(altup: AltUp, place: Place) -> Iterator[Op]:
+    """From the embedding to the residual streams, all on one wire, and to what each layer has of each token."""
+    name = f"{place.prefix}{altup.table.name}.weight"
+    table = Parameter(name, (altup.table.rows, altup.table.width), Role.LOOKUP)
+    yield Op((), "own embedding", (table,), looked_up=altup.table.width, moved_per=place.per)
+    yield from path(altup.context, STREAM, "per layer", place)
+    yield Op(("per layer", "own embedding"), "per layer")
+    yield from _all_of(altup.entry, place)
+
+
+def _altup(altup: AltUp, layer: Layer, place: Place) -> Iterator[Op]:
+    (attending,), (thinking,) = (sublayer.branches for sublayer in layer.sublayers)
+    assert isinstance(attending.inner, Attention)
+    assert attending.before is not None
+    assert attending.after is not None
+    yield from path((*altup.router, altup.prediction), STREAM, "coefficients", place)
+    mixing = Product(STREAM, "coefficients", 2 * altup.width * altup.streams**2, place.per, Part.DENSE)
+    moved = 2 * altup.width * altup.streams
+    yield Op((STREAM, "coefficients"), "mixed", product=mixing, moved=moved, moved_per=place.per)
+    yield Op((STREAM, "mixed"), "predicted")
+    yield _norm(attending.before, "predicted", "normed", place)
+    yield from path(altup.low_rank, "normed", "low rank", place)
+    yield from _attention(attending.inner, "normed", "attended", place)
+    yield _norm(attending.after, "attended", "attended", place)
+    yield Op(("predicted", "normed", "low rank", "attended"), "active")
+    yield from _branch(thinking, "active", "thought", place)
+    yield Op(("active", "thought"), "active")
+    yield from path((*altup.router, altup.correction), "active", "coefficients", place)
+    yield Op(("predicted", "active", "coefficients"), "corrected")
+    scale = Parameter(place.prefix + altup.scale, (altup.width,), Role.OTHER)
+    yield Op(("corrected",), "scaled", (scale,) if altup.scaled else ())
+    if not altup.scaled:
+        yield Op((), _IDLE, (scale,))
+    yield dense(altup.gate, "scaled", "gated", place)
+    yield Op(("gated", "per layer"), "gated")
+    yield from path(altup.projection, "gated", "gated", place)
+    yield Op(("corrected", "gated"), STREAM)
 
 
 def _sublayer(sublayer: Sublayer, place: Place) -> Iterator[Op]:
@@ -168,8 +224,15 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
     stored = replace(place, per=Per.MEMORY) if crossing else place
     yield from path(layer.query, source, "query", place)
     read = _MEMORY if crossing else source
-    yield from _key(layer, "query" if layer.key is None else read, stored)
-    yield from path(layer.value or (), "key" if layer.value is None else read, "value", stored)
+    if layer.shares:
+        yield Op((f"{layer.shares} key",), "key")
+        yield Op((f"{layer.shares} value",), "value")
+    else:
+        yield from _key(layer, "query" if layer.key is None else read, stored)
+        yield from path(layer.value or (), "key" if layer.value is None else read, "value", stored)
+    if layer.keeps_as:
+        yield Op(("key",), f"{layer.keeps_as} key")
+        yield Op(("value",), f"{layer.keeps_as} value")
     if layer.relative is not None:
         yield _relative(layer.relative, place)
     extra: tuple[str, ...] = (_RELATIVE,) if layer.biased else ()

@@ -78,6 +78,10 @@ class Attention:
     """The scores take the biases of this layer, or of the last one that has them."""
     sinks: str = ""
     """Name of a learned vector, one number for each head, that joins the scores (attention sinks)."""
+    keeps_as: str = ""
+    """Later layers that share keys and values find this layer's under this name."""
+    shares: str = ""
+    """Keys and values are those that an earlier layer keeps under this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,33 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AltUp:
+    """Several residual streams, of which layers compute on one and predict and correct the others (AltUp), each layer
+    with a low-rank residual (LAuReL) and an embedding of its own for each token. Names are those within a layer.
+    """
+
+    streams: int
+    width: int
+    router: Path
+    prediction: Dense
+    correction: Dense
+    scale: str
+    """Name of a learned vector on the corrected stream."""
+    scaled: bool
+    """Whether that vector is used."""
+    low_rank: Path
+    gate: Dense
+    projection: Path
+    entry: tuple[Dense, ...]
+    """From the embedding to all streams but the first; outside of the layers."""
+    exit: tuple[Dense, ...]
+    """From all streams but the first to what is summed in the end; outside of the layers."""
+    table: Embedding
+    """Embeddings of a token for all layers; outside of the layers, as is the path that is added to it."""
+    context: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """Embeddings that are summed, modules on their sum, layers, and modules on the result."""
 
@@ -175,6 +206,8 @@ class Stack:
     relative: Embedding | None = None
     """A table of learned biases on the scores that all layers share."""
     layers: tuple[Layer, ...]
+    altup: AltUp | None = None
+    """Layers have one attention and one feed-forward sublayer then, of one branch each."""
     exit: Path = ()
 
 

@@ -40,10 +40,10 @@ class Fields:
         name, value = self._first(names)
         if value is None:
             if default is None:
-                raise self._fault(names[0], None, "is missing", "give the config.json that belongs to the weights")
+                raise self.fault(names[0], None, "is missing", "give the config.json that belongs to the weights")
             return default
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self._fault(name, value, "expected a whole number above 0", "")
+            raise self.fault(name, value, "expected a whole number above 0", "")
         return value
 
     def whole(self, name: str, default: int) -> int:
@@ -68,7 +68,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool | int):
-            raise self._fault(name, value, "expected true or false", "")
+            raise self.fault(name, value, "expected true or false", "")
         return bool(value)
 
     def text(self, name: str, default: str) -> str:
@@ -77,7 +77,7 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, str):
-            raise self._fault(name, value, "expected a text", "")
+            raise self.fault(name, value, "expected a text", "")
         return value
 
     def layer_types(
@@ -93,10 +93,10 @@ class Fields:
             or len(value) != length
             or not all(isinstance(item, str) for item in value)
         ):
-            raise self._fault(name, value, f"expected a list of {length} names, one for each layer", "")
+            raise self.fault(name, value, f"expected a list of {length} names, one for each layer", "")
         for kind in value:
             if kind not in described:
-                raise self._fault(name, kind, "layers of this kind are not described", f"measure it: {COUNT}")
+                raise self.fault(name, kind, "layers of this kind are not described", f"measure it: {COUNT}")
         return tuple(value)
 
     def numbers(self, name: str) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ class Fields:
         if value is None:
             return ()
         if not isinstance(value, list | tuple) or not all(isinstance(item, int) for item in value):
-            raise self._fault(name, value, "expected a list of whole numbers", "")
+            raise self.fault(name, value, "expected a list of whole numbers", "")
         return tuple(value)
 
     def labels(self, default: int = 2) -> int:
@@ -127,7 +127,8 @@ class Fields:
                 return name, self.values[name]
         return names[0], None
 
-    def _fault(self, name: str, value: object, reason: str, mend: str) -> ConfigError:
+    def fault(self, name: str, value: object, reason: str, mend: str = "") -> ConfigError:
+        """The refusal of a value."""
         return ConfigError([Fault(path=f"{self.where}.{name}", value=value, reason=reason, mend=mend)])
 
 

@@ -12,6 +12,7 @@ from etude.flops.architecture.bart import BART_STYLES, bart
 from etude.flops.architecture.blueprint import Blueprint
 from etude.flops.architecture.deepseek import deepseek
 from etude.flops.architecture.fields import COUNT, Fields
+from etude.flops.architecture.gemma3n import gemma3n_text
 from etude.flops.architecture.llama import STYLES, decoder
 from etude.flops.architecture.llama4 import llama4_text
 from etude.flops.architecture.modernbert import modernbert
@@ -21,6 +22,7 @@ from etude.flops.architecture.rotary_bert import jina_embeddings_v3, nomic_bert
 ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     **{name: partial(decoder, style=style) for name, style in STYLES.items()},
     "llama4_text": llama4_text,
+    "gemma3n_text": gemma3n_text,
     "gpt2": gpt.gpt2,
     "gpt_bigcode": gpt.gpt_bigcode,
     "gptj": gpt.gptj,
@@ -49,7 +51,7 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
 }
 """Model type, as `model_type` in a config names it → the function that lays it out."""
 
-_TEXT_PARTS = {"gemma3": "gemma3_text", "llama4": "llama4_text"}
+_TEXT_PARTS = {"gemma3": "gemma3_text", "gemma3n": "gemma3n_text", "llama4": "llama4_text"}
 """Models of several modalities whose text part is described."""
 
 
