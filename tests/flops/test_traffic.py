@@ -46,7 +46,7 @@ def tensors_of(layer: Any) -> list[Any]:
     """Keys and values of a layer of a cache, or the states of linear attention; nothing where it shares another's."""
     if hasattr(layer, "recurrent_states"):
         return [*layer.conv_states.values(), *layer.recurrent_states.values()]
-    return [layer.keys, layer.values] if layer.is_initialized else []
+    return [kept for kept in (layer.keys, layer.values) if kept is not None]
 
 
 def test_the_state_of_linear_attention_stays_in_float32() -> None:
