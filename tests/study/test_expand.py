@@ -8,6 +8,9 @@ import pytest
 
 from etude.errors import ConfigError
 from etude.graph.node import Spread
+from etude.identity.canonical import canonical
+from etude.identity.files import FileDigests
+from etude.study.expand import expand
 from etude.study.study import Study, Vary
 from projects import Project
 
@@ -250,3 +253,31 @@ def test_a_study_of_a_billion_variants_is_refused_at_once(project: Project, opti
     )
     with pytest.raises(ConfigError, match="1,000,000,000 variants"):
         project.prepare(study, **options)
+
+
+def test_a_collect_node_reads_the_variants_that_a_search_did_not_try_in_vain(project: Project) -> None:
+    project.write(
+        """
+        @step
+        def score(*, k: int) -> dict[str, float]: return {"score": float(k)}
+
+        @step
+        def one(score: dict[str, float]) -> float: return score["score"]
+
+        @step
+        def all_of(scores: Across[dict[str, float]]) -> int: return len(scores)
+        """
+    )
+    study = project.study(
+        {"score": ("score", None, {"k": "${k}"})},
+        params={"k": 1},
+        vary=Vary(points=({"k": 1}, {"k": 2}), failed={canonical({"k": 1}): "crash"}),
+        collect={"one": ("one", {"score": "score"}), "all": ("all_of", {"scores": "score[*]"})},
+    )
+    found = expand(study, FileDigests())
+    second = found.nodes[1]["score"]
+    assert [variant.failed for variant in found.variants] == ["crash", ""]
+    assert found.collect["one"].upstream() == found.collect["all"].upstream() == [second]
+    assert [row.status for row in found.records.rows] == ["crash", ""]
+    assert second in found.targets()
+    assert found.nodes[0]["score"] not in found.targets()
