@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,17 @@ def test_a_collect_node_reads_the_variants_that_a_search_did_not_try_in_vain(pro
     assert [row.status for row in found.records.rows] == ["crash", ""]
     assert second in found.targets()
     assert found.nodes[0]["score"] not in found.targets()
+
+
+def test_code_counts_by_its_digest_unless_the_node_says_otherwise(project: Project) -> None:
+    study = project.write("@step\ndef one() -> int: return 1\n").study({"one": ("one",)})
+
+    def code(said: str) -> tuple[str, str]:
+        spec = replace(study.pipeline["one"], code=said)
+        found = expand(replace(study, pipeline={"one": spec}), FileDigests())
+        return found.nodes[0]["one"].code, found.library.find(spec.step).symbols.digest
+
+    tracked, digest = code("track")
+    assert tracked == digest
+    assert code("ignore")[0] == "ignore"
+    assert code("version:2")[0] == "version:2"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from etude.errors import ConfigError, EtudeError, Fault
 from etude.execute.call import Outcome as NodeOutcome
 from etude.execute.call import Status
 from etude.search.trials import Outcome
-from etude.study.evaluating import _failed
+from etude.study.evaluating import _failed, _first_line, _mean, _sum
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,14 @@ from etude.study.evaluating import _failed
 )
 def test_the_outcome_of_a_trial_follows_from_its_node(status: Status, error: str, outcome: Outcome) -> None:
     assert _failed(NodeOutcome(status=status, error=error)).outcome is outcome
+
+
+def test_over_replicates_of_which_one_is_missing_there_is_neither_a_mean_nor_a_sum() -> None:
+    assert (_mean([1.0, 2.0, 6.0]), _sum([1.0, 2.0, 6.0])) == (3.0, 9.0)
+    assert (_mean([1.0, None]), _sum([1.0, None])) == (None, None)
+    assert (_mean([]), _mean([None])) == (None, None)
+
+
+def test_an_error_is_told_by_its_first_fault_or_line() -> None:
+    assert _first_line(ConfigError([Fault("a.b", "no"), Fault("c", "never")])) == "a.b: no"
+    assert _first_line(EtudeError("one\ntwo")) == "one"
