@@ -55,6 +55,14 @@ _TEXT_PARTS = {"gemma3": "gemma3_text", "gemma3n": "gemma3n_text", "llama4": "ll
 """Models of several modalities whose text part is described."""
 
 
+_ONCE = (
+    "it projects its table of relative positions once for each batch, whatever the batch holds, and costs here are "
+    "sums over samples"
+)
+_WHY_NOT = {"deberta": _ONCE, "deberta-v2": _ONCE}
+"""Why a well-known architecture is not described."""
+
+
 def supported() -> tuple[str, ...]:
     """The model types that can be described from a config alone, in alphabetical order."""
     return tuple(sorted({*ARCHITECTURES, *_TEXT_PARTS}))
@@ -94,7 +102,9 @@ def unsupported(kind: str) -> ConfigError:
     spelled = {_plain(known): known for known in supported()}.get(_plain(kind))
     near = f"did you mean {spelled!r}?" if spelled else f"described are: {', '.join(supported())}."
     mend = f"{near} Or have it measured: {COUNT} (needs torch and transformers)."
+    why = _WHY_NOT.get(kind)
     reason = "this architecture is not described, so its FLOPs cannot be computed from the config"
+    reason += f": {why}" if why else ""
     return ConfigError([Fault(path="config.model_type", value=kind, reason=reason, mend=mend)])
 
 
