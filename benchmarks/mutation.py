@@ -6,8 +6,9 @@ Mutants are made by cosmic-ray (operators on comparisons, arithmetic, logic, num
 decorators), one at a time, in a copy of the project. Which tests run a line is measured once for each room by coverage
 with a context for each test of the room's own folders; a mutant is killed if one of them fails or does not end. Where
 none of them runs the line by itself (a line run at import or in another process), those of its function are taken, else
-those of its file. Mutants that differ in annotations or `slots` alone change nothing and are not drawn. Survivors are
-printed as differences, to be read: some are equivalent. `--again` takes the copy and the coverage of an earlier call.
+those of its file. Mutants that differ in annotations, `slots` or `kw_only` alone change nothing and are not drawn.
+Survivors are printed as differences, to be read: some are equivalent. `--again` takes the copy and the coverage of an
+earlier call.
 
 A printed `.` is a killed mutant, `T` one killed by the limit of time, `S` a survivor, `-` one that no test of the room
 runs (a survivor too).
@@ -101,7 +102,7 @@ class Counter(Visitor):  # type: ignore[misc]
 
 
 def plain(code: str) -> str:
-    """A module without annotations and slots, which no mutant that counts differs in alone."""
+    """A module without annotations, slots and kw_only, which no mutant that counts differs in alone."""
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
@@ -111,7 +112,7 @@ def plain(code: str) -> str:
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(0)
         elif isinstance(node, ast.Call):
-            node.keywords = [word for word in node.keywords if word.arg != "slots"]
+            node.keywords = [word for word in node.keywords if word.arg not in ("slots", "kw_only")]
     return ast.dump(tree)
 
 

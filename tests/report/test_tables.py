@@ -19,7 +19,7 @@ from etude.analysis.summary import Group, Summary
 from etude.report.comma_separated import csv_text
 from etude.report.export import RENDERERS, export, statistics_text
 from etude.report.latex import escaped, latex_text
-from etude.report.layout import laid_out
+from etude.report.layout import _counts, laid_out
 from etude.report.markdown import markdown_text
 from etude.report.page.means import table_of_means
 from etude.report.terminal import TerminalTable
@@ -259,3 +259,17 @@ def test_a_terminal_of_any_width_cuts_no_number_and_no_label(width: int) -> None
     assert max(map(len, shown.splitlines())) <= width
     assert "…" not in shown
     assert "(1.250 ± 0.071)e+12" in shown
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([], ""),
+        ([[1.0, 2.0]], "2"),
+        ([[1.0, 2.0], [3.0]], "1–2"),
+        ([[1.0, None, None], [2.0, 3.0, 4.0]], "1–3 of 3"),
+        ([[1.0, None]], "1 of 2"),
+    ],
+)
+def test_a_row_tells_how_many_replicates_of_how_many_have_a_value(groups: list[list[float | None]], told: str) -> None:
+    assert _counts([estimate(values) for values in groups]) == told
