@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from etude.analysis.search.results import SearchResults, read_results
 from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, Words, scale, stepped
 from etude.report.charts.search.charts import SearchCharts, search_charts
+from etude.report.charts.search.params import _shares
 from etude.report.charts.search.progress import trajectories
 from etude.report.drawing.image import drawn
 from etude.report.page.document import document
@@ -307,3 +308,13 @@ def test_a_study_that_was_not_searched_yet_has_no_section_on_it(searched_study: 
     vary = replace(known.vary, points=(), failed={})
     study = replace(known, project=project.folder, vary=vary)
     assert searched(prepare(study)) is None
+
+
+@pytest.mark.parametrize(
+    ("longest", "shown"),
+    [(1.0, "0 20 40 60 80 100"), (0.5, "0 10 20 30 40 50"), (0.3, "0 10 20 30"), (0.2, "0 5 10 15 20"), (0.01, "0")],
+)
+def test_an_axis_of_shares_has_round_steps_that_suit_its_length(longest: float, shown: str) -> None:
+    ticks = _shares(longest)
+    assert [text for _, text in ticks] == [f"{share} %" for share in shown.split()]
+    assert [place for place, _ in ticks] == [int(share) / 100 for share in shown.split()]
