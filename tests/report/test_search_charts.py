@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.search.results import SearchResults, read_results
-from etude.report.charts.plot import Box, Boxes, Dots, Line, Plot, Rule, Scale, Words, scale, stepped
+from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Panel, Plot, Rule, Scale, Words, scale, stepped
 from etude.report.charts.search.charts import SearchCharts, search_charts
 from etude.report.charts.search.params import _shares
 from etude.report.charts.search.progress import trajectories
@@ -98,6 +98,10 @@ def test_the_baseline_is_drawn_wherever_values_or_trials_are(frnn: SearchCharts)
     assert [len(dots.dots) for dots in marks(named(frnn, "workers"), Dots) if dots.name == "baseline"] == [1]
 
 
+def test_a_caption_explains_the_mark_of_the_baseline_where_there_is_one(frnn: SearchCharts) -> None:
+    assert "square and dashed: baseline" in named(frnn, "slices").caption
+
+
 def test_the_best_so_far_ends_at_the_best_trial(frnn: SearchCharts) -> None:
     best = max(trial.values[0] for trial in frnn.results.known() if trial.values)
     assert [line.points[-1][1] for line in marks(named(frnn, "trajectory"), Line)] == [best, best]
@@ -131,6 +135,7 @@ def test_the_story_names_the_best_trial_the_failures_and_the_dead_params(frnn: S
 
 def test_a_search_without_a_baseline_says_so(conditional: SearchCharts) -> None:
     assert "no baseline" in named(conditional, "trajectory").caption
+    assert "the search has no baseline" in named(conditional, "slices").caption
     assert not any(plot.name == "better_than_baseline" for plot in conditional.plots)
 
 
@@ -318,3 +323,10 @@ def test_an_axis_of_shares_has_round_steps_that_suit_its_length(longest: float, 
     ticks = _shares(longest)
     assert [text for _, text in ticks] == [f"{share} %" for share in shown.split()]
     assert [place for place, _ in ticks] == [int(share) / 100 for share in shown.split()]
+
+
+@pytest.mark.parametrize(("opacity", "said"), [(1.0, False), (0.4, True)])
+def test_only_what_is_not_opaque_says_how_opaque_it_is(opacity: float, said: bool) -> None:
+    dots = Dots((Dot(0.5, 0.5, "#123456"),), opacity=opacity)
+    chart = Plot("p", "t", "c", (Panel(Scale(0.0, 1.0, "x"), Scale(0.0, 1.0, "y"), (dots,)),))
+    assert ('opacity="0.4"' in str(picture_of_plot(chart, "p"))) == said
