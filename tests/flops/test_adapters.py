@@ -25,6 +25,7 @@ TARGETS = {
     "modernbert": ("Wqkv", "Wi"),
     "bart": ("q_proj", "fc2"),
     "phi3": ("qkv_proj",),
+    "qwen3_next": ("in_proj_qkvz", "in_proj_ba", "out_proj", "q_proj"),
 }
 NAMES = [pytest.param(name, marks=() if name in ("llama", "bert") else pytest.mark.slow) for name in TARGETS]
 _TASKS = {"classification": "SEQ_CLS", "language": "CAUSAL_LM"}
@@ -84,7 +85,7 @@ def test_ia3_costs_what_torch_counts(name: str) -> None:
         check(name, head, flops.Ia3(targets=TARGETS[name], feedforward=TARGETS[name][-1:]))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] not in ("mixtral", "roberta")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] not in ("mixtral", "roberta", "qwen3_next")])
 def test_lora_on_all_linear_layers_costs_what_torch_counts(name: str) -> None:
     for head in oracle.HEADS[1:]:
         check(name, head, flops.Lora(rank=3, targets="all-linear"))
