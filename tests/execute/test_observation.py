@@ -453,6 +453,18 @@ def test_what_a_library_draws_while_it_is_loaded_is_not_drawn_by_the_step(projec
     assert one.manifest().deterministic
 
 
+def test_looking_for_installed_packages_is_no_look_at_the_project(case: Callable[..., Case]) -> None:
+    one = case("""
+    @step
+    def step_a() -> int:
+        import importlib.metadata
+        importlib.invalidate_caches()
+        return len(importlib.metadata.entry_points(group="nobody.has.this"))
+    """)
+    one.run()
+    assert one.observed() == {}
+
+
 def test_generators_of_its_own_leave_a_step_deterministic(case: Callable[..., Case]) -> None:
     one = case("""
     import random

@@ -93,7 +93,7 @@ def _read(path: str) -> None:
         path = _absolute(path)
     if not path.startswith(PROCESS.roots or "\0"):
         outside = PROCESS.active and (relative or (not path.startswith(_OF_SYSTEM) and asked_by_project()))
-        if not outside or path.startswith(PROCESS.skipped):
+        if not outside or path.startswith(PROCESS.skipped) or "/site-packages/" in path or "/dist-packages/" in path:
             return
     elif not counts(path):
         return

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 NOT_THE_PROJECTS = re.compile(r"/(\.etude|\.git|\.venv|venv|site-packages|dist-packages|node_modules)(/|$)")
 _ETUDE = f"{Path(__file__).parent.parent}/"
 _STANDARD = (f"{Path(os.__file__).parent}/", "<frozen ")
+_FINDS_PACKAGES = re.compile(r"<frozen (importlib|zipimport)|.*/(importlib/metadata|importlib_metadata|pkg_resources)/")
 _MOST_FRAMES = 24
 
 
@@ -149,9 +150,9 @@ def asked_by_project() -> bool:
 
 
 def asked_by_import() -> bool:
-    """Whether it is Python's import that asks."""
+    """Whether it is Python's import that asks, or the search for installed packages on the same path."""
     frame = next(_frames(), None)
-    return frame is not None and frame.f_code.co_filename.startswith(("<frozen importlib", "<frozen zipimport"))
+    return frame is not None and _FINDS_PACKAGES.match(frame.f_code.co_filename) is not None
 
 
 def asked_as_text() -> bool:
