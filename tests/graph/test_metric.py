@@ -50,3 +50,13 @@ def test_a_direction_is_known_only_where_it_is_said(lower: bool | None, better: 
 @pytest.mark.parametrize("said", [Metric(), Metric("J"), Metric("J", "lower"), Metric(better="higher")])
 def test_plain_values_give_the_same_metric_back(said: Metric) -> None:
     assert Metric.from_json(said.as_json()) == said
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    wall: Seconds
+    other: NotThereWhenRun  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_record_whose_annotations_cannot_be_resolved_declares_nothing() -> None:
+    assert declared(Unresolved) == {}
