@@ -93,3 +93,10 @@ def test_a_run_pauses_at_the_node_and_the_moment_asked_for(project: Project) -> 
 
     project.run(study_of(project), pause=pause, break_after="base", break_before="twice")
     assert met == [("after", "base"), ("before", "twice")]
+
+
+@pytest.mark.parametrize("which", ["break_before", "break_after"])
+def test_a_pause_at_a_node_that_there_is_not_is_refused(project: Project, which: str) -> None:
+    edited(project)
+    with pytest.raises(ConfigError, match="tiwce"):
+        project.prepare(study_of(project), **{which: "tiwce"})
