@@ -172,7 +172,7 @@ def test_a_token_of_a_well_known_issuer_is_hidden_wherever_it_stands(token: str,
 
 
 _NAMES = """
-accuracy f1_macro test.loss energy_j tokens_per_s ghost_rate sk-learn hf_model gl_score eyJ AKIA do_sample
+accuracy f1_macro test.loss energy_j tokens_per_s ghost_rate sk-learn hf_model gl_score eye AKIA do_sample
 """
 NAMES = _NAMES.split()
 

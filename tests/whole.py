@@ -16,6 +16,8 @@ IN_ORDER = (
     r"it takes one goal",
     r"SLURM ends jobs by the minute",
     r"HTCondor orders jobs in a graph of its own",
+    r"Python itself waits for such a child",
+    r"in a session of its own it is not the worker's",
 )
 """Reasons that name data which may not be handed on, another system, or a case that the contract does not have."""
 

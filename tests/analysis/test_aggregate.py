@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy import stats
 
+from etude.analysis.grouping import plain
 from etude.analysis.steps import aggregate
 from etude.analysis.summary import Summary
 from etude.errors import StepError
@@ -258,3 +259,8 @@ def test_the_records_are_the_one_input_and_all_else_is_a_setting() -> None:
     signature = signature_of("etude.analysis.steps:aggregate", aggregate)
     assert [given.name for given in signature.inputs] == ["records"]
     assert {"by", "metrics", "baseline", "replicate"} <= signature.settings.keys()
+
+
+def test_a_param_that_is_a_list_is_kept_as_text_in_its_group() -> None:
+    assert plain(["full", None]) == '["full", null]'
+    assert (plain(None), plain(0.5), plain(True), plain("x")) == (None, 0.5, True, "x")

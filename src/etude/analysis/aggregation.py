@@ -9,7 +9,7 @@ from etude.analysis.comparing import comparisons
 from etude.analysis.direction import is_cost, meaning_of
 from etude.analysis.estimates import counted, estimate_of
 from etude.analysis.fairness import conditions_of
-from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of
+from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of, plain
 from etude.analysis.paired import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
 from etude.analysis.replicates import Replicate, Rows, refuse_unlike
@@ -113,7 +113,7 @@ def _replicates(rows: Sequence[Row], repeat: str | None, numbers: Iterable[str])
 def _group(
     rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], found: Mapping[str, Sequence[Replicate]]
 ) -> Group:
-    params = {key: rows[0][key] for key in keys}
+    params = {key: plain(rows[0][key]) for key in keys}
     return Group(
         name=name_of(params, varied),
         params=params,

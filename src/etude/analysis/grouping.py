@@ -30,6 +30,11 @@ def name_of(params: Mapping[str, Scalar], shown: Sequence[str]) -> str:
     return ", ".join(f"{name}={_spoken(params[name])}" for name in shown) or "all"
 
 
+def plain(value: Any) -> Scalar:
+    """A param's value as a group keeps it: lists and mappings as JSON text."""
+    return value if isinstance(value, str | int | float | None) else json.dumps(value)
+
+
 def results_of(row: Row) -> Mapping[str, str]:
     """Node → fingerprint of its result in this row; empty where the records do not say."""
     said = row.get("results")

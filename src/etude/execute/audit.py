@@ -28,6 +28,7 @@ from etude.execute.touches import (
     asked_as_text,
     asked_by_import,
     asked_by_project,
+    asked_by_statement,
     concerned,
     counts,
     stamp_of,
@@ -114,6 +115,8 @@ def _source(path: str) -> None:
     """A module of the project is loaded, or asked for by a name that is computed."""
     if counts(path):
         stamp = PROCESS.loaded.setdefault(path, stamp_of(path))
+        if asked_by_statement():
+            return
         for touches in concerned(loading=path):
             touches.sources.setdefault(path, stamp)
 

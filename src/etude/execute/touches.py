@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dis
 import importlib
 import os
 import re
@@ -17,6 +19,7 @@ NOT_THE_PROJECTS = re.compile(r"/(\.etude|\.git|\.venv|venv|site-packages|dist-p
 _ETUDE = f"{Path(__file__).parent.parent}/"
 _STANDARD = (f"{Path(os.__file__).parent}/", "<frozen ")
 _FINDS_PACKAGES = re.compile(r"<frozen (importlib|zipimport)|.*/(importlib/metadata|importlib_metadata|pkg_resources)/")
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _MOST_FRAMES = 24
 
 
@@ -144,6 +147,8 @@ def asked_by_project() -> bool:
     """Whether the nearest code outside Python's own library is the project's."""
     for frame in _frames():
         file = frame.f_code.co_filename
+        if _FINDS_PACKAGES.match(file):
+            return False
         if not file.startswith(_STANDARD) and not file.startswith("<"):
             return counts(file)
     return False
@@ -153,6 +158,16 @@ def asked_by_import() -> bool:
     """Whether it is Python's import that asks, or the search for installed packages on the same path."""
     frame = next(_frames(), None)
     return frame is not None and _FINDS_PACKAGES.match(frame.f_code.co_filename) is not None
+
+
+def asked_by_statement() -> bool:
+    """Whether an import statement of a project's module asks, which the plan follows, and no computed name."""
+    for frame in _frames():
+        code = frame.f_code
+        if not code.co_filename.startswith(("<frozen ", _ETUDE, contextlib.__file__)):
+            at = frame.f_lasti
+            return code.co_name == "<module>" and counts(code.co_filename) and code.co_code[at] == _IMPORT_NAME
+    return False
 
 
 def asked_as_text() -> bool:
