@@ -639,3 +639,15 @@ def test_a_node_whose_code_the_study_vouches_for_is_not_rerun_for_code_that_was_
     assert project.run(ignoring).succeeded
     one.write(f"{plug}.py", "VALUE = 2\n")
     assert not project.prepare(ignoring).plan.todo
+
+
+def test_what_a_step_does_not_reach_in_a_module_that_it_imports_reruns_nothing(case: Callable[..., Case]) -> None:
+    one = case("""
+    @step
+    def step_a() -> int:
+        import beside
+        return beside.used()
+    """)
+    one.write("beside.py", "def used():\n    return 1\n\n\ndef other():\n    return 2\n")
+    one.run()
+    assert one.observed() == {}

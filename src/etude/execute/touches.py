@@ -161,12 +161,12 @@ def asked_by_import() -> bool:
 
 
 def asked_by_statement() -> bool:
-    """Whether an import statement of a project's module asks, which the plan follows, and no computed name."""
+    """Whether an import statement in a project's code asks, which the plan follows, and no computed name."""
     for frame in _frames():
         code = frame.f_code
         if not code.co_filename.startswith(("<frozen ", _ETUDE, contextlib.__file__)):
             at = frame.f_lasti
-            return code.co_name == "<module>" and counts(code.co_filename) and code.co_code[at] == _IMPORT_NAME
+            return counts(code.co_filename) and code.co_code[at] == _IMPORT_NAME
     return False
 
 
