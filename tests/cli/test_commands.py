@@ -676,15 +676,6 @@ def test_the_help_of_every_command_shows_an_example(etude: Etude, command: str) 
     assert f"etude {command}" in said.out.split("Example", 1)[1]
 
 
-def test_every_option_is_a_decision() -> None:
-    found = {
-        name: sorted(option for parameter in command.params for option in parameter.opts if option.startswith("--"))
-        for name, command in COMMANDS.items()
-    }
-    expected = json.loads((Path(__file__).parent.parent / "expected" / "options.json").read_text())
-    assert found == expected
-
-
 def test_any_command_can_be_measured_and_keeps_its_exit_code(etude: Etude) -> None:
     said = etude("meter", "--json", "--", sys.executable, "-c", "print('out'); raise SystemExit(3)")
     assert (said.code, said.out) == (3, "out\n")
