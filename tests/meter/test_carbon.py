@@ -101,3 +101,68 @@ def test_carbon_has_the_interval_the_quality_and_the_reason_of_its_energy() -> N
     part = at.of(Quantity.absent("joules", "the counter stood still", lo=5_000.0))
     assert (part.value, part.reason) == (None, "the counter stood still")
     assert part.lo == pytest.approx(1.0)
+
+
+def codecarbon_with(table: str | None, folder: Path) -> None:
+    package = folder / "codecarbon"
+    (package / "data" / "private_infra").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    if table is not None:
+        (package / "data" / "private_infra" / "global_energy_mix.json").write_text(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (None, "not where it was.*global_energy_mix.json"),
+        ("{", "cannot be read.*JSONDecodeError"),
+        ('{"ISL": {"carbon_intensity": "much", "year": 2022}}', "cannot be read.*ValueError"),
+        ('{"ISL": {"carbon_intensity": -1, "year": 2022}}', "cannot be read.*from 0 to 5000"),
+    ],
+)
+def test_a_table_of_codecarbon_that_is_gone_is_told_apart_from_one_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str | None, reason: str
+) -> None:
+    codecarbon_with(table, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MeterError, match=f"'ISL'.*CodeCarbon is installed.*{reason}"):
+        factor_for("ISL")
+
+
+def test_without_codecarbon_nothing_is_said_of_it() -> None:
+    with pytest.raises(MeterError, match="'ISL'") as refused:
+        factor_for("ISL")
+    assert "CodeCarbon" not in str(refused.value)
+
+
+def test_the_factors_own_interval_is_in_the_carbons() -> None:
+    told = Footprint(factor=stated(400.0, low=300.0, high=600.0), pue=1.5).of(ONE_KWH)
+    assert told.value == pytest.approx(600.0)
+    assert (told.lo, told.hi) == pytest.approx((1.5 * 300 * 3.0 / 3.6, 1.5 * 600 * 4.0 / 3.6))
+    assert "300 to 600" in told.method
+
+
+def test_energy_without_an_interval_has_that_of_the_factor() -> None:
+    energy = Quantity(value=joules(1.0), unit="joules", quality=Quality.MEASURED, method="counter")
+    told = Footprint(factor=stated(400.0, low=300.0, high=600.0)).of(energy)
+    assert (told.lo, told.hi) == pytest.approx((300.0, 600.0))
+    unknown = Footprint(factor=stated(400.0, low=300.0, high=600.0)).of(Quantity.absent("joules", "no sensor"))
+    assert (unknown.value, unknown.lo, unknown.hi) == (None, None, None)
+
+
+def test_a_factor_without_an_error_says_that_the_interval_lacks_it() -> None:
+    assert "its own error is not told and not in the interval" in Footprint(factor=factor_for("FRA")).method
+
+
+def test_a_users_table_may_tell_the_error_of_some_factors(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    header = "country,g_per_kwh,g_per_kwh_low,g_per_kwh_high,year,source"
+    path.write_text(f"{header}\nXKX,900,850,1000,2024,grid\nFRA,56,,,2024,grid\n")
+    assert factor_for("XKX", table=path).interval_g_per_kwh == (850.0, 1000.0)
+    assert factor_for("FRA", table=path).low_g_per_kwh is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(450.0, 500.0), (300.0, 350.0), (300.0, None), (None, 500.0), (-1.0, 500.0)])
+def test_an_interval_that_is_none_of_the_factor_is_refused(low: float | None, high: float | None) -> None:
+    with pytest.raises(MeterError, match="interval around 400"):
+        stated(400.0, low=low, high=high)

@@ -14,6 +14,7 @@ from etude.meter.clock import ManualClock
 from etude.meter.codecarbon import CodeCarbonTracker
 from etude.meter.measure import measure
 from etude.meter.simulated import PowerTrace, SimulatedMeter
+from etude.meter.survey import State, survey
 from etude.meter.zeus import zeus_meters
 from meter_fakes import quiet_watch
 
@@ -137,7 +138,7 @@ def zeus(gpus: object, cpus: object) -> SimpleNamespace:
 
 
 def test_zeus_tells_each_counter_it_finds() -> None:
-    meters = zeus_meters(zeus(FakeGpus([5, 7]), FakeCpus([(11.0, 3.0), (13.0, None)])))
+    meters, faults = zeus_meters(zeus(FakeGpus([5, 7]), FakeCpus([(11.0, 3.0), (13.0, None)])))
     assert [(meter.traits.component, meter.read()) for meter in meters] == [
         ("gpu0", 5),
         ("gpu1", 7),
@@ -145,6 +146,7 @@ def test_zeus_tells_each_counter_it_finds() -> None:
         ("dram", 3),
         ("cpu", 13),
     ]
+    assert not faults
 
 
 def test_zeus_on_a_machine_without_a_device_is_told_and_is_no_zero() -> None:
@@ -153,13 +155,28 @@ def test_zeus_on_a_machine_without_a_device_is_told_and_is_no_zero() -> None:
 
 
 def test_zeus_with_a_gpu_and_without_a_processor_counter_serves_the_gpu() -> None:
-    meters = zeus_meters(zeus(FakeGpus([5]), RuntimeError("RAPL unavailable")))
+    meters, faults = zeus_meters(zeus(FakeGpus([5]), RuntimeError("RAPL unavailable")))
     assert [meter.traits.component for meter in meters] == ["gpu0"]
+    assert faults == {"cpu": "RuntimeError: RAPL unavailable"}
+
+
+def test_a_board_without_a_counter_is_told_beside_those_that_have_one() -> None:
+    meters, faults = zeus_meters(zeus(FakeGpus([5], supported=False), FakeCpus([(11.0, None)])))
+    assert [meter.traits.component for meter in meters] == ["cpu"]
+    assert faults.keys() == {"gpu0"}
+
+
+def test_what_zeus_cannot_count_is_a_finding_beside_what_it_counts(tmp_path: Path) -> None:
+    library = zeus(FakeGpus([5]), RuntimeError("RAPL unavailable"))
+    findings = survey(beside=("zeus",), powercap=tmp_path, root=tmp_path, libraries={"zeus.device": library}).findings
+    told = {(each.component, each.state): each.detail for each in findings if each.source == "zeus"}
+    assert told.keys() == {("gpu0", State.BESIDE), ("cpu", State.ABSENT)}
+    assert told["cpu", State.ABSENT] == "RuntimeError: RAPL unavailable"
 
 
 def test_zeus_that_breaks_midway_is_a_failed_reading() -> None:
     gpus = FakeGpus([5])
-    meter = zeus_meters(zeus(gpus, RuntimeError("none")))[0]
+    meter = zeus_meters(zeus(gpus, RuntimeError("none"))).meters[0]
     gpus.mj.clear()
     with pytest.raises(MeterError, match="zeus gpu0"):
         meter.read()
@@ -181,7 +198,7 @@ def test_one_run_is_metered_three_ways_side_by_side(clock: ManualClock, proc: Pa
 
     others = [
         *CodeCarbonTracker(country="FRA", library=carbon).meters()[:1],
-        *zeus_meters(zeus(RuntimeError("none"), Growing([(0.0, None)]))),
+        *zeus_meters(zeus(RuntimeError("none"), Growing([(0.0, None)]))).meters,
     ]
     with measure(quiet_watch([ours], clock, proc=proc, beside=others)) as m:
         clock.sleep(5.0)

@@ -253,10 +253,11 @@ def _zeus(library: Any) -> _Found:
     from etude.meter.zeus import zeus_meters
 
     try:
-        meters = zeus_meters(library)
+        meters, faults = zeus_meters(library)
     except MeterError as error:
         return _Found((_foreign_fault("zeus", error, "pip install 'etude[zeus]'"),))
-    return _Found(tuple(_beside(meter) for meter in meters), beside=tuple(meters))
+    missing = [_finding(component, "zeus", State.ABSENT, why) for component, why in faults.items()]
+    return _Found((*map(_beside, meters), *missing), beside=tuple(meters))
 
 
 def _still(meters: Sequence[Meter], clock: Clock, wait_s: float) -> list[Meter]:

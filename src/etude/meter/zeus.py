@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from etude.errors import MeterError
 from etude.meter.meter import Traits
@@ -45,8 +45,16 @@ class ZeusMeter:
         """Zeus keeps its own devices."""
 
 
-def zeus_meters(library: Any = None) -> list[ZeusMeter]:
-    """A meter for each counter that Zeus finds here.
+class ZeusMeters(NamedTuple):
+    """The counters that Zeus has on this machine."""
+
+    meters: list[ZeusMeter]
+    faults: dict[str, str]
+    """`cpu`, `gpu` or a GPU's name → why Zeus counts nothing there."""
+
+
+def zeus_meters(library: Any = None) -> ZeusMeters:
+    """A meter for each counter that Zeus finds here, and why the others are missing.
 
     Args:
         library: The module `zeus.device`, or one like it; None to import it.
@@ -55,34 +63,37 @@ def zeus_meters(library: Any = None) -> list[ZeusMeter]:
         MeterError: Zeus is not installed, or finds no counter on this machine; with what it says.
     """
     library = library or _imported()
-    found: list[ZeusMeter] = []
-    faults: list[str] = []
-    for devices, meters_of in ((library.get_gpus, _gpu_meters), (library.get_cpus, _cpu_meters)):
+    all_meters: list[ZeusMeter] = []
+    faults: dict[str, str] = {}
+    for side, devices, meters_of in (("gpu", library.get_gpus, _gpu_meters), ("cpu", library.get_cpus, _cpu_meters)):
         try:
-            found += meters_of(devices())
+            all_meters += meters_of(devices(), faults)
         except Exception as error:  # a foreign library's search for devices: any fault of it means none
-            faults.append(f"{type(error).__name__}: {error}")
-    if not found:
-        raise MeterError("zeus: no counter on this machine (" + "; ".join(faults) + ")")
-    return found
+            faults[side] = f"{type(error).__name__}: {error}"
+    if not all_meters:
+        raise MeterError("zeus: no counter on this machine (" + "; ".join(faults.values()) + ")")
+    return ZeusMeters(all_meters, faults)
 
 
-def _gpu_meters(gpus: Any) -> list[ZeusMeter]:
-    return [
-        ZeusMeter(f"gpu{index}", f"zeus:gpu{index}", _call(gpus.get_total_energy_consumption, index), 0.1)
-        for index in range(len(gpus))
-        if gpus.supports_get_total_energy_consumption(index)
-    ]
+def _gpu_meters(gpus: Any, faults: dict[str, str]) -> list[ZeusMeter]:
+    meters = []
+    for index in range(len(gpus)):
+        if gpus.supports_get_total_energy_consumption(index):
+            ask = _call(gpus.get_total_energy_consumption, index)
+            meters.append(ZeusMeter(f"gpu{index}", f"zeus:gpu{index}", ask, 0.1))
+        else:
+            faults[f"gpu{index}"] = f"gpu{index} has no counter of energy that Zeus reads"
+    return meters
 
 
-def _cpu_meters(cpus: Any) -> list[ZeusMeter]:
-    found = []
+def _cpu_meters(cpus: Any, _faults: dict[str, str]) -> list[ZeusMeter]:
+    meters = []
     for index in range(len(cpus)):
         ask = _call(cpus.get_total_energy_consumption, index)
-        found.append(ZeusMeter("cpu", f"zeus:cpu{index}", _field(ask, "cpu_mj"), 0.001))
+        meters.append(ZeusMeter("cpu", f"zeus:cpu{index}", _field(ask, "cpu_mj"), 0.001))
         if cpus.supports_get_dram_energy_consumption(index):
-            found.append(ZeusMeter("dram", f"zeus:dram{index}", _field(ask, "dram_mj"), 0.001))
-    return found
+            meters.append(ZeusMeter("dram", f"zeus:dram{index}", _field(ask, "dram_mj"), 0.001))
+    return meters
 
 
 def _call(ask: Callable[[int], Any], index: int) -> Callable[[], Any]:
