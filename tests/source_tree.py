@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etude.identity.code import CodeIndex, SymbolMap
+from etude.identity.map_cache import MapCache
 
 
 class Tree:
@@ -14,6 +15,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.cache = folder / ".etude" / "code"
 
     def write(self, files: Mapping[str, str]) -> Tree:
         """Write modules; a name without a suffix gets `.py`."""
@@ -31,11 +33,15 @@ class Tree:
         path.write_text(text.replace(old, new), encoding="utf-8")
         return self
 
-    def index(self) -> CodeIndex:
-        return CodeIndex([self.folder])
+    def index(self, *, cache: bool = False) -> CodeIndex:
+        self.cache.parent.mkdir(exist_ok=True)
+        return CodeIndex([self.folder], cache=MapCache(self.cache) if cache else None)
 
     def map(self, function: str) -> SymbolMap:
-        return self.index().symbols_of(function)
+        """The map of a function as it is read; one that an earlier run has kept must be the same, or not be used."""
+        symbols = self.index().symbols_of(function)
+        assert self.index(cache=True).symbols_of(function) == symbols, "the map that was kept is another"
+        return symbols
 
     def digests(self, *functions: str) -> list[str]:
         return [self.map(function).digest for function in functions]

@@ -13,6 +13,7 @@ from etude.errors import IdentityError, nearest
 from etude.graph.importing import make_importable, use_sources
 from etude.graph.signature import NotAStep, Signature, signature_of
 from etude.identity.code import CodeIndex, SymbolMap
+from etude.identity.map_cache import MapCache
 
 _ROOT = Path(__file__).parent.parent
 
@@ -37,7 +38,7 @@ class StepLibrary:
 
     def __post_init__(self) -> None:
         make_importable(self.project)
-        self.index = CodeIndex()
+        self.index = CodeIndex(cache=MapCache(self.project / ".etude" / "code"))
 
     def find(self, name: str) -> StepUse:
         """The step of that name.

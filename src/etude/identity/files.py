@@ -86,16 +86,10 @@ class FileDigests:
             return
         merged = {**_read(self._file), **self._fresh}
         entries = {path: [*stamp, digest] for path, (stamp, digest) in merged.items()}
-        temporary: str | None = None
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{self._file.name}.", dir=self._file.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({"version": _VERSION, "files": entries}, stream)
-            Path(temporary).replace(self._file)
+            write_whole(self._file, json.dumps({"version": _VERSION, "files": entries}).encode())
         except OSError as error:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
             _log.warning("the cache of file digests %s cannot be written (%s)", self._file, error.strerror)
             return
         self._known.update(self._fresh)
@@ -123,6 +117,22 @@ class FileDigests:
             content = "" if is_folder else self._content(entry.path, entry.real, entry.status)
             whole.update(b"%d:%s%s;" % (len(entry.name), entry.name, content.encode("ascii")))
         return whole.hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it, so that a reader never sees half of it.
+
+    Raises:
+        OSError: It cannot be written; then nothing is left.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 class _Entry(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from importlib.machinery import (
@@ -27,6 +29,9 @@ from etude.errors import IdentityError
 
 ROOMS = frozenset({"analysis", "disruption", "ensemble", "flops", "inference", "language", "nn", "text", "units"})
 """étude's own rooms whose code makes results. The rest of étude plans, stores and measures: never identity."""
+
+BUILTINS = frozenset(dir(builtins)) | {"WindowsError", "__file__"}
+"""Names that every module has without binding them."""
 
 _LOADERS = (
     (ExtensionFileLoader, EXTENSION_SUFFIXES),
@@ -84,6 +89,8 @@ class ModuleFinder:
         self._path = list(dict.fromkeys([*given, *(str(Path(entry).absolute()) for entry in sys.path)]))
         self._finders: dict[str, FileFinder] = {}
         self._modules: dict[str, Module] = {}
+        self.asked: dict[str, Module] = {}
+        """What this finder was asked for, with its answers."""
         self._sources = {Path(path): source for path, source in (sources or {}).items()}
         self._digests: dict[Path, str] = {}
         paths = sysconfig.get_paths()
@@ -92,10 +99,19 @@ class ModuleFinder:
 
     def find(self, name: str) -> Module:
         """The module of this dotted name; its owner is MISSING where there is none."""
-        found = self._modules.get(name)
-        if found is None:
-            found = self._modules[name] = self._find(name)
-        return found
+        module = self.asked.get(name)
+        if module is None:
+            module = self._modules.get(name)
+            if module is None:
+                module = self._modules[name] = self._find(name)
+            self.asked[name] = module
+        return module
+
+    def apart(self) -> ModuleFinder:
+        """A finder of the same picture that was asked for nothing yet."""
+        other = copy(self)
+        other.asked = {}
+        return other
 
     def names_in(self, package: Module | None) -> set[str]:
         """The modules that a package holds, or that stand on the search path: to suggest a name for a wrong one."""
@@ -122,6 +138,10 @@ class ModuleFinder:
                     "    Mend: make the file readable, or take its folder off the search path."
                 ) from error
         return self._sources[path]
+
+    def was_read(self, path: Path) -> bool:
+        """Whether the content of a file was asked for."""
+        return path in self._sources
 
     def digest_of(self, path: Path) -> str:
         """The sha256 of a file, as hexadecimal digits, as it was when this finder first read it."""

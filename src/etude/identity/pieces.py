@@ -13,6 +13,7 @@ from etude.identity.opaque import open_builtin, open_lookup, open_package
 from etude.identity.references import BARE, CALLED, CHANGED, NEEDED, OPEN, READS, UNUSED, Ref, Use
 from etude.identity.resolve import Found, Resolver, Symbol, Target, Targets
 from etude.identity.scopes import Facts
+from etude.identity.symbol_map import Opaque
 from etude.identity.symbols import Table
 
 _DIGITS = 32
@@ -26,21 +27,6 @@ _PLACE: tuple[str, ...] = (
 )
 _PLACE += ("extract_stack", "inspect.stack")
 """Words of code that may ask for the module that other code stands in, or for what is written around it."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Opaque:
-    """A place in reached code that the syntax does not see through."""
-
-    symbol: str
-    """`module:Name`."""
-    line: int
-    reason: str
-    """What cannot be seen, in words."""
-
-    def __str__(self) -> str:
-        module, _, name = self.symbol.partition(":")
-        return f"{module}, line {self.line}, in {name}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

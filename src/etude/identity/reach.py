@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from etude.errors import IdentityError, nearest
+from etude.identity.content import content_digest, named_digest
 from etude.identity.effects import Effects
-from etude.identity.modules import Module, Owner
+from etude.identity.modules import Module, ModuleFinder, Owner
 from etude.identity.pieces import Piece, Pieces
-from etude.identity.resolve import Found, Resolver, Symbol
+from etude.identity.resolve import Found, Resolver, Symbol, Target
+from etude.identity.symbol_map import Opaque, SymbolMap
+from etude.identity.symbols import Table
 
 
 class Ground:
@@ -181,3 +185,109 @@ class Walk:
                 symbols, modules = self._ground.all_of(module)
                 self._todo.extend(symbols)
                 todo.extend(modules)
+
+
+class MapReader:
+    """Reads the symbol maps of functions and modules from source.
+
+    Args:
+        finder: Finds the modules, and tells afterwards what was asked for.
+        tables: The symbols of modules, by name: those that were read are put there.
+    """
+
+    def __init__(self, finder: ModuleFinder, tables: dict[str, Table]) -> None:
+        self.finder = finder
+        self._resolver = Resolver(finder, tables)
+        self._ground = Ground(self._resolver)
+
+    def symbols_of(self, function: str) -> SymbolMap:
+        walk = Walk(self._ground)
+        packages: set[str] = set()
+        for target in self._start(function):
+            if target.found is Found.SYMBOL:
+                walk.run(target.symbol)
+            else:
+                packages.add(target.module.partition(".")[0])
+        return self._map_of(walk, packages)
+
+    def whole(self, module: str) -> SymbolMap:
+        walk = Walk(self._ground)
+        walk.run_whole(module)
+        return self._map_of(walk, set())
+
+    def _map_of(self, walk: Walk, packages: set[str]) -> SymbolMap:
+        """What a walk has found. `packages` are those that it starts from."""
+        pieces = list(walk.symbols.values())
+        symbols = {str(symbol): walk.symbols[symbol].digest for symbol in sorted(walk.symbols)}
+        opaque = _opaque(pieces)
+        by_name = bool(opaque) or walk.sets_process or any(piece.asks_place for piece in pieces)
+        digest = named_digest(symbols) if by_name else content_digest(walk.starts, walk.symbols, walk.fixed())
+        paths = sorted(module.path for module in walk.modules.values() if module.path is not None)
+        return SymbolMap(
+            symbols=symbols,
+            opaque=opaque,
+            packages=tuple(sorted(packages.union(*(piece.packages for piece in pieces)))),
+            files={path: self.finder.digest_of(path) for path in paths},
+            digest=digest,
+        )
+
+    def _start(self, function: str) -> list[Target]:
+        """What the name of a step leads to: symbols, or something third-party."""
+        name, _, attribute = function.partition(":")
+        if not name or not attribute.isidentifier():
+            raise IdentityError(f"{function!r} names no function.\n    Mend: write package.module:function.")
+        module = self._module(function, name)
+        if module.owner is Owner.PACKAGE:
+            return [Target(Found.PACKAGE, name)]
+        targets = self._resolver.reach(name, (attribute,))
+        kept = [target for target in targets if target.found in (Found.SYMBOL, Found.PACKAGE)]
+        if not kept:
+            entries = self._resolver.table(module).entries
+            near = nearest(attribute, [known for known, entry in entries.items() if entry.bindings])
+            raise IdentityError(
+                f"{function}: {module.path} has no function {attribute!r}; {near}\n"
+                "    Mend: correct the name, or define the function at the top of the module."
+            )
+        return kept
+
+    def _module(self, function: str, name: str) -> Module:
+        """The module of a step: first-party source, or third-party."""
+        module = self.finder.find(name)
+        reasons = {
+            Owner.FOLDER: f"{name} is a folder without code of its own",
+            Owner.COMPILED: f"{name} is compiled, so its code cannot be read",
+            Owner.PYTHON: f"{name} belongs to Python itself",
+            Owner.MACHINERY: f"{name} belongs to étude but holds no steps",
+        }
+        if module.owner is Owner.MISSING:
+            reason, mend = self._why_missing(name), "correct the name, or put the module's folder on the search path"
+        elif module.owner in reasons:
+            reason, mend = reasons[module.owner], "name the module that holds the step's source"
+        else:
+            return module
+        raise IdentityError(f"{function}: {reason}\n    Mend: {mend}.")
+
+    def _why_missing(self, name: str) -> str:
+        parent = name
+        while parent and self.finder.find(parent).owner is Owner.MISSING:
+            parent = parent.rpartition(".")[0]
+        wrong = name.removeprefix(f"{parent}." if parent else "").partition(".")[0]
+        known = self.finder.names_in(self.finder.find(parent) if parent else None)
+        suggestion = nearest(wrong, known)
+        if not parent and not suggestion.startswith("did you mean"):
+            return f"there is no module {wrong!r}"  # all that is installed would be no help
+        return f"there is no module {wrong!r}{f' in {parent}' if parent else ''}; {suggestion}"
+
+
+def _opaque(pieces: Sequence[Piece]) -> tuple[Opaque, ...]:
+    """All places that are not seen through; a package that is not installed, or a generator that
+    nothing seeds, is told once."""
+    first: dict[str, Opaque] = {}
+    seeded = frozenset().union(*(piece.seeds for piece in pieces))
+    for piece in pieces:
+        for generator, place in piece.draws:
+            if generator not in seeded:
+                first[generator] = min(place, first.get(generator, place))
+        for package, place in piece.absent:
+            first[package] = min(place, first.get(package, place))
+    return tuple(sorted({*first.values(), *(place for piece in pieces for place in piece.opaque)}))

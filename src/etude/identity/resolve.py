@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import builtins
 from enum import Enum, auto
 from typing import NamedTuple
 
 from etude.errors import IdentityError
 from etude.identity.imports import Import
-from etude.identity.modules import Module, ModuleFinder, Owner
+from etude.identity.modules import BUILTINS, Module, ModuleFinder, Owner
 from etude.identity.references import Ref
 from etude.identity.symbols import Table, table_of
 
-_BUILTINS = frozenset(dir(builtins)) | {"WindowsError", "__file__"}
 _OF_EVERY_MODULE = frozenset(
     {"__annotations__", "__builtins__", "__cached__", "__class__", "__dict__", "__doc__", "__loader__"}
 ) | {"__module__", "__name__", "__package__", "__path__", "__qualname__", "__spec__"}
@@ -87,11 +85,16 @@ _UNREAD = {
 
 
 class Resolver:
-    """Follows references between modules. Remembers each table and each way it went."""
+    """Follows references between modules. Remembers each table and each way it went.
 
-    def __init__(self, finder: ModuleFinder) -> None:
+    Args:
+        finder: Finds the modules.
+        tables: Tables that others of the same picture have read, by module; what is read here is put there.
+    """
+
+    def __init__(self, finder: ModuleFinder, tables: dict[str, Table] | None = None) -> None:
         self.finder = finder
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, Table] = {} if tables is None else tables
         self._reached: dict[tuple[str, tuple[str, ...]], Targets] = {}
         self._global: dict[tuple[str, str, tuple[str, ...]], Targets] = {}
 
@@ -173,7 +176,7 @@ class Resolver:
     def _global_name(self, table: Table, name: str, rest: tuple[str, ...], seen: set[_Way]) -> Targets:
         """What a name read inside a module leads to."""
         found = self._bindings(table, name, rest, seen)
-        if name in _BUILTINS and all(target.module.endswith(".*") for target in found):
+        if name in BUILTINS and all(target.module.endswith(".*") for target in found):
             return (Target(Found.BUILTIN, name), *found)
         if found:
             return found
