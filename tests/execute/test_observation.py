@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from etude.execute.observation import observed_by_all
 from etude.graph.plan import Cause
+from etude.identity.observed import ABSENT, CHANGED
 from etude.store.manifest import Manifest
 from projects import Project, environment
 
@@ -24,15 +26,22 @@ def project(tmp_path: Path) -> Project:
 class Case:
     """A project with one step, run on one backend."""
 
-    def __init__(self, project: Project, backend: str, code: str, settings: Mapping[str, object] | None = None) -> None:
-        self.project, self.backend = project, backend
+    def __init__(
+        self,
+        project: Project,
+        backend: str,
+        code: str,
+        settings: Mapping[str, object] | None = None,
+        needs: Mapping[str, object] | None = None,
+    ) -> None:
+        self.project, self.backend, self.needs = project, backend, dict(needs or {})
         project.folder.mkdir(exist_ok=True)
         project.write(code)
         self.settings = settings or {}
 
     def study(self):
         place = {"workers": 1} if self.backend == "processes" else {}
-        return self.project.study({"a": ("step_a", None, self.settings)}, backend=self.backend, **place)
+        return self.project.study({"a": ("step_a", None, self.settings, self.needs)}, backend=self.backend, **place)
 
     def write(self, name: str, text: str) -> Path:
         path = self.project.folder / name
@@ -651,3 +660,59 @@ def test_what_a_step_does_not_reach_in_a_module_that_it_imports_reruns_nothing(c
     one.write("beside.py", "def used():\n    return 1\n\n\ndef other():\n    return 2\n")
     one.run()
     assert one.observed() == {}
+
+
+RANKS = [
+    ([({"file a": "1"}, ()), ({"file b": "2"}, ())], {"file a": "1", "file b": "2"}),
+    ([({"file a": "1"}, ()), ({"file a": "1"}, ())], {"file a": "1"}),
+    ([({"file a": "1"}, ()), ({"file a": "2"}, ())], {"file a": CHANGED}),
+    ([({"code m": "1"}, ()), ({"code m": "2"}, ())], {"code m": CHANGED}),
+    ([({"variable V": "1"}, ()), ({"variable V": "2"}, ())], {"variable V": ""}),
+    ([({"folder d": "1"}, ()), ({"folder d": "2"}, ())], {"folder d": "1"}),
+    ([({"tree d": "1"}, ()), ({"tree d": "2"}, ())], {"tree d": "1"}),
+    ([({}, ("out/a",)), ({"file out/a": "1", "folder out": "2"}, ())], {"folder out": "2"}),
+    ([({}, ("out",)), ({"file out/deep/a": ABSENT, "tree out": "2", "file other": "3"}, ())], {"file other": "3"}),
+    ([({"file a": ""}, ("a",)), ({}, ())], {"file a": ""}),
+    ([({}, ()), ({"random numpy.random": "", "command git": ""}, ())], {"random numpy.random": "", "command git": ""}),
+    ([({"file a": "1"}, ()), ({}, ()), ({"file a": "2"}, ()), ({"file a": "1"}, ())], {"file a": CHANGED}),
+]
+
+
+@pytest.mark.parametrize(("ranks", "together"), RANKS)
+def test_what_several_processes_touched_is_told_as_one(
+    ranks: list[tuple[dict[str, str], tuple[str, ...]]], together: dict[str, str]
+) -> None:
+    assert observed_by_all(ranks) == together
+
+
+RANK_1_READS = """
+@step
+def step_a(*, name: str = "a") -> str:
+    here, rank = Path(__file__).parent, int(os.environ["RANK"])
+    (here / f"made-{rank}").write_text("x")
+    if rank == 1:
+        import random, time
+        random.random()
+        os.environ.get("ANY_SETTING")
+        while not (here / "made-0").exists():
+            time.sleep(0.01)
+        (here / "made-0").read_text()
+        return (here / "data" / f"{name}.txt").read_text()
+    return ""
+"""
+
+
+def test_what_another_than_the_storing_process_reads_counts_and_what_one_of_them_wrote_does_not(
+    project: Project,
+) -> None:
+    one = Case(project, "processes", RANK_1_READS, needs={"processes": 2})
+    one.write("data/a.txt", "1")
+    one.run()
+    observed = one.observed()
+    assert {"file data/a.txt", "random random"} <= observed.keys()
+    assert observed["variable ANY_SETTING"] == ABSENT
+    assert not any("made-" in key for key in observed)
+    assert not one.manifest().deterministic
+    assert one.todo() == ""
+    one.write("data/a.txt", "2")
+    assert one.todo() == "file data/a.txt has other content"

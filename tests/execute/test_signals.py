@@ -235,8 +235,6 @@ def test_what_a_step_has_started_ends_with_the_run_however_that_ends(
 ) -> None:
     if (ends, how) == ("done", "fork"):
         pytest.skip("Python itself waits for such a child")
-    if (backend, how) == ("processes", "program"):
-        pytest.skip("in a session of its own it is not the worker's")
     project.study({"it": {"step": "signal_steps:leaves", "with": {"how": how, "ends": ends}}}, backend=backend)
     process = project.start()
     note = project.folder / "child"
@@ -249,6 +247,23 @@ def test_what_a_step_has_started_ends_with_the_run_however_that_ends(
     project.hurry()
     process.communicate(timeout=60)
     until(lambda: not any(each.is_running() and each.status() != "zombie" for each in (child, *below)), "their end")
+
+
+@pytest.mark.parametrize("how", ["program", "shell"])
+def test_what_a_done_step_left_in_a_session_of_its_own_is_ended_and_told_and_nothing_else_is(
+    project: Project, how: str
+) -> None:
+    left = {"step": "signal_steps:leaves", "with": {"how": how, "ends": "done"}}
+    project.study({"left": left, "after": {"step": "signal_steps:after", "from": "left"}}, workers=1)
+    process = project.start()
+    note = project.folder / "child"
+    until(lambda: note.exists() and note.read_text() != "", "the start of a child")
+    project.hurry()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    events = "".join(path.read_text() for path in project.folder.rglob("events.jsonl"))
+    told = "ended what the step left running in a session of its own: python" in events
+    assert told == (how == "program")
 
 
 def test_a_killed_worker_alone_is_replaced_and_the_step_goes_on_from_its_scratch_folder(project: Project) -> None:

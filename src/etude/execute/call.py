@@ -90,6 +90,8 @@ class Outcome:
     cost: Mapping[str, object] = field(default_factory=dict)
     observed: Mapping[str, str] = field(default_factory=dict)
     """What the step touched and its plan did not know → digest. See `identity.observed`."""
+    written: frozenset[str] = frozenset()
+    """Of one of a node's several processes: the files that it wrote, by their names in `observed`."""
     classes: frozenset[str] = frozenset()
     """The classes that the result is made of, as `module:Name`."""
     error: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from etude.execute.call import Outcome, Status
+from etude.execute.leftovers import WORKER, kill_marked
 from etude.execute.messages import Hello
 from etude.execute.threads import thread_variables
 
@@ -26,6 +28,8 @@ class Child:
     connection: Connection
     devices: tuple[str, ...]
     cpus: int
+    token: str
+    """What it and all that it starts have in the variable `WORKER`."""
     lost_because: str = ""
     sending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,18 +59,19 @@ class Child:
 def start_child(hello: Hello, environment: Mapping[str, str]) -> Child:
     """A worker process that was told what it serves."""
     ours, theirs = socket.socketpair()
+    token = secrets.token_hex(8)
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "etude.execute.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=dict(environment),
+            env={**environment, WORKER: token},
             start_new_session=True,
         )
     connection = Connection(ours.detach())
     with contextlib.suppress(OSError):
         connection.send(hello)
-    return Child(process, connection, hello.gpus, hello.cpus)
+    return Child(process, connection, hello.gpus, hello.cpus, token)
 
 
 def end_child(child: Child) -> int:
@@ -79,7 +84,9 @@ def end_child(child: Child) -> int:
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.process.wait(timeout=2.0)
     kill_group(child.process)
-    return child.process.wait()
+    code = child.process.wait()
+    kill_marked(WORKER, child.token)
+    return code
 
 
 def lost(child: Child) -> Outcome:

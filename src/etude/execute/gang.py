@@ -2,7 +2,7 @@
 
 Each process is an ordinary worker that knows its rank. It finds its peers as under torchrun (`RANK`, `WORLD_SIZE`,
 `LOCAL_RANK`, `MASTER_ADDR`, …), so torch.distributed and Lightning need no setting. Rank 0 alone stores the result:
-once all others have ended well, and with the costs of all.
+once all others have ended well, and with what all have cost and touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import cast
 from etude.execute.attempt_costs import new_attempt_id
 from etude.execute.call import Outcome, Status
 from etude.execute.child import kill_group
-from etude.execute.messages import END, STOP, Computed, Costs, Hello, Told
+from etude.execute.leftovers import WORKER, kill_marked
+from etude.execute.messages import END, STOP, Computed, Hello, Others, Told
 from etude.graph.pipeline import Needs
 
 WHERE = "ETUDE_GANG"
@@ -53,6 +54,8 @@ class Gang:
     listener: Listener
     hello: Hello
     size: int
+    token: str
+    """What all of them and what they start have in the variable `WORKER`."""
     lost_because: str = ""
     _arrived: queue.SimpleQueue[tuple[int, Connection]] = field(default_factory=queue.SimpleQueue)
     _ranks: dict[Connection, int] = field(default_factory=dict)
@@ -134,13 +137,13 @@ class Gang:
         return Told(0.0, None, f"rank 0 is done and waits for rank {ranks}")
 
     def _settle(self) -> None:
-        """Have rank 0 store the result, at the cost of all."""
+        """Have rank 0 store the result, with what all have cost and touched."""
         if self._settled:
             return
         self._settled = True
-        costs = tuple(outcome.cost for _, outcome in sorted(self._outcomes.items()))
+        others = tuple(outcome for _, outcome in sorted(self._outcomes.items()))
         zero = next(connection for connection, rank in self._ranks.items() if rank == 0)
-        zero.send(Costs(costs))
+        zero.send(Others(others))
 
     def _welcome(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -182,6 +185,7 @@ class Gang:
                 process.wait(timeout=max(0.0, until - time.monotonic()))
             kill_group(process)
             process.wait()
+        kill_marked(WORKER, self.token)
         for connection in self._ranks:
             with contextlib.suppress(OSError):
                 connection.close()
@@ -211,8 +215,10 @@ def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: i
     port = listener.address[1]
     here = socket.gethostname() if nodes > 1 else "127.0.0.1"
     local = size // nodes
+    token = secrets.token_hex(8)
     shared = {
         **environment,
+        WORKER: token,
         WHERE: f"{here}:{port}",
         KEY: key.hex(),
         SIZE: str(size),
@@ -230,7 +236,7 @@ def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: i
         subprocess.Popen(words, stdin=subprocess.DEVNULL, env=variables, start_new_session=True)
         for variables, words in commands
     ]
-    gang = Gang(processes, listener, hello, size)
+    gang = Gang(processes, listener, hello, size, token)
     threading.Thread(target=gang.accept, name="etude-gang", daemon=True).start()
     return gang
 

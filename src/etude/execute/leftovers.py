@@ -1,9 +1,10 @@
-"""Ends what steps have started in a process of the user's own, once that process is gone, however it went.
+"""Ends what steps have started and left behind, however the process that ran them went.
 
-A worker of étude is killed with all of its session; the process of a user who runs nodes inline must not be. Before a
-step starts its first process, a small watcher is started that is no descendant of it. It looks for what the steps have
-started, and when the process that it watches ends, it ends what is left of that. Run as a program, this file is the
-watcher; it needs nothing but Python and Linux, and where there is neither it is not started.
+A worker of étude is killed with all of its session, and what has left that is known by a variable that a worker and
+all that it starts have from their beginning. The process of a user who runs nodes inline must not be killed. Before a
+step there starts its first process, a small watcher is started that is no descendant of it. It looks for what the
+steps have started, and when the process that it watches ends, it ends what is left of that. Run as a program, this file
+is the watcher; it needs nothing but Python and Linux, and where there is neither it is not started.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ import secrets
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 MARK = "ETUDE_STEP"
 """Variable that is set while a step runs inline: what it starts can be known by it."""
+WORKER = "ETUDE_WORKER"
+"""Variable of a worker and of all that it starts."""
+LOG_PROCESS = "etude-log"
+"""Name of the process that writes a worker's logs: it ends by itself, when it has written the last of them."""
 LOOK_S = 0.2
 """How often the watcher looks for processes that were started without a new program."""
+_PROC = os.access("/proc/self/environ", os.R_OK)
+_PASSES = 3
+"""How often it is looked for what one that is killed has started meanwhile."""
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 
 
@@ -78,6 +86,51 @@ class Leftovers:
                 os.write(self._told, what)
 
 
+class Strays:
+    """What the steps of a worker start in sessions of their own, and leave running."""
+
+    def __init__(self, token: str) -> None:
+        """See what this process starts from now on; `token` is its own in the variable `WORKER`."""
+        self._token = token
+        self._started = False
+        if token and _PROC:
+            sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, _arguments: object) -> None:
+        if event in _STARTS:
+            self._started = True
+
+    def end(self) -> list[str]:
+        """End what is left of them; gives the name and the id of each."""
+        if not self._started:
+            return []
+        own, session = os.getpid(), os.getsid(0)
+        names = kill_marked(WORKER, self._token, but=lambda pid: pid == own or _session(pid) == session)
+        self._started = bool(_descendants(own))  # one that is left may leave the session later
+        return names
+
+
+def kill_marked(variable: str, token: str, *, but: Callable[[int], bool] = lambda _pid: False) -> list[str]:
+    """Kill the processes in whose environment a variable has this value; gives the name and the id of each.
+
+    Args:
+        variable: The variable.
+        token: Its value.
+        but: Takes a process id, and tells whether to leave that one alone.
+    """
+    names: list[str] = []
+    for _ in range(_PASSES if token and _PROC else 0):
+        marked = {pid: _text(f"/proc/{pid}/comm").strip() for pid in _marked(variable, token) if not but(pid)}
+        marked = {pid: name for pid, name in marked.items() if name != LOG_PROCESS}
+        for pid, name in marked.items():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                names.append(f"{name} ({pid})")
+        if not marked:
+            break
+    return list(dict.fromkeys(names))
+
+
 def watch(pid: int, token: str) -> None:
     """Wait until a process ends; then kill what its steps have started."""
     try:
@@ -104,7 +157,7 @@ def watch(pid: int, token: str) -> None:
             others |= _descendants(pid) - ours.keys()
         elif in_step:
             _note(pid, ours, others)
-    left = {each for each, since in ours.items() if _since(each) == since} | _marked(token)
+    left = {each for each, since in ours.items() if _since(each) == since} | _marked(MARK, token)
     for one in left.union(*map(_descendants, left)):
         with contextlib.suppress(OSError):
             os.kill(one, signal.SIGKILL)
@@ -134,9 +187,15 @@ def _since(pid: int) -> str:
     return fields[19] if len(fields) > 19 else ""
 
 
-def _marked(token: str) -> set[int]:
+def _session(pid: int) -> int:
+    """The session of a process; 0 where it is gone."""
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[3]) if len(fields) > 3 else 0
+
+
+def _marked(variable: str, token: str) -> set[int]:
     """Processes whose environment has the mark, wherever they are now."""
-    mark = f"{MARK}={token}\0"
+    mark = f"{variable}={token}\0"
     return {
         int(entry.name)
         for entry in os.scandir("/proc")

@@ -15,6 +15,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from etude.execute.leftovers import LOG_PROCESS
 from etude.execute.logs import LogFile
 from etude.redaction import Redactor
 
@@ -66,6 +67,8 @@ def _serve_alone(connection: socket.socket, redact: Redactor) -> None:
         if descriptor not in (0, 1, 2, connection.fileno()):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(LOG_PROCESS, encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)

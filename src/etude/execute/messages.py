@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from etude.execute.call import Outcome
 from etude.execute.cost import MeterSettings
 
 
@@ -42,14 +43,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """From rank 0 of a node's several processes: it has the value, and stores it when it hears what the others cost."""
+    """From rank 0 of a node's several processes: it has the value, and stores it when it hears of the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """To rank 0: all others are done; what each of them cost."""
+class Others:
+    """To rank 0: all others are done, with what each of them cost and touched."""
 
-    others: tuple[Mapping[str, object], ...]
+    outcomes: tuple[Outcome, ...]
 
 
 END = "end"

@@ -8,8 +8,9 @@ a digest.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from types import CodeType
 
 from etude.execute import entered, generators
@@ -18,7 +19,7 @@ from etude.execute.touches import PROCESS, Stamp, Touches, counts, module_files,
 from etude.graph.importing import known_sources
 from etude.identity.code import CodeIndex, SymbolMap
 from etude.identity.files import FileDigests
-from etude.identity.observed import ABSENT, CHANGED, Observed, Present, Thing, key_of
+from etude.identity.observed import ABSENT, CHANGED, Observed, Present, Thing, key_of, thing_of
 
 MOST_FILES = 1000
 """Files that are compared one by one for one node; of folders with more, names and sizes are."""
@@ -87,6 +88,37 @@ class Observation:
             return chance
         present = _present_in(self._project, run, digests)
         return {**_News(present, touches, symbols, files).all(functions), **chance}
+
+    def written(self) -> frozenset[str]:
+        """The files and folders that the node wrote, by the names that they would have in `observed`."""
+        name_of = Present(self._project, FileDigests(), CodeIndex).name_of
+        return frozenset(name_of(path) for path in self._touches.written if not path.startswith("$"))
+
+
+def observed_by_all(ranks: Sequence[tuple[Observed, Collection[str]]]) -> Observed:
+    """What the several processes of a node touched, as one: each with what it touched, and the files that it wrote.
+
+    What one of them wrote is the node's own, also for the others. Of a file or of code that was another for two of
+    them it is not known which content counts; a variable that each has for itself tells where it runs. Listings are
+    those of the first, which is the last to end.
+    """
+    written = {name for _, names in ranks for name in names}
+    together: dict[str, str] = {}
+    for observed, _ in ranks:
+        for key, digest in observed.items():
+            thing, name = thing_of(key)
+            if digest and thing in _PLACES and any(part in written for part in (name, *_folders_around(name))):
+                continue
+            if together.setdefault(key, digest) != digest and thing not in (Thing.FOLDER, Thing.TREE):
+                together[key] = "" if thing is Thing.VARIABLE else CHANGED
+    return together
+
+
+_PLACES = (Thing.FILE, Thing.FOLDER, Thing.TREE)
+
+
+def _folders_around(name: str) -> list[str]:
+    return [str(folder) for folder in PurePosixPath(name).parents]
 
 
 def _present_in(project: str, run: str, digests: FileDigests) -> Present:

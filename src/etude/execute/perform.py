@@ -17,7 +17,7 @@ from etude.execute.context import RunContext
 from etude.execute.cost import Metering
 from etude.execute.input_guard import inputs_kept
 from etude.execute.mishaps import one_line, trace_below
-from etude.execute.observation import Observation
+from etude.execute.observation import Observation, observed_by_all
 from etude.execute.process_state import CALLED_FROM, run_apart
 from etude.execute.records import record_table
 from etude.execute.unstored import keep_unstored
@@ -27,7 +27,7 @@ from etude.graph.node import RECORDS_STEP
 from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
 from etude.identity.files import FileDigests
-from etude.identity.observed import Observed, Thing, thing_of
+from etude.identity.observed import Observed, Thing, thing_of, unseeded
 from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
@@ -57,8 +57,8 @@ class Host:
     """Which of a node's several processes this is. Rank 0 stores the result."""
     attempt: str = ""
     """Names the attempt, where several processes make it together; empty for one of its own."""
-    costs_of_others: Callable[[], Sequence[Mapping[str, object]]] | None = None
-    """Waits until all other ranks are done, and gives what each of them cost; None for a node of one process."""
+    others: Callable[[], Sequence[Outcome]] | None = None
+    """Waits until all other ranks are done, and gives the outcome of each; None for a node of one process."""
 
 
 STORE_S = 60.0
@@ -112,13 +112,19 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         if host.pause:
             host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
         if host.rank > 0:
-            return Outcome(status=Status.DONE, cost=measurement.cost().as_json())
+            observed = _observed(call, store, host, observation)
+            cost = measurement.cost().as_json()
+            return Outcome(status=Status.DONE, cost=cost, observed=observed, written=observation.written())
         measured = file, measurement
-        cost = _whole_cost(call, store, host, measurement.cost(), file)
+        others = host.others() if host.others is not None else ()
+        whole = _whole_cost(call, store, host, [measurement.cost(), *_costs(others)], file)
         _wait_for(store, host.asked_to_stop)
         observed = _observed(call, store, host, observation)
-        deterministic = signature.deterministic and not observation.unseeded
-        return _store(call, store, value, signature.returns, cost, deterministic, context.made_scratch, observed)
+        if others:
+            of_all = [(observed, observation.written()), *((each.observed, each.written) for each in others)]
+            observed = observed_by_all(of_all)
+        deterministic = signature.deterministic and not unseeded(observed)
+        return _store(call, store, value, signature.returns, whole, deterministic, context.made_scratch, observed)
     except Stopped as stopped:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
     except DamagedArtifact as damaged:
@@ -137,15 +143,19 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
         return Outcome(status=Status.FAILED, error=one_line(error), traceback=trace_below(error, CALLED_FROM))
 
 
-def _whole_cost(call: NodeCall, store: Store, host: Host, own: Cost, file: Path) -> Mapping[str, object]:
-    """What the result has cost: all ranks of this attempt, and all attempts before it."""
+def _costs(others: Sequence[Outcome]) -> list[Cost]:
     from etude.meter.cost import Cost
+
+    return [Cost.from_json(each.cost) for each in others]
+
+
+def _whole_cost(call: NodeCall, store: Store, host: Host, ranks: Sequence[Cost], file: Path) -> Mapping[str, object]:
+    """What the result has cost: all ranks of this attempt, and all attempts before it."""
     from etude.meter.joined import of_ranks
     from etude.meter.start_up import without_start_up
 
     by = host.metering.footprint()
-    if host.costs_of_others is not None:
-        own = of_ranks([own, *map(Cost.from_json, host.costs_of_others())], footprint=by)
+    own = ranks[0] if host.others is None else of_ranks(ranks, footprint=by)
     whole = with_earlier(own, store, call.fingerprint, file, call.attempt, by)
     whole = replace(whole, first_in_process=host.metering.first, order=call.order)
     return without_start_up(whole, footprint=by).as_json()

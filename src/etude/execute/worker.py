@@ -11,7 +11,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,9 +21,10 @@ from pathlib import Path
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
 from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
+from etude.execute.leftovers import WORKER, Strays, kill_marked
 from etude.execute.log_process import start_log_process
 from etude.execute.logs import captured, log_path
-from etude.execute.messages import END, STOP, Computed, Costs, Hello, StopNode, Told
+from etude.execute.messages import END, STOP, Computed, Hello, Others, StopNode, Told
 from etude.execute.perform import Host, perform
 from etude.execute.threads import thread_count
 from etude.graph.importing import use_sources
@@ -44,24 +45,25 @@ def serve(connection: Connection) -> None:
     calls: queue.SimpleQueue[NodeCall] = queue.SimpleQueue()
     stop = threading.Event()
     stopped: set[str] = set()
-    costs: queue.SimpleQueue[Costs] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[Others] = queue.SimpleQueue()
     leave = threading.Event()
-    threading.Thread(target=_listen, args=(connection, calls, costs, stop, stopped, leave), daemon=True).start()
+    threading.Thread(target=_listen, args=(connection, calls, ended, stop, stopped, leave), daemon=True).start()
     lock = threading.Lock()
 
     def send(message: Told | Outcome | Computed) -> None:
         with lock:
             connection.send(message)
 
-    def costs_of_others() -> Sequence[Mapping[str, object]]:
+    def others() -> Sequence[Outcome]:
         send(Computed())
-        return costs.get().others
+        return ended.get().outcomes
 
+    attempt = os.environ.get(ID, "")
+    strays = Strays("" if attempt else os.environ.get(WORKER, ""))  # of a node's several processes, with the node
     metering = Metering(hello.meter, hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
     tell = lambda *told: send(Told(*told))  # noqa: E731
     signal.signal(signal.SIGTERM, lambda *_: _terminated(leave, stop if hello.heeds_term else None))
-    attempt = os.environ.get(ID, "")
     tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
     host = Host(
         hello.devices,
@@ -73,7 +75,7 @@ def serve(connection: Connection) -> None:
         digests=digests,
         rank=hello.rank,
         attempt=attempt,
-        costs_of_others=costs_of_others if attempt else None,
+        others=others if attempt else None,
     )
     while True:
         with suppress(_Leave):
@@ -84,6 +86,11 @@ def serve(connection: Connection) -> None:
         log = log_path(Path(hello.logs), call.name, call.fingerprint)
         with captured(log, drain):
             outcome = _outcome(call, store, host)
+            if left := strays.end():
+                note = f"ended what the step left running in a session of its own: {', '.join(left)}"
+                with suppress(OSError):
+                    os.write(2, f"étude: {note}\n".encode())
+                send(Told(0.0, None, note))
         if leave.is_set():
             sys.exit()
         if outcome.status is not Status.DONE and log.exists():
@@ -116,7 +123,7 @@ def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
 def _listen(
     connection: Connection,
     calls: queue.SimpleQueue[NodeCall],
-    costs: queue.SimpleQueue[Costs],
+    ended: queue.SimpleQueue[Others],
     stop: threading.Event,
     stopped: set[str],
     leave: threading.Event,
@@ -125,6 +132,7 @@ def _listen(
         try:
             message = connection.recv()
         except (EOFError, OSError):
+            kill_marked(WORKER, os.environ.get(WORKER, ""), but=lambda pid: pid == os.getpid())
             os.killpg(0, signal.SIGKILL)
         if message == STOP:
             stop.set()
@@ -132,8 +140,8 @@ def _listen(
             stop.set()
             leave.set()
             os.kill(os.getpid(), signal.SIGTERM)
-        elif isinstance(message, Costs):
-            costs.put(message)
+        elif isinstance(message, Others):
+            ended.put(message)
         elif isinstance(message, StopNode):
             stopped.add(message.fingerprint)
         else:
