@@ -53,7 +53,7 @@ def tables(text: str) -> list[list[str]]:
     for line in text.removesuffix("\n").split("\n"):
         if line == "\\medskip":
             found.append([])
-        elif line and not line.startswith("%"):
+        elif line and line != "\\noindent" and not line.startswith("%"):
             found[-1].append(line)
     return found
 
@@ -134,11 +134,11 @@ DOCUMENT = r"""\documentclass{article}
 """
 
 
-def compiled(folder: Path, table: str, more: str = "") -> str:
+def compiled(folder: Path, table: str, more: str = "", document: str = "") -> str:
     """Compile a document with this table; what the engine said, its first fault as the assertion."""
     assert PDFLATEX is not None
     (folder / "table.tex").write_text(table, encoding="utf-8")
-    (folder / "paper.tex").write_text(DOCUMENT % more, encoding="utf-8")
+    (folder / "paper.tex").write_text(document or DOCUMENT % more, encoding="utf-8")
     words = [PDFLATEX, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"]
     done = subprocess.run(words, cwd=folder, capture_output=True, timeout=120, check=False)
     said = done.stdout.decode("utf-8", "replace")
@@ -215,3 +215,58 @@ def test_an_engine_prints_every_mark_of_a_keyboard_as_it_is(tmp_path: Path) -> N
     marks = string.punctuation
     names = [*marks, *(f"{mark}{mark}x{mark}" for mark in marks), "a]b[c", "\\input{x}", "%", "^^M", "«Größe»"]
     compiled(tmp_path, latex_text(named(names)), "\n\n".join(map(escaped, names)))
+
+
+def tall(groups: int, label: str = "k", short: int | None = None) -> Summary:
+    """So many groups in one metric, one of them short of replicates."""
+    made = named([f"{label} {at}" for at in range(groups)])
+    if short is None:
+        return made
+    lacking = replace(made.groups[short], estimates={"q.m_1": estimate([0.5, None])})
+    return replace(made, groups=(*made.groups[:short], lacking, *made.groups[short + 1 :]))
+
+
+IN_THE_TEXT = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs}
+\begin{document}
+\input{table.tex}
+\end{document}
+"""
+
+
+def pages_of(said: str) -> int:
+    count = re.search(r"\((\d+) pages?", said)
+    assert count
+    return int(count[1])
+
+
+def test_a_table_taller_than_a_page_is_parted_with_its_heads_above_each_part_and_no_row_lost() -> None:
+    text = latex_text(tall(119, short=100))
+    parts = tables(text)
+    assert faults(text) == []
+    assert len(parts) == 3
+    assert [part[2] for part in parts] == ["k & $n$ & m\\_1 \\\\"] * 3
+    rows = [line for part in parts for line in part if line.startswith("k ") and "$n$" not in line]
+    assert [row.partition(" &")[0] for row in rows] == [*(f"k {at}" for at in range(119)), "k 0 (reference)"]
+    assert ["replicates are missing" in "".join(part) for part in parts] == [False, False, True]
+    assert "% Together they need more than one page" in text
+
+
+def test_a_table_that_fits_its_page_is_one() -> None:
+    text = latex_text(tall(30))
+    assert len(tables(text)) == 1
+    assert "page" not in text
+
+
+@pytest.mark.slow
+@engine
+@pytest.mark.parametrize(
+    ("groups", "label", "pages"), [(40, "k", 1), (130, "k", 4), (60, "a long name of a group " * 8, 8)]
+)
+def test_an_engine_puts_each_part_of_a_tall_table_on_a_page(
+    groups: int, label: str, pages: int, tmp_path: Path
+) -> None:
+    said = compiled(tmp_path, latex_text(tall(groups, label)), document=IN_THE_TEXT)
+    assert "Overfull" not in said
+    assert pages - 1 <= pages_of(said) <= pages

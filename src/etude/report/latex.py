@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 from etude.analysis.summary import Summary
 from etude.digits import Number
-from etude.report.latex_width import GAP_PT, TEXT_WIDTH_PT, blocks, number_width, pieces, stacked, width_of
+from etude.report.latex_width import (
+    GAP_PT,
+    LINE_PT,
+    RULES_PT,
+    TEXT_HEIGHT_PT,
+    TEXT_WIDTH_PT,
+    blocks,
+    filled,
+    number_width,
+    pieces,
+    stacked,
+    width_of,
+)
 from etude.report.layout import Cell, Layout, Line, laid_out
 
 _ESCAPED = {
@@ -38,7 +50,9 @@ _NOT_FINITE = {"nan": r"\mathrm{nan}", "inf": r"\infty", "-inf": r"-\infty"}
 def latex_text(summary: Summary) -> str:
     """A `tabular` with rules of booktabs: mean ± standard deviation, the best mean of a column in bold.
 
-    Of more metrics than a page is wide there are several, one below the other, each with the labels in front.
+    Of more metrics than a page is wide there are several, one below the other, each with the labels in front; of more
+    rows than a page is tall likewise, each with the heads above. Together they are taller than a page then, so they
+    belong into the text itself: no float breaks.
     """
     layout = laid_out(summary)
     names = [
@@ -49,31 +63,66 @@ def latex_text(summary: Summary) -> str:
     widths = [_column_width(layout, at) for at in range(len(layout.metric_columns))]
     labels, fixed = _label_widths(layout, max(widths, default=0.0))
     parts = blocks(sum(labels) + GAP_PT * len(labels) + _n_width(layout) + GAP_PT, widths)
+    pages = _pages(layout, labels if fixed else None)
+    tables = [(part, rows) for part in parts for rows in pages]
     lines = ["% Needs \\usepackage{booktabs}.", *_hint(names)]
     if len(parts) > 1:
         lines.append(f"% {len(parts)} tables below each other: together they would be wider than the page.")
-    for at, part in enumerate(parts):
+    if len(pages) > 1:
+        lines.append(f"% {len(pages)} tables below each other: together they would be taller than the page.")
+    if sum(_height(layout, rows, labels if fixed else None) for _, rows in tables) > TEXT_HEIGHT_PT:
+        lines.append(
+            "% Together they need more than one page: \\input them in the text, outside of any table environment."
+        )
+    for at, (part, rows) in enumerate(tables):
         lines += ["", "\\medskip", ""] if at else []
-        lines += _tabular(layout, part, labels if fixed else None)
+        lines.append("\\noindent")
+        lines += _tabular(layout, part, rows, labels if fixed else None)
     return "\n".join([*lines, *_comments(layout)]) + "\n"
 
 
-def _tabular(layout: Layout, part: range, fixed: Sequence[float] | None) -> list[str]:
-    """Some columns of a table; labels in columns of fixed widths where they are too long to stand on one line."""
+def _pages(layout: Layout, fixed: Sequence[float] | None) -> list[list[Line]]:
+    """The rows in as few tables as are no taller than a page each."""
+    pages: list[list[Line]] = [[]]
+    for line in _lines(layout):
+        if pages[-1] and _height(layout, [*pages[-1], line], fixed) > TEXT_HEIGHT_PT:
+            pages.append([])
+        pages[-1].append(line)
+    return pages
+
+
+def _height(layout: Layout, rows: Sequence[Line], fixed: Sequence[float] | None) -> float:
+    """Points that a table of these rows takes at most, whichever of the columns it has."""
+    columns = enumerate(layout.metric_columns)
+    head = max(
+        [_rows_of(layout.label_columns, fixed), *(len(stacked(name, _cells_width(layout, at))) for at, name in columns)]
+    )
+    return RULES_PT + LINE_PT * (head + sum(_rows_of(line.told(), fixed) for line in rows) + 1)
+
+
+def _rows_of(labels: Sequence[str], fixed: Sequence[float] | None) -> int:
+    """Lines that the labels of a row take."""
+    return 1 if fixed is None else max(len(filled(*each)) for each in zip(labels, fixed, strict=True))
+
+
+def _tabular(layout: Layout, part: range, rows: Sequence[Line], fixed: Sequence[float] | None) -> list[str]:
+    """Some columns and rows; labels in columns of fixed widths where they are too long to stand on one line."""
     count = len(layout.label_columns)
     form = "l" * count if fixed is None else "".join(f"p{{{width:.0f}pt}}" for width in fixed)
     heads = [*_labels(layout.label_columns, fixed), "$n$"]
     heads += [_stacked(layout.metric_columns[at], _cells_width(layout, at)) for at in part]
-    short = any(line.cells[at].short for line in layout.groups for at in part)
+    groups = [line for line in rows if line.role != "reference"]
+    references = [line for line in rows if line.role == "reference"]
+    short = any(line.cells[at].short for line in groups for at in part)
     note = f"\\multicolumn{{{count + 1 + len(part)}}}{{l}}{{$^\\dagger$ replicates are missing}} \\\\"
     return [
         f"\\begin{{tabular}}{{{form}r{'r' * len(part)}}}",
         "\\toprule",
         _row(heads),
         "\\midrule",
-        *(_line(line, part, fixed) for line in layout.groups),
-        *(["\\midrule"] if layout.references else []),
-        *(_line(line, part, fixed) for line in layout.references),
+        *(_line(line, part, fixed) for line in groups),
+        *(["\\midrule"] if groups and references else []),
+        *(_line(line, part, fixed) for line in references),
         "\\bottomrule",
         *([note] if short else []),
         "\\end{tabular}",

@@ -1,4 +1,4 @@
-"""How wide a table comes out in LaTeX, so that it can be put on a page before any engine has seen it."""
+"""How wide and tall a table comes out in LaTeX, so that it can be put on a page before any engine has seen it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Sequence
 
 TEXT_WIDTH_PT = 345.0
 """Of the standard classes at ten points, the narrowest text that is usual."""
+TEXT_HEIGHT_PT = 530.0
+"""Of the same classes (550 on letter paper), with room for what parts a table from the text."""
+LINE_PT = 12.0
+"""One row."""
+RULES_PT = 24.0
+"""Of a table's rules, with the space around them."""
 GAP_PT = 12.0
 """Between two columns: twice `\\tabcolsep`."""
 LONGEST_WORD = 16
@@ -55,8 +61,17 @@ def pieces(text: str, most: float = math.inf) -> list[str]:
 
 def stacked(text: str, most: float) -> list[str]:
     """A text in lines that are no wider than this, as far as its pieces allow."""
+    return _lines(pieces(text), most)
+
+
+def filled(text: str, most: float) -> list[str]:
+    """The lines of a text in a column of this width: as `stacked`, and long pieces are broken."""
+    return _lines(pieces(text, most), most)
+
+
+def _lines(parts: Sequence[str], most: float) -> list[str]:
     lines: list[str] = []
-    for piece in pieces(text):
+    for piece in parts:
         if lines and width_of(lines[-1] + piece) <= most:
             lines[-1] += piece
         else:
