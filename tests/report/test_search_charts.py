@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.search.results import SearchResults, read_results
+from etude.analysis.search.results import Dimension, SearchResults, read_results
 from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Panel, Plot, Rule, Scale, Words, scale, stepped
 from etude.report.charts.search.charts import SearchCharts, search_charts
 from etude.report.charts.search.params import _shares
 from etude.report.charts.search.progress import trajectories
+from etude.report.charts.search.words import option_texts
 from etude.report.drawing.image import drawn
 from etude.report.page.document import document
 from etude.report.page.findings import findings
@@ -330,3 +331,21 @@ def test_only_what_is_not_opaque_says_how_opaque_it_is(opacity: float, said: boo
     dots = Dots((Dot(0.5, 0.5, "#123456"),), opacity=opacity)
     chart = Plot("p", "t", "c", (Panel(Scale(0.0, 1.0, "x"), Scale(0.0, 1.0, "y"), (dots,)),))
     assert ('opacity="0.4"' in str(picture_of_plot(chart, "p"))) == said
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        (["adam", "sgd"], ["adam", "sgd"]),
+        (["cosine_with_warmup", "linear_with_warmup"], ["cosine…", "linear…"]),
+        (["learning_rate_warmup", "learning_rate_decay"], ["…warmup", "…decay"]),
+        (["bert-base-uncased", "roberta-large"], ["bert-base…", "roberta…"]),
+        (["deberta-v3-base", "deberta-v3-large", "bert-base-cased"], ["…v3-base", "…v3-large", "…base-cased"]),
+        (["one_long_name_of_a_thing"], ["one_long…"]),
+        (["a_b_long_word_here_c", "a_b_long_word_here_d", "a_c_long_word_here_c"], None),
+        (["encyclopaedia", "encyclopaedic"], ["encyclopaedia", "encyclopaedic"]),
+    ],
+)
+def test_an_option_is_told_in_whole_words_and_never_as_another(options: list[str], texts: list[str] | None) -> None:
+    made = option_texts(Dimension(name="k", kind="choice", options=tuple(options)))
+    assert made == (texts or options)

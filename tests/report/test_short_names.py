@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Group, Summary
+from etude.analysis.summary import Comparison, Group, Summary
 from etude.report.charts.pareto import pareto_points
-from etude.report.charts.short_names import shortly_named
+from etude.report.charts.short_names import named_alike, shortly_named
 
 
 def summary(*params: dict[str, Any]) -> Summary:
@@ -72,3 +73,40 @@ def test_no_interval_of_a_cost_goes_below_nothing() -> None:
     assert point.cost_interval is not None
     assert point.cost_interval[0] == 0.0
     assert point.cost_interval[1] > 10
+
+
+def test_comparisons_have_the_short_names_of_their_groups_too() -> None:
+    made = summary(
+        {"the_pooling": "mean of all", "spectral": None}, {"the_pooling": "max of all", "spectral": "lowpass"}
+    )
+    one, other = (group.name for group in made.groups)
+    (found,) = shortly_named([replace(made, comparisons=(compared(other, one),))])
+    assert [group.name for group in found.groups] == ["mean of all", "max of all, lowpass"]
+    assert (found.comparisons[0].group, found.comparisons[0].baseline) == ("max of all, lowpass", "mean of all")
+
+
+def test_comparisons_of_groups_that_are_named_alike_follow_their_groups() -> None:
+    wide, narrow = summary({"k": 1}, {"k": 2}), summary({"k": 1, "j": 3}, {"k": 2, "j": 4})
+    wide = replace(wide, comparisons=(compared("k=2", "k=1"),))
+    found, _ = named_alike(
+        [replace(wide, groups=tuple(replace(g, params={**g.params, "j": 3}) for g in wide.groups)), narrow]
+    )
+    assert {found.comparisons[0].group, found.comparisons[0].baseline} == {group.name for group in found.groups}
+
+
+def compared(group: str, baseline: str) -> Comparison:
+    return Comparison(
+        metric="q.accuracy",
+        group=group,
+        baseline=baseline,
+        pairs=3,
+        difference=0.1,
+        interval=None,
+        p_t=None,
+        p_t_holm=None,
+        p_sign=None,
+        p_sign_holm=None,
+        effect=None,
+        wins=None,
+        claim="not tested",
+    )

@@ -27,7 +27,7 @@ def named_alike(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
         return replace(group, name=names.setdefault(key_of(own), name_of(own, tuple(own))))
 
     return tuple(
-        replace(summary, varied=shown, groups=tuple(map(named, summary.groups))) if shown else summary
+        replace(_renamed(summary, [*map(named, summary.groups)]), varied=shown) if shown else summary
         for summary in summaries
     )
 
@@ -46,8 +46,20 @@ def shortly_named(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
     if len(set(short.values())) < len(full) or not all(short.values()):
         return tuple(summaries)
     return tuple(
-        replace(summary, groups=tuple(replace(group, name=short[group.name]) for group in summary.groups))
-        for summary in summaries
+        _renamed(summary, [replace(group, name=short[group.name]) for group in summary.groups]) for summary in summaries
+    )
+
+
+def _renamed(summary: Summary, groups: Sequence[Group]) -> Summary:
+    """A summary with these groups in place of its own, its comparisons of them among it."""
+    names = {old.name: new.name for old, new in zip(summary.groups, groups, strict=True)}
+    return replace(
+        summary,
+        groups=tuple(groups),
+        comparisons=tuple(
+            replace(one, group=names.get(one.group, one.group), baseline=names.get(one.baseline, one.baseline))
+            for one in summary.comparisons
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -90,13 +91,45 @@ def value_text(value: object) -> str:
 
 
 def option_texts(dimension: Dimension, most: int = 12) -> list[str]:
-    """The options of a dimension as ticks; of long ones all words but the last are cut to three letters."""
-    return [_cut(value_text(option), most) for option in dimension.options]
+    """The options of a dimension as ticks: whole words, `…` for those left out, in full where that tells two apart.
+
+    Of long ones the words that all have at their start or end are left out first, then those behind the first, or
+    before the last, that do not fit.
+    """
+    texts = [value_text(option) for option in dimension.options]
+    if all(len(text) <= most for text in texts):
+        return texts
+    words = [[word for word in _WORDS.findall(text) if word] for text in texts]
+    least = min(map(len, words))
+    head = min(_shared(words), least - 1)
+    tail = min(_shared([each[::-1] for each in words]), least - 1 - head)
+    for side in ("first", "last"):
+        cut = [_cut(each, head, len(each) - tail, most, side) for each in words]
+        if len(set(cut)) == len(cut):
+            return cut
+    return texts
 
 
-def _cut(text: str, most: int) -> str:
-    *first, last = text.replace("-", "_").split("_")
-    return one_line("_".join([*(word[:3] for word in first), last]) if len(text) > most else text, most)
+_WORDS = re.compile(r"[^-_/. ]*[-_/. ]*")
+
+
+def _shared(words: Sequence[Sequence[str]]) -> int:
+    """How many first words all have in common; none of one."""
+    columns = enumerate(zip(*words, strict=False)) if len(words) > 1 else iter([(0, ("", "other"))])
+    return next((at for at, column in columns if len(set(column)) > 1), min(map(len, words)))
+
+
+def _cut(words: Sequence[str], start: int, end: int, most: int, side: str) -> str:
+    """As many of these words as fit, at least one, the first or the last ones."""
+    while end - start > 1 and len(_marked(words, start, end)) > most:
+        start, end = (start, end - 1) if side == "first" else (start + 1, end)
+    return _marked(words, start, end)
+
+
+def _marked(words: Sequence[str], start: int, end: int) -> str:
+    """Some of the words, with a mark where others are left out."""
+    inner = "".join(words[start:end])
+    return f"{'…' if start else ''}{inner if end == len(words) else inner.rstrip('-_/. ') + '…'}"
 
 
 def span_of(results: Sequence[SearchResults]) -> tuple[float, str]:
