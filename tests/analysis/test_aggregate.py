@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from etude.analysis.steps import aggregate
 from etude.analysis.summary import Summary
 from etude.errors import StepError
 from etude.graph.signature import signature_of
+from etude.report.results import export_results, summaries_of
+from etude.study.study import Vary
+from projects import Project
 
 ACCURACY, COST = "quality.accuracy", "model.cost.wall_s"
 
@@ -264,3 +269,27 @@ def test_the_records_are_the_one_input_and_all_else_is_a_setting() -> None:
 def test_a_param_that_is_a_list_is_kept_as_text_in_its_group() -> None:
     assert plain(["full", None]) == '["full", null]'
     assert (plain(None), plain(0.5), plain(True), plain("x")) == (None, 0.5, True, "x")
+
+
+def test_a_list_that_varies_keeps_its_groups_apart_from_the_study_to_its_tables(tmp_path: Path) -> None:
+    project = Project(tmp_path).write(
+        """
+        @step
+        def score(*, layers: list[int | None], seed: int) -> dict[str, float]:
+            return {"accuracy": sum(each or 0 for each in layers) / 10 + seed / 100}
+        """
+    )
+    study = project.study(
+        {"quality": ("score", None, {"layers": "${layers}", "seed": "${seed}"})},
+        collect={"table": ("analysis.aggregate", "records", {"higher_is_better": [ACCURACY]})},
+        params={"layers": [1], "seed": 0},
+        vary=Vary(grid={"layers": ([1, 2], [3, None])}, repeat={"seed": (0, 1)}),
+    )
+    result = project.run(study)
+    ((_, summary),) = summaries_of(result.prepared)
+    assert [group.params for group in summary.groups] == [{"layers": "[1, 2]"}, {"layers": "[3, null]"}]
+    assert [group.estimates[ACCURACY].n for group in summary.groups] == [2, 2]
+    export_results(result)
+    rows = [*csv.DictReader((result.prepared.workplace.results / "aggregated_metrics.csv").open(encoding="utf-8"))]
+    assert [row["layers"] for row in rows] == ["[1, 2]", "[3, null]"]
+    assert [json.loads(row["layers"]) for row in rows] == [[1, 2], [3, None]]

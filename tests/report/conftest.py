@@ -80,7 +80,9 @@ def texts() -> pa.Table:
 
 @step
 def fit(texts: pa.Table, *, width: int, seed: int) -> Model:
-    curve = pa.table({"epoch": [1, 2, 3], "loss": [1.0 + seed, 0.5, 0.25 / width]})
+    loss = pa.field("loss", pa.float64(), metadata={"unit": "nats"})
+    columns = pa.schema([("epoch", pa.int64()), loss])
+    curve = pa.table({"epoch": [1, 2, 3], "loss": [1.0 + seed, 0.5, 0.25 / width]}, schema=columns)
     return Model(float(width), curve)
 
 @step

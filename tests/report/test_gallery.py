@@ -19,7 +19,7 @@ def test_a_study_gives_bars_pareto_charts_curves_and_confusions(finished: Result
     made = gallery(finished.prepared, summary, finished.records().to_pylist())
     assert [chart.metric for chart in made.bars] == ["quality.accuracy", "quality.latency_ms"]
     assert [chart.cost for chart in made.pareto] == ["energy_j", "wall_s", "quality.latency_ms"]
-    assert [(chart.node, chart.column) for chart in made.curves] == [("model", "loss")]
+    assert [(chart.node, chart.column, chart.y_label) for chart in made.curves] == [("model", "loss", "loss (nats)")]
     assert [len(curve.runs) for curve in made.curves[0].curves] == [2, 2]
     assert [(matrix.name, matrix.examples) for matrix in made.confusions] == [("width=1", 8), ("width=2", 8)]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from etude.analysis.aggregation import summarise
 from etude.errors import StepError
 from etude.text import steps
 
@@ -111,3 +112,18 @@ def test_a_node_that_is_not_there_is_named_with_the_nearest() -> None:
 def test_what_is_not_named_is_left_out() -> None:
     found = efficiency(ROW, predictions="scored", predicted="predicted")[0]
     assert not any(name.startswith(("training", "until", "single")) for name in found)
+
+
+def test_every_added_column_has_its_unit_and_its_direction_in_the_table_that_is_made_of_it() -> None:
+    rows = [{**ROW, "variant": f"{width}-{seed}", "width": width, "seed": seed} for width in (1, 2) for seed in (0, 1)]
+    said = {"params": ["width", "seed"], "repeat": "seed", "metrics": ["quality.accuracy"], "costs": []}
+    records = pa.Table.from_pylist(rows).replace_schema_metadata({"etude": json.dumps(said)})
+    summary = summarise(steps.efficiency(records, **NAMES))
+    units = {name.removeprefix("efficiency."): summary.units.get(name) for name in summary.metrics}
+    assert all(unit for name, unit in units.items() if name != "quality.accuracy"), units
+    assert units["joules_per_1000"] == units["until_0.9.energy_j"] == "J"
+    assert units["training_grams"] == "g CO₂eq"
+    assert (units["examples_per_s"], units["accuracy_per_joule"]) == ("1/s", "1/J")
+    assert (units["until_0.9.peak_rss_bytes"], units["flops_per_example"]) == ("bytes", "FLOP")
+    assert summary.direction("efficiency.accuracy_per_joule") == "higher"
+    assert summary.direction("efficiency.training_joules") == "lower"

@@ -142,6 +142,7 @@ def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
     for name in prepared.study.pipeline:
         for item in _items(prepared, name):
             found: dict[str, list[list[Row]]] = {}
+            units: dict[str, str] = {}
             read: set[tuple[str, str]] = set()
             for group, row in zip(groups, prepared.expansion.nodes, strict=False):
                 fingerprint = row[name].fingerprint
@@ -149,7 +150,12 @@ def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
                     read.add((group, fingerprint))
                     table = prepared.store.read(fingerprint, item=item)
                     found.setdefault(group, []).append(table.to_pylist())
-            yield from learning_curves(name, found)
+                    units |= {
+                        each.name: each.metadata[b"unit"].decode()
+                        for each in table.schema
+                        if b"unit" in (each.metadata or {})
+                    }
+            yield from learning_curves(name, found, units)
 
 
 def _items(prepared: Prepared, name: str) -> Iterator[str | None]:

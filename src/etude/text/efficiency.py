@@ -14,8 +14,27 @@ from typing import Any
 import pyarrow as pa
 
 from etude.errors import StepError, nearest
+from etude.graph.metric import metric
 from etude.nn.milestones import window_until
 
+_UNITS = {
+    "accuracy_per_joule": metric(unit="1/J", lower_is_better=False),
+    "examples_per_s": metric(unit="1/s", lower_is_better=False),
+    "examples_per_cpu_s": metric(unit="1/s", lower_is_better=False),
+    "training_examples_per_s": metric(unit="1/s", lower_is_better=False),
+    "training_examples_per_cpu_s": metric(unit="1/s", lower_is_better=False),
+    "joules_per_1000": metric(unit="J", lower_is_better=True),
+    "grams_per_1000": metric(unit="g CO₂eq", lower_is_better=True),
+    "flops_per_example": metric(unit="FLOP", lower_is_better=True),
+    "training_joules": metric(unit="J", lower_is_better=True),
+    "training_grams": metric(unit="g CO₂eq", lower_is_better=True),
+    "training_flops": metric(unit="FLOP", lower_is_better=True),
+    "wall_s": metric(unit="s", lower_is_better=True),
+    "cpu_s": metric(unit="s", lower_is_better=True),
+    "energy_j": metric(unit="J", lower_is_better=True),
+    "peak_rss_bytes": metric(unit="bytes", lower_is_better=True),
+}
+"""By the last part of a column's name."""
 _MILESTONE = re.compile(r"(?P<value>.+)\.step$")
 Row = Mapping[str, Any]
 
@@ -65,6 +84,8 @@ def with_efficiency(records: pa.Table, nodes: Nodes) -> pa.Table:
         records = records.append_column(name, pa.array(values, pa.float64()))
     if "metrics" in said:
         said["metrics"] = [*said["metrics"], *names]
+    units = {name: _UNITS[name.rpartition(".")[2]].as_json() for name in names}
+    said["declared"] = {**said.get("declared", {}), **units}
     return records.replace_schema_metadata({**(records.schema.metadata or {}), b"etude": json.dumps(said)})
 
 

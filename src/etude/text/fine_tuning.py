@@ -89,7 +89,7 @@ def fine_tuned(
     _write_milestones(module, classifier, ids, fitted, folder, ctx.scratch)
     return TrainedModel(
         folder=folder,
-        curve=pa.Table.from_pylist(fitted.curve),
+        curve=_curve_table(fitted),
         milestones=_milestone_table(spec, fitted),
         work=_work(tokens, spec, fitted, once=once),
         network=network_text(classifier, len(tokens.labels)),
@@ -171,6 +171,13 @@ def _embedding(
         yield
     finally:
         classifier.forget()
+
+
+def _curve_table(fitted: Fitted) -> pa.Table:
+    """The curve, its losses with their unit."""
+    table = pa.Table.from_pylist(fitted.curve)
+    fields = [each.with_metadata({"unit": "nats"}) if each.name.endswith("loss") else each for each in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _milestone_table(spec: TrainingSpec, fitted: Fitted) -> pa.Table:

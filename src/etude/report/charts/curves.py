@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from etude.analysis.grouping import is_finite
@@ -47,12 +48,17 @@ def is_curve(columns: Sequence[str], rows: int) -> bool:
     return rows > 1 and any(axis in columns for axis in AXES) and len(set(columns) - set(AXES)) > 0
 
 
-def learning_curves(node: str, found: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> tuple[Curves, ...]:
+def learning_curves(
+    node: str,
+    found: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]],
+    units: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Curves, ...]:
     """A chart for each number that the tables have.
 
     Args:
         node: The node that gave them.
         found: Group → for each replicate, the rows of its table.
+        units: Column → its unit, as the table declares it.
     """
     tables = [rows for runs in found.values() for rows in runs if rows]
     if not tables:
@@ -66,17 +72,18 @@ def learning_curves(node: str, found: Mapping[str, Sequence[Sequence[Mapping[str
             node=node,
             column=column,
             x_label=axis,
-            y_label=label_of(column),
-            curves=tuple(_curve(name, found[name], axis, column) for name in names[:MOST_CURVES]),
+            y_label=label_of(column, units.get(column, "")),
+            curves=tuple(
+                _curve(name, found[name], axis, column, scale_of(column, units.get(column, "")))
+                for name in names[:MOST_CURVES]
+            ),
             left_out=max(0, len(names) - MOST_CURVES),
         )
         for column in numeric
     )
 
 
-def _curve(name: str, runs: Sequence[Sequence[Mapping[str, Any]]], axis: str, column: str) -> Curve:
-    scale = scale_of(column)
-
+def _curve(name: str, runs: Sequence[Sequence[Mapping[str, Any]]], axis: str, column: str, scale: float) -> Curve:
     def is_point(row: Mapping[str, Any]) -> bool:
         return is_finite(row.get(axis)) and is_finite(row.get(column))
 
