@@ -40,7 +40,7 @@ def etude(count: int) -> dict[str, object]:
     from etude.execute.events import Event, Kind
     from etude.study.execution import Execution
     from etude.study.prepare import Options, prepare
-    from etude.study.study import NodeSpec, Place, Study, Vary
+    from etude.study.study import NodeSpec, PlaceSettings, Study, Vary
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "trivial_steps.py").write_text(STEPS)
@@ -49,7 +49,7 @@ def etude(count: int) -> dict[str, object]:
             params={"value": 0},
             pipeline={"it": NodeSpec(name="it", step="trivial_steps:same", settings={"value": "${value}"})},
             vary=Vary(grid={"value": tuple(range(count))}),
-            place=Place(),
+            place=PlaceSettings(),
             project=Path(folder),
         )
         profile = replace(read_profile("local", Path(folder)), cpus=2)

@@ -13,7 +13,7 @@ from typing import Any
 from etude.execute.events import Event
 from etude.study.execution import Execution, Result
 from etude.study.prepare import Options, Prepared, prepare
-from etude.study.study import Needs, NodeSpec, Place, Source, Study, Vary
+from etude.study.study import Needs, NodeSpec, PlaceSettings, Source, Study, Vary
 
 _numbers = itertools.count()
 
@@ -84,7 +84,7 @@ class Project:
             pipeline=specs(pipeline),
             collect=specs(collect or {}),
             vary=vary or Vary(),
-            place=Place(**{"backend": "inline", **place}),
+            place=PlaceSettings(**{"backend": "inline", **place}),
             project=self.folder,
         )
 

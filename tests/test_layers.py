@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "graph",
         "store",
         "identity",
+        "keys",
         "units errors redaction interchange",
         "digits",
     )

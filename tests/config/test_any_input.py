@@ -10,10 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.config import Reading, read_study
-from etude.config.schema import NEEDS, NODE, PLACE, STUDY, TOP, VARY
+from etude.config.schema import NODE, STUDY
+from etude.graph.pipeline import Needs
+from etude.keys import section_of
+from etude.study.study import PlaceSettings, Top, Vary
 
 WORDS = sorted(
-    {*STUDY.keys, *NODE.keys, *NEEDS.keys, *VARY.keys, *TOP.keys, *PLACE.keys, "n", "records", "", "a.b", "${x}"}
+    {
+        *STUDY.keys,
+        *NODE.keys,
+        *(key for spec in (Needs, Vary, Top, PlaceSettings) for key in section_of(spec).keys),
+        *("n", "records", "", "a.b", "${x}"),
+    }
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
 TREES = st.recursive(

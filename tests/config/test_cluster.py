@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 
 from etude.cluster.profile import Mail, Profile
-from etude.config.cluster import read_profile, ready_profiles
-from etude.config.cluster_schema import PROFILE, profile_schema
+from etude.config.cluster import profile_schema, read_profile, ready_profiles
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError, Fault
+from etude.keys import section_of, type_of
 
 
 def read(folder: Path, text: str) -> Profile:
@@ -44,7 +44,7 @@ gpu: {partition: big, cpus: 12}
     )
     assert (profile.name, profile.partition, profile.walltime_s) == ("here", "gpu", 7200.0)
     assert (profile.memory_bytes, profile.gpus, profile.grace_s) == (4 * 2**30, 2, 300.0)
-    assert (profile.min_blocks, profile.max_blocks, profile.idle_s) == (1, 3, 30.0)
+    assert (profile.blocks.least, profile.blocks.most, profile.blocks.idle_s) == (1, 3, 30.0)
     assert profile.mail == Mail(to="me@example.org")
     assert profile.ports == (5000, 5010)
 
@@ -63,9 +63,9 @@ def test_every_ready_profile_is_whole_and_fits_the_schema(name: str, tmp_path: P
 
 
 def test_every_key_has_an_example_that_fits(tmp_path: Path) -> None:
-    for name, key in PROFILE.keys.items():
+    for name, key in section_of(Profile).keys.items():
         found: list[Fault] = []
-        key.shape.read(key.example, name, found)
+        type_of(key).read(key.example, name, found)
         assert found == [], name
 
 

@@ -11,8 +11,12 @@ import pytest
 from etude.config import json_schema, read_study
 from etude.config.build import build
 from etude.config.draft import PlainDraft, overlay
-from etude.config.schema import METER, NEEDS, NODE, PLACE, STUDY, TOP, VARY
+from etude.config.schema import NODE, STUDY
 from etude.config.yaml12 import parse_yaml
+from etude.execute.cost import MeterSettings
+from etude.graph.pipeline import Needs
+from etude.keys import section_of
+from etude.study.study import PlaceSettings, Top, Vary
 from study_files import Read, Write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study-files.md").read_text(encoding="utf-8")
@@ -78,11 +82,11 @@ def test_the_message_is_what_the_reader_says(write: Write, monkeypatch: pytest.M
     [
         ("## The study", STUDY),
         ("## Nodes", NODE),
-        ("### on", NEEDS),
-        ("## vary", VARY),
-        ("`top` takes these keys:", TOP),
-        ("## place", PLACE),
-        ("`meter` takes these keys:", METER),
+        ("### on", section_of(Needs)),
+        ("## vary", section_of(Vary)),
+        ("`top` takes these keys:", section_of(Top)),
+        ("## place", section_of(PlaceSettings)),
+        ("`meter` takes these keys:", section_of(MeterSettings)),
     ],
 )
 def test_each_table_names_every_key_once(heading: str, record) -> None:

@@ -17,7 +17,7 @@ from etude.config.build import build
 from etude.config.draft import PlainDraft
 from etude.config.extends import load_plain
 from etude.config.schema import STUDY
-from etude.config.shapes import Key, ListOf, MappingOf, Named, OneOf, Partial, Record
+from etude.keys import Either, FileKey, ListOf, MappingOf, Partial, Referenced, Section, type_of
 
 SCHEMA = json_schema()
 VALID = jsonschema.Draft202012Validator(SCHEMA)
@@ -90,19 +90,19 @@ FULL: dict[str, Any] = {
 }
 
 
-def keys_of(shape: object, path: str = "") -> Iterator[tuple[str, Key]]:
+def keys_of(value_type: object, path: str = "") -> Iterator[tuple[str, FileKey]]:
     """Every key of the study file with its dotted path; `*` stands for a name."""
-    if isinstance(shape, Record):
-        for name, key in shape.keys.items():
+    if isinstance(value_type, Section):
+        for name, key in value_type.keys.items():
             inner = f"{path}.{name}" if path else name
             yield inner, key
-            yield from keys_of(key.shape, inner)
-    elif isinstance(shape, (Named, Partial)):
-        yield from keys_of(shape.shape, path)
-    elif isinstance(shape, (MappingOf, ListOf)):
-        yield from keys_of(shape.item, f"{path}.*")
-    elif isinstance(shape, OneOf):
-        for each in (shape.text, shape.items, shape.mapping):
+            yield from keys_of(type_of(key), inner)
+    elif isinstance(value_type, (Referenced, Partial)):
+        yield from keys_of(value_type.value_type, path)
+    elif isinstance(value_type, (MappingOf, ListOf)):
+        yield from keys_of(value_type.item, f"{path}.*")
+    elif isinstance(value_type, Either):
+        for each in (value_type.text, value_type.items, value_type.mapping):
             yield from keys_of(each, path)
 
 
@@ -152,8 +152,8 @@ def test_the_published_schema_has_exactly_the_readers_keys() -> None:
 
 def test_every_key_tells_what_it_means() -> None:
     for path, key in KEYS.items():
-        assert len(key.tells) > 10, path
-        assert key.tells.endswith("."), path
+        assert len(key.meaning) > 10, path
+        assert key.meaning.endswith("."), path
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if not path.startswith("profiles.")])

@@ -154,3 +154,8 @@ def test_less_is_sought_of_a_loss_where_nothing_else_is_said(read: Read, metric:
     search = read(STUDY.replace("objective: quality.auc", f"objective: {metric}")).study.vary.search
     assert search is not None
     assert search.goal.directions == (direction,)
+
+
+def test_a_rule_of_stopping_without_its_method_is_told(read: Read) -> None:
+    reading = read(STUDY.replace("stop_early: asha", "stop_early: {min_step: 3}"))
+    assert [fault.path for fault in reading.faults] == ["vary.search.stop_early.method"]

@@ -8,7 +8,7 @@ import pytest
 
 from etude.config import load_study
 from etude.errors import ConfigError
-from etude.study.study import Line, Needs, Place, Source, Top
+from etude.study.study import Line, Needs, PlaceSettings, Source, Top
 from study_files import Read, Write
 
 NODE = "pipeline: {{a: {{step: x.y}}, b: {{step: x.y}}, n: {{step: x.y, {}}}}}"
@@ -101,7 +101,9 @@ def test_vary(read: Read) -> None:
 def test_place(read: Read) -> None:
     place = "{backend: inline, workers: 3, gpus: 0, memory: 8GB, retries: 1, store: s, results: r}"
     text = f"pipeline: {{n: {{step: x.y}}}}\nplace: {place}"
-    expected = Place(backend="inline", workers=3, gpus=0, memory_bytes=8 * 10**9, retries=1, store="s", results="r")
+    expected = PlaceSettings(
+        backend="inline", workers=3, gpus=0, memory_bytes=8 * 10**9, retries=1, store="s", results="r"
+    )
     assert read(text).study.place == expected
 
 

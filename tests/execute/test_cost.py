@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etude.errors import ConfigError
-from etude.execute.cost import Metering, recorded
-from etude.study.study import Metering as Said
+from etude.execute.cost import Metering, MeterSettings, recorded
 from projects import Project
 
 STEPS = """
@@ -48,7 +47,7 @@ def test_carbon_is_unknown_without_a_place(project: Project) -> None:
 
 
 def test_carbon_follows_from_energy_the_building_and_the_factor(project: Project) -> None:
-    cost = cost_of(project, meter=Said(g_per_kwh=360.0, pue=1.5))
+    cost = cost_of(project, meter=MeterSettings(g_per_kwh=360.0, pue=1.5))
     joules, grams = recorded(cost)["energy_j"], recorded(cost)["carbon_g"]
     assert (joules is None) == (grams is None)
     if isinstance(joules, float):
@@ -57,13 +56,13 @@ def test_carbon_follows_from_energy_the_building_and_the_factor(project: Project
 
 def test_an_unknown_country_is_told_before_anything_runs(project: Project) -> None:
     with pytest.raises(ConfigError, match="XXX"):
-        project.run(project.write(STEPS).study({"n": ("busy",)}, meter=Said(country="XXX")))
+        project.run(project.write(STEPS).study({"n": ("busy",)}, meter=MeterSettings(country="XXX")))
 
 
 def test_where_something_runs_and_how_it_is_measured_is_not_identity(project: Project) -> None:
     study = project.write(STEPS).study({"n": ("busy",)})
     project.run(study)
-    again = project.run(project.study({"n": ("busy",)}, meter=Said(country="DEU")))
+    again = project.run(project.study({"n": ("busy",)}, meter=MeterSettings(country="DEU")))
     assert not again.run
 
 

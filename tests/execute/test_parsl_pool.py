@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from etude.cluster.pools import pool_of
-from etude.cluster.profile import Profile
+from etude.cluster.profile import Blocks, Profile
 from etude.errors import BackendError
 from etude.execute.attempt import Attempt, Cut
 from etude.execute.call import NodeCall, Outcome, Status
@@ -23,7 +23,13 @@ from etude.execute.verdict import MOST_CUTS
 from etude.graph.pipeline import Needs
 
 PROFILE = Profile(
-    name="site", scheduler="slurm", cpus=2, max_blocks=4, idle_s=60.0, walltime_s=3600.0, grace_s=60.0, poll_s=1.0
+    name="site",
+    scheduler="slurm",
+    cpus=2,
+    blocks=Blocks(most=4, idle_s=60.0),
+    walltime_s=3600.0,
+    grace_s=60.0,
+    poll_s=1.0,
 )
 DONE = Attempt(outcome=Outcome(status=Status.DONE, content="c"))
 
@@ -151,7 +157,7 @@ def test_jobs_are_asked_for_with_the_queue_and_never_more_than_allowed(bench: Be
     assert len(bench.engine.states) == 2, "two nodes at a time in each"
     bench.put(100)
     bench.pass_()
-    assert len(bench.engine.states) == PROFILE.max_blocks
+    assert len(bench.engine.states) == PROFILE.blocks.most
 
 
 def test_nodes_are_sent_when_workers_are_there_and_the_rest_can_still_be_called_off(bench: Bench) -> None:
@@ -195,7 +201,7 @@ def test_a_pending_job_is_given_back_once_nothing_needs_it(bench: Bench) -> None
 
 
 def test_as_many_jobs_as_the_profile_keeps_are_kept(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, replace(PROFILE, min_blocks=1))
+    bench = Bench(tmp_path, replace(PROFILE, blocks=replace(PROFILE.blocks, least=1)))
     bench.pass_()
     assert len(bench.engine.states) == 1
     bench.engine.start("0", idle_s=10_000.0)

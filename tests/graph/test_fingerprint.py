@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etude.graph.node import Node
 from etude.study.prepare import prepare
-from etude.study.study import NodeSpec, Place, Study
+from etude.study.study import NodeSpec, PlaceSettings, Study
 from projects import Project, node
 
 STEPS = """
@@ -36,8 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project(tmp_path_factory.mktemp("fingerprints")).write(STEPS)
 
 
-def fingerprints(project: Project, pipeline: dict[str, NodeSpec], place: Place | None = None) -> dict[str, str]:
-    study = Study(name="s", pipeline=pipeline, place=place or Place(), project=project.folder)
+def fingerprints(project: Project, pipeline: dict[str, NodeSpec], place: PlaceSettings | None = None) -> dict[str, str]:
+    study = Study(name="s", pipeline=pipeline, place=place or PlaceSettings(), project=project.folder)
     nodes = prepare(study).expansion.nodes[0]
     return {name: planned.fingerprint for name, planned in nodes.items()}
 
@@ -92,7 +92,7 @@ def test_where_and_how_a_study_runs_changes_nothing(
     there = fingerprints(
         project,
         pipeline_of(project, graph, gpus=gpus, memory_bytes=memory),
-        Place(backend="inline", workers=workers, store="elsewhere", retries=7),
+        PlaceSettings(backend="inline", workers=workers, store="elsewhere", retries=7),
     )
     assert here == there
 

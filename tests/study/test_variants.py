@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.study.study import Place, Study, Vary
+from etude.study.study import PlaceSettings, Study, Vary
 from etude.study.variants import points, too_many, variants, varied
 
 axes = st.dictionaries(
@@ -64,6 +64,6 @@ def test_a_study_too_large_to_lay_out_is_told_with_its_count_and_what_to_do(vary
 
 def test_a_study_may_allow_itself_more_variants_or_fewer() -> None:
     grid = Vary(grid={"x": tuple(range(400)), "y": tuple(range(400))})
-    assert too_many(Study(name="s", vary=grid, place=Place(most_variants=160_000))) is None
-    assert too_many(Study(name="s", vary=grid, place=Place(most_variants=159_999))) is not None
+    assert too_many(Study(name="s", vary=grid, place=PlaceSettings(most_variants=160_000))) is None
+    assert too_many(Study(name="s", vary=grid, place=PlaceSettings(most_variants=159_999))) is not None
     assert too_many(Study(name="s", vary=Vary(grid={"x": (1, 2)}))) is None

@@ -97,7 +97,7 @@ class Submitter:
             stdout=output,
             stderr=output,
             array=len(tracks),
-            at_once=self.profile.max_blocks if self.profile.max_blocks > 1 else None,
+            at_once=self.profile.blocks.most if self.profile.blocks.most > 1 else None,
         )
         script = self._written(own, array, self.folder / layout.JOBS)
         for track in tracks:

@@ -81,7 +81,7 @@ def _blocks(profile: Profile) -> dict[str, Any]:
         "nodes_per_block": profile.nodes,
         "init_blocks": 0,
         "min_blocks": 0,
-        "max_blocks": profile.max_blocks,
+        "max_blocks": profile.blocks.most,
         "launcher": SimpleLauncher(debug=False),
     }
 

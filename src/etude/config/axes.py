@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from etude.config.document import joined
 from etude.errors import Fault, nearest
+from etude.keys import joined
 from etude.study.study import Study
 
 

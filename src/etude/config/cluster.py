@@ -8,11 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from etude.cluster.profile import Mail, Profile
-from etude.config.cluster_schema import PROFILE
+from etude.cluster.profile import Profile
 from etude.config.document import SUFFIXES, file_text
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError, Fault, nearest
+from etude.keys import JsonSchema, section_of, spec_of
 from etude.study.faults import in_order
 
 _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,14 +45,15 @@ def read_profile(where: str, folder: Path) -> Profile:
     path = profile_path(where, folder)
     document = parse_yaml(file_text(path), str(path))
     faults = list(document.faults)
-    read: Any = PROFILE.read(document.tree, "", faults)
+    read: Any = section_of(Profile).read(document.tree, "", faults)
     written = document.tree if isinstance(document.tree, dict) else {}
     faults += contradictions(written, read if isinstance(read, dict) else {})
     if faults:
         lines = document.lines
         placed = [_placed(fault, path, lines[fault.path].line if fault.path in lines else None) for fault in faults]
         raise ConfigError(in_order(placed, (path,)))
-    return _profile(path.stem, read)
+    grace = {} if "grace" in read else {"grace_s": min(120.0, read.get("walltime", 3600.0) / 4)}
+    return spec_of(Profile, read, name=re.sub(r"[^A-Za-z0-9_-]", "_", path.stem), **grace)
 
 
 def profile_path(where: str, folder: Path) -> Path:
@@ -126,29 +127,13 @@ def _amounts(read: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("ports", "expected the first and the last port, such as [54000, 55000]", ports)
 
 
-def _profile(name: str, read: Mapping[str, Any]) -> Profile:
-    named = {
-        "memory": "memory_bytes",
-        "walltime": "walltime_s",
-        "grace": "grace_s",
-        "start_timeout": "start_timeout_s",
-        "poll": "poll_s",
+def profile_schema() -> JsonSchema:
+    """JSON Schema of a cluster profile, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "étude cluster profile",
+        **section_of(Profile).schema(),
     }
-    plain: dict[str, Any] = {named.get(key, key): _frozen(value) for key, value in read.items()}
-    for part in ("blocks", "mail", "gpu"):
-        plain.pop(part, None)
-    blocks = {"min": "min_blocks", "max": "max_blocks", "idle": "idle_s"}
-    plain |= {blocks[key]: value for key, value in read.get("blocks", {}).items()}
-    if "grace_s" not in plain:
-        plain["grace_s"] = min(120.0, read.get("walltime", 3600.0) / 4)
-    if "mail" in read:
-        plain["mail"] = Mail(**{key: _frozen(value) for key, value in read["mail"].items()})
-    plain["gpu"] = {named.get(key, key): _frozen(value) for key, value in read.get("gpu", {}).items()}
-    return Profile(name=re.sub(r"[^A-Za-z0-9_-]", "_", name), **plain)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _placed(fault: Fault, path: Path, line: int | None) -> Fault:

@@ -44,11 +44,6 @@ def failure(reason: str, *, file: str, line: int | None = None, path: str = "", 
     return ConfigError([Fault(path=path, reason=reason, mend=mend, file=file, line=line)])
 
 
-def joined(path: str, key: str | int) -> str:
-    """The dotted path of a value inside another."""
-    return f"{path}.{key}" if path else str(key)
-
-
 def file_text(path: Path) -> str:
     """The text of a study file.
 

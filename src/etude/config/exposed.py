@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from etude.config.document import joined
 from etude.errors import Fault
+from etude.keys import joined
 from etude.redaction import Redactor
 
 _MEND = "take it out, and the study's copies with it; put it into the environment, where the tool that needs it looks"

@@ -8,8 +8,9 @@ import re
 from bisect import bisect_right
 from typing import Final
 
-from etude.config.document import Document, check_limits, failure, joined, too_deep
+from etude.config.document import Document, check_limits, failure, too_deep
 from etude.errors import Fault, shown
+from etude.keys import joined
 from etude.study.study import Line
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')

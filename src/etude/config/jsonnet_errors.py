@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from etude.config.document import MAX_DEPTH, failure, joined, too_deep
+from etude.config.document import MAX_DEPTH, failure, too_deep
 from etude.errors import ConfigError, Fault
+from etude.keys import joined
 
 EXACT: Final = 2**53
 """Jsonnet's numbers are doubles: whole numbers are exact below this."""

@@ -16,7 +16,7 @@ from etude.config.project import project_of
 from etude.errors import ConfigError, Fault
 from etude.redaction import Redactor, marked
 from etude.study.faults import in_order, located
-from etude.study.study import Place, Study
+from etude.study.study import PlaceSettings, Study
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -97,7 +97,7 @@ def read_study(
     return Reading(study, in_order(located([*layers.faults, *built.faults], study), layers.draft.files))
 
 
-def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> Place:
+def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> PlaceSettings:
     """The placement with a folder of results for this form, unless one was asked for beside the file."""
     asked = origin.get("place.results", "")
     if not form or asked == f"profile {form}" or (asked and not asked.startswith("profile ")):

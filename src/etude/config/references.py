@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from etude.config.overrides import FILE_ONLY, SETTABLE
-from etude.config.sources import RECORDS, placed
 from etude.errors import Fault, nearest
-from etude.graph.pipeline import OWN_COLUMNS
+from etude.graph.pipeline import OWN_COLUMNS, RECORDS, Sources
+from etude.keys import joined
 from etude.study.interpolation import references, texts_in, unknown
 from etude.study.study import NodeSpec, Source, Study
 
@@ -25,11 +25,11 @@ def reference_faults(study: Study, tree: Mapping[str, object]) -> Iterator[Fault
         yield Fault(path=f"collect.{name}", reason=f"{name!r} is a node of the pipeline as well", mend=mend)
     varied = {*study.vary.grid, *study.vary.repeat, *(param for point in study.vary.points for param in point)}
     for node in study.pipeline.values():
-        for path, source in placed(node.sources, f"pipeline.{node.name}.from"):
+        for path, source in _placed(node.sources, f"pipeline.{node.name}.from"):
             yield from _pipeline_source(node, source, path, pipeline, collect)
         yield from _setting_faults(node, f"pipeline.{node.name}.with", readable, ())
     for node in study.collect.values():
-        for path, source in placed(node.sources, f"collect.{node.name}.from"):
+        for path, source in _placed(node.sources, f"collect.{node.name}.from"):
             yield from _collect_source(node, source, path, pipeline, collect)
         yield from _setting_faults(node, f"collect.{node.name}.with", readable, varied)
 
@@ -72,6 +72,16 @@ def _keys_in(value: object, path: str) -> Iterator[str]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _keys_in(inner, f"{path}.{index}")
+
+
+def _placed(sources: Sources, path: str) -> Iterator[tuple[str, Source]]:
+    """Each source with its dotted path in the file."""
+    for name, source in sources.items():
+        inner = joined(path, name) if name else path
+        if isinstance(source, tuple):
+            yield from ((joined(inner, index), each) for index, each in enumerate(source))
+        else:
+            yield inner, source
 
 
 def _pipeline_source(

@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from etude.analysis.direction import meaning_of
-from etude.config.search_schema import METRIC
 from etude.errors import ConfigError, Fault, nearest
+from etude.keys import spec_of
 from etude.search.dimensions import Dimension, dimension_of
-from etude.search.rules import RETRIES
 from etude.search.space import Condition, Forbidden, Space
-from etude.search.spec import NO_LIMIT, Search, StopEarly
-from etude.search.trials import Bound, Direction, Goal, Outcome
+from etude.search.spec import METRIC, Search
+from etude.search.trials import Bound, Direction, Goal
 from etude.study.study import Study
 
 WHERE = "vary.search"
@@ -33,24 +32,7 @@ def search_of(read: Mapping[str, Any], params: Mapping[str, object], faults: lis
         return None
     baseline = _baseline(read.get("baseline"), space, params, faults) if sound else None
     name, settings = _sampler(read)
-    stop = read.get("stop_early")
-    return Search(
-        space=space,
-        goal=goal,
-        trials=read.get("trials", NO_LIMIT),
-        timeout_s=read.get("timeout"),
-        trial_timeout_s=read.get("trial_timeout"),
-        workers=read.get("workers"),
-        sampler=name,
-        settings=settings,
-        seed=read.get("seed", 0),
-        baseline=baseline,
-        warm_start=read.get("warm_start"),
-        stop_early=StopEarly(**({"method": stop} if isinstance(stop, str) else stop)) if stop else None,
-        retry={**RETRIES, **{Outcome(name): tries for name, tries in read.get("retry", {}).items()}},
-        ahead=read.get("ahead"),
-        grace_s=read.get("grace", 10.0),
-    )
+    return spec_of(Search, read, space=space, goal=goal, sampler=name, settings=settings, baseline=baseline)
 
 
 def search_faults(study: Study, tree: Mapping[str, object], said: Mapping[str, Any]) -> Iterator[Fault]:

@@ -8,8 +8,9 @@ from typing import Final
 import yaml
 
 from etude.config.core_schema import core_scalar
-from etude.config.document import MAX_DEPTH, MAX_VALUES, Document, failure, joined, too_deep, too_many
+from etude.config.document import MAX_DEPTH, MAX_VALUES, Document, failure, too_deep, too_many
 from etude.errors import ConfigError, Fault
+from etude.keys import joined
 from etude.study.study import Line
 
 _CORE: Final = "tag:yaml.org,2002:"

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from etude.execute.attempt_costs import EVERY_S, FIRST_S, write_cost
 from etude.execute.start_up import StartUp
+from etude.keys import FileKey, ListOf, Numeric, SectionText, Text
 
 if TYPE_CHECKING:
     from etude.meter.carbon import Footprint
@@ -61,19 +62,38 @@ TRUST: Mapping[str, Mapping[str, str]] = {
 """Column → the columns that say how far it can be trusted; for windows and start-up, quality and method of the node."""
 
 
+BESIDE = ("cpu-time", "codecarbon", "zeus")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSettings:
-    """What is known of the place where nodes run."""
+    """What is known of the place where nodes run (`place.meter`). Never identity."""
 
-    country: str | None = None
-    """ISO code of three letters; None leaves carbon unknown."""
-    g_per_kwh: float | None = None
-    """Carbon per energy, where the user knows it."""
-    pue: float = 1.0
-    calibration: Path | None = None
-    """File of a calibrated processor."""
-    beside: tuple[str, ...] = ()
-    """Further sources to read for comparison: `cpu-time`, `codecarbon`, `zeus`."""
+    SECTION: ClassVar = SectionText(what="meter")
+
+    country: Annotated[
+        str | None,
+        Text(expected="an ISO code of three letters", pattern=r"[A-Za-z]{3}"),
+        FileKey("Where the energy comes from, for its carbon. Without it and g_per_kwh, carbon is not known.", "DEU"),
+    ] = None
+    g_per_kwh: Annotated[float | None, Numeric(least=0), FileKey("Carbon per energy, where you know it.", 35.0)] = None
+    pue: Annotated[
+        float, Numeric(least=1), FileKey("Power usage effectiveness of the building. Default {default}.", 1.2)
+    ] = 1.0
+    calibration: Annotated[
+        Path | None,
+        Text(expected="a file", pattern=r".+"),
+        FileKey(
+            "File of a calibrated processor, for the estimate where no counter can be read.",
+            "processor.json",
+            convert=Path,
+        ),
+    ] = None
+    beside: Annotated[
+        tuple[str, ...],
+        ListOf(item=Text(choices=BESIDE)),
+        FileKey(f"Further sources to read for comparison: {', '.join(BESIDE)}. They are in no sum.", ["codecarbon"]),
+    ] = ()
 
 
 @dataclass(slots=True)

@@ -113,7 +113,7 @@ class PoolQueue:
     @property
     def room(self) -> int:
         """Nodes that it makes sense to have here at a time."""
-        return 2 * self.profile.max_blocks * self.pool.per_block + 8
+        return 2 * self.profile.blocks.most * self.pool.per_block + 8
 
     def put(self, entry: Entry) -> None:
         """Take a node."""
@@ -258,7 +258,7 @@ class PoolQueue:
         alive = {name for name, block in self._blocks.items() if not block.ended}
         leaving = alive & {machine.block for machine in machines if not machine.taking}
         counts = self._counts(machines)
-        most, least = self.profile.max_blocks - len(leaving), self.profile.min_blocks
+        most, least = self.profile.blocks.most - len(leaving), self.profile.blocks.least
         lacking = blocks_to_ask_for(alive=len(alive - leaving), least=least, most=max(0, most), **counts)
         if lacking and not self.broken:
             self.engine.ask_for(lacking)
@@ -273,14 +273,14 @@ class PoolQueue:
 
     def _give_back(self, machines: list[Machine], alive: set[str], now: float) -> None:
         counts = self._counts(machines)
-        busy = {m.block for m in machines if m.tasks or m.idle_s < self.profile.idle_s}
+        busy = {m.block for m in machines if m.tasks or m.idle_s < self.profile.blocks.idle_s}
         pending = {name for name in alive if self._blocks[name].connected_s is None}
         idle = alive - busy - pending
         needed = bool(self.load)
         self._idle_since = None if needed else (self._idle_since or now)
-        if self._idle_since is not None and now - self._idle_since > self.profile.idle_s:
+        if self._idle_since is not None and now - self._idle_since > self.profile.blocks.idle_s:
             idle |= pending
-        count = blocks_to_give_back(idle=len(idle), alive=len(alive), least=self.profile.min_blocks, **counts)
+        count = blocks_to_give_back(idle=len(idle), alive=len(alive), least=self.profile.blocks.least, **counts)
         if count:
             chosen = sorted(idle)[:count]
             self.engine.give_back(chosen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etude.errors import ConfigError, Fault, MeterError
 from etude.execute.cost import MeterSettings, footprint_of
 from etude.study.faults import located
@@ -14,14 +16,9 @@ def metering_of(prepared: Prepared) -> MeterSettings:
     Raises:
         ConfigError: The country has no factor, or a number makes no sense.
     """
-    said, project = prepared.study.place.meter, prepared.workplace.project
-    settings = MeterSettings(
-        country=said.country,
-        g_per_kwh=said.g_per_kwh,
-        pue=said.pue,
-        calibration=project / said.calibration if said.calibration else None,
-        beside=said.beside,
-    )
+    settings = prepared.study.place.meter
+    if settings.calibration is not None:
+        settings = replace(settings, calibration=prepared.workplace.project / settings.calibration)
     try:
         footprint_of(settings)
     except MeterError as error:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from etude.config.schema import TRACKERS
 from etude.errors import ConfigError, Fault, nearest
 from etude.study.prepare import Prepared
-from etude.study.study import Tracker
+from etude.study.study import TRACKERS, Tracker
 from etude.track.into_mlflow import MlflowSink
 from etude.track.into_tensorboard import TensorboardSink
 from etude.track.into_wandb import WandbSink
@@ -26,7 +25,7 @@ def asked_for(said: Sequence[Tracker], names: Sequence[str], option: str) -> tup
     if unknown:
         raise ConfigError([Fault(option, "no such tracker", name, nearest(name, TRACKERS)) for name in unknown])
     known = {tracker.name for tracker in said}
-    added = [Tracker(name) for name in dict.fromkeys(names) if name not in known]
+    added = [Tracker(name=name) for name in dict.fromkeys(names) if name not in known]
     return (*_once(said), *added)
 
 

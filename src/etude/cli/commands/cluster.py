@@ -49,7 +49,7 @@ def schema() -> None:
     """
     import json
 
-    from etude.config.cluster_schema import profile_schema
+    from etude.config.cluster import profile_schema
 
     typer.echo(json.dumps(profile_schema(), indent=2))
 

@@ -1,25 +1,48 @@
-"""What a value in a study file may look like: one description that checks values and writes their JSON Schema."""
+"""The keys of a study file, declared once: at the fields of the specs that hold their values.
+
+    cpus: Annotated[int, Integer(least=1), FileKey("Cores the node needs. Default {default}.", 4)] = 1
+
+A field's types check what a file says and write its JSON Schema; `section_of` gives those of all fields of a spec, and
+`spec_of` the spec that was read. A field without a `FileKey` is none that a file can set.
+"""
 
 from __future__ import annotations
 
+import collections.abc
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Callable, Container, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from functools import cache
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
-from etude.config.document import joined
+from etude import units
 from etude.errors import Fault, nearest
 from etude.units import AmbiguousError
 
 BAD: Final = object()
-"""What a shape gives in place of a value that does not fit it, once the faults are told."""
+"""What a type gives in place of a value that does not fit it, once the faults are told."""
 
 JsonSchema = dict[str, object]
+Spec = TypeVar("Spec")
 
 
-class Shape(Protocol):
+@runtime_checkable
+class ValueType(Protocol):
     """One kind of value."""
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
@@ -61,7 +84,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class Integer:
     """A whole number of at least so much and at most so much."""
 
     least: int
@@ -87,42 +110,26 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Real:
-    """A finite number of at least so much."""
+class Numeric:
+    """A finite number, whole or not, as it is written; of at least so much, and then a float, where a least is said."""
 
-    least: float
+    least: float | None = None
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
-        """The number, as a float."""
-        expected = f"a number of {self.least:g} or more"
+        """The number."""
         if _is_too_large(value):
             return _refuse(faults, path, value, "a number up to 1.8e308", right_kind=True)
+        expected = "a number" if self.least is None else f"a number of {self.least:g} or more"
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             mend = "write it without quotes" if isinstance(value, str) else ""
             return _refuse(faults, path, value, expected, mend)
+        if self.least is None:
+            return value
         return float(value) if value >= self.least else _refuse(faults, path, value, expected, right_kind=True)
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """A number."""
-        return {"type": "number", "minimum": self.least}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A finite number, whole or not, as it is written."""
-
-    def read(self, value: object, path: str, faults: list[Fault]) -> object:
-        """The number, an int where it is written as one."""
-        if _is_too_large(value):
-            return _refuse(faults, path, value, "a number up to 1.8e308", right_kind=True)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            mend = "write it without quotes" if isinstance(value, str) else ""
-            return _refuse(faults, path, value, "a number", mend)
-        return value
-
-    def schema(self, partial: bool = False) -> JsonSchema:
-        """A number."""
-        return {"type": "number"}
+        return {"type": "number"} | ({} if self.least is None else {"minimum": self.least})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +151,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
+class Amount:
     """A size or a duration, as a number of its base unit or as text with a unit."""
 
     expected: str
@@ -178,6 +185,20 @@ class Quantity:
         return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": self.pattern}]}
 
 
+_UNITS: Final = (("h", 3600), ("m", 60), ("s", 1))
+
+SIZE: Final = Amount(
+    expected="a size above 0, such as 512MB, 4GB or 4Gi",
+    pattern=r"^\s*[0-9]+(\.[0-9]+)?\s*([kMGT]B?|[KMG]iB?|B)?\s*$",
+    convert=units.bytes_of,
+)
+DURATION: Final = Amount(
+    expected="a duration above 0, such as 90 (seconds), 2h, 1h30m or 01:30:00",
+    pattern=r"^([0-9]+(:[0-9]{2}){2}|([0-9]+(\.[0-9]+)?\s*(min|[smhd])\s*)+)$",
+    convert=units.seconds,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anything:
     """Any plain value."""
@@ -199,9 +220,9 @@ class Anything:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOf:
-    """A list of values of one shape."""
+    """A list of values of one type."""
 
-    item: Shape
+    item: ValueType
     least: int = 0
     hint: str = ""
 
@@ -223,9 +244,9 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingOf:
-    """A mapping from names to values of one shape."""
+    """A mapping from names to values of one type."""
 
-    item: Shape
+    item: ValueType
     names: str = ""
     """What its keys must match; empty for any text."""
     called: str = "a name"
@@ -263,25 +284,39 @@ class MappingOf:
         return result | ({"propertyNames": rules} if rules else {})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One key of a record."""
+@dataclass(frozen=True, slots=True)  # positional: meaning and example stand side by side at every field
+class FileKey:
+    """One key of a section, said once: at the field of the spec that holds its value."""
 
-    shape: Shape
-    tells: str
-    """What it means, for people; editors show it."""
+    meaning: str
+    """For people; editors show it. `{default}` stands for the field's default."""
     example: object
-    required: bool = False
+    name: str = ""
+    """As it is written; empty for the field's name without its unit."""
+    type: ValueType | None = None
+    """None for what the field's own type says."""
+    required: bool | None = None
+    """None for whether the field has no default."""
+    convert: Callable[[Any], Any] | None = None
+    """From what was read to what the field holds; None where its type says how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class SectionText:
+    """How a spec is spoken of in messages; its `SECTION`."""
+
+    what: str
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Keys that other tools use → what to write here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
     """A mapping with known keys. A key with null is as good as left out."""
 
     what: str
-    keys: Mapping[str, Key]
+    keys: Mapping[str, FileKey]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    """Keys that other tools use → what to write here."""
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The known keys whose values fit."""
@@ -295,13 +330,15 @@ class Record:
                     Fault(path=joined(path, key), reason=f"{self.what} has no key {key!r}", value=inner, mend=mend)
                 )
             elif inner is not None:
-                fitting = self.keys[key].shape.read(inner, joined(path, key), faults)
+                fitting = type_of(self.keys[key]).read(inner, joined(path, key), faults)
                 if fitting is not BAD:
                     read[key] = fitting
         for key, known in self.keys.items():
             if known.required and value.get(key) is None:
                 faults.append(
-                    Fault(path=joined(path, key), reason=f"{self.what} needs {key!r}", mend=f"add {key}. {known.tells}")
+                    Fault(
+                        path=joined(path, key), reason=f"{self.what} needs {key!r}", mend=f"add {key}. {known.meaning}"
+                    )
                 )
         return read
 
@@ -319,40 +356,40 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneOf:
-    """A value of one of several shapes, told apart by what kind of value it is."""
+class Either:
+    """A value of one of several types, told apart by what kind of value it is."""
 
     expected: str
-    text: Shape | None = None
-    items: Shape | None = None
-    mapping: Shape | None = None
+    text: ValueType | None = None
+    items: ValueType | None = None
+    mapping: ValueType | None = None
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
-        """The value as its shape reads it."""
-        shapes: dict[type, Shape | None] = {str: self.text, list: self.items, dict: self.mapping}
-        shape = shapes.get(type(value))
-        if shape is None:
+        """The value as its type reads it."""
+        types: dict[type, ValueType | None] = {str: self.text, list: self.items, dict: self.mapping}
+        value_type = types.get(type(value))
+        if value_type is None:
             mend = "put it in quotes" if self.text and type(value) in (int, float) else ""
             return _refuse(faults, path, value, self.expected, mend)
-        return shape.read(value, path, faults)
+        return value_type.read(value, path, faults)
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """Any of them."""
-        return {"anyOf": [shape.schema(partial) for shape in (self.text, self.items, self.mapping) if shape]}
+        return {"anyOf": [each.schema(partial) for each in (self.text, self.items, self.mapping) if each]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A shape that the JSON Schema defines once and refers to by name."""
+class Referenced:
+    """A type of value that the JSON Schema defines once and refers to by name."""
 
     name: str
-    shape: Shape
+    value_type: ValueType
     has_partial: bool = False
     """Whether its partial form is another, named `partial-…`."""
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
-        """As the shape itself."""
-        return self.shape.read(value, path, faults)
+        """As the type itself."""
+        return self.value_type.read(value, path, faults)
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """A reference."""
@@ -361,18 +398,138 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partial:
-    """A shape that is laid over another: read once it is laid, described as one that may leave anything out."""
+    """A type of value that is laid over another: read once it is laid, described as one that may leave anything out."""
 
     name: str
-    shape: Shape
+    value_type: ValueType
 
     def read(self, value: object, path: str, faults: list[Fault]) -> object:
         """The mapping, unread."""
         return value if isinstance(value, dict) else _refuse(faults, path, value, "a mapping")
 
     def schema(self, partial: bool = False) -> JsonSchema:
-        """A reference to the partial shape."""
+        """A reference to the partial type."""
         return {"$ref": f"#/$defs/{self.name}"}
+
+
+@cache
+def section_of(spec: type) -> Section:
+    """The section of a file that a spec is written as: every key of its fields."""
+    text: SectionText = spec.SECTION  # type: ignore[attr-defined]
+    keys = {key.name: key for _, _, own in _fields_of(spec) for key in own}
+    return Section(what=text.what, keys=keys, elsewhere=text.elsewhere)
+
+
+def spec_of(spec: type[Spec], read: Mapping[str, Any], **given: Any) -> Spec:
+    """The spec that a section says, once read.
+
+    Args:
+        spec: The frozen dataclass.
+        read: What of the section could be read; an inner section that lacks what it needs is as good as left out.
+        given: Fields that no single key says.
+    """
+    return spec(**fields_of(spec, read, given), **given)
+
+
+def fields_of(spec: type, read: Mapping[str, Any], without: Container[str] = ()) -> dict[str, Any]:
+    """Field → value, of those fields that one key alone says and that stand in what was read."""
+    values: dict[str, Any] = {}
+    for name, hint, keys in _fields_of(spec):
+        if name not in without and len(keys) == 1 and keys[0].name in read:
+            convert, value = keys[0].convert, read[keys[0].name]
+            held = convert(value) if convert else _held(hint, value)
+            if held is not BAD:
+                values[name] = held
+    return values
+
+
+@cache
+def _fields_of(spec: Any) -> tuple[tuple[str, Any, tuple[FileKey, ...]], ...]:
+    """Each field with its plain type and its keys: with names, types, defaults and whether they are required."""
+    hints, plain = get_type_hints(spec, include_extras=True), get_type_hints(spec)
+    return tuple(
+        (
+            each.name,
+            plain[each.name],
+            tuple(
+                _whole(key, each, hints[each.name])
+                for key in getattr(hints[each.name], "__metadata__", ())
+                if isinstance(key, FileKey)
+            ),
+        )
+        for each in fields(spec)
+    )
+
+
+def _whole(key: FileKey, of: Field[Any], hint: object) -> FileKey:
+    default = of.default_factory() if of.default_factory is not MISSING else of.default
+    value_type = key.type or _type_of(hint)
+    return replace(
+        key,
+        meaning=key.meaning.replace("{default}", _default_text(default, value_type)),
+        name=key.name or re.sub("_(s|bytes)$", "", of.name),
+        type=value_type,
+        required=default is MISSING if key.required is None else key.required,
+    )
+
+
+def _type_of(hint: Any) -> ValueType:
+    """The type of value that an annotation names; else what the Python type says of itself."""
+    named = next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, ValueType)), None)
+    if named is not None:
+        return named
+    plain = _one(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
+    origin, inner = get_origin(plain) or plain, get_args(plain)
+    if origin is tuple:
+        return ListOf(item=_type_of(inner[0]), hint="write [{value}]")
+    if origin is collections.abc.Mapping:
+        return MappingOf(item=_type_of(inner[1]))
+    if origin is Literal:
+        return Text(choices=inner)
+    simple: dict[type, ValueType] = {bool: Flag(), str: Text(), float: Numeric(), object: Anything(nan=False)}
+    return simple[origin] if origin in simple else section_of(origin)
+
+
+def _held(hint: Any, value: Any) -> Any:
+    """A value that was read, as a field of this type holds it: lists as tuples, sections as specs."""
+    plain = _one(hint)
+    origin, inner = get_origin(plain) or plain, get_args(plain)
+    if origin is tuple:
+        return tuple(_held(inner[0], each) for each in value)
+    if origin is collections.abc.Mapping:
+        return {name: _held(inner[1], each) for name, each in value.items()}
+    if not (is_dataclass(plain) and isinstance(plain, type)):
+        return value
+    lacks = any(key.required and name not in value for name, key in section_of(plain).keys.items())
+    return BAD if lacks else spec_of(plain, value)
+
+
+def _one(hint: Any) -> Any:
+    """The type besides None of a union."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (each for each in get_args(hint) if each is not NoneType)
+    return hint
+
+
+def _default_text(value: object, value_type: ValueType) -> str:
+    """A default as a file writes it, a duration in its largest unit."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, float) and isinstance(value_type, Amount):
+        unit, factor = next((unit, each) for unit, each in _UNITS if value % each == 0)
+        return f"{value / factor:g}{unit}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def type_of(key: FileKey) -> ValueType:
+    """The type of a key's value."""
+    assert key.type is not None, key
+    return key.type
+
+
+def joined(path: str, key: str | int) -> str:
+    """The dotted path of a value inside another."""
+    return f"{path}.{key}" if path else str(key)
 
 
 def or_null(schema: JsonSchema) -> JsonSchema:
@@ -399,9 +556,9 @@ def kind_of(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _described(key: Key, partial: bool) -> JsonSchema:
-    schema = key.shape.schema(partial)
-    return {"description": key.tells, "examples": [key.example]} | (
+def _described(key: FileKey, partial: bool) -> JsonSchema:
+    schema = type_of(key).schema(partial)
+    return {"description": key.meaning, "examples": [key.example]} | (
         schema if key.required and not partial else or_null(schema)
     )
 
