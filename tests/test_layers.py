@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "identity",
         "keys",
         "units errors redaction interchange",
-        "digits",
+        "digits environment",
     )
 )
 """From top to bottom. A room imports from lower layers, or from within itself."""

@@ -23,6 +23,7 @@ from etude import __version__
 from etude.batch import layout
 from etude.batch.order import BEACON, Order
 from etude.batch.packing import unpacked
+from etude.environment import variables
 from etude.errors import BackendError, EtudeError, StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.call import Status
@@ -316,4 +317,4 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ))
+    sys.exit(main(sys.argv[1:], variables()))

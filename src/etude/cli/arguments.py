@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+
+from etude.environment import variables, variables_copy
 
 if TYPE_CHECKING:
     from etude.cluster.profile import Profile as ClusterProfile
@@ -39,7 +40,7 @@ def load(file: Path, overrides: Sequence[str] | None, profile: str | None) -> St
     """The study of a file, with what the environment and the command line say of it."""
     from etude.config.load import load_study
 
-    return load_study(file, overrides=overrides or (), profile=profile, environment=os.environ)
+    return load_study(file, overrides=overrides or (), profile=profile, environment=variables())
 
 
 def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, options: Options) -> Prepared:
@@ -52,7 +53,7 @@ def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, o
     from etude.errors import ConfigError
     from etude.study.prepare import prepare
 
-    reading = read_study(file, overrides=overrides or (), profile=profile, environment=os.environ)
+    reading = read_study(file, overrides=overrides or (), profile=profile, environment=variables())
     if reading.study is None:
         raise ConfigError(reading.faults)
     folder, project = file.resolve().parent, reading.study.project
@@ -60,7 +61,7 @@ def prepared(file: Path, overrides: Sequence[str] | None, profile: str | None, o
     def other_study(name: str) -> Study:
         return load_study(find_study(name, folder, project), project=project)
 
-    options = replace(options, environment=options.environment or dict(os.environ))
+    options = replace(options, environment=options.environment or variables_copy())
     with _all_kept():
         return prepare(reading.study, options, faults=reading.faults, other_study=other_study)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from etude.cluster.providers import Scripts
 from etude.cluster.scripts import rendered
 from etude.config.cluster import profile_path, read_profile, ready_profiles
 from etude.config.project import project_around
+from etude.environment import variables_copy
 from etude.errors import ConfigError, Fault, require
 from etude.execute.cluster_check import Check
 from etude.execute.devices import usable_cpus
@@ -85,7 +85,7 @@ def check_profile(name: str, folder: Path, store: Path | None, timeout: str, *, 
         raise ConfigError([Fault("--timeout", str(error), timeout)]) from error
     place = project / ".etude" / "checks" / new_run_id(now())
     tell = lambda why: err().print(f"[dim]  waits: {escaped(why)}[/]")  # noqa: E731
-    check = Check(profile, place, store or project / ".etude" / "store", dict(os.environ), limit_s, tell)
+    check = Check(profile, place, store or project / ".etude" / "store", variables_copy(), limit_s, tell)
     found = []
     with _ended_by_signals(), closing(check.findings()) as findings:
         for finding in findings:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
+
+from etude.environment import variables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +35,7 @@ def hidden() -> Redactor:
     """Takes the secrets of this process's environment out of what is told."""
     from etude.redaction import Redactor
 
-    return Redactor.of(os.environ)
+    return Redactor.of(variables())
 
 
 def escaped(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etude.cli.tell import err, escaped, hidden, out
+from etude.environment import variables
 
 if TYPE_CHECKING:
     from etude.study.prepare import Prepared
@@ -27,7 +27,7 @@ def following(prepared: Prepared, names: Sequence[str]) -> Following | None:
 
     trackers = asked_for(prepared.study.place.track, names, "--track")
     live = prepared.study.place.backend != "inline"
-    return Following(prepared, sinks(trackers, prepared, os.environ), hidden(), live)
+    return Following(prepared, sinks(trackers, prepared, variables()), hidden(), live)
 
 
 def told_of_stored(prepared: Prepared, names: Sequence[str]) -> list[Delivered]:
@@ -44,7 +44,7 @@ def told_of_stored(prepared: Prepared, names: Sequence[str]) -> list[Delivered]:
     chosen = [tracker for tracker in asked_for(own, names, "--to") if not names or tracker.name in names]
     if not chosen:
         raise ConfigError([Fault("--to", "no tracker is named, and the study names none", mend="add --to mlflow")])
-    return deliver_stored(prepared, sinks(chosen, prepared, os.environ), hidden())
+    return deliver_stored(prepared, sinks(chosen, prepared, variables()), hidden())
 
 
 def show_delivered(delivered: Sequence[Delivered], prepared: Prepared) -> bool:

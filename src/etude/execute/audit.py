@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from etude.environment import variable_mappings
 from etude.execute import generators
 from etude.execute.touches import (
     IMPORTING,
@@ -55,8 +56,8 @@ def install(project: str | Path) -> None:
             PROCESS.roots += (root,)
     if not PROCESS.pid:
         PROCESS.pid = os.getpid()
-        _wrap_environment(os.environ)
-        _wrap_environment(os.environb)
+        for mapping in variable_mappings():
+            _wrap_environment(mapping)
         _wrap_import()
         sys.addaudithook(_hook)
 

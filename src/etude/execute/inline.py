@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from etude.environment import variables
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
@@ -55,7 +55,7 @@ class InlineBackend:
         self._stopped.discard(call.fingerprint)
         host = Host(
             self.devices[: call.needs.gpus],
-            thread_count(call.needs.cpus, os.environ),
+            thread_count(call.needs.cpus, variables()),
             lambda: self._stopping or call.fingerprint in self._stopped,
             partial(self._tell, call.fingerprint),
             partial(self._tell_value, call.fingerprint),

@@ -17,6 +17,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
+from etude.environment import with_variables
+
 MARK = "ETUDE_STEP"
 """Variable that is set while a step runs inline: what it starts can be known by it."""
 WORKER = "ETUDE_WORKER"
@@ -49,19 +51,14 @@ class Leftovers:
             if not self._owner:
                 sys.addaudithook(self._hear)
             self._owner, self._watched, self._told = os.getpid(), False, -1
-        before = os.environ.get(MARK)
-        os.environ[MARK] = self._token
-        self._depth += 1
-        self._tell(b"1")
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            self._tell(b"0")
-            if before is None:
-                os.environ.pop(MARK, None)
-            else:
-                os.environ[MARK] = before
+        with with_variables({MARK: self._token}):
+            self._depth += 1
+            self._tell(b"1")
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                self._tell(b"0")
 
     def _hear(self, event: str, _arguments: object) -> None:
         if self._depth and event in _STARTS and not self._watched and self._owner == os.getpid():

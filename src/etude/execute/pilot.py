@@ -8,7 +8,6 @@ step that runs then may finish, for its result goes to the store, and the job en
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from etude import __version__
+from etude.environment import variables_copy
 from etude.execute.board import silence_s
 from etude.execute.child import kill_group
 from etude.execute.pilot_spec import PilotSpec, read_spec
@@ -135,7 +135,7 @@ def main() -> int:
     if reason is not None:
         print(f"étude: {reason}", file=sys.stderr)  # noqa: T201
         return UNFIT
-    return serve(spec, given.block, dict(os.environ))
+    return serve(spec, given.block, variables_copy())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import socket
 import sys
@@ -15,6 +14,7 @@ import time
 from pathlib import Path
 
 from etude import __version__
+from etude.environment import variables
 from etude.execute.devices import usable_cpus, visible_gpus
 
 
@@ -26,7 +26,7 @@ def main(order: Path, report: Path) -> None:
         "python": platform.python_version(),
         "host": socket.gethostname(),
         "cpus": usable_cpus(),
-        "gpus": list(visible_gpus(os.environ)),
+        "gpus": list(visible_gpus(variables())),
         "parsl": _parsl(),
         "store": _store(Path(asked["store"]), asked["token"]),
         "ahead_s": ahead_s(report.with_suffix(".touched")),

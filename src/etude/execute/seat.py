@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from etude.environment import variables_copy
 from etude.execute.attempt import Attempt, Cut
 from etude.execute.board import Orders, append
 from etude.execute.call import NodeCall, Outcome, Status
@@ -51,7 +52,7 @@ _seats: dict[str, Seat] = {}
 
 def _seat(path: str) -> Seat:
     if path not in _seats:
-        _seats[path] = Seat.of(read_spec(Path(path)), dict(os.environ))
+        _seats[path] = Seat.of(read_spec(Path(path)), variables_copy())
     return _seats[path]
 
 

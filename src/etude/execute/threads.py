@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from etude.environment import variables, with_variables
 
 COUNTS = (
     "OMP_NUM_THREADS",  # OpenMP: torch, scikit-learn; Arrow's processors too
@@ -67,14 +68,9 @@ class LoadedLibraries:
     @contextlib.contextmanager
     def limited(self, cpus: int) -> Iterator[None]:
         """Limit what is loaded in a block, and by the environment what it loads."""
-        added = thread_variables(cpus, os.environ)
-        os.environ.update(added)
-        try:
-            self._limit(thread_count(cpus, os.environ))
+        with with_variables(thread_variables(cpus, variables())):
+            self._limit(thread_count(cpus, variables()))
             yield
-        finally:
-            for name in added:
-                os.environ.pop(name, None)
 
     def _limit(self, count: int) -> None:
         torch: Any = sys.modules.get("torch")

@@ -18,6 +18,7 @@ from functools import partial
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
+from etude.environment import set_variables, take_variable, variable, variables
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.cost import Metering
 from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
@@ -35,7 +36,7 @@ from etude.store.store import Store
 
 def serve(connection: Connection) -> None:
     """Compute what the driver sends until it goes away."""
-    drain = start_log_process(Redactor.of(os.environ))
+    drain = start_log_process(Redactor.of(variables()))
     hello: Hello = connection.recv()
     for folder in reversed(hello.import_path):
         if folder not in sys.path:
@@ -58,8 +59,8 @@ def serve(connection: Connection) -> None:
         send(Computed())
         return ended.get().outcomes
 
-    attempt = os.environ.get(ID, "")
-    strays = Strays("" if attempt else os.environ.get(WORKER, ""))  # of a node's several processes, with the node
+    attempt = variable(ID)
+    strays = Strays("" if attempt else variable(WORKER))  # of a node's several processes, with the node
     metering = Metering(hello.meter, hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
     tell = lambda *told: send(Told(*told))  # noqa: E731
@@ -67,7 +68,7 @@ def serve(connection: Connection) -> None:
     tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
     host = Host(
         hello.devices,
-        thread_count(hello.cpus, os.environ),
+        thread_count(hello.cpus, variables()),
         stop.is_set,
         tell,
         tell_value,
@@ -132,7 +133,7 @@ def _listen(
         try:
             message = connection.recv()
         except (EOFError, OSError):
-            kill_marked(WORKER, os.environ.get(WORKER, ""), but=lambda pid: pid == os.getpid())
+            kill_marked(WORKER, variable(WORKER), but=lambda pid: pid == os.getpid())
             os.killpg(0, signal.SIGKILL)
         if message == STOP:
             stop.set()
@@ -151,10 +152,10 @@ def _listen(
 
 def _joined() -> Connection:
     """The connection of one of several processes to their supervisor; its peers are found as under torchrun."""
-    os.environ.update(as_torchrun(os.environ))
-    host, _, port = os.environ[WHERE].partition(":")
-    connection = Client((host, int(port)), authkey=bytes.fromhex(os.environ.pop(KEY)))
-    connection.send(rank_of(os.environ))
+    set_variables(as_torchrun(variables()))
+    host, _, port = variables()[WHERE].partition(":")
+    connection = Client((host, int(port)), authkey=bytes.fromhex(take_variable(KEY)))
+    connection.send(rank_of(variables()))
     return connection
 
 

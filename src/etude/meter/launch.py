@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from etude.environment import variables
 from etude.errors import MeterError
 
 if sys.platform != "win32":
@@ -97,7 +98,7 @@ def _can_be_held(argv: Sequence[str], cwd: Path | None) -> bool:
     """What a shell would run otherwise than we would, or with another environment, is started in the usual way."""
     if not sys.platform.startswith("linux") or argv[0].startswith("-") or any("\0" in part for part in argv):
         return False
-    if not all(map(_NAME.fullmatch, os.environ)) or not _SHELLS_OWN.isdisjoint(os.environ):
+    if not all(map(_NAME.fullmatch, variables())) or not _SHELLS_OWN.isdisjoint(variables()):
         return False
     found = shutil.which(argv[0] if cwd is None or "/" not in argv[0] else str(cwd / argv[0]))
     try:

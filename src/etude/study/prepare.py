@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from etude.cluster.profile import Profile
+from etude.environment import variables
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.audit import install
 from etude.graph.labels import is_meant, text_of
@@ -174,7 +174,7 @@ def _with_points(
 
 def present_in(project: Path, files: FileDigests, library: StepLibrary, options: Options, *, inline: bool) -> Present:
     """What is there now in a project, for nodes that run here or where a cluster's profile says."""
-    given = options.environment or (os.environ if inline else {})
+    given = options.environment or (variables() if inline else {})
     environment = {**given, **(options.cluster.environment if options.cluster else {})}
     return Present(str(project.resolve()), files, lambda: library.index, environment)
 

@@ -6,6 +6,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from etude.environment import variables
+
 EXAMPLES = """
 [bold]Examples[/]
 
@@ -20,7 +22,6 @@ def cancel(
     at_once: Annotated[bool, typer.Option("--now", help="End its batch jobs at once, not at a checkpoint.")] = False,
 ) -> None:
     """Stop a run: what waits is taken back, what runs goes on to its next checkpoint. The same command runs it on."""
-    import os
     import time
     from pathlib import Path
 
@@ -28,7 +29,7 @@ def cancel(
     from etude.cli.runs import living_run, show_cancelled
 
     found = living_run(Path.cwd(), study)
-    show_cancelled(stop(found, os.environ, time.time(), at_once=at_once))
+    show_cancelled(stop(found, variables(), time.time(), at_once=at_once))
 
 
 cancel.__doc__ = f"{cancel.__doc__}\n{EXAMPLES}"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from etude.cli.arguments import AsJson
+from etude.environment import variables
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -30,7 +31,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Tell what this machine has: hardware, meters, backends, versions; what is missing and how to get it."""
-    import os
 
     from etude.cli.health import examine, show_findings
     from etude.cli.metering import show_meters
@@ -39,7 +39,7 @@ def doctor(
 
     match area:
         case None:
-            show_findings(examine(os.environ), as_json=as_json)
+            show_findings(examine(variables()), as_json=as_json)
         case "energy":
             show_meters(as_json=as_json)
         case "roof":

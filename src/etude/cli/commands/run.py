@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from etude.cli.arguments import Only, Profile, Rerun, Set, StudyFile, Until
+from etude.environment import variables, variables_copy
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -66,7 +67,6 @@ def run(
     ] = None,
 ) -> None:
     """Run what is not yet done of a study, and show its results."""
-    import os
     import sys
 
     from etude.cli import batching
@@ -82,12 +82,12 @@ def run(
         only=assignments(only, "--only-variant"),
         rerun=tuple(rerun or ()),
         fail_fast=not keep_going,
-        environment=dict(os.environ),
+        environment=variables_copy(),
         break_before=break_before,
         break_after=break_after,
         pause=open_debugger if break_before or break_after else None,
         cluster=cluster_of(on, study),
-        job=batching.own_job(os.environ),
+        job=batching.own_job(variables()),
     )
     batching.refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
     conductor = batching.conductor_of(one_job_per, options)
@@ -102,9 +102,9 @@ def run(
     if (detach or detach_as_job) and ready.plan.todo:
         words = batching.without(sys.argv[1:], "--detach", "--detach-as-job")
         if detach:
-            raise typer.Exit(batching.detach(ready, words, os.environ))
+            raise typer.Exit(batching.detach(ready, words, variables()))
         cluster = batching.cluster_for_driver(options)
-        raise typer.Exit(batching.detach_as_job(ready, words, cluster, os.environ))
+        raise typer.Exit(batching.detach_as_job(ready, words, cluster, variables()))
     repeated = [
         *(("--profile", profile) if profile else ()),
         *(word for text in overrides or () for word in ("--set", text)),

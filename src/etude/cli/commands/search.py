@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from etude.cli.arguments import AsJson, Profile, Set, StudyFile
+from etude.environment import variables_copy
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -87,7 +88,6 @@ def run(
     ] = False,
 ) -> None:
     """Search, showing how it goes; then collect. What was done before is not done again."""
-    import os
 
     from etude.cli.arguments import cluster_of, prepared
     from etude.cli.outcome import show_namesake, show_outcome
@@ -99,7 +99,7 @@ def run(
     cluster = cluster_of(on, study)
     settings = [*(overrides or ()), *([f"place.backend={on}"] if on and cluster is None else [])]
     first = begin_anew(study, settings, profile, keep_fitting=keep_fitting) if new or keep_fitting else ()
-    options = Options(environment=dict(os.environ), cluster=cluster, first=first)
+    options = Options(environment=variables_copy(), cluster=cluster, first=first)
     ready = searched(prepared(study, settings, profile, options))
     show_namesake(ready)
     repeated = [*(("--profile", profile) if profile else ()), *(word for text in settings for word in ("--set", text))]
