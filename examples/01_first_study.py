@@ -6,7 +6,7 @@ from pathlib import Path
 import rich
 
 from etude.config.load import load_study
-from etude.report.results import terminal_tables
+from etude.report.export import terminal_tables
 from etude.study.execution import Execution
 from etude.study.prepare import Options, prepare
 

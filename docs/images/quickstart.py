@@ -14,7 +14,7 @@ from etude.cli.arguments import prepared
 from etude.cli.progress import RunView, line_of
 from etude.execute.events import read_events
 from etude.execute.runner import Summary
-from etude.report.results import terminal_tables
+from etude.report.export import terminal_tables
 from etude.study.execution import Result
 from etude.study.prepare import Options
 

@@ -14,7 +14,7 @@ from etude.analysis.direction import is_cost, known_direction, meaning_of
 from etude.analysis.steps import aggregate
 from etude.errors import StepError
 from etude.graph.metric import Metric, declared
-from etude.report.layout import laid_out
+from etude.report.tables.means_table import laid_out
 from etude.store.codecs import is_metrics
 from etude.text.types import Evaluation, Quality
 

@@ -16,9 +16,9 @@ from scipy import stats
 from etude.analysis.steps import aggregate
 from etude.analysis.summary import Estimate
 from etude.errors import StepError
-from etude.report.comma_separated import csv_text
-from etude.report.latex import latex_text
-from etude.report.markdown import markdown_text
+from etude.report.tables.comma_separated import csv_text
+from etude.report.tables.latex import latex_text
+from etude.report.tables.markdown import markdown_text
 
 ACCURACY = "q.accuracy"
 

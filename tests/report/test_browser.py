@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from etude.report.page.document import document
 from etude.report.page.findings import findings
+from etude.report.page.report_page import document
 from etude.study.execution import Result
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -15,7 +15,7 @@ from etude.errors import StepError
 from etude.report.charts.bars import bars, bars_of_studies
 from etude.report.charts.confusion import confusion, folded
 from etude.report.charts.curves import MOST_CURVES, MOST_POINTS, is_curve, learning_curves
-from etude.report.charts.naming import file_stem, label_of, one_line
+from etude.report.charts.labels import file_stem, label_of, one_line
 from etude.report.charts.pareto import costs_of_variants, on_front, pareto_points
 
 ACCURACY = "quality.accuracy"

@@ -16,8 +16,8 @@ from etude.analysis.steps import aggregate
 from etude.execute.call import RefRow
 from etude.execute.records import as_table, row_values
 from etude.graph.pipeline import OWN_COLUMNS
-from etude.report.comma_separated import csv_text
-from etude.report.layout import laid_out
+from etude.report.tables.comma_separated import csv_text
+from etude.report.tables.means_table import laid_out
 from etude.store.codecs import flatten_metrics
 from etude.store.store import Store
 

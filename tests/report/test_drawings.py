@@ -14,9 +14,9 @@ from etude.analysis.summary import Summary
 from etude.report.charts.bars import Bar, Bars, Mark, bars
 from etude.report.charts.confusion import confusion
 from etude.report.charts.curves import learning_curves
+from etude.report.charts.drawing import Chart, drawn
 from etude.report.charts.palette import FAINT, INK, SERIES
 from etude.report.charts.pareto import ParetoPoints, Point
-from etude.report.drawing.image import Chart, drawn
 
 HOSTILE = "<script>$x^2$ & \\frac{_}"
 
@@ -89,7 +89,7 @@ def test_text_on_charts_has_the_contrast_of_text(colour: str) -> None:
 
 def test_no_window_system_is_asked_for(run_python: Callable[[str], str]) -> None:
     code = """
-        from etude.report.drawing.image import drawn
+        from etude.report.charts.drawing import drawn
         from etude.report.charts.confusion import confusion
         drawn(confusion("n", "g", [[("a", "b")]]))
         import sys

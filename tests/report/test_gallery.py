@@ -8,8 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from etude.report.gallery import gallery, groups_of, path_to
-from etude.report.results import export_results, summaries_of, told
+from etude.report.charts.gallery import gallery, groups_of, path_to
+from etude.report.export import export_results, summaries_of, told
 from etude.study.execution import Result
 from projects import Project
 
@@ -101,6 +101,6 @@ def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, 
 
 
 def test_what_a_run_with_nothing_to_do_loads_neither_draws_nor_reckons() -> None:
-    code = "import sys, etude.report.results; print({'scipy', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, etude.report.export; print({'scipy', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Group, Reference, Summary
-from etude.report.latex import escaped, latex_text
+from etude.report.tables.latex import escaped, latex_text
 
 PDFLATEX = shutil.which("pdflatex")
 PLAIN = re.compile(r"[^\\{}$&#%_~^\[\]*\n]")

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import pytest
 
-from etude.report.page.document import document
 from etude.report.page.findings import Findings, findings
 from etude.report.page.markup import VOID
+from etude.report.page.report_page import document
 from etude.study.execution import Result
 
 HOSTILE = '</script><script>alert(1)</script> & "quoted" <b>bold</b>'

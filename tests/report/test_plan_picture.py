@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.report.page.layers import crossings, layered
+from etude.report.page.graph_layout import crossings, layered
 from etude.report.page.ticks import log_ticks, ticks
 
 

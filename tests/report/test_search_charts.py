@@ -15,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.search.results import Dimension, SearchResults, read_results
+from etude.report.charts.drawing import drawn
 from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Panel, Plot, Rule, Scale, Words, scale, stepped
 from etude.report.charts.search.charts import SearchCharts, search_charts
 from etude.report.charts.search.params import _shares
-from etude.report.charts.search.progress import trajectories
-from etude.report.charts.search.words import option_texts
-from etude.report.drawing.image import drawn
-from etude.report.page.document import document
+from etude.report.charts.search.trajectories import trajectories
+from etude.report.charts.search.wording import option_texts
+from etude.report.export import export_results
 from etude.report.page.findings import findings
 from etude.report.page.picture_plot import picture_of_plot
+from etude.report.page.report_page import document
 from etude.report.page.search_section import search_section, story
 from etude.report.page.ticks import short_number, tick_texts
-from etude.report.results import export_results
 from etude.report.search_results import searched
 from etude.search.dimensions import Float
 from etude.search.space import Space

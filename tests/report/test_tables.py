@@ -16,13 +16,13 @@ from rich.console import Console
 
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Group, Summary
-from etude.report.comma_separated import csv_text
-from etude.report.export import RENDERERS, export, statistics_text
-from etude.report.latex import escaped, latex_text
-from etude.report.layout import _counts, laid_out
-from etude.report.markdown import markdown_text
 from etude.report.page.means import table_of_means
-from etude.report.terminal import TerminalTable
+from etude.report.tables.comma_separated import csv_text
+from etude.report.tables.latex import escaped, latex_text
+from etude.report.tables.markdown import markdown_text
+from etude.report.tables.means_table import _counts, laid_out
+from etude.report.tables.table_files import RENDERERS, export, statistics_text
+from etude.report.tables.terminal import TerminalTable
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 

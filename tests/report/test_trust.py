@@ -25,15 +25,15 @@ from etude.execute.cost import recorded
 from etude.execute.records import as_table
 from etude.meter.cost import Cost
 from etude.meter.quantity import Quality, Quantity
-from etude.report.comma_separated import csv_text
-from etude.report.export import statistics_text
-from etude.report.latex import latex_text
-from etude.report.markdown import markdown_text
 from etude.report.page.costs import spent
 from etude.report.page.findings import Finding
 from etude.report.page.means import table_of_costs, table_of_means
-from etude.report.terminal import TerminalTable
-from etude.report.values import write_parquet
+from etude.report.tables.comma_separated import csv_text
+from etude.report.tables.latex import latex_text
+from etude.report.tables.markdown import markdown_text
+from etude.report.tables.table_files import statistics_text
+from etude.report.tables.terminal import TerminalTable
+from etude.report.tables.value_files import write_parquet
 from projects import Project
 
 ENERGY, CARBON = "fit.cost.energy_j", "fit.cost.carbon_g"

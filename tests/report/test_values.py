@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from etude.report.values import write_value
+from etude.report.tables.value_files import write_value
 
 
 class Kind(enum.Enum):

@@ -161,7 +161,7 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
         result: The run.
         repeated: What of the command line belongs into a command that runs one failed node alone.
     """
-    from etude.report.results import export_results, terminal_tables
+    from etude.report.export import export_results, terminal_tables
 
     summary, prepared = result.summary, result.prepared
     causes = _by_cause(summary.failures)
@@ -189,7 +189,7 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
 
 def _show_closing(result: Result, exported: Sequence[object]) -> None:
     from etude.cli.searching import search_lines
-    from etude.report.results import search_advice
+    from etude.report.export import search_advice
     from etude.study.unrecorded import unrecorded
 
     summary, prepared = result.summary, result.prepared

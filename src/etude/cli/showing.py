@@ -49,7 +49,7 @@ def _print_records(rows: list[dict[str, Any]], width: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from etude.report.layout import short_names
+    from etude.report.tables.means_table import short_names
 
     columns = [
         name
@@ -170,7 +170,7 @@ def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None)
     if not isinstance(manifest, Manifest):
         failure = prepared.store.failure(node.fingerprint)
         return fields | {"state": "damaged" if isinstance(manifest, Damaged) else "absent", "failure": failure}
-    from etude.report.values import plain
+    from etude.report.tables.value_files import plain
 
     value = prepared.store.read(node.fingerprint)
     return fields | {
@@ -196,9 +196,9 @@ def write_shown(prepared: Prepared, node: str | None, files: Sequence[Path]) -> 
         ConfigError: The node's result is no table and has no fields that make a row.
     """
     from etude.execute.records import gathered
-    from etude.report.comma_separated import rows_text
-    from etude.report.export import write_text
-    from etude.report.values import write_parquet
+    from etude.report.tables.comma_separated import rows_text
+    from etude.report.tables.table_files import write_text
+    from etude.report.tables.value_files import write_parquet
 
     table = gathered(prepared.store, prepared.expansion.records) if node is None else _table_of(prepared, node)
     if table is None:
@@ -219,7 +219,7 @@ def _table_of(prepared: Prepared, name: str) -> Any:
     import pyarrow as pa
 
     from etude.errors import ConfigError, Fault
-    from etude.report.values import as_table, is_table, plain
+    from etude.report.tables.value_files import as_table, is_table, plain
 
     parts = []
     for node in prepared.expansion.named(name):

@@ -1,55 +1,261 @@
-"""Writes the tables of a summary into a folder, each file whole or not at all."""
+"""Writes what a run came to into the study's results folder: records, tables, charts, and what collect nodes gave."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
+from etude.errors import EtudeError
+from etude.execute.records import gathered
+from etude.graph.node import RECORDS, Feed, Node
 from etude.interchange import json_text
-from etude.report.comma_separated import csv_text
-from etude.report.latex import latex_text
-from etude.report.markdown import markdown_text
+from etude.report.charts.labels import file_stem
+from etude.report.tables.table_files import export, write_bytes, write_text
+from etude.report.tables.terminal import TerminalTable
+from etude.report.tables.value_files import write_parquet, write_value
+from etude.store.manifest import Manifest
+from etude.study.claims import AGGREGATE
+from etude.study.execution import Result
+from etude.study.prepare import Prepared
+
+if TYPE_CHECKING:
+    from etude.report.charts.drawing import Chart
+    from etude.report.charts.search.charts import SearchCharts
+
+STAMP = ".exported.json"
+FORM = "6"
+"""Changes with what is exported, so that results of earlier forms are exported anew."""
+CHARTS = "charts"
+RECOMMENDED = "recommendation.json"
+"""Which trial of a search to take."""
+SEARCH = "search"
+"""Folder of what a search came to: its table and its charts."""
 
 
-def statistics_text(summary: Summary) -> str:
-    """Everything that is known, as JSON: what is not known is null."""
-    return json_text(asdict(summary), indent=1) + "\n"
+def terminal_tables(result: Result) -> list[TerminalTable]:
+    """A table for each summary that the study's collect nodes gave."""
+    prepared = result.prepared
+    return [TerminalTable(summary, f"{prepared.study.name}: {name}") for name, summary in summaries_of(prepared)]
 
 
-RENDERERS: Mapping[str, Callable[[Summary], str]] = {
-    "aggregated_metrics.csv": csv_text,
-    "aggregated_metrics.tex": latex_text,
-    "aggregated_metrics.md": markdown_text,
-    "detailed_statistics.json": statistics_text,
-}
+def export_results(result: Result) -> list[str]:
+    """Write the results folder, unless it holds these very results already.
 
-
-def export(summary: Summary, folder: Path) -> tuple[Path, ...]:
-    """Write all tables of a summary; files of the same names are replaced. Returns what was written."""
-    texts = {name: render(summary) for name, render in RENDERERS.items()}
+    Returns:
+        The names of its files for people, the tables first; empty where nothing is done yet.
+    """
+    prepared = result.prepared
+    folder = prepared.workplace.results
+    stamp = _stamp(prepared)
+    known = _read_stamp(folder)
+    if known is not None and known["stamp"] == stamp and all((folder / name).exists() for name in known["files"]):
+        return told(known["files"])
+    records = result.records()
+    if prepared.search is None and all(status != "done" for status in records["status"].to_pylist()):
+        return []
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return tuple(folder / name for name in texts)
+    names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
+    names += _write_charts(prepared, [dict(row) for row in rows_of(records)], folder)
+    names += _write_search(prepared, folder)
+    _remove_earlier(folder, set(known["files"] if known else ()) - set(names))
+    write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
+    return told(names)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under another name in its folder, then rename it."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under another name in its folder, then rename it."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def search_advice(prepared: Prepared) -> str:
+    """Which trial of a search to take, as the results folder says it; empty where it says nothing."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+        said = json.loads((prepared.workplace.results / SEARCH / RECOMMENDED).read_text(encoding="utf-8"))
+        return str(said["sentence"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def _remove_earlier(folder: Path, names: set[str]) -> None:
+    """Remove files of an earlier export that this one does not have: tables of other results than its records."""
+    for name in names:
+        path = folder / name
+        if path.is_file() and ".." not in path.parts:
+            path.unlink()
+
+
+def told(names: Sequence[str]) -> list[str]:
+    """File names as a run tells them: a folder of charts as one."""
+    folders = Counter(name.rpartition("/")[0] for name in names)
+    charts = {folder for folder in folders if folder.rpartition("/")[2] == CHARTS}
+    tables = [name for name in names if name.rpartition("/")[0] not in charts]
+    counted = {folder: f"{count} file{'s' if count > 1 else ''}" for folder, count in folders.items()}
+    return tables + [f"{folder}/ ({count})" for folder, count in counted.items() if folder in charts]
+
+
+def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
+    for name, node in prepared.expansion.collect.items():
+        manifest = prepared.store.inspect(node.fingerprint)
+        if isinstance(manifest, Manifest):
+            yield name, manifest
+
+
+def summaries_of(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
+    """The summaries that the study's collect nodes gave, by the name of the node.
+
+    Where one could not be made, for some variants or another node failed, its table is made of what there is; the
+    summary's notes say what is missing. Such a table is never stored.
+    """
+    absent: list[Node] = []
+    for name, node in prepared.expansion.collect.items():
+        if node.use is None or node.use.signature.returns is not Summary:
+            continue
+        if isinstance(prepared.store.inspect(node.fingerprint), Manifest):
+            summary = prepared.store.read(node.fingerprint, as_type=Summary)
+            assert isinstance(summary, Summary)
+            yield name, summary
+        else:
+            absent.append(node)
+    if absent:
+        yield from _of_what_there_is(prepared, absent)
+
+
+def _of_what_there_is(prepared: Prepared, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
+    """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
+    records = gathered(prepared.store, prepared.expansion.records)
+    if "done" not in records["status"].to_pylist():
+        return
+    for node in absent:
+        reads = [source.node.name for source in node.inputs.values() if isinstance(source, Feed)]
+        if node.use is None or node.use.reference != AGGREGATE:
+            continue
+        signature = node.use.signature
+        try:
+            settings = {name: signature.validated(name, value) for name, value in node.settings.items()}
+            if reads == [RECORDS]:
+                yield node.name, signature.function(records, **settings)
+                continue
+            names = ("by", "replicate", "baseline")
+            summary = signature.function(records, **{name: settings[name] for name in names if name in settings})
+            told = f"incomplete: {', '.join(reads)} could not be read, so these are means of the records as they are"
+            yield node.name, replace(summary, notes=(told, *summary.notes))
+        except (EtudeError, ValueError):
+            continue  # the run has told why it cannot be made
+
+
+def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
+    summaries = dict(summaries_of(prepared))
+    for name, summary in summaries.items():
+        place = folder if len(summaries) == 1 else folder / name
+        for path in export(summary, place):
+            yield str(path.relative_to(folder))
+    for name, manifest in _collected(prepared):
+        if name not in summaries:
+            yield write_value(prepared.store.read(manifest.fingerprint), folder / name).name
+
+
+def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
+    """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
+    summaries = dict(summaries_of(prepared))
+    if not summaries:
+        return
+    from etude.report.charts.gallery import gallery  # here, for charts load SciPy, and many runs draw none
+
+    for name, summary in summaries.items():
+        place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
+        for path in _write_drawn(gallery(prepared, summary, rows).named(), place):
+            yield str(path.relative_to(folder))
+
+
+def _write_search(prepared: Prepared, folder: Path) -> Iterator[str]:
+    """A search's table of results and its charts."""
+    if prepared.search is None:
+        return
+    from etude.report.search_results import searched
+    from etude.search.table import csv_text
+
+    table, found = prepared.search.table(), searched(prepared)
+    if table is None or found is None:
+        return
+    place = folder / SEARCH
+    place.mkdir(parents=True, exist_ok=True)
+    yield str(write_parquet(table, place / "trials.parquet").relative_to(folder))
+    write_text(place / "trials.csv", csv_text(prepared.search.history))
+    yield str((place / "trials.csv").relative_to(folder))
+    if found.recommended is not None:
+        write_text(place / RECOMMENDED, json_text(_recommendation_json(found)) + "\n")
+        yield str((place / RECOMMENDED).relative_to(folder))
+    charts = ((file_stem(plot.name), plot) for plot in found.plots)
+    for path in _write_drawn(charts, place / CHARTS):
+        yield str(path.relative_to(folder))
+
+
+def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
+    from etude.report.charts.search.wording import recommendation_text
+
+    said = found.recommended
+    assert said is not None
+    return {
+        "observed": {"trial": said.observed.number, "value": said.observed.values, "mean": said.observed_mean},
+        "expected": {
+            "trial": said.expected.number,
+            "point": dict(said.expected.point),
+            "mean": said.mean,
+            "low": said.low,
+            "high": said.high,
+        },
+        "noise_sd": said.noise_sd,
+        "method": "posterior mean of a Gaussian process (Matérn 5/2 and noise) at the tried points; 95 % interval",
+        "sentence": recommendation_text(said, found.results),
+    }
+
+
+def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[Path]:
+    """Each chart as PNG and as SVG; those that are there from earlier are removed."""
+    from etude.report.charts.drawing import drawn
+
+    place.mkdir(parents=True, exist_ok=True)
+    written = set()
+    for stem, chart in charts:
+        images = drawn(chart)
+        for suffix, data in (("png", images.png), ("svg", images.svg)):
+            path = place / f"{stem}.{suffix}"
+            write_bytes(path, data)
+            written.add(path)
+            yield path
+    for path in (*place.glob("*.png"), *place.glob("*.svg")):
+        if path not in written:
+            path.unlink()
+
+
+def _write_records(records: Any, folder: Path) -> Iterator[str]:
+    yield write_parquet(records, folder / "records.parquet").name
+    lines = "".join(json_text(dict(row)) + "\n" for row in rows_of(records))
+    write_text(folder / "records.jsonl", lines)
+    yield "records.jsonl"
+
+
+def _stamp(prepared: Prepared) -> str:
+    """Identity of what there is to export: contents and costs of all that is stored."""
+    digest = sha256(FORM.encode())
+    nodes = [prepared.expansion.records, *prepared.expansion.collect.values()]
+    nodes += [node for row in prepared.expansion.nodes for node in row.values()]
+    for fingerprint in dict.fromkeys(node.fingerprint for node in nodes):
+        manifest = prepared.store.inspect(fingerprint)
+        failure = None if isinstance(manifest, Manifest) else prepared.store.failure(fingerprint)
+        absent = f"absent {failure.get('error') if failure else ''}"
+        content = f"{manifest.content} {manifest.created}" if isinstance(manifest, Manifest) else absent
+        digest.update(f"{fingerprint} {content}\n".encode())
+    if prepared.search is not None:
+        digest.update(f"search {prepared.search.history.count}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_stamp(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        return {"stamp": found["stamp"], "files": list(found["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etude.report.charts.naming import file_stem
+from etude.report.charts.labels import file_stem
 from etude.track.sink import LONG_VALUES, shortened
 from etude.track.tracked import TrackedRun
 

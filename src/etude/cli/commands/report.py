@@ -36,7 +36,7 @@ def report(
     """Write what studies found into one HTML file that works offline. Runs nothing."""
     from etude.cli.arguments import prepared
     from etude.cli.tell import err, hidden, out
-    from etude.report.write import check_names, write_report
+    from etude.report.report_file import check_names, write_report
     from etude.study.prepare import Options
 
     check_names(names or (), studies)

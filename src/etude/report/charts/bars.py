@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Summary
 from etude.errors import StepError, nearest
-from etude.report.charts.naming import label_of, scale_of
+from etude.report.charts.labels import label_of, scale_of
 
 MOST_GROUPS = 24
 

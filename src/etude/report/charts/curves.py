@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from etude.analysis.grouping import is_finite
-from etude.report.charts.naming import label_of, scale_of
+from etude.report.charts.labels import label_of, scale_of
 
 AXES = ("step", "epoch")
 MOST_CURVES = 9

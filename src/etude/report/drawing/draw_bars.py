@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from etude.digits import number_text
 from etude.report.charts.bars import Bar, Bars
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import HATCHES, INK, MARK, colour
 from etude.report.drawing.caption import write_caption
 
@@ -19,7 +19,7 @@ DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 3)))
 
 def draw_bars(chart: Bars, figure: Figure) -> None:
     """Bars with their spread and their numbers; baselines as vertical lines."""
-    from etude.report.drawing.image import WIDTH_IN
+    from etude.report.charts.drawing import WIDTH_IN
 
     many = len(chart.series)
     thick = 0.8 / many

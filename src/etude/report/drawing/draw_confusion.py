@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etude.report.charts.confusion import Confusion, folded
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import SCALE, ink_on
 from etude.report.drawing.caption import write_caption
 

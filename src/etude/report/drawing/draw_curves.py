@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etude.report.charts.curves import Curves
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import MARKERS, colour
 from etude.report.drawing.caption import write_caption
 
@@ -21,7 +21,7 @@ def draw_curves(chart: Curves, figure: Figure) -> None:
     """One panel with all groups, told apart by colour and by mark."""
     from matplotlib.ticker import MaxNLocator
 
-    from etude.report.drawing.image import WIDTH_IN
+    from etude.report.charts.drawing import WIDTH_IN
 
     figure.set_size_inches(WIDTH_IN, 4.8 + 0.12 * len(chart.curves))
     axes = figure.add_subplot()

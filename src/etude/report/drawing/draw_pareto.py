@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import FAINT, INK, SERIES
 from etude.report.charts.pareto import ParetoPoints, Point
 from etude.report.drawing.caption import write_caption
@@ -26,7 +26,7 @@ def draw_pareto(chart: ParetoPoints, figure: Figure) -> None:
     """Points with their intervals; those on the front filled and joined."""
     from matplotlib.ticker import MaxNLocator
 
-    from etude.report.drawing.image import WIDTH_IN
+    from etude.report.charts.drawing import WIDTH_IN
 
     figure.set_size_inches(WIDTH_IN, 5.2)
     axes = figure.add_subplot()

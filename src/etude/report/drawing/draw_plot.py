@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import FAINT, HATCHES, INK, MARK, MARKERS
 from etude.report.charts.plot import (
     RAMP,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import HATCHES, colour
 from etude.report.page.markup import Attribute, Child, Markup, joined, tag
 from etude.report.page.ticks import log_ticks, tick_texts, ticks

@@ -8,10 +8,10 @@ from etude.analysis.summary import Summary
 from etude.digits import between_text, spread_text
 from etude.report.charts.bars import Bars, bars_of_studies
 from etude.report.charts.short_names import named_alike, shortly_named
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.figures import Choice, choosable, figure, name_of
 from etude.report.page.findings import Findings
 from etude.report.page.markup import Markup, joined, tag
-from etude.report.page.tables import Cell, Column, data_table
 
 
 def first_summaries(studies: Sequence[Findings]) -> Mapping[str, Summary]:

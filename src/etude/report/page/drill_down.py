@@ -10,9 +10,9 @@ from etude.digits import number_text
 from etude.graph.pipeline import OWN_COLUMNS
 from etude.identity.observed import how_not_deterministic
 from etude.report.page.costs import spent
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Child, Markup, joined, tag
-from etude.report.page.tables import Cell, Column, data_table
 
 MOST_VARIANTS = 400
 """Variants told one by one; of more, the first ones."""

@@ -8,17 +8,17 @@ from typing import NamedTuple
 from etude.report.charts.bars import Bars
 from etude.report.charts.confusion import Confusion
 from etude.report.charts.curves import Curves
+from etude.report.charts.drawing import Chart
+from etude.report.charts.gallery import Gallery
 from etude.report.charts.pareto import ParetoPoints
 from etude.report.charts.plot import Plot
-from etude.report.drawing.image import Chart
-from etude.report.gallery import Gallery
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.picture_bars import picture_of_bars
 from etude.report.page.picture_curves import picture_of_curves
 from etude.report.page.picture_matrix import picture_of_confusion
 from etude.report.page.picture_pareto import picture_of_pareto
 from etude.report.page.picture_plot import picture_of_plot
-from etude.report.page.tables import Cell, Column, data_table
 
 
 class Choice(NamedTuple):

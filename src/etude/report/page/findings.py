@@ -12,10 +12,10 @@ from etude.analysis.summary import Summary
 from etude.errors import EtudeError
 from etude.execute.records import gathered
 from etude.graph.node import RECORDS, Node
+from etude.report.charts.gallery import Gallery, Row, gallery
 from etude.report.charts.search.charts import SearchCharts
-from etude.report.gallery import Gallery, Row, gallery
+from etude.report.export import summaries_of
 from etude.report.page.withheld import without_secrets
-from etude.report.results import summaries_of
 from etude.report.search_results import searched
 from etude.store.manifest import Damaged, Manifest
 from etude.study.prepare import Prepared

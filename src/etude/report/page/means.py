@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from etude.analysis.summary import Comparison, Estimate, Summary
 from etude.digits import OF_P, OF_UNCERTAINTY, UNKNOWN, between_text, half_width, number_text, signed_text
-from etude.report.charts.naming import label_of
-from etude.report.layout import Cell as Mean
-from etude.report.layout import laid_out, short_names
+from etude.report.charts.labels import label_of
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.markup import Markup, joined, tag
-from etude.report.page.tables import Cell, Column, data_table
+from etude.report.tables.means_table import Cell as Mean
+from etude.report.tables.means_table import laid_out, short_names
 
 
 def table_of_means(summary: Summary, title: str, identity: str) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from etude.report.page.canvas import cut, mark, picture, words
 from etude.report.page.findings import NodeBox
-from etude.report.page.layers import Place, layered
+from etude.report.page.graph_layout import Place, layered
 from etude.report.page.markup import Markup, tag
 
 WIDE, HIGH = 156.0, 52.0

@@ -13,7 +13,7 @@ from etude.analysis.search.trajectory import beaten_after
 from etude.analysis.search.utilisation import utilisation
 from etude.digits import OF_P, number_text
 from etude.report.charts.search.charts import SearchCharts
-from etude.report.charts.search.words import (
+from etude.report.charts.search.wording import (
     baseline_value,
     goal_label,
     recommendation_text,
@@ -21,9 +21,9 @@ from etude.report.charts.search.words import (
     span_of,
     value_text,
 )
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.figures import Choice, choosable, figure
 from etude.report.page.markup import Markup, joined, tag
-from etude.report.page.tables import Cell, Column, data_table
 
 MOST_FAILED = 200
 BEST = 20

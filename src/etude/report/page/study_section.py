@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from etude.analysis.summary import Summary
 from etude.digits import number_text
 from etude.graph.node import RECORDS
-from etude.report.layout import laid_out, short_names
 from etude.report.page.costs import Spent, spent
+from etude.report.page.data_tables import Cell, Column, data_table
 from etude.report.page.drill_down import commit_of, described, results_in_full, table_of_variants, variants_in_full
 from etude.report.page.figures import figures
 from etude.report.page.findings import Finding, Findings
@@ -17,7 +17,7 @@ from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.means import table_of_comparisons, table_of_costs, table_of_means
 from etude.report.page.picture_graph import picture_of_graph
 from etude.report.page.search_section import search_section
-from etude.report.page.tables import Cell, Column, data_table
+from etude.report.tables.means_table import laid_out, short_names
 
 MOST_LEADERS = 3
 """Groups with the same best mean that are named one by one."""

@@ -13,7 +13,7 @@ from etude.report.charts.plot import Plot
 from etude.report.charts.search.objectives import objectives
 from etude.report.charts.search.parallel import parallels
 from etude.report.charts.search.params import importance_chart, influence_chart, slices
-from etude.report.charts.search.progress import beaten, trajectory
+from etude.report.charts.search.trajectories import beaten, trajectory
 from etude.report.charts.search.workers import failures, workers
 
 

@@ -9,7 +9,7 @@ from etude.analysis.search.results import SearchResults
 from etude.digits import number_text
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, Scale, scale, stepped
-from etude.report.charts.search.words import better_word, goal_label, no_baseline, shown, trial_tip
+from etude.report.charts.search.wording import better_word, goal_label, no_baseline, shown, trial_tip
 
 SPREAD_FROM = 20.0
 """Values above 0 whose largest is more than this many times the smallest stand on a logarithmic scale."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text
-from etude.report.charts.naming import one_line
+from etude.report.charts.labels import one_line
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, shaded
-from etude.report.charts.search.words import (
+from etude.report.charts.search.wording import (
     BETTER,
     better_word,
     goal_label,

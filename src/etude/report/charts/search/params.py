@@ -9,7 +9,7 @@ from etude.analysis.search.influence import NEGLIGIBLE, Influence
 from etude.analysis.search.ranking import top
 from etude.analysis.search.results import Dimension, SearchResults
 from etude.digits import number_text
-from etude.report.charts.naming import one_line, scale_of
+from etude.report.charts.labels import one_line, scale_of
 from etude.report.charts.palette import SERIES
 from etude.report.charts.plot import (
     Band,
@@ -28,7 +28,7 @@ from etude.report.charts.plot import (
     scale,
     shaded,
 )
-from etude.report.charts.search.words import (
+from etude.report.charts.search.wording import (
     BETTER,
     baseline_rule,
     counted,

@@ -8,7 +8,7 @@ from etude.analysis.search.utilisation import Span, Utilisation, utilisation, wi
 from etude.digits import number_text
 from etude.report.charts.palette import INK, SERIES
 from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Mark, Panel, Plot, Scale, Words
-from etude.report.charts.search.words import OUTCOME_INKS, span_of, trial_tip
+from etude.report.charts.search.wording import OUTCOME_INKS, span_of, trial_tip
 
 MOST_LANES = 64
 """Of more workers evenly chosen ones are drawn."""

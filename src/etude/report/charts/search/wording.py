@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text, short_text
-from etude.report.charts.naming import label_of, one_line, scale_of
+from etude.report.charts.labels import label_of, one_line, scale_of
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Rule, time_scale
 

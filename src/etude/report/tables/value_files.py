@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.interchange import json_text
-from etude.report.export import write_bytes, write_text
+from etude.report.tables.table_files import write_bytes, write_text
 
 
 def write_value(value: Any, path: Path) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from etude.errors import ConfigError, Fault
 from etude.redaction import Redactor
-from etude.report.charts.naming import file_stem
-from etude.report.drawing.image import drawn
-from etude.report.export import write_bytes, write_text
+from etude.report.charts.drawing import drawn
+from etude.report.charts.labels import file_stem
 from etude.report.page.comparison import comparable, first_summaries
-from etude.report.page.document import document
 from etude.report.page.findings import Findings, findings
+from etude.report.page.report_page import document
+from etude.report.tables.table_files import write_bytes, write_text
 from etude.study.prepare import Prepared
 
 

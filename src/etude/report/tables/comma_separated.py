@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from etude.analysis.summary import Estimate, Summary
 from etude.interchange import json_text, safe_cell
-from etude.report.layout import apart, spoken
+from etude.report.tables.means_table import apart, spoken
 
 NUMBERS = ("n", "missing", "mean", "std", "median", "iqm")
 TRUST = ("quality", "method", "low", "high")

@@ -13,7 +13,7 @@ from etude.analysis.search.trajectory import Moment, beaten_after, ended, moment
 from etude.digits import number_text
 from etude.report.charts.palette import SERIES, colour
 from etude.report.charts.plot import Band, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stepped
-from etude.report.charts.search.words import (
+from etude.report.charts.search.wording import (
     BETTER,
     baseline_rule,
     baseline_value,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from etude.analysis.summary import Comparison, Summary
 from etude.digits import OF_P, between_text, half_width, number_text, signed_text
-from etude.report.layout import Cell, Line, laid_out, short_names
+from etude.report.tables.means_table import Cell, Line, laid_out, short_names
 
 
 def markdown_text(summary: Summary) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from etude.analysis.summary import Summary
 from etude.digits import Number
-from etude.report.latex_width import (
+from etude.report.tables.latex_width import (
     GAP_PT,
     LINE_PT,
     RULES_PT,
@@ -19,7 +19,7 @@ from etude.report.latex_width import (
     stacked,
     width_of,
 )
-from etude.report.layout import Cell, Layout, Line, laid_out
+from etude.report.tables.means_table import Cell, Layout, Line, laid_out
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from etude.analysis.summary import Summary
 from etude.digits import short_text
-from etude.report.layout import Cell, Layout, Line, laid_out
+from etude.report.tables.means_table import Cell, Layout, Line, laid_out
 
 MOST_GROUPS = 60
 """Rows of a table in the terminal: a search of thousands has its table in a file."""

@@ -14,7 +14,7 @@ from etude.meter.quantity import Quality, worst
 from etude.report.charts.bars import Bars, bars
 from etude.report.charts.confusion import Confusion, confusion
 from etude.report.charts.curves import Curves, learning_curves
-from etude.report.charts.naming import file_stem
+from etude.report.charts.labels import file_stem
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
 from etude.report.charts.short_names import shortly_named
 from etude.report.curve_tables import curve_tables

@@ -1,0 +1,1 @@
+"""Tables of means as text: CSV, Markdown, LaTeX, the terminal, and values as files."""
