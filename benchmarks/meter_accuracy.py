@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from etude.meter.clock import ManualClock
 from etude.meter.measure import Measurement, measure
+from etude.meter.sources.clock import ManualClock
 from meter_fakes import LiveBoard, quiet_watch, work_like_a_language_model
 
 Spans = dict[str, list[tuple[int, int]]]
@@ -31,9 +31,9 @@ def simulated(
 ) -> tuple[Measurement, LiveBoard, Spans]:
     clock = ManualClock(ns=10**12)
     board = LiveBoard(clock, seed=seed, period_s=period_s, wobble_w=8.0)
-    watch = quiet_watch([board], clock, proc=Path(tempfile.gettempdir()) / "no-proc")
+    sampler = quiet_watch([board], clock, proc=Path(tempfile.gettempdir()) / "no-proc")
     clock.sleep(1.0 + seed / 97)
-    with measure(watch, aligned=aligned) as m:
+    with measure(sampler, aligned=aligned) as m:
         spans = work_like_a_language_model(board, m, seconds, seed)
     return m, board, spans
 

@@ -16,11 +16,11 @@ import time
 import timeit
 from collections.abc import Callable
 
-from etude.meter import measure, survey
-from etude.meter.clock import SYSTEM_CLOCK
+from etude.meter import discover, measure
 from etude.meter.measure import Measurement
-from etude.meter.simulated import PowerTrace, SimulatedMeter
-from etude.meter.watch import Watch
+from etude.meter.sampling.sampler import Sampler
+from etude.meter.sources.clock import SYSTEM_CLOCK
+from etude.meter.sources.simulated import PowerTrace, SimulatedMeter
 
 
 def import_ms() -> list[float]:
@@ -36,8 +36,8 @@ def best_us(function: Callable[[], object], number: int) -> float:
     return min(timeit.repeat(function, number=number, repeat=7)) / number * 1e6
 
 
-def ticking(count: int) -> Watch:
-    """A watch over the machine's own meters and this many simulated boards with 100 ms ticks."""
+def ticking(count: int) -> Sampler:
+    """A sampler over the machine's own meters and this many simulated boards with 100 ms ticks."""
     trace = PowerTrace.steps([(1e6, 250.0)])
     boards = [
         SimulatedMeter(
@@ -50,20 +50,20 @@ def ticking(count: int) -> Watch:
         )
         for index in range(count)
     ]
-    found = survey()
-    return Watch([*found.meters, *boards], tree=found.tree)
+    found = discover()
+    return Sampler([*found.meters, *boards], tree=found.tree)
 
 
-def single(watch: Watch) -> None:
+def single(sampler: Sampler) -> None:
     def work() -> Measurement:
-        with measure(watch) as m:
+        with measure(sampler) as m:
             pass
         return m
 
     work().cost()
     print(f"begin and end of one piece of work     {best_us(work, 300):8.1f} µs")
     print(f"the same with its cost as JSON         {best_us(lambda: work().cost().as_json(), 300):8.1f} µs")
-    with measure(watch) as m:
+    with measure(sampler) as m:
 
         def window() -> None:
             with m.window("w"):
@@ -98,13 +98,13 @@ def rate(block: Callable[[], object], seconds: float) -> float:
     return done / (time.process_time() - cpu)
 
 
-def throughput(name: str, watch: Watch, block: Callable[[], object], pairs: int = 40) -> None:
+def throughput(name: str, sampler: Sampler, block: Callable[[], object], pairs: int = 40) -> None:
     ratios = []
     for index in range(pairs):
         rates = {}
         for measured in (True, False) if index % 2 else (False, True):
             if measured:
-                with measure(watch):
+                with measure(sampler):
                     # Past half a second ticks are looked for closely: measure that state, not the calm before it.
                     rate(block, 0.55)
                     rates[True] = rate(block, 0.5)
@@ -122,7 +122,7 @@ if __name__ == "__main__":
     spread = f"[{min(times):.1f}, {max(times):.1f}]"
     print(f"import etude.meter (CPU, after etude)  {statistics.median(times):8.1f} ms  {spread}")
     began = time.perf_counter()
-    own = survey().watch()
+    own = discover().sampler()
     print(f"look for meters and open them          {(time.perf_counter() - began) * 1e3:8.1f} ms")
     single(own)
     print("throughput lost while measured at 10 Hz, median and 95 % interval")

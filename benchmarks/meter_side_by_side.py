@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 
-from etude.meter import measure, survey
-from etude.meter.cost import Cost
+from etude.meter import discover, measure
+from etude.meter.accounting.cost import Cost
 
 BURN = "import math, time\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end: math.sqrt(2.0)"
 
@@ -43,7 +43,7 @@ def told(cost: Cost) -> dict[str, float | None]:
 
 def main(country: str) -> None:
     began = time.perf_counter()
-    found = survey(beside=("codecarbon", "zeus"), country=country)
+    found = discover(beside=("codecarbon", "zeus"), country=country)
     print(f"meters opened in {time.perf_counter() - began:.1f} s on {found.processor or 'an unnamed processor'}")
     for finding in found.findings:
         print(f"  {finding.component:<9} {finding.source:<11} {finding.state:<13} {finding.detail[:90]}")
@@ -54,9 +54,9 @@ def main(country: str) -> None:
         "sleep 4 s beside a busy neighbour": lambda: sleep_beside_a_neighbour(4.0),
     }
     rows = {}
-    with found.watch() as watch:
+    with found.sampler() as sampler:
         for name, work in works.items():
-            with measure(watch) as m:
+            with measure(sampler) as m:
                 work()
             rows[name] = told(m.cost())
     columns = sorted({column for row in rows.values() for column in row})

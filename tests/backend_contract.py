@@ -18,7 +18,7 @@ from etude.execute.backend import Backend, Progress
 from etude.execute.call import NodeCall, Outcome, Status, call_of
 from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
-from etude.meter.cost import Cost
+from etude.meter.accounting.cost import Cost
 from etude.store.manifest import Manifest
 from etude.study.prepare import Prepared
 from projects import CALLED, Project

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-from etude.meter.clock import ManualClock
 from etude.meter.measure import Measurement
-from etude.meter.memory import MemoryGauge
-from etude.meter.meter import Meter, Traits
-from etude.meter.processes import ProcessTree
-from etude.meter.quantity import Quality
-from etude.meter.simulated import PowerTrace
-from etude.meter.watch import Watch
+from etude.meter.sampling.sampler import Sampler
+from etude.meter.sources.clock import ManualClock
+from etude.meter.sources.memory import MemoryGauge
+from etude.meter.sources.meter import Meter, Traits
+from etude.meter.sources.processes import ProcessTree
+from etude.meter.sources.quantity import Quality
+from etude.meter.sources.simulated import PowerTrace
 
 
 class CpuHand:
@@ -33,7 +33,7 @@ class CpuHand:
         self.own_ns += round(seconds * 1e9)
 
 
-def quiet_watch(
+def quiet_sampler(
     meters: Sequence[Meter],
     clock: ManualClock,
     *,
@@ -42,10 +42,10 @@ def quiet_watch(
     tree: ProcessTree | None = None,
     period_s: float = 0.1,
     beside: Sequence[Meter] = (),
-) -> Watch:
-    """A watch that runs by a manual clock: no thread, no look at the real machine."""
+) -> Sampler:
+    """A sampler that runs by a manual clock: no thread, no look at the real machine."""
     tree = tree or ProcessTree(proc=proc, own_ns=cpu or CpuHand())
-    watch = Watch(
+    sampler = Sampler(
         meters,
         beside=beside,
         clock=clock,
@@ -54,8 +54,8 @@ def quiet_watch(
         period_s=period_s,
         threaded=False,
     )
-    clock.attach(watch.step)
-    return watch
+    clock.attach(sampler.step)
+    return sampler
 
 
 @dataclass

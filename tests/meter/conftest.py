@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from etude.meter.clock import ManualClock
+from etude.meter.sources.clock import ManualClock
 
 # Time is never a test: a busy machine must not fail a property.
 settings.register_profile("untimed", deadline=None)

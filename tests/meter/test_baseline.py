@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 
 from etude.errors import MeterError
+from etude.meter.accounting.ledger import Account
 from etude.meter.baseline import Baseline, baseline, net
-from etude.meter.clock import ManualClock
-from etude.meter.ledger import Account
 from etude.meter.measure import measure
-from etude.meter.quantity import Quality, Quantity
-from meter_fakes import LiveBoard, quiet_watch
+from etude.meter.sources.clock import ManualClock
+from etude.meter.sources.quantity import Quality, Quantity
+from meter_fakes import LiveBoard, quiet_sampler
 
 
 def idle_accounts(clock: ManualClock, proc: Path, count: int, watts: float) -> list[Account]:
     board = LiveBoard(clock, idle_w=watts)
-    watch = quiet_watch([board], clock, proc=proc)
+    sampler = quiet_sampler([board], clock, proc=proc)
     accounts = []
     for _ in range(count):
-        with measure(watch, aligned=True) as m:
+        with measure(sampler, aligned=True) as m:
             clock.sleep(2.0)
         account = m.ledger().of("gpu0")
         assert account is not None

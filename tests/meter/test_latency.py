@@ -15,9 +15,9 @@ from etude.meter.latency import (
     binomial_cdf,
     effective_size,
     mean_interval,
+    necessary_requests,
     percentile_holds,
     percentile_interval,
-    requests_needed,
     summary,
 )
 
@@ -102,13 +102,13 @@ def test_the_binomial_equals_its_sum_in_fractions(n: int, twentieths: int, k: in
 
 def test_a_99th_percentile_with_none_over_the_limit_needs_459_requests() -> None:
     # 0.99^459 < 0.01 < 0.99^458.
-    assert requests_needed(0, 0.99) == 459
+    assert necessary_requests(0, 0.99) == 459
     assert percentile_holds(459, 0, 0.99)
     assert not percentile_holds(458, 0, 0.99)
 
 
 def test_each_request_over_the_limit_asks_for_more_requests() -> None:
-    needed = [requests_needed(over, 0.99) for over in range(5)]
+    needed = [necessary_requests(over, 0.99) for over in range(5)]
     assert needed == sorted(set(needed))
 
 

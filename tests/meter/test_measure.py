@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 
 from etude.errors import MeterError
-from etude.meter.carbon import Footprint, stated
-from etude.meter.clock import ManualClock
-from etude.meter.cost import Cost, Spent
-from etude.meter.cpu_power import cpu_power
-from etude.meter.cputime import CpuTimeMeter
+from etude.meter.accounting.carbon import Footprint, custom_factor
+from etude.meter.accounting.cost import Cost, Spent
 from etude.meter.measure import Measurement, measure
-from etude.meter.meter import Traits
-from etude.meter.processes import ProcessTree
-from etude.meter.quantity import Quality
-from etude.meter.simulated import PowerTrace, SimulatedMeter
-from meter_fakes import CpuHand, LiveBoard, quiet_watch, work_like_a_language_model
+from etude.meter.sources.clock import ManualClock
+from etude.meter.sources.cpu_power import cpu_power
+from etude.meter.sources.cputime import CpuTimeMeter
+from etude.meter.sources.meter import Traits
+from etude.meter.sources.processes import ProcessTree
+from etude.meter.sources.quantity import Quality
+from etude.meter.sources.simulated import PowerTrace, SimulatedMeter
+from meter_fakes import CpuHand, LiveBoard, quiet_sampler, work_like_a_language_model
 
 
 def steady(clock: ManualClock, watts: float, component: str = "gpu0", device: str = "a") -> SimulatedMeter:
@@ -38,23 +38,23 @@ def generated(
     """A simulated language model, measured through a counter that ticks, after some idling."""
     clock = ManualClock(ns=10**12)
     board = LiveBoard(clock, seed=seed, period_s=period_s, wobble_w=8.0)
-    watch = quiet_watch([board], clock, proc=proc)
+    sampler = quiet_sampler([board], clock, proc=proc)
     clock.sleep(1.0 + seed / 100)
-    with measure(watch, aligned=aligned) as m:
+    with measure(sampler, aligned=aligned) as m:
         spans = work_like_a_language_model(board, m, seconds, seed)
     return m, board, spans
 
 
 def test_time_and_cpu_time_are_those_of_the_block(clock: ManualClock, proc: Path) -> None:
     cpu = CpuHand()
-    with measure(quiet_watch([], clock, proc=proc, cpu=cpu)) as m:
+    with measure(quiet_sampler([], clock, proc=proc, cpu=cpu)) as m:
         clock.sleep(3.0)
         cpu.burn(1.5)
     assert (m.cost().wall_s, m.cost().cpu_s) == (3.0, 1.5)
 
 
 def test_without_a_meter_energy_and_carbon_are_unknown_and_never_zero(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([], clock, proc=proc), footprint=Footprint(factor=stated(100))) as m:
+    with measure(quiet_sampler([], clock, proc=proc), footprint=Footprint(factor=custom_factor(100))) as m:
         clock.sleep(1.0)
     cost = m.cost()
     assert (cost.covered.value, cost.covered.reason) == (None, "no meter serves this machine")
@@ -62,14 +62,14 @@ def test_without_a_meter_energy_and_carbon_are_unknown_and_never_zero(clock: Man
 
 
 def test_without_a_factor_carbon_is_unknown(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([steady(clock, 100)], clock, proc=proc)) as m:
+    with measure(quiet_sampler([steady(clock, 100)], clock, proc=proc)) as m:
         clock.sleep(1.0)
     assert m.cost().carbon.value is None
     assert "no country" in m.cost().carbon.reason
 
 
 def test_a_steady_power_is_measured_exactly(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([steady(clock, 120)], clock, proc=proc)) as m:
+    with measure(quiet_sampler([steady(clock, 120)], clock, proc=proc)) as m:
         clock.sleep(7.5)
     assert isclose(m.cost().covered.value or 0, 900.0, rel_tol=1e-6)
 
@@ -110,7 +110,7 @@ def test_counter_differences_alone_would_be_off_ten_times_as_much(proc: Path) ->
 def test_an_unaligned_run_waits_no_longer_than_a_hundredth_of_its_time(proc: Path) -> None:
     clock = ManualClock(ns=10**12)
     board = LiveBoard(clock)
-    with measure(quiet_watch([board], clock, proc=proc)) as m:
+    with measure(quiet_sampler([board], clock, proc=proc)) as m:
         clock.sleep(1.0)
     assert clock.ns - m.recording.end_ns <= 0.0125e9
 
@@ -150,7 +150,7 @@ def test_a_batch_is_the_sum_of_its_phases(proc: Path) -> None:
 
 
 def test_windows_that_overlap_share_and_still_add_up(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([steady(clock, 100)], clock, proc=proc)) as m:
+    with measure(quiet_sampler([steady(clock, 100)], clock, proc=proc)) as m:
         one, two = m.window("one"), m.window("two")
         others = contextvars.Context()
         one.__enter__()
@@ -175,20 +175,20 @@ def test_tasks_that_interleave_each_nest_in_their_own(clock: ManualClock, proc: 
     async def both(m: Measurement) -> None:
         await asyncio.gather(task(m, "one"), task(m, "two"))
 
-    with measure(quiet_watch([], clock, proc=proc)) as m:
+    with measure(quiet_sampler([], clock, proc=proc)) as m:
         asyncio.run(both(m))
     assert set(m.cost().windows) == {"one", "one/inner", "two", "two/inner"}
 
 
 def test_a_window_of_another_block_is_not_around_this_ones(clock: ManualClock, proc: Path) -> None:
-    watch = quiet_watch([], clock, proc=proc)
-    with measure(watch) as outer, outer.window("outer"), measure(watch) as inner, inner.window("inner"):
+    sampler = quiet_sampler([], clock, proc=proc)
+    with measure(sampler) as outer, outer.window("outer"), measure(sampler) as inner, inner.window("inner"):
         clock.sleep(1.0)
     assert list(inner.cost().windows) == ["inner"]
 
 
 def test_a_window_outside_the_block_marks_nothing(clock: ManualClock, proc: Path) -> None:
-    m = measure(quiet_watch([], clock, proc=proc))
+    m = measure(quiet_sampler([], clock, proc=proc))
     with m.window("before"):
         pass
     with m:
@@ -204,14 +204,14 @@ def test_an_error_in_the_work_closes_windows_and_gets_through(clock: ManualClock
             clock.sleep(2.0)
             raise ZeroDivisionError
 
-    m = measure(quiet_watch([], clock, proc=proc))
+    m = measure(quiet_sampler([], clock, proc=proc))
     with pytest.raises(ZeroDivisionError):
         broken()
     assert m.cost().windows["broken"].wall_s == 2.0
 
 
 def test_the_cost_is_not_told_while_the_work_runs(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([], clock, proc=proc)) as m, pytest.raises(MeterError, match="still being measured"):
+    with measure(quiet_sampler([], clock, proc=proc)) as m, pytest.raises(MeterError, match="still being measured"):
         m.cost()
 
 
@@ -234,7 +234,7 @@ class Broken:
 
 @pytest.mark.parametrize("error", [MeterError("gone"), OSError("vanished"), RuntimeError("bug"), ValueError("bad")])
 def test_a_meter_that_fails_does_not_fail_the_work(clock: ManualClock, proc: Path, error: Exception) -> None:
-    with measure(quiet_watch([Broken(error)], clock, proc=proc)) as m:
+    with measure(quiet_sampler([Broken(error)], clock, proc=proc)) as m:
         clock.sleep(1.0)
         done = True
     told = m.cost()
@@ -246,7 +246,7 @@ def test_a_meter_that_fails_does_not_fail_the_work(clock: ManualClock, proc: Pat
 
 def test_a_meter_that_dies_midway_leaves_what_it_saw_as_a_lower_end(clock: ManualClock, proc: Path) -> None:
     board = LiveBoard(clock, idle_w=100.0)
-    with measure(quiet_watch([board], clock, proc=proc)) as m:
+    with measure(quiet_sampler([board], clock, proc=proc)) as m:
         clock.sleep(5.0)
         board.fault = MeterError("GPU is lost")
         clock.sleep(5.0)
@@ -258,7 +258,7 @@ def test_a_meter_that_dies_midway_leaves_what_it_saw_as_a_lower_end(clock: Manua
 
 def test_a_meter_that_comes_back_has_lost_nothing(clock: ManualClock, proc: Path) -> None:
     board = LiveBoard(clock, idle_w=100.0)
-    with measure(quiet_watch([board], clock, proc=proc)) as m:
+    with measure(quiet_sampler([board], clock, proc=proc)) as m:
         clock.sleep(5.0)
         board.fault = MeterError("busy")
         clock.sleep(0.3)
@@ -269,7 +269,7 @@ def test_a_meter_that_comes_back_has_lost_nothing(clock: ManualClock, proc: Path
 
 def test_a_counter_that_stops_makes_the_run_unknown_and_says_since_when(clock: ManualClock, proc: Path) -> None:
     board = LiveBoard(clock, idle_w=100.0)
-    with measure(quiet_watch([board], clock, proc=proc)) as m:
+    with measure(quiet_sampler([board], clock, proc=proc)) as m:
         clock.sleep(5.0)
         board.frozen_ns = clock.ns
         clock.sleep(5.0)
@@ -279,7 +279,7 @@ def test_a_counter_that_stops_makes_the_run_unknown_and_says_since_when(clock: M
 
 def test_one_unknown_component_makes_the_sum_unknown_and_is_named(clock: ManualClock, proc: Path) -> None:
     meters = [steady(clock, 50, "cpu", "b"), Broken(MeterError("gone"))]
-    with measure(quiet_watch(meters, clock, proc=proc)) as m:
+    with measure(quiet_sampler(meters, clock, proc=proc)) as m:
         clock.sleep(1.0)
     assert m.cost().energy["cpu"].joules.value is not None
     assert m.cost().covered.value is None
@@ -287,16 +287,16 @@ def test_one_unknown_component_makes_the_sum_unknown_and_is_named(clock: ManualC
 
 
 def test_the_sum_says_what_it_covers_and_what_is_absent(clock: ManualClock, proc: Path) -> None:
-    watch = quiet_watch([steady(clock, 50, "cpu", "b")], clock, proc=proc)
-    watch.absent = {"dram": "no zone", "gpu": "no driver"}
-    with measure(watch) as m:
+    sampler = quiet_sampler([steady(clock, 50, "cpu", "b")], clock, proc=proc)
+    sampler.absent = {"dram": "no zone", "gpu": "no driver"}
+    with measure(sampler) as m:
         clock.sleep(1.0)
     assert (m.cost().covers, m.cost().absent) == (("cpu",), {"dram": "no zone", "gpu": "no driver"})
 
 
 def test_a_platform_counter_is_told_beside_its_parts_and_never_added(clock: ManualClock, proc: Path) -> None:
     meters = [steady(clock, 100, "cpu", "a"), steady(clock, 20, "dram", "b"), steady(clock, 150, "platform", "c")]
-    with measure(quiet_watch(meters, clock, proc=proc)) as m:
+    with measure(quiet_sampler(meters, clock, proc=proc)) as m:
         clock.sleep(1.0)
     assert m.cost().covered.value == pytest.approx(120.0)
     assert m.cost().energy["platform"].joules.value == pytest.approx(150.0)
@@ -304,7 +304,7 @@ def test_a_platform_counter_is_told_beside_its_parts_and_never_added(clock: Manu
 
 def test_two_packages_are_one_component(clock: ManualClock, proc: Path) -> None:
     meters = [steady(clock, 100, "cpu", "package-0"), steady(clock, 70, "cpu", "package-1")]
-    with measure(quiet_watch(meters, clock, proc=proc)) as m:
+    with measure(quiet_sampler(meters, clock, proc=proc)) as m:
         clock.sleep(1.0)
     assert m.cost().energy["cpu"].joules.value == pytest.approx(170.0)
 
@@ -313,7 +313,7 @@ def test_a_second_source_is_told_beside_the_first_and_not_added(clock: ManualClo
     cpu = CpuHand()
     tree = ProcessTree(proc=proc, own_ns=cpu)
     model = CpuTimeMeter(tree, cpu_power("AMD EPYC 7742"))
-    with measure(quiet_watch([steady(clock, 100, "cpu", "a"), model], clock, proc=proc, tree=tree)) as m:
+    with measure(quiet_sampler([steady(clock, 100, "cpu", "a"), model], clock, proc=proc, tree=tree)) as m:
         clock.sleep(1.0)
         cpu.burn(1.0)
     assert m.cost().covered.value == pytest.approx(100.0)
@@ -322,7 +322,7 @@ def test_a_second_source_is_told_beside_the_first_and_not_added(clock: ManualClo
 
 def test_a_meter_read_for_comparison_never_counts_even_if_it_is_the_only_one(clock: ManualClock, proc: Path) -> None:
     guess = steady(clock, 20, "dram", "guess")
-    with measure(quiet_watch([steady(clock, 50, "cpu", "a")], clock, proc=proc, beside=[guess])) as m:
+    with measure(quiet_sampler([steady(clock, 50, "cpu", "a")], clock, proc=proc, beside=[guess])) as m:
         clock.sleep(1.0)
     assert m.cost().covers == ("cpu",)
     assert m.cost().covered.value == pytest.approx(50.0)
@@ -331,20 +331,20 @@ def test_a_meter_read_for_comparison_never_counts_even_if_it_is_the_only_one(clo
 
 def test_a_gpu_that_the_work_was_not_given_is_not_counted(clock: ManualClock, proc: Path) -> None:
     meters = [steady(clock, 100, "gpu0", "GPU-a"), steady(clock, 70, "gpu1", "GPU-b"), steady(clock, 10, "cpu", "c")]
-    with measure(quiet_watch(meters, clock, proc=proc), devices=["GPU-b"]) as m:
+    with measure(quiet_sampler(meters, clock, proc=proc), devices=["GPU-b"]) as m:
         clock.sleep(1.0)
     assert m.cost().covers == ("gpu1", "cpu")
 
 
 def test_work_without_a_gpu_of_its_own_counts_none(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([steady(clock, 100)], clock, proc=proc), devices=[]) as m:
+    with measure(quiet_sampler([steady(clock, 100)], clock, proc=proc), devices=[]) as m:
         clock.sleep(1.0)
     assert m.cost().energy == {}
 
 
 def test_a_phase_that_cannot_be_told_is_unknown_and_the_batch_around_it_is_not(clock: ManualClock, proc: Path) -> None:
     board = LiveBoard(clock, idle_w=100.0)
-    with measure(quiet_watch([board], clock, proc=proc)) as m:
+    with measure(quiet_sampler([board], clock, proc=proc)) as m:
         for _ in range(100):
             with m.window("batch"):
                 with m.window("a"):
@@ -369,8 +369,8 @@ def test_a_record_of_another_version_is_refused() -> None:
 
 
 def test_carbon_is_energy_times_overhead_times_factor(clock: ManualClock, proc: Path) -> None:
-    footprint = Footprint(factor=stated(360.0), pue=1.5)
-    with measure(quiet_watch([steady(clock, 1000)], clock, proc=proc), footprint=footprint) as m:
+    footprint = Footprint(factor=custom_factor(360.0), pue=1.5)
+    with measure(quiet_sampler([steady(clock, 1000)], clock, proc=proc), footprint=footprint) as m:
         clock.sleep(36.0)
     assert m.cost().carbon.value == pytest.approx(5.4)
     assert m.cost().footprint["pue"] == 1.5
@@ -396,7 +396,7 @@ def test_threads_that_compute_in_windows_of_their_own_are_not_counted_in_each_ot
 
 
 def test_two_hundred_and_fifty_kinds_of_windows_are_all_in_the_cost(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([], clock, proc=proc)) as m:
+    with measure(quiet_sampler([], clock, proc=proc)) as m:
         for kind in range(250):
             with m.window(f"phase{kind}"):
                 clock.sleep(0.01)
@@ -405,7 +405,7 @@ def test_two_hundred_and_fifty_kinds_of_windows_are_all_in_the_cost(clock: Manua
 
 
 def test_kinds_of_windows_that_are_left_out_are_counted(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([], clock, proc=proc)) as m:
+    with measure(quiet_sampler([], clock, proc=proc)) as m:
         for kind in range(2003):
             with m.window(f"phase{kind}"):
                 clock.sleep(0.001 * (kind + 1))
@@ -422,7 +422,7 @@ def test_how_a_windows_cpu_time_was_got_survives_the_manifest() -> None:
 
 
 def test_a_gpu_that_the_work_was_given_and_no_meter_knows_is_told_as_absent(clock: ManualClock, proc: Path) -> None:
-    with measure(quiet_watch([steady(clock, 100)], clock, proc=proc), devices=["gpu0", "MIG-3f"]) as m:
+    with measure(quiet_sampler([steady(clock, 100)], clock, proc=proc), devices=["gpu0", "MIG-3f"]) as m:
         clock.sleep(1.0)
     assert list(m.cost().absent) == ["MIG-3f"]
     assert "no meter" in m.cost().absent["MIG-3f"]

@@ -23,8 +23,8 @@ from etude.analysis.summary import Summary
 from etude.analysis.trust import Trusted, sum_of, with_shared_error
 from etude.execute.cost import recorded
 from etude.execute.records import as_table
-from etude.meter.cost import Cost
-from etude.meter.quantity import Quality, Quantity
+from etude.meter.accounting.cost import Cost
+from etude.meter.sources.quantity import Quality, Quantity
 from etude.report.page.costs import spent
 from etude.report.page.findings import Finding
 from etude.report.page.means import table_of_costs, table_of_means

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from etude.analysis.grouping import Row
 from etude.analysis.spread import mean_of
 from etude.analysis.summary import Estimate, Group, Interval
-from etude.meter.quantity import Quality, worst
+from etude.meter.sources.quantity import Quality, worst
 
 
 class Trusted(NamedTuple):

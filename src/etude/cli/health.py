@@ -66,9 +66,9 @@ def _hardware(environment: Mapping[str, str]) -> list[Finding]:
 
 def _meters() -> list[Finding]:
     """A line for each component; `etude doctor energy` tells more."""
-    from etude.meter import survey
+    from etude.meter import discover
 
-    found = survey()
+    found = discover()
     for meter in (*found.meters, *found.beside):
         meter.close()
     lines = {}

@@ -15,8 +15,8 @@ from etude.units import readable_bytes, readable_seconds
 
 if TYPE_CHECKING:
     from etude.execute.cost import MeterSettings
-    from etude.meter.cost import Cost
-    from etude.meter.quantity import Quantity
+    from etude.meter.accounting.cost import Cost
+    from etude.meter.sources.quantity import Quantity
 
 INTERRUPTED = 128
 
@@ -26,13 +26,13 @@ def measure_shown(
 ) -> int:
     """Run a command, show what it cost on standard error or write it to a file as JSON, and give its exit code."""
     from etude.execute.cost import footprint_of
-    from etude.meter import survey
+    from etude.meter import discover
     from etude.meter.command import command_tree, measure_command
 
     if output is not None:
         # Before the command runs: its cost must not be lost for the sake of a folder.
         _write(output, "")
-    found = survey(beside=settings.beside, country=settings.country, tree=command_tree())
+    found = discover(beside=settings.beside, country=settings.country, tree=command_tree())
     told = measure_command(command, found=found, footprint=footprint_of(settings), aligned=aligned)
     if output is not None:
         _write(output, json_text(told.cost.as_json(), indent=2) + "\n")

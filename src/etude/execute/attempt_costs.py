@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from etude.errors import MeterError
 
 if TYPE_CHECKING:
-    from etude.meter.carbon import Footprint
-    from etude.meter.cost import Cost
+    from etude.meter.accounting.carbon import Footprint
+    from etude.meter.accounting.cost import Cost
     from etude.store.store import Store
 
 FIRST_S = 1.0
@@ -65,10 +65,10 @@ def with_earlier(cost: Cost, store: Store, fingerprint: str, this: Path, number:
         number: Which attempt this is, as far as the run knows.
         by: How energy becomes carbon.
     """
-    from etude.meter.joined import of_attempts
+    from etude.meter.accounting.merge import merge_attempts
 
     earlier = _earlier(store.attempts(fingerprint), this.name.partition(".")[0], by)
-    whole = of_attempts([*earlier, cost], footprint=by)
+    whole = merge_attempts([*earlier, cost], footprint=by)
     untold = number - 1 - len(earlier)
     if untold <= 0:
         return whole
@@ -78,8 +78,8 @@ def with_earlier(cost: Cost, store: Store, fingerprint: str, this: Path, number:
 
 
 def _earlier(folder: Path, this: str, by: Footprint | None) -> list[Cost]:
-    from etude.meter.cost import Cost
-    from etude.meter.joined import of_ranks
+    from etude.meter.accounting.cost import Cost
+    from etude.meter.accounting.merge import merge_ranks
 
     attempts: dict[str, list[Cost]] = {}
     with suppress(FileNotFoundError):
@@ -93,4 +93,4 @@ def _earlier(folder: Path, this: str, by: Footprint | None) -> list[Cost]:
                 if not written["ended"]:
                     cost = replace(cost, warnings=(*cost.warnings, _CUT))
                 attempts.setdefault(name, []).append(cost)
-    return [of_ranks(ranks, footprint=by) for ranks in attempts.values()]
+    return [merge_ranks(ranks, footprint=by) for ranks in attempts.values()]

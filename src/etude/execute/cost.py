@@ -19,9 +19,9 @@ from etude.execute.start_up import StartUp
 from etude.keys import FileKey, ListOf, Numeric, SectionText, Text
 
 if TYPE_CHECKING:
-    from etude.meter.carbon import Footprint
+    from etude.meter.accounting.carbon import Footprint
     from etude.meter.measure import Measurement
-    from etude.meter.watch import Watch
+    from etude.meter.sampling.sampler import Sampler
 
 RECORDED: Mapping[str, tuple[str, ...]] = {
     "wall_s": ("wall_s",),
@@ -106,7 +106,7 @@ class Metering:
     first: bool = False
     """Whether the node under way is the first of this process."""
     _measured_by: int = 0
-    _watch: Watch | None = None
+    _sampler: Sampler | None = None
     _footprint: Footprint | None = None
     _kept: tuple[Measurement, Path, float] | None = None
     """The attempt under way, its file, and when it is next to be written."""
@@ -115,15 +115,15 @@ class Metering:
 
     def measured(self) -> Measurement:
         """A block to measure one node in."""
-        from etude.meter import measure, survey
+        from etude.meter import discover, measure
 
         self.first = self._measured_by != os.getpid()
         self._measured_by = os.getpid()
-        if self._watch is None:
+        if self._sampler is None:
             said = self.settings
-            self._watch = survey(calibration=said.calibration, beside=said.beside, country=said.country).watch()
+            self._sampler = discover(calibration=said.calibration, beside=said.beside, country=said.country).sampler()
             self._footprint = footprint_of(self.settings)
-        return measure(self._watch, footprint=self._footprint, devices=self._devices())
+        return measure(self._sampler, footprint=self._footprint, devices=self._devices())
 
     @contextmanager
     def kept(self, measurement: Measurement, file: Path, cpus: int) -> Iterator[None]:
@@ -132,7 +132,7 @@ class Metering:
         Its process may be killed at any time: so it is written down while it runs, and once more where it is left with
         an error. What starts up meanwhile is marked.
         """
-        from etude.meter.cost import START_UP
+        from etude.meter.accounting.cost import START_UP
 
         self._keep(measurement, file)
         try:
@@ -182,9 +182,9 @@ def footprint_of(settings: MeterSettings) -> Footprint | None:
     """
     if settings.country is None and settings.g_per_kwh is None:
         return None
-    from etude.meter.carbon import Footprint, factor_for, stated
+    from etude.meter.accounting.carbon import Footprint, custom_factor, factor_for
 
-    factor = stated(settings.g_per_kwh) if settings.g_per_kwh is not None else factor_for(settings.country or "")
+    factor = custom_factor(settings.g_per_kwh) if settings.g_per_kwh is not None else factor_for(settings.country or "")
     return Footprint(factor=factor, pue=settings.pue)
 
 

@@ -33,7 +33,7 @@ from etude.store.manifest import Header
 from etude.store.store import Store
 
 if TYPE_CHECKING:
-    from etude.meter.cost import Cost
+    from etude.meter.accounting.cost import Cost
     from etude.meter.measure import Measurement
 
 Pause = Callable[[str, str, Mapping[str, object]], None]
@@ -144,18 +144,18 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
 
 
 def _costs(others: Sequence[Outcome]) -> list[Cost]:
-    from etude.meter.cost import Cost
+    from etude.meter.accounting.cost import Cost
 
     return [Cost.from_json(each.cost) for each in others]
 
 
 def _whole_cost(call: NodeCall, store: Store, host: Host, ranks: Sequence[Cost], file: Path) -> Mapping[str, object]:
     """What the result has cost: all ranks of this attempt, and all attempts before it."""
-    from etude.meter.joined import of_ranks
-    from etude.meter.start_up import without_start_up
+    from etude.meter.accounting.merge import merge_ranks
+    from etude.meter.accounting.start_up import without_start_up
 
     by = host.metering.footprint()
-    own = ranks[0] if host.others is None else of_ranks(ranks, footprint=by)
+    own = ranks[0] if host.others is None else merge_ranks(ranks, footprint=by)
     whole = with_earlier(own, store, call.fingerprint, file, call.attempt, by)
     whole = replace(whole, first_in_process=host.metering.first, order=call.order)
     return without_start_up(whole, footprint=by).as_json()

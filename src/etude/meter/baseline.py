@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from etude.errors import MeterError
+from etude.meter.accounting.ledger import Account
 from etude.meter.latency import mean_interval
-from etude.meter.ledger import Account
-from etude.meter.quantity import Quality, Quantity, worst
+from etude.meter.sources.quantity import Quality, Quantity, worst
 
 Kind = Literal["machine", "loaded", "serving"]
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etude.errors import MeterError
-from etude.meter.carbon import Footprint
-from etude.meter.clock import SYSTEM_CLOCK, Clock
-from etude.meter.cost import Cost
+from etude.meter.accounting.carbon import Footprint
+from etude.meter.accounting.cost import Cost
+from etude.meter.discovery import Discovery, discover
 from etude.meter.launch import Launch, launch
 from etude.meter.measure import measure
-from etude.meter.memory import MemoryGauge
-from etude.meter.processes import ProcessTree, children_ns
-from etude.meter.survey import Survey, survey
-from etude.meter.watch import Watch
+from etude.meter.sampling.sampler import Sampler
+from etude.meter.sources.clock import SYSTEM_CLOCK, Clock
+from etude.meter.sources.memory import MemoryGauge
+from etude.meter.sources.processes import ProcessTree, children_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class CommandCost:
 def measure_command(
     argv: Sequence[str],
     *,
-    found: Survey | None = None,
+    found: Discovery | None = None,
     footprint: Footprint | None = None,
     aligned: bool = False,
     cwd: Path | None = None,
@@ -45,7 +45,7 @@ def measure_command(
 
     Args:
         argv: The command and its arguments.
-        found: The meters, from a `survey(tree=command_tree())`; None to look for them.
+        found: The meters, from a `discover(tree=command_tree())`; None to look for them.
         footprint: How energy becomes carbon.
         aligned: Wait for two ticks of slow counters before and after.
         cwd: The folder to run in.
@@ -56,8 +56,8 @@ def measure_command(
     """
     if not argv:
         raise MeterError("no command was given: write it after `--`")
-    found = found or survey(tree=command_tree(), clock=clock)
-    watch = Watch(
+    found = found or discover(tree=command_tree(), clock=clock)
+    sampler = Sampler(
         found.meters,
         beside=found.beside,
         absent=found.absent,
@@ -66,12 +66,12 @@ def measure_command(
         memory=MemoryGauge(found.tree, own=False),
     )
     try:
-        with launch(argv, cwd=cwd) as command, measure(watch, aligned=aligned, footprint=footprint) as measured:
+        with launch(argv, cwd=cwd) as command, measure(sampler, aligned=aligned, footprint=footprint) as measured:
             command.go()
             returncode, peak = _ended(command)
             measured.saw_resident(peak)
     finally:
-        watch.stop()
+        sampler.stop()
     return CommandCost(tuple(argv), returncode, measured.cost())
 
 

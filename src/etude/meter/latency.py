@@ -130,7 +130,7 @@ def percentile_holds(n: int, over: int, percentile: float, confidence: float = 0
     return binomial_cdf(n, 1 - percentile, over) <= 1 - confidence
 
 
-def requests_needed(over: int, percentile: float, confidence: float = 0.99) -> int:
+def necessary_requests(over: int, percentile: float, confidence: float = 0.99) -> int:
     """How many requests must be observed for the claim to hold with this many over the limit."""
     low, high = over + 1, over + 2
     while not percentile_holds(high, over, percentile, confidence):

@@ -1,6 +1,6 @@
-"""Measure a piece of work: `with measure(watch) as m: ...`, then `m.cost()`.
+"""Measure a piece of work: `with measure(sampler) as m: ...`, then `m.cost()`.
 
-    with measure(watch) as m:
+    with measure(sampler) as m:
         with m.window("prefill"):
             ...
     manifest["cost"] = m.cost().as_json()
@@ -18,16 +18,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from etude.errors import MeterError
-from etude.meter.clock import SYSTEM_CLOCK, Clock
-from etude.meter.meter import Meter
-from etude.meter.recording import Recording
-from etude.meter.watch import Visit, Watch
-from etude.meter.windows import RUN, Windows
+from etude.meter.sampling.recording import Recording
+from etude.meter.sampling.sampler import Sampler, Session
+from etude.meter.sampling.windows import RUN, Windows
+from etude.meter.sources.clock import SYSTEM_CLOCK, Clock
+from etude.meter.sources.meter import Meter
 
 if TYPE_CHECKING:
-    from etude.meter.carbon import Footprint
-    from etude.meter.cost import Cost
-    from etude.meter.ledger import Ledger
+    from etude.meter.accounting.carbon import Footprint
+    from etude.meter.accounting.cost import Cost
+    from etude.meter.accounting.ledger import Ledger
 
 _NO_WINDOW = -2
 
@@ -74,7 +74,7 @@ class Measurement:
 
     def __init__(
         self,
-        watch: Watch,
+        sampler: Sampler,
         *,
         owned: bool = False,
         aligned: bool = False,
@@ -82,14 +82,14 @@ class Measurement:
         devices: Sequence[str] | None = None,
         settle_share: float = 0.01,
     ) -> None:
-        self._watch = watch
+        self._sampler = sampler
         self._owned = owned
         self._aligned = aligned
         self._footprint = footprint
         self._devices = devices
         self._settle_share = settle_share
         self._windows = Windows()
-        self._visit: Visit | None = None
+        self._session: Session | None = None
         self._recording: Recording | None = None
         self._ledger: Ledger | None = None
         self._fault = ""
@@ -97,9 +97,9 @@ class Measurement:
         self._end_ns = 0
 
     def __enter__(self) -> Measurement:
-        self._start_ns = self._watch.clock.now_ns()
+        self._start_ns = self._sampler.clock.now_ns()
         try:
-            self._visit = self._watch.begin(aligned=self._aligned, devices=self._devices)
+            self._session = self._sampler.begin(aligned=self._aligned, devices=self._devices)
         except Exception as error:  # the work must run whatever becomes of its measuring
             self._fault = f"measuring did not begin: {type(error).__name__}: {error}"
         return self
@@ -107,14 +107,14 @@ class Measurement:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        visit, self._visit = self._visit, None
-        self._end_ns = self._watch.clock.now_ns()
+        session, self._session = self._session, None
+        self._end_ns = self._sampler.clock.now_ns()
         try:
-            if visit is not None:
+            if session is not None:
                 share = self._settle_share if kind is None else 0.0
-                self._recording = self._watch.end(visit, self._windows, settle_share=share)
+                self._recording = self._sampler.end(session, self._windows, settle_share=share)
             if self._owned:
-                self._watch.close()
+                self._sampler.close()
         except Exception as failure:  # the work's own result or error must get through
             self._fault = f"measuring did not end: {type(failure).__name__}: {failure}"
 
@@ -128,9 +128,9 @@ class Measurement:
 
     def saw_resident(self, bytes_: int | None) -> None:
         """Take note of a process's peak that is known from elsewhere, such as from its exit."""
-        if self._visit is not None and bytes_ is not None:
-            self._visit.memory.saw(bytes_)
-            self._visit.memory.method += "; at least the largest one's own peak"
+        if self._session is not None and bytes_ is not None:
+            self._session.memory.saw(bytes_)
+            self._session.memory.method += "; at least the largest one's own peak"
 
     @property
     def recording(self) -> Recording:
@@ -142,7 +142,7 @@ class Measurement:
     def ledger(self) -> Ledger:
         """Every meter's account of the work and its windows. MeterError as for `recording`."""
         if self._ledger is None:
-            from etude.meter.ledger import resolve
+            from etude.meter.accounting.ledger import resolve
 
             self._ledger = resolve(self.recording)
         return self._ledger
@@ -155,7 +155,7 @@ class Measurement:
         """
         if self._recording is None and not self._fault:
             raise MeterError("the work is still being measured: ask after its block has ended")
-        from etude.meter.cost import Cost, cost
+        from etude.meter.accounting.cost import Cost, cost
 
         try:
             return cost(self.ledger(), footprint=self._footprint)
@@ -168,32 +168,32 @@ class Measurement:
 
         May be called from any thread.
         """
-        visit = self._visit
-        if visit is None:
+        session = self._session
+        if session is None:
             return None
-        from etude.meter.cost import cost
-        from etude.meter.ledger import resolve
+        from etude.meter.accounting.cost import cost
+        from etude.meter.accounting.ledger import resolve
 
         try:
-            return cost(resolve(self._watch.so_far(visit, self._windows.copied())), footprint=self._footprint)
+            return cost(resolve(self._sampler.so_far(session, self._windows.copied())), footprint=self._footprint)
         except Exception:  # the work goes on, whatever becomes of its measuring
             return None
 
     def _begin_window(self, name: str, parent: int) -> int:
-        if self._visit is None:
+        if self._session is None:
             return _NO_WINDOW
-        watch = self._watch
+        sampler = self._sampler
         own = threading.get_ident(), time.thread_time_ns()
-        return self._windows.begin(name, parent, watch.clock.now_ns(), watch.tree.cpu_ns(), *own)
+        return self._windows.begin(name, parent, sampler.clock.now_ns(), sampler.tree.cpu_ns(), *own)
 
     def _end_window(self, index: int) -> None:
-        if self._visit is not None:
+        if self._session is not None:
             own = threading.get_ident(), time.thread_time_ns()
-            self._windows.end(index, self._watch.clock.now_ns(), self._watch.tree.cpu_ns(), *own)
+            self._windows.end(index, self._sampler.clock.now_ns(), self._sampler.tree.cpu_ns(), *own)
 
 
 def measure(
-    meters: Watch | Sequence[Meter] = (),
+    meters: Sampler | Sequence[Meter] = (),
     *,
     clock: Clock = SYSTEM_CLOCK,
     aligned: bool = False,
@@ -204,17 +204,17 @@ def measure(
     """Measure the work in a `with` block.
 
     Args:
-        meters: A watch that several pieces of work share (cheap: use this for many), or meters to watch for this one.
+        meters: A sampler that several pieces of work share (cheap: use this for many), or meters to read for this one.
             Without any, time and memory are measured, and energy is None.
-        clock: Tells the time, for meters; a watch has its own.
+        clock: Tells the time, for meters; a sampler has its own.
         aligned: Wait, before and after, for two ticks of every slow counter (up to 0.4 s each): the run's energy is
             then known to a fraction of a per cent even for a second of work. For benchmarks.
         footprint: How energy becomes carbon; None leaves carbon unknown.
         devices: The GPUs that the work was given, by component name or UUID; None for all of the machine.
         settle_share: How long to wait at the end for the closing tick of a slow counter, as a share of the work's time.
     """
-    owned = not isinstance(meters, Watch)
-    watch = meters if isinstance(meters, Watch) else Watch(meters, clock=clock)
+    owned = not isinstance(meters, Sampler)
+    sampler = meters if isinstance(meters, Sampler) else Sampler(meters, clock=clock)
     return Measurement(
-        watch, owned=owned, aligned=aligned, footprint=footprint, devices=devices, settle_share=settle_share
+        sampler, owned=owned, aligned=aligned, footprint=footprint, devices=devices, settle_share=settle_share
     )

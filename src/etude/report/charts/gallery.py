@@ -10,7 +10,7 @@ from etude.analysis.direction import is_cost
 from etude.analysis.grouping import key_of
 from etude.analysis.summary import Summary
 from etude.graph.node import Node
-from etude.meter.quantity import Quality, worst
+from etude.meter.sources.quantity import Quality, worst
 from etude.report.charts.bars import Bars, bars
 from etude.report.charts.confusion import Confusion, confusion
 from etude.report.charts.curves import Curves, learning_curves

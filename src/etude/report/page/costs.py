@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etude.digits import between_text, half_width, number_text
-from etude.meter.quantity import Quality, worst
+from etude.meter.sources.quantity import Quality, worst
 from etude.report.page.findings import Finding
 from etude.units import readable_bytes, readable_seconds
 

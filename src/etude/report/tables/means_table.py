@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from etude.analysis.summary import Estimate, Scalar, Summary
 from etude.digits import UNKNOWN, Spread, between_text, half_width, number, spread
-from etude.meter.quantity import Quality, worst
+from etude.meter.sources.quantity import Quality, worst
 
 SHORT = "†"
 """Behind a mean of which replicates are missing."""
