@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "etude"
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
+        "api",
         "cli",
         "track",
         "report",

@@ -90,10 +90,6 @@ def test_an_input_given_as_a_setting_is_told_where_it_belongs() -> None:
     assert "from" in fault.mend
 
 
-def unmarked(*, x: int) -> int:
-    return x
-
-
 @step
 def bare_path(*, path: Path) -> int:
     return 0
@@ -112,11 +108,10 @@ def open_ended(**settings: int) -> int:
 @pytest.mark.parametrize(
     ("function", "mend"),
     [
-        (unmarked, "@step"),
         (bare_path, "InputFile"),
         (untyped, "annotate"),
         (open_ended, "name every setting"),
-        (3, "@step"),
+        (3, "name a function"),
     ],
 )
 def test_what_cannot_be_checked_is_refused_with_the_mend(function: object, mend: str) -> None:
@@ -180,3 +175,19 @@ def test_a_path_that_says_nothing_of_its_content_is_refused_also_under_other_mar
         with pytest.raises(NotAStep, match="'words' is a Path, and a path alone says nothing of its content"):
             signature_of("here:it", step(function))
     assert signature_of("here:it", step(placed)).settings["words"].placement
+
+
+def blend(first, weight, second, *, shift: float = 0.0):  # type: ignore[no-untyped-def]
+    return first * weight + second + shift
+
+
+def test_of_a_plain_function_what_a_study_gives_by_name_is_a_setting() -> None:
+    signature = signature_of("here:blend", blend, {"weight"})
+    assert [(given.name, given.by_name) for given in signature.inputs] == [("first", False), ("second", True)]
+    assert list(signature.settings) == ["weight", "shift"]
+    assert signature.settings["weight"].required
+    assert signature.validated("weight", [1, "a"]) == [1, "a"]
+
+
+def test_a_plain_function_takes_its_positional_parameters_as_inputs_where_no_setting_is_given() -> None:
+    assert [given.name for given in signature_of("here:blend", blend).inputs] == ["first", "weight", "second"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,7 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
             return _store(call, store, record_table(store, call.rows, call.settings), object, {})
         if call.project:
             install(call.project)
-        signature = _signature(call.step)
+        signature = _signature(call.step, call.settings)
         arguments, settings = _arguments(call, store, signature), _settings(call, signature)
         if host.pause:
             host.pause("before", call.name, {**arguments, "settings": settings})
@@ -167,7 +167,7 @@ def _call_step(
     extra = {"ctx": context} if signature.context else {}
     positional: list[object] = []
     for given in signature.inputs:
-        if given.name not in arguments:
+        if given.name not in arguments or given.by_name:
             break
         value = arguments[given.name]
         positional.extend(value if given.many and isinstance(value, (list, tuple)) else [value])
@@ -177,12 +177,12 @@ def _call_step(
     return run_apart(partial(signature.function, *positional, **named, **settings, **extra))
 
 
-def _signature(reference: str) -> Signature:
+def _signature(reference: str, given: Collection[str]) -> Signature:
     function = import_function(reference)
     known = _signatures.get(reference)
     if known is None or known[0] is not function:
         known = _signatures[reference] = (function, signature_of(reference, function))
-    return known[1]
+    return signature_of(reference, function, given) if known[1].plain and given else known[1]
 
 
 def _settings(call: NodeCall, signature: Signature) -> dict[str, object]:

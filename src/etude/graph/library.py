@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etude.errors import IdentityError, nearest
@@ -32,16 +32,20 @@ class StepLibrary:
     """The steps that one project can name. Each is looked up once."""
 
     project: Path
+    given_sources: Mapping[str, bytes] = field(default_factory=dict)
+    """Bytes of modules that count in place of those on disk, by absolute path."""
     index: CodeIndex = field(init=False)
     _found: dict[str, StepUse | NotAStep] = field(default_factory=dict)
+    _plain: dict[tuple[str, frozenset[str]], StepUse] = field(default_factory=dict)
     _observed: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         make_importable(self.project)
-        self.index = CodeIndex(cache=MapCache(self.project / ".etude" / "code"))
+        cache = None if self.given_sources else MapCache(self.project / ".etude" / "code")
+        self.index = CodeIndex(sources=self.given_sources, cache=cache)
 
-    def find(self, name: str) -> StepUse:
-        """The step of that name.
+    def find(self, name: str, given: Collection[str] = ()) -> StepUse:
+        """The step of that name; of a function that is not marked as one, as these settings make it one.
 
         Raises:
             NotAStep: There is none, or it cannot be used; with the reason and the mend.
@@ -54,7 +58,13 @@ class StepLibrary:
         found = self._found[name]
         if isinstance(found, NotAStep):
             raise found
-        return found
+        signature = found.signature
+        if not signature.plain or not given:
+            return found
+        key = (name, frozenset(given))
+        if key not in self._plain:
+            self._plain[key] = replace(found, signature=signature_of(signature.reference, signature.function, given))
+        return self._plain[key]
 
     def sources(self) -> dict[str, bytes]:
         """The source files outside étude that the steps found so far reach, or were seen to run: path → bytes."""

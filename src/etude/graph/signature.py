@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Input:
     required: bool
     many: bool = False
     """`*parts`: takes every remaining source in order."""
+    by_name: bool = False
+    """Whether it is passed by its name, for a setting stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Signature:
     deterministic: bool
     validators: dict[str, Any]
     """Setting → pydantic TypeAdapter, built when first needed."""
+    plain: bool = False
+    """Whether the function is not marked as a step: then what a study gives by name is a setting."""
 
     def settings_faults(self, given: Mapping[str, object], path: str) -> list[Fault]:
         """Everything that is wrong with the settings of one node: unknown, missing, of the wrong type."""
@@ -132,16 +136,21 @@ def _value_faults(error: ValueError, path: str, value: object, setting: Setting)
     return found
 
 
-def signature_of(reference: str, function: object) -> Signature:
+def signature_of(reference: str, function: object, given: Collection[str] = ()) -> Signature:
     """Read a step's signature.
 
+    Args:
+        reference: `module:function`.
+        function: What it leads to. A function without `@step` is a step too: of its positional parameters those in
+            `given` are settings, the others inputs, and settings need no annotation.
+        given: The names that a study gives under `with:`.
+
     Raises:
-        NotAStep: The object is no step, or its annotations cannot be used.
+        NotAStep: The object is no function, or its annotations cannot be used.
     """
-    if not callable(function) or (options := options_of(function)) is None:
-        raise NotAStep(
-            f"{reference} is not marked as a step", "put `@step` (from etude import step) above the function"
-        )
+    if not callable(function):
+        raise NotAStep(f"{reference} is an object of {type(function).__qualname__}, no function", "name a function")
+    options = options_of(function)
     _require_function(reference, function)
     try:
         hints = typing.get_type_hints(function, include_extras=True)
@@ -161,14 +170,17 @@ def signature_of(reference: str, function: object) -> Signature:
             context = True
         elif parameter.kind is parameter.VAR_KEYWORD:
             raise NotAStep(f"{reference} takes **{name}", "name every setting: what is not named cannot be checked")
-        elif parameter.kind is parameter.KEYWORD_ONLY:
-            if annotation is EMPTY:
+        elif parameter.kind is parameter.KEYWORD_ONLY or (
+            options is None and name in given and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ):
+            if annotation is EMPTY and options is not None:
                 raise NotAStep(f"{reference}: the setting {name!r} has no type", f"annotate it: `{name}: float`")
-            settings[name] = _setting(reference, parameter, annotation)
+            settings[name] = _setting(reference, parameter, object if annotation is EMPTY else annotation)
         else:
-            required = parameter.default is EMPTY and parameter.kind is not parameter.VAR_POSITIONAL
+            many = parameter.kind is parameter.VAR_POSITIONAL
+            required = parameter.default is EMPTY and not many
             wanted = object if annotation is EMPTY else annotation
-            inputs.append(Input(name, wanted, required, many=parameter.kind is parameter.VAR_POSITIONAL))
+            inputs.append(Input(name, wanted, required, many=many, by_name=bool(settings) and not many))
     return Signature(
         reference,
         function,
@@ -176,8 +188,9 @@ def signature_of(reference: str, function: object) -> Signature:
         settings,
         hints.get("return", object),
         context,
-        options.deterministic,
+        options is None or options.deterministic,
         {},
+        plain=options is None,
     )
 
 

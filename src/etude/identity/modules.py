@@ -23,6 +23,7 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 from etude.errors import IdentityError
@@ -92,6 +93,7 @@ class ModuleFinder:
         self.asked: dict[str, Module] = {}
         """What this finder was asked for, with its answers."""
         self._sources = {Path(path): source for path, source in (sources or {}).items()}
+        self._given = frozenset(self._sources)
         self._digests: dict[Path, str] = {}
         paths = sysconfig.get_paths()
         standard = {Path(paths[name]) for name in ("stdlib", "platstdlib")}
@@ -188,6 +190,9 @@ class ModuleFinder:
     def _spec_in(self, name: str, location: str) -> ModuleSpec | None:
         if not Path(location).is_dir():
             return PathFinder.find_spec(name, [location]) if Path(location).exists() else None
+        given = Path(location, f"{name.rpartition('.')[2]}.py")
+        if given in self._given:  # it counts even where no such file exists
+            return spec_from_file_location(name, given)
         # A finder of our own: those that Python keeps may not have noticed a file that was written a moment ago.
         finder = self._finders.get(location)
         if finder is None:
@@ -205,7 +210,7 @@ class ModuleFinder:
                 return Module(name, Owner.FOLDER, None, locations)
             return Module(name, Owner.PACKAGE if Owner.PACKAGE in owners else Owner.PYTHON)
         path = Path(spec.origin or "")
-        if not path.is_file():  # frozen, in an archive, or made by a loader of its own
+        if not path.is_file() and path not in self._given:  # frozen, in an archive, or made by a loader of its own
             return Module(name, Owner.PYTHON if name in sys.stdlib_module_names else Owner.COMPILED, None, locations)
         owner = Owner.PROJECT if tracked else self._owner(path)
         if owner is Owner.PROJECT and path.suffix not in SOURCE_SUFFIXES:

@@ -184,7 +184,7 @@ class _Expander:
     """Step → what it says of its metrics."""
 
     def __post_init__(self) -> None:
-        self.library = StepLibrary(self.study.project)
+        self.library = StepLibrary(self.study.project, self.study.sources)
 
     def begin(self) -> list[str]:
         """Check what does not depend on variants. The names of all nodes, producers before consumers."""
@@ -282,7 +282,7 @@ class _Expander:
         for name in order:
             spec = self._spec(name)
             try:
-                use = self.library.find(spec.step)
+                use = self.library.find(spec.step, spec.settings)
             except NotAStep as error:
                 self._fault(f"{self._where(name)}.step", error.reason, spec.step, error.mend)
                 continue

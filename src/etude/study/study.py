@@ -320,6 +320,8 @@ class Study:
     file: Path | None = None
     files: tuple[Path, ...] = ()
     """Every file that was read for it, its own first: those it extends or imports as well."""
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    """Modules whose bytes count in place of those on disk, by absolute path: of a running script, of a notebook."""
     form: str = ""
     """What of it was overridden, in words fit for a folder's name (`tiny,pooling=max`); empty where nothing was."""
     origin: Mapping[str, str] = field(default_factory=dict)
