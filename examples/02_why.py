@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from etude.cli.skeleton import make_project
+from etude.cli.commands.init import make_project
 from etude.config.load import load_study
 from etude.graph.explain import why
 from etude.study.accept import earlier_result

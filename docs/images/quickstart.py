@@ -10,13 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from etude.cli.arguments import prepared
-from etude.cli.progress import RunView, line_of
+from etude.cli.run_progress import RunView, line_of
+from etude.cli.study_file import prepare_file
 from etude.execute.events import read_events
 from etude.execute.runner import Summary
 from etude.report.export import terminal_tables
 from etude.study.execution import Result
-from etude.study.prepare import Options
 
 STUDY = Path("studies/intent/quickstart.yaml")
 SHOWN = 12
@@ -27,7 +26,7 @@ def main() -> None:
     """Draw the picture beside this file."""
     console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(Text.assemble(("$ ", "bold green"), f"etude run {STUDY}"))
-    ready = prepared(STUDY, (), None, Options())
+    ready = prepare_file(STUDY)
     runs = sorted(Path(".etude/runs").glob("*/events.jsonl"))
     view, lines = RunView(), []
     for event in read_events(runs[-1]):

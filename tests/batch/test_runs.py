@@ -16,7 +16,7 @@ from etude.batch.cancelling import cancel
 from etude.batch.handover import refuse_if_driven
 from etude.batch.journal import Entry, Journal, Step
 from etude.batch.overview import RunOverview, RunState, overviews
-from etude.cli.runs import _took, show_run, show_runs
+from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
 from etude.execute.events import Event, Kind
 from etude.store.owner import Owner
@@ -85,7 +85,7 @@ def test_the_clock_of_a_run_that_nobody_drives_stood_still_when_it_was_last_hear
     long_ago(latest(batch).folder)
     found = latest(batch)
     assert found.last_s >= found.started_s
-    assert _took(found) == readable_seconds(found.last_s - found.started_s)
+    assert _duration_text(found) == readable_seconds(found.last_s - found.started_s)
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -98,7 +98,7 @@ def test_how_runs_stand_fits_the_terminal_and_leaves_no_word_out(
     job = next(iter(found.jobs.values()))
     job.reason = "the partition is down, and has been so for long: QOSMaxJobsPerUserLimit of group ml"
     console = Console(file=io.StringIO(), width=width)
-    monkeypatch.setattr("etude.cli.runs.out", lambda: console)
+    monkeypatch.setattr("etude.cli.commands.status.out", lambda: console)
     show_runs([found])
     show_run(found, as_json=False)
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from etude.cli.clusters import _ended_by_signals
-from etude.cli.outcome import _by_cause
+from etude.cli.commands.cluster import _ended_by_signals
+from etude.cli.run_summary import _by_cause
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import JobState, Phase

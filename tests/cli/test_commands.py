@@ -14,8 +14,8 @@ import pytest
 import typer.main
 
 from commands import Etude, etude_in
+from etude.cli.commands.init import make_project
 from etude.cli.main import app
-from etude.cli.skeleton import make_project
 from etude.execute.events import Event, Kind
 from etude.study.execution import Execution
 
@@ -485,7 +485,7 @@ def test_long_lines_of_a_traceback_are_not_cut(etude: Etude, small: Path, monkey
 def test_a_stopped_run_says_what_became_of_every_node(
     etude: Etude, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etude.cli.running.stopping_on_interrupt", stopped_after("data"))
+    monkeypatch.setattr("etude.cli.commands.run.stopping_on_interrupt", stopped_after("data"))
     said = etude("run", "small.yaml")
     assert said.code == 130
     assert "1 computed, 0 reused, 0 cached, 4 not run" in said.out
@@ -542,7 +542,7 @@ def test_what_a_step_prints_inline_and_what_the_run_says_are_kept_apart(etude: E
 
 
 CHATTY = """
-    from etude.cli.tell import err
+    from etude.cli.console import err
     print("from the step")
     err().print("from the run itself")
 """

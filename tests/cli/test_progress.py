@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from etude.cli.progress import LiveProgress, RunView, picture
+from etude.cli.run_progress import LiveProgress, RunView, picture
 from etude.execute.events import Event, Kind
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from etude.cli.searching import SearchView, picture
+from etude.cli.search_progress import SearchView, picture
 from etude.search.events import Asked, Closed, Event, Finished, Opened, Retried, Started
 from etude.search.history import History
 from etude.search.trials import Goal, Outcome
@@ -33,7 +33,7 @@ def trial(number: int, value: float | None, t: float, outcome: Outcome = Outcome
 
 
 def seen(events: list[Event], goal: Goal = GOAL, trials: int = 10) -> tuple[SearchView, list[str]]:
-    view, history, lines = SearchView(goal, trials, None, process=PROCESS), History(), []
+    view, history, lines = SearchView(goal=goal, trials=trials, timeout_s=None, process=PROCESS), History(), []
     for event in events:
         history.take(event)
         line = view.take(event, history)

@@ -411,7 +411,7 @@ def test_an_early_cut_off_takes_no_result_that_saw_other_things(case: Callable[.
 
 
 def test_the_run_tells_what_it_saw(project: Project) -> None:
-    from etude.cli.outcome import observed_lines
+    from etude.cli.run_summary import observed_lines
 
     one = Case(project, "inline", READ)
     one.write("data/a.txt", "1")

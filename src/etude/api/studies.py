@@ -16,10 +16,10 @@ import yaml
 from etude.api.live_source import NOTEBOOK, folder_of, live_sources
 from etude.api.nodes import NodeUse, Step, TreeWriter
 from etude.api.views import PlanView, StudyResult
-from etude.cli.arguments import find_study
-from etude.cli.progress import LiveProgress
-from etude.cli.running import stopping_on_interrupt
-from etude.cli.tell import err
+from etude.cli.console import err
+from etude.cli.interrupts import stopping_on_interrupt
+from etude.cli.run_progress import LiveProgress
+from etude.cli.study_file import find_study
 from etude.config.build import build
 from etude.config.cluster import read_profile
 from etude.config.load import Reading, load_study, read_study

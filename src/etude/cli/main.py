@@ -3,30 +3,82 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import cache
+from importlib import import_module
+from inspect import cleandoc
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from etude.cli.commands.accept import accept
-from etude.cli.commands.cancel import cancel
-from etude.cli.commands.cluster import cluster
-from etude.cli.commands.doctor import doctor
-from etude.cli.commands.gc import gc
-from etude.cli.commands.init import init
-from etude.cli.commands.meter import meter
-from etude.cli.commands.plan import plan
-from etude.cli.commands.report import report
-from etude.cli.commands.run import run
-from etude.cli.commands.schema import schema
-from etude.cli.commands.search import search
-from etude.cli.commands.show import show
-from etude.cli.commands.status import status
-from etude.cli.commands.top import top
-from etude.cli.commands.track import track
-from etude.cli.commands.verify import verify
-from etude.cli.commands.watch import watch
+from etude import __version__
+from etude.cli.commands import COMMANDS
+from etude.cli.console import print_error, print_refusal
+from etude.errors import EtudeError
+
+
+@cache
+def command_of(name: str) -> TyperCommand | TyperGroup:
+    """A command, or group of them, made of what its module defines under its name. Imports the module."""
+    module = import_module(f"etude.cli.commands.{name}")
+    app = definition = getattr(module, name)
+    if not isinstance(definition, typer.Typer):
+        app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        app.command(name)(definition)
+    command: Any = get_command(app)
+    command.help = cleandoc(f"{COMMANDS[name]}\n{module.EXAMPLES}")
+    return command  # type: ignore[no-any-return]
+
+
+class LazyCommands(Mapping[str, TyperCommand | TyperGroup]):
+    """The commands by name. To look at one imports its module; to look at the names imports none."""
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return command_of(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported one by one, when they are asked for; to list them imports none."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = LazyCommands()  # type: ignore[assignment]
+
+    def list_commands(self, _context: Any) -> list[str]:
+        return [*COMMANDS]
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        TyperGroup.format_help(self._listing(), context, formatter)
+
+    def shell_complete(self, context: Any, incomplete: str) -> Any:
+        context = copy(context)
+        context.command = self._listing()
+        return TyperGroup.shell_complete(context.command, context, incomplete)
+
+    def _listing(self) -> TyperGroup:
+        """The same group with commands that can do no more than be listed."""
+        listing = copy(self)
+        listing.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+        return listing
+
 
 app = typer.Typer(
     name="etude",
+    cls=LazyGroup,
     help="Plan, run, cache and measure machine-learning experiments from one study file.",
     no_args_is_help=True,
     add_completion=True,
@@ -34,18 +86,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, run, plan, show, report, track, watch, status, cancel, accept, verify, gc, meter, schema, doctor):
-    app.command()(command)
-app.add_typer(cluster)
-app.command()(top)
-app.add_typer(search)
 
 
 def version(value: bool) -> None:
     """Print the version and leave."""
     if value:
-        from etude import __version__
-
         typer.echo(f"etude {__version__}")
         raise typer.Exit
 
@@ -61,19 +106,13 @@ def options(
 
 def main() -> None:
     """Run the command line. What étude or the system refuses is told without a traceback, with exit code 2."""
-    from etude.errors import EtudeError
-
     try:
         app()
     except EtudeError as error:
-        from etude.cli.tell import tell_error
-
-        tell_error(error)
+        print_error(error)
         sys.exit(2)
     except OSError as error:
-        from etude.cli.tell import tell_refusal
-
-        tell_refusal(error)
+        print_refusal(error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from etude.cli.arguments import Profile, Set, StudyFile
+from etude.cli.console import escape, out
+from etude.cli.study_file import prepare_file
+from etude.study.accept import accept_node
 
 EXAMPLES = """
 [bold]Example[/]
@@ -22,17 +25,8 @@ def accept(
     overrides: Set = None,
     profile: Profile = None,
 ) -> None:
-    """Adopt the old results of a node for a code change that you vouch for. The record says so."""
-    from etude.cli.arguments import prepared
-    from etude.cli.tell import escaped, out
-    from etude.study.accept import accept_node
-    from etude.study.prepare import Options
-
-    adopted = accept_node(prepared(study, overrides, profile, Options()), node, because)
+    adopted = accept_node(prepare_file(study, overrides, profile), node, because)
     for label, changes in adopted.items():
-        out().print(f"[green]adopted[/] {escaped(label)}")
+        out().print(f"[green]adopted[/] {escape(label)}")
         for change in changes:
-            out().print(f"    [dim]{escaped(str(change))}[/]")
-
-
-accept.__doc__ = f"{accept.__doc__}\n{EXAMPLES}"
+            out().print(f"    [dim]{escape(change)}[/]")

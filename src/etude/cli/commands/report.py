@@ -8,6 +8,9 @@ from typing import Annotated, Optional
 import typer
 
 from etude.cli.arguments import Profile, Set
+from etude.cli.console import err, out, redactor
+from etude.cli.study_file import prepare_file
+from etude.report.report_file import check_names, write_report
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -33,20 +36,11 @@ def report(
     overrides: Set = None,
     profile: Profile = None,
 ) -> None:
-    """Write what studies found into one HTML file that works offline. Runs nothing."""
-    from etude.cli.arguments import prepared
-    from etude.cli.tell import err, hidden, out
-    from etude.report.report_file import check_names, write_report
-    from etude.study.prepare import Options
-
     check_names(names or (), studies)
-    ready = [prepared(file, overrides, profile, Options()) for file in studies]
-    written = write_report(ready, names or (), output, hidden())
+    prepared = [prepare_file(file, overrides, profile) for file in studies]
+    written = write_report(prepared, names or (), output, redactor())
     for note in written.notes:
         err().print(f"note: {note}", markup=False)
     for path in written.files:
         out().print(str(path), soft_wrap=True, markup=False)
     raise typer.Exit(0 if written.complete else 1)
-
-
-report.__doc__ = f"{report.__doc__}\n{EXAMPLES}"

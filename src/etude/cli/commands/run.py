@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+import sys
+from bdb import BdbQuit
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from etude.cli.arguments import Only, Profile, Rerun, Set, StudyFile, Until
+from etude.cli.arguments import (
+    Only,
+    Profile,
+    Rerun,
+    Set,
+    StudyFile,
+    Track,
+    Until,
+    assignments,
+    repeated_words,
+)
+from etude.cli.commands.plan import show_plan
+from etude.cli.console import err
+from etude.cli.interrupts import stopping_on_interrupt
+from etude.cli.run_progress import LiveProgress
+from etude.cli.run_summary import show_outcome
+from etude.cli.search_progress import SearchProgress
+from etude.cli.study_file import cluster_of, prepare_file, show_namesake, with_backend
 from etude.environment import variables, variables_copy
+from etude.errors import ConfigError, Fault
+from etude.execute.events import Event, Tell
+from etude.search.driver import Observe
+from etude.study.execution import Conductor, Execution, Result
+from etude.study.prepare import Options, Prepared
+
+if TYPE_CHECKING:
+    from etude.track.follow import Following
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -28,6 +57,7 @@ EXAMPLES = """
 
   etude run study.yaml --break-after splits    [dim](opens a debugger with the value at hand)[/]
 """
+_JOB_IDS = ("SLURM_JOB_ID", "PBS_JOBID", "_CONDOR_JOB_AD")
 
 
 def run(
@@ -53,10 +83,7 @@ def run(
     detach_as_job: Annotated[
         bool, typer.Option("--detach-as-job", help="On a cluster: leave it to a batch job that drives it.")
     ] = False,
-    track: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
-    ] = None,
+    track: Track = None,
     break_before: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NODE", help="Open a debugger before this node, its inputs at hand (runs inline)."),
@@ -66,17 +93,6 @@ def run(
         typer.Option(metavar="NODE", help="Open a debugger after this node, its value at hand (runs inline)."),
     ] = None,
 ) -> None:
-    """Run what is not yet done of a study, and show its results."""
-    import sys
-
-    from etude.cli import batching
-    from etude.cli.arguments import assignments, cluster_of, prepared
-    from etude.cli.debugger import open_debugger
-    from etude.cli.outcome import show_namesake, show_outcome, show_plan
-    from etude.cli.running import run_shown
-    from etude.cli.tracking import following, show_delivered
-    from etude.study.prepare import Options
-
     options = Options(
         until=until,
         only=assignments(only, "--only-variant"),
@@ -87,34 +103,114 @@ def run(
         break_after=break_after,
         pause=open_debugger if break_before or break_after else None,
         cluster=cluster_of(on, study),
-        job=batching.own_job(variables()),
+        job=own_job(variables()),
     )
-    batching.refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
-    conductor = batching.conductor_of(one_job_per, options)
-    settings = [*(overrides or ()), *([f"place.backend={on}"] if on and options.cluster is None else [])]
-    ready = prepared(study, settings, profile, options)
+    _refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
+    if one_job_per is not None or detach or detach_as_job:
+        # Schedulers and batch drivers: no run that stays here needs them.
+        from etude.cli import background
+    conductor = None if one_job_per is None else background.conductor_of(one_job_per, options)
+    prepared = prepare_file(study, with_backend(overrides, on, options.cluster), profile, options)
     if dry_run:
-        show_plan(ready, why=False)
+        show_plan(prepared, why=False)
         return
-    show_namesake(ready)
+    show_namesake(prepared)
     if conductor is not None:
-        batching.refuse_if_driven(ready)
-    if (detach or detach_as_job) and ready.plan.todo:
-        words = batching.without(sys.argv[1:], "--detach", "--detach-as-job")
-        if detach:
-            raise typer.Exit(batching.detach(ready, words, variables()))
-        cluster = batching.cluster_for_driver(options)
-        raise typer.Exit(batching.detach_as_job(ready, words, cluster, variables()))
-    repeated = [
-        *(("--profile", profile) if profile else ()),
-        *(word for text in overrides or () for word in ("--set", text)),
-    ]
-    trackers = following(ready, track or ())
-    result = run_shown(ready, options, trackers, conductor)
+        background.refuse_if_driven(prepared)
+    if (detach or detach_as_job) and prepared.plan.todo:
+        raise typer.Exit(background.leave_running(prepared, options, sys.argv[1:], as_job=detach_as_job))
+    follower = follower_of(prepared, track or ())
+    with progress_shown(prepared, options, follower, conductor) as execution:
+        result = execution.run()
+    raise typer.Exit(show_end(result, follower, repeated=repeated_words(overrides, profile)))
+
+
+def follower_of(prepared: Prepared, names: Sequence[str]) -> Following | None:
+    """What follows a run for the trackers that the study names and those that are added; None where there are none.
+
+    Raises:
+        ConfigError: There is no such tracker, or it is not installed.
+    """
+    if not prepared.study.place.track and not names:
+        return None
+    # Trackers read reports and analyses: a run that has none needs no such code to start.
+    from etude.cli.commands.track import follower_for
+
+    return follower_for(prepared, names)
+
+
+def show_end(result: Result, follower: Following | None, *, repeated: Sequence[str]) -> int:
+    """Print what a run came to and what its trackers were told. Returns the exit code."""
     code = show_outcome(result, repeated=repeated)
-    if trackers is not None:
-        show_delivered(trackers.finish(result.prepared), ready)
-    raise typer.Exit(code)
+    if follower is not None:
+        # As above.
+        from etude.cli.commands.track import show_delivered
+
+        show_delivered(follower.finish(result.prepared), result.prepared)
+    return code
 
 
-run.__doc__ = f"{run.__doc__}\n{EXAMPLES}"
+@contextmanager
+def progress_shown(
+    prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
+) -> Iterator[Execution]:
+    """An execution of what is to be done, showing how it goes; who else listens hears of each event as well.
+
+    Ctrl-C means: stop at a checkpoint; twice: stop now.
+    """
+    moving = options.pause is None
+    progress: LiveProgress | SearchProgress = LiveProgress(err(), moving=moving)
+    observe: Observe = lambda _event, _history: None  # noqa: E731
+    if prepared.searches and prepared.search is not None:
+        progress = SearchProgress(err(), prepared.search.search, moving=moving)
+        observe = progress.observe
+    try:
+        with progress:
+            execution = Execution(prepared, options, _both(progress, also), conductor, observe)
+            with stopping_on_interrupt(execution) if moving else nullcontext():
+                yield execution
+    except KeyboardInterrupt:
+        err().print("[yellow]stopped now[/]; what was done is kept: run the same command again to go on")
+        raise
+
+
+def _both(first: Tell, second: Tell | None) -> Tell:
+    def tell(event: Event) -> None:
+        first(event)
+        if second is not None:
+            second(event)
+
+    return tell
+
+
+def open_debugger(moment: str, name: str, at_hand: Mapping[str, object]) -> None:
+    """Open the debugger that `breakpoint()` opens (PYTHONBREAKPOINT is obeyed).
+
+    The inputs stand in `inputs`, the settings in `settings` and, after the node, its result in `value`. To leave the
+    debugger ends the run.
+    """
+    inputs = {key: item for key, item in at_hand.items() if key not in ("settings", "value")}
+    settings, value = at_hand.get("settings"), at_hand.get("value")
+    names = f"inputs: {', '.join(inputs) or 'none'}; settings" + ("; value" if moment == "after" else "")
+    sys.stderr.write(f"\n{moment} node {name!r}. At hand: {names}. `c` goes on, `q` leaves.\n")
+    try:
+        breakpoint()
+        del settings, value
+    except BdbQuit:
+        raise KeyboardInterrupt from None
+
+
+def own_job(environment: Mapping[str, str]) -> str:
+    """Id of the batch job that this process runs in; empty where it runs in none."""
+    return next((environment[name] for name in _JOB_IDS if environment.get(name)), "")
+
+
+def _refuse_together(**chosen: bool) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        ConfigError: More than one is chosen.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, is_given in chosen.items() if is_given]
+    if len(given) > 1:
+        raise ConfigError([Fault(given[0], f"cannot go with {', '.join(given[1:])}", mend="leave one of them out")])

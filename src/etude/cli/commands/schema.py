@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import typer
+
+from etude.config.schema import json_schema
+
 EXAMPLES = """
 [bold]Example[/]
 
@@ -10,14 +16,4 @@ EXAMPLES = """
 
 
 def schema() -> None:
-    """Print the JSON Schema of study files."""
-    import json
-
-    import typer
-
-    from etude.config.schema import json_schema
-
     typer.echo(json.dumps(json_schema(), indent=2))
-
-
-schema.__doc__ = f"{schema.__doc__}\n{EXAMPLES}"

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
+from pyarrow import parquet
+from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
-from etude.cli.arguments import AsJson, Profile, Set, StudyFile
+from etude.cli.arguments import AsJson, Profile, Set, StudyFile, Track, repeated_words
+from etude.cli.commands.run import follower_of, progress_shown, show_end
+from etude.cli.console import err, escape, out
+from etude.cli.search_progress import point_text, search_lines
+from etude.cli.study_file import cluster_of, load, prepare_file, show_namesake, with_backend
+from etude.digits import UNKNOWN, short_text
 from etude.environment import variables_copy
+from etude.errors import ConfigError, Fault, SearchError
+from etude.interchange import json_text
+from etude.search.events import Begun
+from etude.search.log import EVENTS, FileLog, read_log
+from etude.search.replay import replayed
+from etude.search.replica import Replica
+from etude.search.samplers.registry import make
+from etude.search.space import Point, Space
+from etude.search.table import csv_text, goal_of
+from etude.study.prepare import Options, Prepared
+from etude.study.searched import SearchState, fitting_points, log_folder, set_aside, state_of
+from etude.study.study import Study
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -23,6 +45,7 @@ EXAMPLES = """
 
   etude search replay study.yaml             [dim](does every proposal follow from what it had seen?)[/]
 """
+MOST_ROWS = 40
 
 
 class StudyFirst(TyperGroup):
@@ -35,40 +58,10 @@ class StudyFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-RUN = """
-[bold]Examples[/]
-
-  etude search run study.yaml --set vary.search.trials=400    [dim](`run` may be left out)[/]
-
-  etude search study.yaml --keep-fitting     [dim](after the space was changed)[/]
-"""
-SHOW = """
-[bold]Examples[/]
-
-  etude search show study.yaml --json
-"""
-EXPORT = """
-[bold]Examples[/]
-
-  etude search export study.yaml --csv > results.csv
-
-  etude search export study.yaml --output results.parquet
-"""
-REPLAY = """
-[bold]Examples[/]
-
-  etude search replay study.yaml
-"""
-
-search = typer.Typer(
-    name="search",
-    cls=StudyFirst,
-    help=f"Search a study whose vary holds a search: `etude search STUDY`.\n{EXAMPLES}",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+search = typer.Typer(name="search", cls=StudyFirst, add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
 
 
+@search.command()
 def run(
     study: StudyFile,
     overrides: Set = None,
@@ -77,49 +70,46 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option("--on", metavar="WHERE", help="Where to run: inline, processes, or a cluster's profile."),
     ] = None,
-    track: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
-    ] = None,
+    track: Track = None,
     new: Annotated[bool, typer.Option("--new", help="Begin anew: the log is set aside, results stay.")] = False,
     keep_fitting: Annotated[
         bool,
         typer.Option("--keep-fitting", help="Begin anew with the points tried so far that lie in the space as it is."),
     ] = False,
 ) -> None:
-    """Search, showing how it goes; then collect. What was done before is not done again."""
+    """Search, showing how it goes; then collect. What was done before is not done again.
 
-    from etude.cli.arguments import cluster_of, prepared
-    from etude.cli.outcome import show_namesake, show_outcome
-    from etude.cli.running import run_shown
-    from etude.cli.searches import begin_anew, searched
-    from etude.cli.tracking import following, show_delivered
-    from etude.study.prepare import Options
+    [bold]Examples[/]
 
+      etude search run study.yaml --set vary.search.trials=400    [dim](`run` may be left out)[/]
+
+      etude search study.yaml --keep-fitting     [dim](after the space was changed)[/]
+    """
     cluster = cluster_of(on, study)
-    settings = [*(overrides or ()), *([f"place.backend={on}"] if on and cluster is None else [])]
+    settings = with_backend(overrides, on, cluster)
     first = begin_anew(study, settings, profile, keep_fitting=keep_fitting) if new or keep_fitting else ()
     options = Options(environment=variables_copy(), cluster=cluster, first=first)
-    ready = searched(prepared(study, settings, profile, options))
-    show_namesake(ready)
-    repeated = [*(("--profile", profile) if profile else ()), *(word for text in settings for word in ("--set", text))]
-    trackers = following(ready, track or ())
-    result = run_shown(ready, options, trackers)
-    code = show_outcome(result, repeated=repeated)
-    if trackers is not None:
-        show_delivered(trackers.finish(result.prepared), ready)
-    raise typer.Exit(code)
+    prepared = prepare_file(study, settings, profile, options)
+    require_search(prepared)
+    show_namesake(prepared)
+    follower = follower_of(prepared, track or ())
+    with progress_shown(prepared, options, follower) as execution:
+        result = execution.run()
+    raise typer.Exit(show_end(result, follower, repeated=repeated_words(settings, profile)))
 
 
+@search.command()
 def show(study: StudyFile, overrides: Set = None, profile: Profile = None, as_json: AsJson = False) -> None:
-    """Show every trial of a search: point, outcome, objectives, when and where it ran."""
-    from etude.cli.arguments import prepared
-    from etude.cli.searches import searched, show_trials
-    from etude.study.prepare import Options
+    """Show every trial of a search: point, outcome, objectives, when and where it ran.
 
-    show_trials(searched(prepared(study, overrides, profile, Options())), as_json=as_json)
+    [bold]Examples[/]
+
+      etude search show study.yaml --json
+    """
+    show_trials(prepare_file(study, overrides, profile), as_json=as_json)
 
 
+@search.command()
 def export(
     study: StudyFile,
     as_csv: Annotated[
@@ -132,22 +122,173 @@ def export(
     overrides: Set = None,
     profile: Profile = None,
 ) -> None:
-    """Take the trials of a search elsewhere."""
-    from etude.cli.arguments import prepared
-    from etude.cli.searches import export_trials, searched
-    from etude.study.prepare import Options
+    """Take the trials of a search elsewhere.
 
-    export_trials(searched(prepared(study, overrides, profile, Options())), as_csv=as_csv, output=output)
+    [bold]Examples[/]
+
+      etude search export study.yaml --csv > results.csv
+
+      etude search export study.yaml --output results.parquet
+    """
+    export_trials(prepare_file(study, overrides, profile), as_csv=as_csv, output=output)
 
 
+@search.command()
 def replay(study: StudyFile, overrides: Set = None, profile: Profile = None) -> None:
-    """Derive every proposal again from what it had seen, and compare byte by byte. Runs no trial."""
-    from etude.cli.arguments import load
-    from etude.cli.searches import replay_shown
+    """Derive every proposal again from what it had seen, and compare byte by byte. Runs no trial.
 
-    raise typer.Exit(replay_shown(load(study, overrides, profile)))
+    [bold]Examples[/]
+
+      etude search replay study.yaml
+    """
+    raise typer.Exit(show_replay(load(study, overrides, profile)))
 
 
-for command, examples in ((run, RUN), (show, SHOW), (export, EXPORT), (replay, REPLAY)):
-    command.__doc__ = f"{command.__doc__}\n{examples}"
-    search.command()(command)
+def require_search(prepared: Prepared) -> SearchState:
+    """The search of a study.
+
+    Raises:
+        ConfigError: Its `vary` has no search.
+    """
+    if prepared.search is None:
+        raise ConfigError([_no_search(prepared.study)])
+    return prepared.search
+
+
+def _no_search(study: Study) -> Fault:
+    mend = "write `vary: {search: {space: …, objective: …, trials: …}}`, or use `etude run`"
+    return Fault("vary", f"study {study.name!r} has no search", mend=mend, file=str(study.file or ""))
+
+
+def begin_anew(file: Path, overrides: Sequence[str], profile: str | None, *, keep_fitting: bool) -> tuple[Point, ...]:
+    """Set the log of a study's search aside.
+
+    Returns:
+        The points to begin with: none, or those tried so far that lie in the space as it is now.
+    """
+    study = load(file, overrides, profile)
+    state = state_of(study, study.project / ".etude")
+    if state is None:
+        raise ConfigError([_no_search(study)])
+    if state.history.begun is None:
+        return ()
+    _refuse_if_driven(state)
+    points = fitting_points(state, study.params) if keep_fitting else []
+    err().print(f"the log so far is set aside: {escape(set_aside(state))}", soft_wrap=True)
+    if keep_fitting:
+        err().print(f"{len(points)} of {len(state.history.ended)} points lie in the space as it is and come first")
+    return tuple(points)
+
+
+def _refuse_if_driven(state: SearchState) -> None:
+    log = FileLog(state.folder)
+    living = [opened for number, opened in state.history.drivers.items() if log.lives(number)]
+    log.close()
+    if living:
+        where = ", ".join(f"process {opened.pid} on {opened.host}" for opened in living)
+        raise SearchError(f"the search is under way: {where}\n    Mend: stop it first, or wait until it is done")
+
+
+def show_trials(prepared: Prepared, *, as_json: bool) -> None:
+    """Print every trial."""
+    state = require_search(prepared)
+    table = state.table()
+    rows: list[dict[str, Any]] = table.to_pylist() if table is not None else []
+    if as_json:
+        out().print_json(json_text(rows))
+        return
+    if table is None:
+        out().print(escape(state.left))
+        return
+    _print_trials(rows, state)
+    for line in search_lines(prepared):
+        out().print(line, soft_wrap=True)
+
+
+def _print_trials(rows: Sequence[dict[str, Any]], state: SearchState) -> None:
+    metrics = state.search.goal.metrics
+    trials = Table(header_style="bold")
+    for column in ("trial", "outcome", *metrics, "seconds", "worker", "point"):
+        trials.add_column(column, justify="left" if column in ("outcome", "point") else "right", overflow="fold")
+    for row in rows[-MOST_ROWS:]:
+        trial = state.history.trials[row["number"]]
+        values = [_number(row[f"value.{metric}"]) for metric in metrics]
+        took = None if row["ended_s"] is None or row["started_s"] is None else row["ended_s"] - row["started_s"]
+        origin = {"baseline": " (baseline)", "told": " (given)"}.get(row["origin"], "")
+        outcome = row["outcome"] or "running"
+        trials.add_row(
+            f"{row['number']}{origin}",
+            Text(outcome, style="" if outcome in ("ok", "running") else "red"),
+            *values,
+            _number(took),
+            "-" if row["worker"] is None else str(row["worker"]),
+            Text.from_markup(point_text(trial.point)),
+        )
+    out().print(trials)
+    if len(rows) > MOST_ROWS:
+        out().print(f"[dim]the last {MOST_ROWS} of {len(rows)} trials: --json shows all[/]")
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else short_text(value, 6)
+
+
+def export_trials(prepared: Prepared, *, as_csv: bool, output: str | None) -> None:
+    """Print the trials as CSV, or write them to a file.
+
+    Raises:
+        ConfigError: There is nothing to export, or the file is of another kind.
+    """
+    state = require_search(prepared)
+    table = state.table()
+    if table is None:
+        mend = f"run it first: etude search {prepared.study.file}"
+        raise ConfigError([Fault("", f"the search of {prepared.study.name!r} has not begun", mend=mend)])
+    if output is None:
+        if not as_csv:
+            raise ConfigError([Fault("", "nothing says where to", mend="write --csv, or --output FILE.parquet")])
+        out().file.write(csv_text(state.history))
+        return
+    path = Path(output)
+    if path.suffix == ".csv":
+        path.write_text(csv_text(state.history), encoding="utf-8")
+    elif path.suffix in (".parquet", ".pq"):
+        parquet.write_table(table, path)
+    else:
+        raise ConfigError([Fault("--output", "the file's kind is not known", output, "write FILE.parquet or FILE.csv")])
+    out().print(escape(path), soft_wrap=True)
+
+
+def show_replay(study: Study) -> int:
+    """Replay a study's search and tell what differs. Returns the exit code: 1 where anything does.
+
+    Raises:
+        ConfigError: It has no search, or its sampler is not installed.
+        SearchError: The log cannot be read.
+    """
+    if study.vary.search is None:
+        raise ConfigError([_no_search(study)])
+    events = read_log(log_folder(study.project / ".etude", study.title) / EVENTS)
+    begun = events[0] if events else None
+    if not isinstance(begun, Begun):
+        out().print(f"the search of {escape(study.name)} has not begun")
+        return 1
+    space, goal = Space.from_json(begun.space), goal_of(begun)
+
+    def fresh() -> Replica:
+        return Replica(make(begun.sampler, space, goal, begun.seed, **begun.settings), goal)
+
+    count, differ = 0, 0
+    for one in replayed(events, fresh):
+        count += 1
+        if not one.same:
+            differ += 1
+            again = point_text(one.again) if one.again is not None else escape(one.error or "nothing")
+            out().print(f"[red]trial {one.number}[/] logged {point_text(one.logged)}", soft_wrap=True)
+            out().print(f"    now {again}", soft_wrap=True)
+    sampler = " ".join([begun.sampler, *(f"{name}={value}" for name, value in begun.settings.items())])
+    share = f"{count - differ} of {count} proposals follow again, byte for byte"
+    out().print(f"{share} [dim]({escape(sampler)}, seed {begun.seed})[/]")
+    if differ:
+        out().print("[dim]the versions of the sampler's packages, or the sampler itself, are others than then[/]")
+    return 1 if differ else 0

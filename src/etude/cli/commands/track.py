@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Optional
 
 import typer
 
 from etude.cli.arguments import Profile, Set, StudyFile
+from etude.cli.console import err, escape, out, redactor
+from etude.cli.study_file import prepare_file
+from etude.environment import variables
+from etude.errors import ConfigError, Fault
+from etude.study.prepare import Prepared
+from etude.track.courier import Delivered
+from etude.track.follow import Following, deliver_stored
+from etude.track.opening import asked_for, sinks
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -28,13 +37,48 @@ def track(
     overrides: Set = None,
     profile: Profile = None,
 ) -> None:
-    """Tell trackers of every variant that is stored. Runs nothing; what they know already is not told again."""
-    from etude.cli.arguments import prepared
-    from etude.cli.tracking import show_delivered, told_of_stored
-    from etude.study.prepare import Options
-
-    ready = prepared(study, overrides, profile, Options())
-    raise typer.Exit(0 if show_delivered(told_of_stored(ready, to or ()), ready) else 1)
+    prepared = prepare_file(study, overrides, profile)
+    raise typer.Exit(0 if show_delivered(deliver_to(prepared, to or ()), prepared) else 1)
 
 
-track.__doc__ = f"{track.__doc__}\n{EXAMPLES}"
+def follower_for(prepared: Prepared, names: Sequence[str]) -> Following:
+    """What follows a run for the trackers that the study names and those that are added.
+
+    Raises:
+        ConfigError: There is no such tracker, or it is not installed.
+    """
+    trackers = asked_for(prepared.study.place.track, names, "--track")
+    live = prepared.study.place.backend != "inline"
+    return Following(prepared, sinks(trackers, prepared, variables()), redactor(), live)
+
+
+def deliver_to(prepared: Prepared, names: Sequence[str]) -> list[Delivered]:
+    """Tell the trackers that are named, else those of the study, of what is stored, and wait until they are told.
+
+    Raises:
+        ConfigError: There is no such tracker, or it is not installed, or none is named.
+    """
+    own = prepared.study.place.track
+    chosen = [tracker for tracker in asked_for(own, names, "--to") if not names or tracker.name in names]
+    if not chosen:
+        raise ConfigError([Fault("--to", "no tracker is named, and the study names none", mend="add --to mlflow")])
+    return deliver_stored(prepared, sinks(chosen, prepared, variables()), redactor())
+
+
+def show_delivered(delivered: Sequence[Delivered], prepared: Prepared) -> bool:
+    """Say once what each tracker was told. Returns whether all of them know everything."""
+    file = str(prepared.study.file or prepared.study.name)
+    for each in delivered:
+        if each.left or each.error:
+            share = f"{each.sent + each.known} of {each.sent + each.known + each.left} runs told"
+            text = f"{each.tracker}: {share}; {each.error or 'the rest is left'}"
+            err().print(f"[yellow]note[/] {escape(redactor()(text))}", soft_wrap=True)
+            err().print(f"    the rest: etude track {escape(file)} --to {each.tracker}", soft_wrap=True)
+        else:
+            counts = f"{_runs(each.sent)} told" + (f", {each.known} known already" if each.known else "")
+            out().print(f"{each.tracker}: {counts}: {escape(each.place)}", soft_wrap=True)
+    return not any(each.left or each.error for each in delivered)
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"

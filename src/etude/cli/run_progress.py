@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from etude.cli.console import escape
 from etude.digits import number_text
-from etude.execute.events import Event, Kind
+from etude.execute.events import Event, Kind, now
 from etude.units import readable_bytes, readable_seconds
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.live import Live
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Active:
     """A node that runs now."""
 
@@ -27,7 +29,7 @@ class Active:
     message: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunView:
     """What is known of a run from its events so far."""
 
@@ -67,7 +69,7 @@ class RunView:
             case Kind.STARTED:
                 self.queued.pop(event.fingerprint, None)
                 self.waiting.pop(event.fingerprint, None)
-                self.active[event.fingerprint] = Active(event.label, event.name, event.time_s)
+                self.active[event.fingerprint] = Active(label=event.label, name=event.name, since_s=event.time_s)
                 self.most_active = max(self.most_active, len(self.active))
             case Kind.PROGRESS:
                 if active := self.active.get(event.fingerprint):
@@ -142,11 +144,6 @@ def _number(value: object) -> float | None:
 
 def picture(view: RunView, now_s: float) -> RenderableType:
     """The state as lines: one for the run, one for each node that runs."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
     done = view.computed + view.reused + view.failed + view.blocked
     total = done + view.todo
     elapsed = now_s - (view.started_s or now_s)
@@ -189,8 +186,6 @@ class LiveProgress:
 
     def __enter__(self) -> LiveProgress:
         if self._moving:
-            from rich.live import Live
-
             self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=4, transient=True)
         return self
 
@@ -207,33 +202,31 @@ class LiveProgress:
             self.console.print(line, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
-        from etude.execute.events import now
-
         return picture(self.view, now())
 
 
 def line_of(event: Event, view: RunView) -> str:
     """What is printed of an event for good; empty for what the moving picture alone shows."""
     data = event.data or {}
-    label, error = _escaped(event.label), _escaped(data.get("error"))
+    label, error = escape(event.label), escape(data.get("error"))
     match event.kind:
         case Kind.RUN_STARTED:
-            study = _escaped(view.study)
+            study = escape(view.study)
             return f"[bold]{study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
         case Kind.DONE:
             if event.name == "records":
                 return ""
             return f"  [green]✓[/] {label}  [dim]{_cost_text(data.get('cost'))}[/]"
         case Kind.REUSED:
-            return f"  [cyan]=[/] {label}  [dim]{_escaped(data.get('how') or 'found done')}[/]"
+            return f"  [cyan]=[/] {label}  [dim]{escape(data.get('how') or 'found done')}[/]"
         case Kind.WAITING:
-            return f"  [yellow]…[/] {label}  [dim]another run computes it ({_escaped(data.get('holder'))})[/]"
+            return f"  [yellow]…[/] {label}  [dim]another run computes it ({escape(data.get('holder'))})[/]"
         case Kind.FAILED:
             return f"  [red]✗[/] {label}  {error}"
         case Kind.RETRY:
             return f"  [yellow]↻[/] {label}  {error}; once more in {data.get('wait_s')} s"
         case Kind.BLOCKED if not view.stopping:
-            return f"  [dim]- {label}  not run: it reads {_escaped(data.get('because'))}[/]"
+            return f"  [dim]- {label}  not run: it reads {escape(data.get('because'))}[/]"
         case Kind.STOPPED:
             return f"  [yellow]■[/] {label}  stopped at a checkpoint"
         case Kind.JOB:
@@ -246,21 +239,15 @@ def line_of(event: Event, view: RunView) -> str:
 
 def _job_line(data: Mapping[str, object]) -> str:
     """A line for what becomes of a batch job; none for what only its account says."""
-    state, reason = str(data.get("state")), _escaped(data.get("reason") or "")
+    state, reason = str(data.get("state")), escape(data.get("reason") or "")
     if state == "accounted":
         return ""
     if "id" not in data:
         return f"  [yellow]![/] {state}  [dim]{reason}[/]"
     colour = {"done": "green", "failed": "red", "lost": "yellow"}.get(state, "dim")
     attempt = f" (attempt {data['attempt']})" if data.get("attempt") not in (1, None) else ""
-    what = f"job {data['id']} {_escaped(data.get('variant'))}{attempt}"
+    what = f"job {data['id']} {escape(data.get('variant'))}{attempt}"
     return f"  [{colour}]⇢[/] [dim]{what}[/] [{colour}]{state}[/]  [dim]{reason}[/]".rstrip()
-
-
-def _escaped(value: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(value))
 
 
 def _cost_text(cost: object) -> str:

@@ -7,28 +7,27 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from etude.cli.progress import LiveProgress
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from etude.cli.console import escape
+from etude.cli.run_progress import LiveProgress
 from etude.digits import short_text
+from etude.execute.events import Event as RunEvent
 from etude.graph.labels import text_of
-from etude.search.events import Asked, Closed, Finished, Halted, Opened, Retried, Started
-from etude.search.trials import Goal, Outcome
+from etude.search.events import Asked, Closed, Event, Finished, Halted, Opened, Retried, Started
+from etude.search.history import History
+from etude.search.spec import NO_LIMIT, Search
+from etude.search.trials import Goal, Outcome, Trial
+from etude.study.prepare import Prepared
 from etude.units import readable_seconds
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.live import Live
 
-    from etude.execute.events import Event as RunEvent
-    from etude.search.events import Event
-    from etude.search.history import History
-    from etude.search.spec import Search
-    from etude.search.trials import Trial
-    from etude.study.prepare import Prepared
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SearchView:
     """What is known of a search from its events so far."""
 
@@ -60,7 +59,7 @@ class SearchView:
         self.now_s = max(self.now_s, getattr(event, "t", 0.0))
         if isinstance(event, Opened) and event.pid == self.process and self.driver is None:
             self.driver, self.opened_s, self.workers = event.driver, event.t, event.workers
-            self._catch_up(history)
+            self.catch_up(history)
         return self._news(event, history) if self.driver is not None else ""
 
     def _news(self, event: Event, history: History) -> str:
@@ -73,7 +72,7 @@ class SearchView:
             case Retried() | Halted():
                 self._free(event.number, event.t)
                 if isinstance(event, Retried):
-                    return f"  [yellow]↻[/] trial {event.number}  {_escaped(event.outcome)}: {_escaped(event.error)}"
+                    return f"  [yellow]↻[/] trial {event.number}  {escape(event.outcome)}: {escape(event.error)}"
             case Finished():
                 self._free(event.number, event.t)
                 self.done += 1
@@ -83,7 +82,7 @@ class SearchView:
                 self.closed = event.why
         return ""
 
-    def _catch_up(self, history: History) -> None:
+    def catch_up(self, history: History) -> None:
         self.failures.clear()
         self.done, self.best = 0, ()
         for number in history.ended:
@@ -102,13 +101,13 @@ class SearchView:
             self.failures[str(trial.outcome)] += 1
             if trial.outcome is Outcome.PRUNED:
                 return ""
-            return f"  [red]✗[/] trial {trial.number}  {_escaped(trial.outcome)}: {_escaped(trial.error)}"
+            return f"  [red]✗[/] trial {trial.number}  {escape(trial.outcome)}: {escape(trial.error)}"
         if trial.values is None or not trial.feasible:
             return ""
         if any(self.goal.better(best.values or (), trial.values) or best.values == trial.values for best in self.best):
             return ""
-        kept = tuple(best for best in self.best if not self.goal.better(trial.values, best.values or ()))
-        self.best = (*kept, trial)
+        unbeaten = tuple(best for best in self.best if not self.goal.better(trial.values, best.values or ()))
+        self.best = (*unbeaten, trial)
         return f"  [green]★[/] trial {trial.number}  {values_text(self.goal, trial)}  [dim]{point_text(trial.point)}[/]"
 
     @property
@@ -124,27 +123,26 @@ class SearchView:
 
     def left_s(self) -> float | None:
         """Seconds that are probably left; None where that cannot be known yet."""
-        found = []
+        limits_s = []
         if self.trials is not None and self.done_here:
-            found.append((self.trials - self.done) * self.elapsed_s / self.done_here)
+            limits_s.append((self.trials - self.done) * self.elapsed_s / self.done_here)
         if self.timeout_s is not None:
-            found.append(self.timeout_s - self.now_s)
-        return max(0.0, min(found)) if found else None
+            limits_s.append(self.timeout_s - self.now_s)
+        return max(0.0, min(limits_s)) if limits_s else None
 
 
 def values_text(goal: Goal, trial: Trial) -> str:
     """A trial's objectives: `quality.auc 0.912`."""
     values = trial.values or ()
     return "  ".join(
-        f"[bold]{_escaped(metric)} {short_text(value, 6)}[/]"
-        for metric, value in zip(goal.metrics, values, strict=True)
+        f"[bold]{escape(metric)} {short_text(value, 6)}[/]" for metric, value in zip(goal.metrics, values, strict=True)
     )
 
 
 def point_text(point: Mapping[str, object]) -> str:
     """A point in one line, numbers cut to four digits."""
     return " ".join(
-        f"{_escaped(name)}={short_text(value) if isinstance(value, float) else _escaped(text_of(value))}"
+        f"{escape(name)}={short_text(value) if isinstance(value, float) else escape(text_of(value))}"
         for name, value in point.items()
     )
 
@@ -153,11 +151,9 @@ class SearchProgress:
     """Shows a search as it happens, and after it the rest of the run."""
 
     def __init__(self, console: Console, search: Search, *, moving: bool = True) -> None:
-        from etude.search.spec import NO_LIMIT
-
         trials = None if search.trials == NO_LIMIT else search.trials
         self.console = console
-        self.view = SearchView(search.goal, trials, search.timeout_s, process=os.getpid())
+        self.view = SearchView(goal=search.goal, trials=trials, timeout_s=search.timeout_s, process=os.getpid())
         self._rest = LiveProgress(console, moving=False)
         self._moving = moving and console.is_terminal
         self._live: Live | None = None
@@ -165,8 +161,6 @@ class SearchProgress:
 
     def __enter__(self) -> SearchProgress:
         if self._moving:
-            from rich.live import Live
-
             self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=4, transient=True)
             self._live.start()
         return self
@@ -199,11 +193,6 @@ class SearchProgress:
 
 def picture(view: SearchView) -> RenderableType:
     """The state as a few lines."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
     bar = Table.grid(padding=(0, 1))
     if view.trials is not None:
         bar.add_row(
@@ -222,8 +211,9 @@ def picture(view: SearchView) -> RenderableType:
     lines: list[RenderableType] = [bar, Text("  ".join(part for part in parts if part), style="dim")]
     if view.best:
         best = view.best[-1]
-        told = values_text(view.goal, best) if len(view.best) == 1 else f"{len(view.best)} trials on the Pareto front"
-        lines.append(Text.from_markup(f"best: {told}  [dim]{point_text(best.point) if len(view.best) == 1 else ''}[/]"))
+        alone = len(view.best) == 1
+        values = values_text(view.goal, best) if alone else f"{len(view.best)} trials on the Pareto front"
+        lines.append(Text.from_markup(f"best: {values}  [dim]{point_text(best.point) if alone else ''}[/]"))
     if view.failures:
         lines.append(Text("failed: " + ", ".join(f"{count} {cause}" for cause, count in view.failures.most_common())))
     return Group(*lines)
@@ -234,26 +224,18 @@ def search_lines(prepared: Prepared) -> list[str]:
     state = prepared.search
     if state is None or state.history.begun is None:
         return []
-    view = SearchView(state.search.goal, None, state.search.timeout_s)
-    view._catch_up(state.history)
+    view = SearchView(goal=state.search.goal, trials=None, timeout_s=state.search.timeout_s)
+    view.catch_up(state.history)
     ends = {"exhausted": "every point has been", "interrupted": "stopped"}
     why = f" ({ends[state.history.closed]})" if state.history.closed in ends else ""
-    lines = [f"{_escaped(state.left)}{why} in {readable_seconds(state.history.last_t)}"]
+    lines = [f"{escape(state.left)}{why} in {readable_seconds(state.history.last_t)}"]
     if len(view.best) == 1:
         best = view.best[0]
         lines.append(f"best: trial {best.number}  {values_text(view.goal, best)}  [dim]{point_text(best.point)}[/]")
     elif view.best:
-        lines.append(f"{len(view.best)} trials on the Pareto front: etude top {_escaped(prepared.study.file)}")
+        lines.append(f"{len(view.best)} trials on the Pareto front: etude top {escape(prepared.study.file)}")
     if view.baseline is not None and view.baseline.values is not None and view.baseline not in view.best:
         lines.append(f"baseline: {values_text(view.goal, view.baseline)}")
     if view.failures:
-        lines.append(
-            "not ok: " + ", ".join(f"{count} {_escaped(cause)}" for cause, count in view.failures.most_common())
-        )
+        lines.append("not ok: " + ", ".join(f"{count} {escape(cause)}" for cause, count in view.failures.most_common()))
     return lines
-
-
-def _escaped(value: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(value))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 from etude.environment import variables
+from etude.errors import ConfigError, EtudeError, shown
+from etude.redaction import Redactor
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from etude.errors import EtudeError
-    from etude.redaction import Redactor
+MENDS = {
+    errno.ENOSPC: "free some space, or `etude gc`; then run the same command again",
+    errno.EDQUOT: "free some space, or `etude gc`; then run the same command again",
+    errno.EACCES: "check the permissions of this file and its folder",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EMFILE: "raise the limit on open files: ulimit -n 4096",
+}
+"""What can be done about what the system refuses, in the common cases."""
 
 
 @cache
@@ -31,48 +40,35 @@ def err() -> Console:
     return Console(file=sys.__stderr__, stderr=True, highlight=False)
 
 
-def hidden() -> Redactor:
+def redactor() -> Redactor:
     """Takes the secrets of this process's environment out of what is told."""
-    from etude.redaction import Redactor
-
     return Redactor.of(variables())
 
 
-def escaped(text: str) -> str:
+def escape(value: object) -> str:
     """Text that stands in markup as it is."""
     from rich.markup import escape
 
-    return escape(text)
+    return escape(str(value))
 
 
-def tell_refusal(error: OSError) -> None:
+def print_refusal(error: OSError) -> None:
     """Show what the system refused: the reason, the file, and what can be done in the common cases."""
-    import errno
-
     from rich.text import Text
 
-    mends = {
-        errno.ENOSPC: "free some space, or `etude gc`; then run the same command again",
-        errno.EDQUOT: "free some space, or `etude gc`; then run the same command again",
-        errno.EACCES: "check the permissions of this file and its folder",
-        errno.EROFS: "the file system is read-only: choose another folder",
-        errno.EMFILE: "raise the limit on open files: ulimit -n 4096",
-    }
-    text = hidden()(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+    text = redactor()(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
     err().print(Text.assemble(("error ", "bold red"), text), soft_wrap=True)
-    if error.errno in mends:
-        err().print(Text(f"    → {mends[error.errno]}", style="green"))
+    if error.errno in MENDS:
+        err().print(Text(f"    → {MENDS[error.errno]}", style="green"))
 
 
-def tell_error(error: EtudeError) -> None:
+def print_error(error: EtudeError) -> None:
     """Show an error: every fault of a faulty study with its place, value, reason and mend."""
     from rich.text import Text
 
-    from etude.errors import ConfigError, shown
-
-    console = err()
+    redact, console = redactor(), err()
     if not isinstance(error, ConfigError):
-        console.print(Text.assemble(("error ", "bold red"), hidden()(str(error))), soft_wrap=True)
+        console.print(Text.assemble(("error ", "bold red"), redact(str(error))), soft_wrap=True)
         return
     count = len(error.faults)
     console.print(Text(f"{count} fault{'s' if count > 1 else ''}; nothing was run or written", style="bold red"))
@@ -82,11 +78,11 @@ def tell_error(error: EtudeError) -> None:
         if place:
             head.append(f"{place}  ", style="dim")
         if fault.path:
-            head.append(f"{hidden()(fault.path)}  ", style="bold")
+            head.append(f"{redact(fault.path)}  ", style="bold")
         console.print(head, soft_wrap=True)
-        reason = Text(f"    {hidden()(fault.reason)}")
+        reason = Text(f"    {redact(fault.reason)}")
         if fault.value is not None:
-            reason.append(f" (got {hidden()(shown(fault.value))})", style="yellow")
+            reason.append(f" (got {redact(shown(fault.value))})", style="yellow")
         console.print(reason, soft_wrap=True)
         if fault.mend:
-            console.print(Text(f"    → {hidden()(fault.mend)}", style="green"), soft_wrap=True)
+            console.print(Text(f"    → {redact(fault.mend)}", style="green"), soft_wrap=True)
