@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -264,13 +264,15 @@ class Cluster:
             for name, block in self.running.items()
         ]
 
+    def hold(self, blocks: list[str]) -> None: ...
+
     def give_back(self, blocks: list[str]) -> None:
         for name in blocks:
             if self.blocks_[name].state == "running":
                 self._finish(self.blocks_[name])
             self.blocks_[name].state = "ended"
 
-    def close(self) -> None: ...
+    def close(self, left: Collection[str] = ()) -> None: ...
 
 
 @dataclass
@@ -308,6 +310,7 @@ class Backend:
                 self.folder / "jobs.log",
                 lambda _entry: None,
                 lambda _entry, _why: None,
+                lambda name: (engine.give_back([name]), made.left(name))[0],
                 clock=self.time,
             )
             engine.waiting = lambda: len(made.waiting)

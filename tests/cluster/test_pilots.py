@@ -123,6 +123,17 @@ def test_a_study_runs_on_each_batch_system_and_leaves_no_job_behind(project: Pro
     until(lambda: all(state.phase is Phase.ENDED for state in look()), "jobs to end", lambda: str(list(look())))
 
 
+def test_a_pilot_that_is_no_longer_needed_ends_as_completed(project: Project, bed: SlurmBed) -> None:
+    if not bed.accounting:
+        pytest.skip("no accounting here")
+    site = Site("slurm", bed)
+    run(project, project.write(STEPS).study({"it": ("number", None, {"value": 1})}), site.profile)
+    [asked] = [line["job"] for line in journal(project) if line["what"] == "asked for"]
+    word = lambda: site.scheduler.account([asked])[asked].word  # noqa: E731
+    until(lambda: word() not in ("PENDING", "RUNNING", "COMPLETING"), "the job to end")
+    assert word() == "COMPLETED"
+
+
 def test_each_node_gets_one_gpu_of_those_that_its_job_was_granted(project: Project, site: Site) -> None:
     pipeline = {f"d{i}": ("devices", None, {"turn": i}, {"gpus": 1}) for i in range(4)}
     result = run(project, project.write(STEPS).study(pipeline), replace(site.profile, cpus=2, gpus=2))

@@ -58,3 +58,10 @@ def test_a_driver_that_is_silent_is_told_from_one_that_lives(board: Board) -> No
 def test_what_is_on_the_board_is_for_its_owner_alone(board: Board) -> None:
     assert board.folder.stat().st_mode & 0o077 == 0
     assert board.orders.stat().st_mode & 0o077 == 0
+
+
+def test_a_pilot_sees_that_it_should_end_and_no_other_does(board: Board) -> None:
+    orders = Orders(board.folder)
+    board.order_leave("cpu-c1.0")
+    orders.look()
+    assert (orders.leaves("cpu-c1.0"), orders.leaves("cpu-c1.1")) == (True, False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +50,8 @@ class FakeEngine:
     up: dict[str, Machine] = field(default_factory=dict)
     sent: list[tuple[NodeCall, Future[Any]]] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    spared: set[str] = field(default_factory=set)
     away: bool = False
     gone: bool = False
 
@@ -73,10 +75,15 @@ class FakeEngine:
             raise RuntimeError("broken pipe")
         return list(self.up.values())
 
+    def hold(self, blocks: list[str]) -> None:
+        self.held += blocks
+        self.up |= {name: replace(self.up[name], taking=False) for name in blocks if name in self.up}
+
     def give_back(self, blocks: list[str]) -> None:
         self.returned += blocks
 
-    def close(self) -> None: ...
+    def close(self, left: Collection[str] = ()) -> None:
+        self.spared = set(left)
 
     def start(self, name: str, **what: Any) -> None:
         self.states[name] = BlockState(f"job{name}", "running")
@@ -99,6 +106,7 @@ class Bench:
         self.at, self.engine = 0.0, FakeEngine()
         self.waits: list[Entry] = []
         self.moved: list[str] = []
+        self.leaving: list[str] = []
         self.pool = PoolQueue(
             pool_of(profile, Needs()),
             profile,
@@ -106,6 +114,7 @@ class Bench:
             folder / "jobs.log",
             self.waits.append,
             lambda _entry, why: self.moved.append(why),
+            self.leaving.append,
             clock=lambda: self.at,
         )
         self.folder = folder
@@ -183,10 +192,54 @@ def test_a_job_that_idles_for_long_enough_is_given_back(bench: Bench) -> None:
     bench.engine.answer()
     bench.engine.start("0", idle_s=59.0)
     bench.pass_()
-    assert bench.engine.returned == []
+    assert bench.leaving == []
     bench.engine.start("0", idle_s=61.0)
     bench.pass_()
+    assert (bench.leaving, bench.engine.held) == (["0"], ["0"])
+
+
+def leave(bench: Bench) -> None:
+    """A job that idles is asked to end by itself."""
+    bench.begun(2)
+    bench.engine.answer()
+    bench.engine.answer()
+    bench.engine.start("0", idle_s=61.0)
+    bench.pass_()
+
+
+def test_a_job_that_ends_by_itself_when_asked_to_is_not_cancelled(bench: Bench) -> None:
+    leave(bench)
+    bench.pool.left("0")
+    bench.engine.end("0", "COMPLETED")
+    bench.pass_(60.0)
+    assert bench.engine.returned == []
+    ended = [json.loads(line) for line in (bench.folder / "jobs.log").read_text().splitlines()][-1]
+    assert (ended["what"], ended["why"]) == ("ended", "given back: it had nothing to do")
+
+
+def test_a_job_that_does_not_hear_that_it_should_end_is_cancelled(bench: Bench) -> None:
+    leave(bench)
+    bench.pass_(20.0)
+    assert bench.engine.returned == []
+    bench.pass_(20.0)
     assert bench.engine.returned == ["0"]
+
+
+def test_a_job_that_is_asked_to_end_takes_no_node_and_another_is_asked_for(bench: Bench) -> None:
+    leave(bench)
+    bench.put(1)
+    bench.pass_()
+    assert bench.engine.sent == []
+    assert len(bench.engine.states) == 2
+
+
+def test_jobs_that_are_up_are_asked_to_end_when_the_run_is_over(bench: Bench) -> None:
+    bench.begun(8, jobs=1)
+    bench.pool.release_all()
+    assert bench.leaving == ["0"]
+    assert bench.pool.is_leaving
+    bench.pool.left("0")
+    assert not bench.pool.is_leaving
 
 
 def test_a_pending_job_is_given_back_once_nothing_needs_it(bench: Bench) -> None:
@@ -390,3 +443,11 @@ def test_the_end_of_a_run_is_the_end_of_its_jobs_in_the_journal(bench: Bench) ->
     assert last
     assert {line["what"] for line in last.values()} == {"ended"}
     assert {line["why"] for line in last.values()} == {"given back: the run is over"}
+
+
+def test_a_job_that_is_ending_by_itself_is_left_alone_at_the_end_of_the_run(bench: Bench) -> None:
+    bench.begun(8, jobs=1)
+    bench.pool.release_all()
+    bench.pool.left("0")
+    bench.pool.close(Outcome(status=Status.LOST, error="the run was stopped"))
+    assert bench.engine.spared == {"0"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,10 @@ class Board:
         """Have the process of one attempt killed."""
         append(self.orders, {"cancel": ticket, "reason": reason})
 
+    def order_leave(self, job: str) -> None:
+        """Have a pilot end, once nothing runs in it. `<pool>.<block>` names it."""
+        append(self.orders, {"leave": job})
+
     def beat(self) -> None:
         """Show that the driver lives."""
         with contextlib.suppress(OSError):  # workers wait for a while before they take it for dead
@@ -108,6 +113,7 @@ class Orders:
     folder: Path
     _tail: Tail | None = None
     _stopped: set[str] = field(default_factory=set)
+    _leaving: set[str] = field(default_factory=set)
     _cancelled: dict[str, str] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -120,14 +126,27 @@ class Orders:
                 self._stopped.add(order["stop"])
             elif "cancel" in order:
                 self._cancelled[order["cancel"]] = order["reason"]
+            elif "leave" in order:
+                self._leaving.add(order["leave"])
 
     def stops(self, ticket: str) -> bool:
         """Whether the driver wants this attempt to stop at its next checkpoint."""
         return STOP in self._stopped or ticket in self._stopped
 
+    def leaves(self, job: str) -> bool:
+        """Whether the driver wants a pilot to end."""
+        return job in self._leaving
+
     def cancels(self, ticket: str) -> str | None:
         """Why the driver wants this attempt killed; None where it does not."""
         return self._cancelled.get(ticket)
+
+
+def tell_news(folder: Path, **what: object) -> None:
+    """Tell the driver something. What cannot be told is no loss: it sees by other means, later."""
+    host = socket.gethostname()
+    with contextlib.suppress(OSError):
+        append(folder / "news" / f"{host}-{os.getpid()}.log", {"host": host, **what})
 
 
 def orders_of(folder: Path) -> Path:

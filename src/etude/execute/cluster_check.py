@@ -103,7 +103,8 @@ class Check:
             yield Finding("submission", True, f"job {id_}")
             yield from self._follow(submits, id_, began, report, started)
         finally:
-            submits.cancel(id_)
+            if not report.exists():  # else it is about to end by itself, and its accounting should say so
+                submits.cancel(id_)
         if report.exists():
             yield from self._judge(json.loads(report.read_text()), token, addresses)
 

@@ -42,6 +42,8 @@ from etude.store.store import Store
 TICK_S = 0.25
 NEWS_S = 3.0
 """How long a worker's news may be under way."""
+GOODBYE_S = 5.0
+"""How long the jobs have to end by themselves once the run is over."""
 
 STOPPED = Outcome(status=Status.STOPPED, error="it had not begun")
 ENDED = Outcome(status=Status.LOST, error="the run was stopped", again=False)
@@ -163,9 +165,21 @@ class ParslBackend:
                         self._board.order_cancel(entry.ticket, ENDED.error)
         for entry in self._elsewhere:
             entry.settle(ENDED)
+        self._let_jobs_end()
         for queue in list(self._pools.values()):
             queue.close(ENDED)
         self._clear()
+
+    def _let_jobs_end(self) -> None:
+        """Give the jobs that are up a moment to end by themselves. Whoever does not is cancelled."""
+        queues = list(self._pools.values())
+        for queue in queues:
+            queue.release_all()
+        until_s = time.monotonic() + GOODBYE_S
+        while self._board is not None and any(queue.is_leaving for queue in queues) and time.monotonic() < until_s:
+            self._board.beat()
+            self._hear(self._board)
+            time.sleep(0.05)
 
     def _clear(self) -> None:
         """Remove what lets others run code or read the sources; what tells of the run stays."""
@@ -236,6 +250,7 @@ class ParslBackend:
                 self.folder / "jobs.log",
                 self._wait_for,
                 lambda entry, why: self._say(entry, f"goes on in another job: {why}"),
+                lambda block: self._ask_to_leave(pool, block),
             )
         return self._pools[pool]
 
@@ -297,6 +312,12 @@ class ParslBackend:
     def _hear(self, board: Board) -> None:
         sent = {ticket: entry for queue in self._pools.values() for ticket, entry in list(queue.sent.items())}
         for line in board.news():
+            if "left" in line:
+                pool, _, block = str(line["left"]).rpartition(".")
+                for queue in self._pools.values():
+                    if queue.pool.name == pool:
+                        queue.left(block)
+                continue
             entry = sent.get(str(line.get("ticket")))
             if entry is None:
                 continue
@@ -307,6 +328,10 @@ class ParslBackend:
             else:
                 told = (line["done"], line["total"], str(line["message"]), line.get("value"))
                 self.tell(Progress(entry.call.fingerprint, *told))  # type: ignore[arg-type]
+
+    def _ask_to_leave(self, pool: Pool, block: str) -> None:
+        assert self._board is not None
+        self._board.order_leave(f"{pool.name}.{block}")
 
     def _say(self, entry: Entry, message: str) -> None:
         self.tell(Progress(entry.call.fingerprint, 0.0, None, message))

@@ -12,7 +12,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,8 +177,6 @@ class Engine:
         Raises:
             BackendError: The interchange is gone. The engine itself would wait for its answer for ever.
         """
-        if self._executor.interchange_proc.poll() is not None:
-            raise BackendError(f"its interchange ended with exit code {self._executor.interchange_proc.returncode}")
         return [
             Machine(
                 found["block_id"],
@@ -187,11 +185,27 @@ class Engine:
                 found["idle_duration"],
                 bool(found["active"]) and not found["draining"],
             )
-            for found in self._executor.command_client.run("MANAGERS", timeout_s=ANSWER_S)
+            for found in self._command("MANAGERS")
         ]
 
+    def hold(self, blocks: list[str]) -> None:
+        """Send these jobs no further node. BackendError where the interchange is gone."""
+        for machine in self._command("MANAGERS"):
+            if machine["block_id"] in blocks:
+                self._command(["HOLD_MANAGER", machine["manager"]])
+
+    def _command(self, words: str | list[str]) -> Any:
+        from parsl.executors.high_throughput.errors import CommandClientBadError, CommandClientTimeoutError
+
+        if self._executor.interchange_proc.poll() is not None:
+            raise BackendError(f"its interchange ended with exit code {self._executor.interchange_proc.returncode}")
+        try:
+            return self._executor.command_client.run(words, timeout_s=ANSWER_S)
+        except (CommandClientBadError, CommandClientTimeoutError) as error:
+            raise BackendError(f"its interchange does not answer: {type(error).__name__}") from error
+
     def give_back(self, blocks: list[str]) -> None:
-        """End jobs."""
+        """Have the scheduler end jobs."""
         jobs = self._executor.blocks_to_job_id
         ids = {block: jobs[block] for block in blocks if block in jobs}
         if ids:
@@ -199,12 +213,13 @@ class Engine:
             for block, job in ids.items():
                 self._ended[block] = BlockState(str(job), "ended", "given back")
 
-    def close(self) -> None:
-        """End all jobs and the interchange."""
+    def close(self, left: Collection[str] = ()) -> None:
+        """End the interchange and all jobs, but for those that are ending by themselves."""
         if self._executor is None:
             return
         with contextlib.suppress(Exception):  # it is the end: a scheduler that is away must not hold it up
-            self.give_back([block for block, state in self.blocks().items() if state.state != "ended"])
+            alive = [block for block, state in self.blocks().items() if state.state != "ended"]
+            self.give_back([block for block in alive if block not in left])
         with contextlib.suppress(Exception):
             self._executor.shutdown()
 

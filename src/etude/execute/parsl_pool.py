@@ -8,7 +8,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +32,9 @@ MOST_BAD = 3
 
 REST_S = 2.0
 """How long a node that was cut short waits: until then its job is known to take no more."""
+IDLE = "given back: it had nothing to do"
+LEAVE_S = 30.0
+"""How long a job that was asked to end by itself may take before the scheduler ends it."""
 REFUSED = "étude:"
 """Begins what a job says that cannot run the study's nodes, and will not on another try."""
 
@@ -43,8 +46,9 @@ class Engine(Protocol):
     def ask_for(self, count: int) -> None: ...
     def blocks(self) -> dict[str, BlockState]: ...
     def machines(self) -> list[Machine]: ...
+    def hold(self, blocks: list[str]) -> None: ...
     def give_back(self, blocks: list[str]) -> None: ...
-    def close(self) -> None: ...
+    def close(self, left: Collection[str] = ()) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +76,20 @@ class _Block:
     connected_s: float | None = None
     took: bool = False
     """Whether it has run a node, or begun to."""
+    leaving_s: float | None = None
+    """Since when it is asked to end by itself."""
     gone_s: float | None = None
     """Since when none of its machines has been connected, after one was."""
     ended: bool = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes nodes."""
+        return self.connected_s is not None and self.leaving_s is None and not self.ended
+
+    def is_late(self, now: float) -> bool:
+        """Whether it was asked to end and has not."""
+        return not self.ended and self.leaving_s is not None and now - self.leaving_s > LEAVE_S
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +105,8 @@ class PoolQueue:
     """Takes a node that another worker computes."""
     moved: Callable[[Entry, str], None]
     """Told when a node goes on in another job, and why."""
+    ask_to_leave: Callable[[str], None]
+    """Asks one job to end by itself, so that the scheduler's accounting shows a job that was completed."""
     clock: Callable[[], float] = time.monotonic
     waiting: deque[Entry] = field(default_factory=deque)
     sent: dict[str, Entry] = field(default_factory=dict)
@@ -185,6 +202,8 @@ class PoolQueue:
             if now - self._asked_s >= self._poll_s():
                 self._asked_s = now
                 self._note_blocks(now)
+            late = [name for name, one in self._blocks.items() if one.is_late(now)]
+            self._cancel(late, IDLE)
             self._scale(machines, now)
             self._feed()
 
@@ -205,7 +224,9 @@ class PoolQueue:
                 block.gone_s = None
             elif block.connected_s is not None and not block.ended:
                 block.gone_s = block.gone_s or now
-                if now - block.gone_s > SILENCE_S:  # whatever the scheduler says: it runs no nodes
+                if block.leaving_s is not None:
+                    self._end(name, block, IDLE)
+                elif now - block.gone_s > SILENCE_S:  # whatever the scheduler says: it runs no nodes
                     self._end(name, block, "its workers are gone")
 
     def _note_blocks(self, now: float) -> None:
@@ -223,7 +244,7 @@ class PoolQueue:
             changed = block.state.state != state.state
             block.state = state
             if state.state == "ended":
-                self._end(name, block, state.detail)
+                self._end(name, block, state.detail if block.leaving_s is None else IDLE)
             elif changed:
                 self._write(name, block, state.state)
         self._check_start(now)
@@ -283,9 +304,31 @@ class PoolQueue:
         count = blocks_to_give_back(idle=len(idle), alive=len(alive), least=self.profile.blocks.least, **counts)
         if count:
             chosen = sorted(idle)[:count]
-            self.engine.give_back(chosen)
-            for name in chosen:
-                self._end(name, self._blocks[name], "given back: it had nothing to do")
+            self._release(chosen, now)
+            self._slots = sum(one.workers for one in machines if one.taking and one.block not in chosen)
+
+    def _release(self, names: list[str], now: float) -> None:
+        """Give jobs back: those that run end by themselves, those that wait are cancelled."""
+        up = [name for name in names if self._blocks[name].connected_s is not None]
+        if up:
+            self.engine.hold(up)
+            for name in up:
+                self._blocks[name].leaving_s = now
+                self.ask_to_leave(name)
+        self._cancel([name for name in names if name not in up], IDLE)
+
+    def _cancel(self, names: list[str], why: str) -> None:
+        if names:
+            self.engine.give_back(names)
+            for name in names:
+                self._end(name, self._blocks[name], why)
+
+    def left(self, name: str) -> None:
+        """A job says that it ends, as it was asked to."""
+        with self._lock:
+            block = self._blocks.get(name)
+            if block is not None and not block.ended:
+                self._end(name, block, IDLE)
 
     def give_up(self, why: str) -> None:
         """Run nothing more here; all that is here is lost, for this reason."""
@@ -331,10 +374,20 @@ class PoolQueue:
                     return None
             return next((entry for entry in self.sent.values() if entry.call.fingerprint == fingerprint), None)
 
+    def release_all(self) -> None:
+        """Have all jobs that are up end by themselves, as soon as nothing runs in them."""
+        with self._lock, contextlib.suppress(BackendError, OSError):  # the scheduler ends what does not hear
+            self._release([name for name, block in self._blocks.items() if block.is_up], self.clock())
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether a job that was asked to end has not ended yet."""
+        return any(block.leaving_s is not None and not block.ended for block in self._blocks.values())
+
     def close(self, outcome: Outcome) -> None:
         """End all jobs; what is left gets this outcome."""
         self.drop_waiting(outcome)
-        self.engine.close()
+        self.engine.close({name for name, block in self._blocks.items() if block.ended and block.leaving_s is not None})
         with self._lock, contextlib.suppress(OSError):
             for name, block in self._blocks.items():
                 if not block.ended:

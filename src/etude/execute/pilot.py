@@ -19,14 +19,14 @@ from types import FrameType
 
 from etude import __version__
 from etude.environment import variables_copy
-from etude.execute.board import silence_s
+from etude.execute.board import Orders, silence_s, tell_news
 from etude.execute.child import kill_group
 from etude.execute.pilot_spec import PilotSpec, read_spec
 from etude.execute.seat import BUSY, TERM, TMP
 
 SILENCE_S = 90.0
 """How long a driver may be silent before a job without running steps takes it for gone."""
-LOOK_S = 1.0
+LOOK_S = 0.5
 STAY_S = 25.0
 """How long a job that must go lets its steps write checkpoints; schedulers kill after 30 s."""
 LONGEST_TMP = 60
@@ -95,18 +95,33 @@ def serve(spec: PilotSpec, block: str, environment: Mapping[str, str], now: Call
         (busy / TERM).touch()
 
     signal.signal(signal.SIGTERM, give_up)
+    job = f"{spec.pool}.{block}"
+    orders = Orders(Path(spec.board))
     wanted_since: float | None = None
+    leaving = False
     while manager.poll() is None:
         time.sleep(LOOK_S)
         if (busy / TERM).exists():
             wanted_since = wanted_since or now()
         working = any(path.name.startswith("busy-") for path in busy.iterdir())
         if wanted_since is not None and (not working or now() - wanted_since > STAY_S):
-            kill_group(manager)
-        elif not working and silence_s(Path(spec.board)) > SILENCE_S:
+            return _ended(manager)
+        if leaving and not working:
+            tell_news(Path(spec.board), left=job)
+            return _ended(manager)
+        orders.look()
+        leaving = orders.leaves(job)  # heeded at the next look: a node that was under way meanwhile has begun by then
+        if not working and silence_s(Path(spec.board)) > SILENCE_S:
             print("the driver is gone and nothing runs here: this job ends", file=sys.stderr)  # noqa: T201
-            kill_group(manager)
+            return _ended(manager)
     return manager.returncode
+
+
+def _ended(manager: subprocess.Popen[bytes]) -> int:
+    """End the engine; the exit code of a job that has done all that it was there for."""
+    kill_group(manager)
+    manager.wait()
+    return 0
 
 
 def _short_tmp(environment: Mapping[str, str]) -> dict[str, str]:

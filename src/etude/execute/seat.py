@@ -18,7 +18,7 @@ from pathlib import Path
 
 from etude.environment import variables_copy
 from etude.execute.attempt import Attempt, Cut
-from etude.execute.board import Orders, append
+from etude.execute.board import Orders, tell_news
 from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.devices import visible_gpus
@@ -204,11 +204,7 @@ class Seat:
         self._news(ticket, done=told.done, total=told.total, message=told.message, value=told.value)
 
     def _news(self, ticket: str, **what: object) -> None:
-        """Tell the driver something. Progress that cannot be told is no loss."""
-        name = f"{socket.gethostname()}-{os.getpid()}.log"
-        with contextlib.suppress(OSError):
-            line = {"ticket": ticket, "block": self.block, "host": socket.gethostname(), **what}
-            append(Path(self.spec.board) / "news" / name, line)
+        tell_news(Path(self.spec.board), ticket=ticket, block=self.block, **what)
 
 
 def partial_attempt(seat: Seat, outcome: Outcome) -> Attempt:
