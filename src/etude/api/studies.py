@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -24,6 +23,7 @@ from etude.config.build import build
 from etude.config.cluster import read_profile
 from etude.config.load import Reading, load_study, read_study
 from etude.config.project import project_around
+from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, EtudeError, Fault
 from etude.execute.runner import Summary
 from etude.study.execution import Execution
@@ -225,7 +225,7 @@ class Study:
             only={name: str(value) for name, value in (only or {}).items()},
             rerun=tuple(rerun),
             fail_fast=fail_fast,
-            environment=dict(os.environ),
+            environment=variables_copy(),
             cluster=read_profile(on, project) if on is not None and not local else None,
         )
 
@@ -245,7 +245,7 @@ class Study:
                 path,
                 overrides=[*overrides, *own_params, *own_axes, *own],
                 profile=profile,
-                environment=os.environ,
+                environment=variables(),
                 project=self._project,
             )
         built = build(self.tree, name=self._name)
@@ -313,7 +313,7 @@ def load(
     file = Path(path)
     overrides = tuple(f"{key}={json.dumps(value)}" for key, value in (set or {}).items())
     own = Path(project) if project is not None else None
-    reading = read_study(file, overrides=overrides, profile=profile, environment=os.environ, project=own)
+    reading = read_study(file, overrides=overrides, profile=profile, environment=variables(), project=own)
     if reading.study is None or reading.faults:
         raise ConfigError(reading.faults)
     study = Study(reading.study.name)
