@@ -259,6 +259,23 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "nomic_bert": ("nomic_bert", _BERT),
     "nomic_bert wide heads": ("nomic_bert", {**_BERT, "head_dim": 10, "tie_word_embeddings": False}),
     "jina_embeddings_v3": ("jina_embeddings_v3", _BERT),
+    "deberta-v2": (
+        "deberta-v2",
+        {**_BERT, "relative_attention": True, "pos_att_type": "p2c|c2p", "position_buckets": 8}
+        | {"norm_rel_ebd": "layer_norm", "share_att_key": True, "position_biased_input": False, "type_vocab_size": 0},
+    ),
+    "deberta-v2 convolution": (
+        "deberta-v2",
+        {**_BERT, "relative_attention": True, "pos_att_type": ["c2p"], "position_buckets": -1, "embedding_size": 20}
+        | {
+            "max_relative_positions": 9,
+            "conv_kernel_size": 3,
+            "conv_groups": 2,
+            "conv_act": "gelu",
+            "type_vocab_size": 2,
+        },
+    ),
+    "deberta-v2 plain": ("deberta-v2", {**_BERT, "norm_rel_ebd": "layer_norm", "legacy": False}),
     "t5": ("t5", _T5),
     "t5 gated untied": ("t5", {**_T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     "mt5": ("mt5", _T5),
@@ -312,7 +329,7 @@ def build(config: Any, head: str, device: str | None = None) -> Any:
 
 def reads_values(config: Any, head: str) -> bool:
     """Whether the model asks for the values of its inputs, and so cannot stand on the meta device."""
-    return config.model_type == "gpt2" or (config.is_encoder_decoder and head == "classification")
+    return config.model_type in ("gpt2", "deberta-v2") or (config.is_encoder_decoder and head == "classification")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from peft import IA3Config, LoraConfig, get_peft_model
 import flops_oracle as oracle
 from etude import flops
 from etude.errors import ConfigError
+from etude.flops.adapters import STACKED as STACKED_TYPES
 
 TARGETS = {
     "llama": ("q_proj", "v_proj", "down_proj"),
@@ -26,6 +27,7 @@ TARGETS = {
     "bart": ("q_proj", "fc2"),
     "phi3": ("qkv_proj",),
     "qwen3_next": ("in_proj_qkvz", "in_proj_ba", "out_proj", "q_proj"),
+    "deberta-v2": ("query_proj", "dense"),
 }
 NAMES = [pytest.param(name, marks=() if name in ("llama", "bert") else pytest.mark.slow) for name in TARGETS]
 _TASKS = {"classification": "SEQ_CLS", "language": "CAUSAL_LM"}
@@ -40,7 +42,8 @@ def task(config: Any, head: str) -> str | None:
 def with_adapter(name: str, head: str, adapter: flops.Lora | flops.Ia3) -> Any:
     """The model of transformers with the same adapter by peft."""
     config = oracle.config(name)
-    model = oracle.build(config, head)
+    on_parameters = adapter.targets == "all-linear" and config.model_type in STACKED_TYPES
+    model = oracle.build(config, head, device="cpu" if on_parameters else None)
     targets = adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets)
     if isinstance(adapter, flops.Lora):
         how: Any = LoraConfig(r=adapter.rank, target_modules=targets, task_type=task(config, head))
@@ -85,9 +88,18 @@ def test_ia3_costs_what_torch_counts(name: str) -> None:
         check(name, head, flops.Ia3(targets=TARGETS[name], feedforward=TARGETS[name][-1:]))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] not in ("mixtral", "roberta", "qwen3_next")])
+STACKED = ("mixtral", "qwen3_moe", "qwen3_next", "qwen3_next in turn", "olmoe", "deepseek_v2", "deepseek_v3")
+"""Small configs of the architectures whose stacked experts take adapters as well."""
+EXPERTS = (*STACKED, "qwen2_moe", "granitemoe", "gpt_oss")
+
+
+@pytest.mark.parametrize(
+    "name", [*NAMES, *(pytest.param(n, marks=pytest.mark.slow) for n in EXPERTS if n not in TARGETS)]
+)
 def test_lora_on_all_linear_layers_costs_what_torch_counts(name: str) -> None:
     for head in oracle.HEADS[1:]:
+        if oracle.model_class(oracle.config(name), head) is None:
+            continue
         check(name, head, flops.Lora(rank=3, targets="all-linear"))
 
 
@@ -129,3 +141,13 @@ def test_heads_routers_and_stacked_experts_take_no_adapter(target: str) -> None:
 def test_a_rank_below_one_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"adapter\.rank"):
         flops.Lora(rank=0, targets=("q_proj",))
+
+
+def test_every_architecture_whose_stacks_peft_adapts_is_among_the_cases() -> None:
+    assert {oracle.CONFIGS[name][0] for name in STACKED} == set(STACKED_TYPES)
+
+
+def test_decoding_pays_for_adapted_stacks_in_every_step() -> None:
+    model = flops.describe(oracle.config("mixtral"), adapter=flops.Lora(rank=2, targets="all-linear"))
+    cost = flops.generation(model, [5, 3], [4, 4])
+    assert cost.decode.issued.adapter_flops > 2 * cost.prefill.issued.adapter_flops

@@ -226,9 +226,3 @@ def test_layers_that_share_keys_need_one_of_their_kind_that_has_its_own() -> Non
     config = {**oracle.config("gemma3n").to_dict(), "num_kv_shared_layers": 5}
     with pytest.raises(ConfigError, match="num_kv_shared_layers"):
         flops.describe(config)
-
-
-@pytest.mark.parametrize("kind", ["deberta", "deberta-v2"])
-def test_deberta_is_refused_with_the_reason(kind: str) -> None:
-    with pytest.raises(ConfigError, match="once for each batch"):
-        flops.describe({"model_type": kind})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from operator import index
 from typing import Literal, SupportsIndex
 
 from etude.errors import ConfigError, Fault, require
-from etude.flops.cost import Cost
+from etude.flops.cost import FREE, Cost
 from etude.flops.model import Model
 from etude.flops.operations import Per
 from etude.flops.passes import Form
 from etude.flops.tally import tally
-from etude.flops.work import Pass, Work
+from etude.flops.work import BatchPasses, Pass, Work
 
 Lengths = SupportsIndex | Iterable[SupportsIndex]
 """Tokens of one sample, or of each sample of a batch (a list, a tuple, an integer array)."""
@@ -52,7 +53,7 @@ def forward(
         matrix is 2mkn FLOPs. Equal to `torch.utils.flop_counter.FlopCounterMode` to the last unit.
     """
     passes = batch_passes(model, tokens, target, cached, padded_to, logits)
-    return priced(model.forward, *passes) * positive(batch, "batch")
+    return priced(model.forward, *passes, batch=batch)
 
 
 def sample_flops(
@@ -60,7 +61,7 @@ def sample_flops(
 ) -> list[int]:
     """Useful FLOPs of each sample by the `causal_exact` convention: the key by which a batch's energy is split.
 
-    Arguments and errors are those of `forward`.
+    Arguments and errors are those of `forward`. What a pass does once, whatever the batch holds, is in no sample.
     """
     useful, _ = batch_passes(model, tokens, target, cached, None, logits)
     found = {work: tally(model.forward, (work,)).causal_exact_flops for work in set(useful)}
@@ -95,16 +96,19 @@ def batch_passes(
     return useful, issued
 
 
-def priced(form: Form, useful: Sequence[Work], issued: Sequence[Work]) -> Cost:
-    """The cost of this work at these prices."""
+def priced(form: Form, useful: Sequence[Work], issued: Sequence[Work], *, batch: int, passes: int = 1) -> Cost:
+    """The cost of a batch of so many times this work at these prices, run in this many passes."""
+    times = positive(batch, "batch")
     own = tally(form, useful)
-    return Cost(
+    samples = Cost(
         useful=own,
         issued=own if useful == issued else tally(form, issued),
         samples=len(useful),
         useful_tokens=sum(work.amount(Per.TOKEN, False) + work.amount(Per.SOURCE, False) for work in useful),
         issued_tokens=sum(work.amount(Per.TOKEN, False) + work.amount(Per.SOURCE, False) for work in issued),
     )
+    once = tally(form, (BatchPasses(passes if useful else 0),))
+    return samples * times + replace(FREE, useful=once, issued=once)
 
 
 def lengths(value: Lengths, field: str, count: int | None = None) -> list[int]:

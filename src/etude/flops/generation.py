@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etude.errors import require
 from etude.flops.cost import GenerationCost
-from etude.flops.forward import Lengths, lengths, positive, priced
+from etude.flops.forward import Lengths, lengths, priced
 from etude.flops.model import Model
 from etude.flops.tally import tally
 from etude.flops.work import CachedSteps, Pass, UncachedSteps, Work
@@ -40,10 +40,17 @@ def generation(
         ConfigError: A model that does not generate, a prompt or output of no token, a prompt above `padded_to`.
     """
     useful, issued = generation_works(model, prompt_tokens, new_tokens, padded_to, cache=cache)
-    prefill = priced(model.forward, [first for first, _ in useful], [first for first, _ in issued])
-    decode = priced(model.forward, [steps for _, steps in useful], [steps for _, steps in issued])
-    times = positive(batch, "batch")
-    return GenerationCost(prefill=prefill * times, decode=decode * times)
+    later = [steps for _, steps in issued]
+    return GenerationCost(
+        prefill=priced(model.forward, [first for first, _ in useful], [first for first, _ in issued], batch=batch),
+        decode=priced(
+            model.forward,
+            [steps for _, steps in useful],
+            later,
+            batch=batch,
+            passes=max((steps.steps for steps in later), default=0),
+        ),
+    )
 
 
 def request_flops(
@@ -51,7 +58,7 @@ def request_flops(
 ) -> list[tuple[int, int]]:
     """Useful FLOPs of each request, prefill and decode, by the `causal_exact` convention: a key for splitting energy.
 
-    Arguments and errors are those of `generation`.
+    Arguments and errors are those of `generation`. What a pass does once, whatever the batch holds, is in no request.
     """
     useful, _ = generation_works(model, prompt_tokens, new_tokens, None, cache=cache)
     found = {works: (_exact(model, works[0]), _exact(model, works[1])) for works in set(useful)}

@@ -10,6 +10,7 @@ from etude.flops.architecture.blueprint import (
     Attention,
     Blueprint,
     Branch,
+    Convolution,
     DeltaRule,
     Dense,
     Embedding,
@@ -18,6 +19,7 @@ from etude.flops.architecture.blueprint import (
     Layer,
     Norm,
     Path,
+    Positions,
     Stack,
     Sublayer,
 )
@@ -30,6 +32,7 @@ POOLED = "pooled"
 """The wire that holds what the pooler makes of it."""
 _MEMORY = "memory"
 _RELATIVE = "relative"
+_EMBEDDED = "embedded"
 _IDLE = "idle"
 """What the wire of parameters that nothing reads is called."""
 
@@ -128,15 +131,21 @@ def _stack(stack: Stack, place: Place) -> Iterator[Op]:
     yield from path(stack.entry, STREAM, STREAM, place)
     if stack.relative is not None:
         yield _relative(stack.relative, place)
+    if stack.relative_norm is not None:
+        yield from _relative_norm(stack.relative_norm, stack.relative, place)
+    if stack.convolution is not None:
+        yield Op((STREAM,), _EMBEDDED)
     if stack.altup is not None:
         yield from _streams(stack.altup, place)
-    for layer in stack.layers:
+    for index, layer in enumerate(stack.layers):
         inside = replace(place, prefix=place.prefix + layer.prefix)
         if stack.altup is not None:
             yield from _altup(stack.altup, layer, inside)
             continue
         for sublayer in layer.sublayers:
             yield from _sublayer(sublayer, inside)
+        if stack.convolution is not None and index == 0:
+            yield from _convolution(stack.convolution, place)
     if stack.altup is not None:
         yield from _all_of(stack.altup.exit, place)
     yield from path(stack.exit, STREAM, STREAM, place)
@@ -236,6 +245,9 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
     if layer.relative is not None:
         yield _relative(layer.relative, place)
     extra: tuple[str, ...] = (_RELATIVE,) if layer.biased else ()
+    if layer.positions is not None:
+        yield from _position_scores(layer, layer.positions, place)
+        extra += ("position scores",)
     if layer.sinks:
         yield Op((), "sinks", (Parameter(place.prefix + layer.sinks, (layer.heads,), Role.OTHER),))
         extra += ("sinks",)
@@ -280,6 +292,48 @@ def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:
 def _relative(table: Embedding, place: Place) -> Op:
     name = place.prefix + table.name + ".weight"
     return Op((), _RELATIVE, (Parameter(name, (table.rows, table.width), Role.LOOKUP),), moved_per=place.per)
+
+
+def _relative_norm(norm: Norm, table: Embedding | None, place: Place) -> Iterator[Op]:
+    if table is None:
+        yield Op((), _RELATIVE)
+    yield _norm(norm, _RELATIVE, _RELATIVE, replace(place, per=Per.PASS))
+
+
+def _position_scores(layer: Attention, positions: Positions, place: Place) -> Iterator[Op]:
+    """Projections of the table, each once for a pass, and the scores of every token against all of its rows."""
+    once = replace(place, per=Per.PASS)
+    for projection, wire in ((positions.keys, "position keys"), (positions.queries, "position queries")):
+        if projection is not None:
+            yield _times(dense(projection, _RELATIVE, wire, once), positions.rows)
+    yield Op((), "position scores")
+    for scored, content, wire in (
+        (positions.content_to_position, "query", "position keys"),
+        (positions.position_to_content, "key", "position queries"),
+    ):
+        if scored:
+            price = 2 * layer.heads * layer.key_dim * positions.rows
+            product = Product(content, wire, price, place.per, Part.ATTENTION)
+            moved = layer.heads * (layer.key_dim + positions.rows)
+            yield Op((content, wire), "scored", product=product, moved=moved, moved_per=place.per)
+            yield Op(("position scores", "scored"), "position scores")
+
+
+def _times(op: Op, rows: int) -> Op:
+    """An operation on so many rows at once."""
+    assert op.product is not None
+    return replace(op, product=replace(op.product, flops=op.product.flops * rows), moved=op.moved * rows)
+
+
+def _convolution(layer: Convolution, place: Place) -> Iterator[Op]:
+    name = place.prefix + layer.name
+    weight = Parameter(f"{name}.weight", (layer.width, layer.width // layer.groups, layer.kernel), Role.OTHER)
+    bias = Parameter(f"{name}.bias", (layer.width,), Role.BIAS)
+    product = Product(_EMBEDDED, weight.name, 2 * weight.size, place.per, Part.DENSE)
+    moved = 2 * layer.width
+    yield Op((_EMBEDDED,), "convolved", (weight, bias), product, moved=moved, moved_per=place.per)
+    yield Op((STREAM, "convolved"), STREAM)
+    yield _norm(layer.norm, STREAM, STREAM, place)
 
 
 def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) -> Iterator[Op]:

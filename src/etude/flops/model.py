@@ -15,7 +15,7 @@ from etude.flops.architecture.fields import ConfigSource, read_config
 from etude.flops.architecture.table import blueprint_of, model_type_of
 from etude.flops.heads import OUTPUT, PooledHead, head_ops
 from etude.flops.lowering import lower
-from etude.flops.operations import Op, Parameter
+from etude.flops.operations import Op, Parameter, Per
 from etude.flops.passes import Form, backward_form, forward_form
 from etude.flops.trained import Trainable, trained_names
 
@@ -43,6 +43,11 @@ class Model:
     keeps_last_logits: bool = True
     """Whether generation applies the head to the last position only."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_pass_cost(self) -> bool:
+        """Whether a pass costs something whatever the batch holds, so that its cost is no sum over samples."""
+        return any(op.product is not None and op.product.per is Per.PASS for op in self.ops)
 
     @property
     def parameter_count(self) -> int:
@@ -87,7 +92,7 @@ def describe(
     crown = tuple(head_ops(chosen, blueprint.width, prefix))
     ops = (*lower(blueprint, prefix, pooler=runs_pooler), *crown)
     if adapter is not None:
-        ops = adapted(ops, adapter)
+        ops = adapted(ops, adapter, model_type_of(values))
     return Model(
         model_type=model_type_of(values),
         kind=blueprint.kind,

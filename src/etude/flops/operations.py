@@ -48,6 +48,8 @@ class Per(enum.Enum):
     """Real operations of one channel of a spectral filter along the tokens."""
     MEMORY = "memory"
     """Encoder positions that are projected to keys and values for cross-attention; 0 where these are cached."""
+    PASS = "pass"
+    """Once for a pass over a batch, whatever the batch holds: no sample has a share of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ def _moved(model: Model, works: Sequence[Pass | CachedSteps], passes: int, preci
     size = dtype_bytes(precision.dtype)
     cache = dtype_bytes(precision.cache_dtype or precision.dtype)
     amounts = {per: sum(work.amount(per, False) for work in works) for per in Per}
+    amounts[Per.PASS] = passes if works else 0
     running = [op for op in model.ops if amounts[op.moved_per]]
     caching = [op for op in model.ops if op.cached is not None]
     tokens = amounts[Per.TOKEN] / max(passes, 1)

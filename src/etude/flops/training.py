@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etude.flops.cost import TrainingCost
-from etude.flops.forward import Lengths, batch_passes, positive, priced
+from etude.flops.forward import Lengths, batch_passes, priced
 from etude.flops.model import Model, backward_of
 from etude.flops.trained import Trainable
 
@@ -35,9 +35,7 @@ def training(
     The optimiser's own arithmetic is not counted: it has no matrix product.
     """
     passes = batch_passes(model, tokens, target, 0, padded_to, "all")
-    times = positive(batch, "batch")
-    backward = backward_of(model, trainable)
     return TrainingCost(
-        forward=priced(model.forward, *passes) * times,
-        backward=priced(backward, *passes) * times,
+        forward=priced(model.forward, *passes, batch=batch),
+        backward=priced(backward_of(model, trainable), *passes, batch=batch),
     )

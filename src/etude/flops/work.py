@@ -53,6 +53,8 @@ class Pass(NamedTuple):
                 return self.memory
             case Per.SPECTRUM:
                 return filter_operations(self.tokens)
+            case Per.PASS:
+                return 0
 
     def _convolved(self, kernel: int) -> int:
         """A cache keeps as many inputs as the kernel has, and is filled up with zeros at first."""
@@ -137,7 +139,7 @@ class UncachedSteps(NamedTuple):
                 return self.steps
             case Per.MEMORY:
                 return self.steps * self.context
-            case Per.SOURCE | Per.SPECTRUM:
+            case Per.SOURCE | Per.SPECTRUM | Per.PASS:
                 return 0
 
     def _pairs(self, pairs: Pairs, exact: bool, first: int, last: int) -> int:
@@ -148,7 +150,17 @@ class UncachedSteps(NamedTuple):
         return _triangles(last, pairs.window) - _triangles(first - 1, pairs.window)
 
 
-Work = Pass | CachedSteps | UncachedSteps
+class BatchPasses(NamedTuple):
+    """What passes over a batch have beside the samples in it."""
+
+    passes: int = 1
+
+    def amount(self, unit: Unit, exact: bool) -> int:
+        """How many of this unit the passes have together, whatever the batch holds."""
+        return self.passes if unit is Per.PASS else 0
+
+
+Work = Pass | CachedSteps | UncachedSteps | BatchPasses
 
 
 def clipped_sum(first: int, last: int, limit: int | None) -> int:

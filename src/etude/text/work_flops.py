@@ -84,6 +84,8 @@ def costed(network: str) -> Costed | None:
     try:
         head, labels = _head(said["head"])
         model = flops.describe(said["config"], head=head, labels=labels, adapter=_adapter(said["adapter"]))
+        if model.has_pass_cost:  # the artifact counts rows, not passes
+            return None
         found = Costed(model=model, trainable=tuple(said["trainable"]))
         found.step_flops(1)
     except ConfigError:

@@ -52,6 +52,31 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Positions:
+    """Scores of contents against relative positions, whose table each pass projects once (disentangled attention)."""
+
+    rows: int
+    """Positions in the table."""
+    keys: Dense | None
+    """From the table to what queries meet; None where that is not computed."""
+    queries: Dense | None
+    """From the table to what keys meet."""
+    content_to_position: bool
+    position_to_content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """A convolution of the embeddings along the tokens, added to what the first layer gives and normed."""
+
+    name: str
+    width: int
+    kernel: int
+    groups: int
+    norm: Norm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
     """Scaled dot-product attention, with the projections before and after it."""
 
@@ -76,6 +101,8 @@ class Attention:
     """A table of learned biases on the scores, from here on."""
     biased: bool = False
     """The scores take the biases of this layer, or of the last one that has them."""
+    positions: Positions | None = None
+    """The scores take those of contents against the stack's table of relative positions."""
     sinks: str = ""
     """Name of a learned vector, one number for each head, that joins the scores (attention sinks)."""
     keeps_as: str = ""
@@ -204,7 +231,10 @@ class Stack:
     """Modules on the first embedding, before the others are added."""
     entry: Path = ()
     relative: Embedding | None = None
-    """A table of learned biases on the scores that all layers share."""
+    """A table that all layers share: of learned biases on the scores, or of relative positions that they project."""
+    relative_norm: Norm | None = None
+    """On that table, once for each pass."""
+    convolution: Convolution | None = None
     layers: tuple[Layer, ...]
     altup: AltUp | None = None
     """Layers have one attention and one feed-forward sublayer then, of one branch each."""

@@ -108,6 +108,18 @@ class Fields:
             raise self.fault(name, value, "expected a list of whole numbers", "")
         return tuple(value)
 
+    def span(self, name: str) -> int | None:
+        """A whole number above 0; None where it is missing, null, 0 or below, which configs write for none."""
+        value = self.values.get(name)
+        return None if isinstance(value, int) and value < 1 else self.optional(name)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Texts, as a list or as one text with `|` between them; empty where it is missing."""
+        value = self.values.get(name)
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        return tuple(word.strip() for word in self.text(name, "").lower().split("|") if word.strip())
+
     def labels(self, default: int = 2) -> int:
         """The number of classes: `num_labels`, or as many as `id2label` names, or the model's default."""
         names = self.values.get("id2label")

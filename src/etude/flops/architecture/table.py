@@ -16,8 +16,6 @@ from etude.flops.architecture.gemma3n import gemma3n_text
 from etude.flops.architecture.llama import STYLES, decoder
 from etude.flops.architecture.llama4 import llama4_text
 from etude.flops.architecture.modernbert import modernbert
-from etude.flops.architecture.opt import opt, xglm
-from etude.flops.architecture.rotary_bert import jina_embeddings_v3, nomic_bert
 
 ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     **{name: partial(decoder, style=style) for name, style in STYLES.items()},
@@ -29,8 +27,8 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     "gpt_neox": gpt.gpt_neox,
     "bloom": gpt.bloom,
     "falcon": gpt.falcon,
-    "opt": opt,
-    "xglm": xglm,
+    "opt": gpt.opt,
+    "xglm": gpt.xglm,
     "deepseek_v2": partial(deepseek, plain_layers=0, shared=2),
     "deepseek_v3": partial(deepseek, plain_layers=3, shared=1),
     "bert": bert.bert,
@@ -42,8 +40,9 @@ ARCHITECTURES: Mapping[str, Callable[[Fields], Blueprint]] = {
     "albert": bert.albert,
     "mpnet": bert.mpnet,
     "modernbert": modernbert,
-    "nomic_bert": nomic_bert,
-    "jina_embeddings_v3": jina_embeddings_v3,
+    "nomic_bert": bert.nomic_bert,
+    "jina_embeddings_v3": bert.jina_embeddings_v3,
+    "deberta-v2": bert.deberta_v2,
     "t5": t5.t5,
     "mt5": t5.mt5,
     "umt5": t5.umt5,
@@ -55,11 +54,10 @@ _TEXT_PARTS = {"gemma3": "gemma3_text", "gemma3n": "gemma3n_text", "llama4": "ll
 """Models of several modalities whose text part is described."""
 
 
-_ONCE = (
-    "it projects its table of relative positions once for each batch, whatever the batch holds, and costs here are "
-    "sums over samples"
-)
-_WHY_NOT = {"deberta": _ONCE, "deberta-v2": _ONCE}
+_WHY_NOT = {
+    "deberta": "as many of its relative positions are projected as the longest sample of a batch asks for; its second "
+    "and third versions (deberta-v2) are described"
+}
 """Why a well-known architecture is not described."""
 
 
