@@ -27,9 +27,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 
 from etude.errors import IdentityError
-
-ROOMS = frozenset({"analysis", "disruption", "ensemble", "flops", "inference", "language", "nn", "text", "units"})
-"""étude's own rooms whose code makes results. The rest of étude plans, stores and measures: never identity."""
+from etude.identity.own_code import counts, may_hold_counted
 
 BUILTINS = frozenset(dir(builtins)) | {"WindowsError", "__file__"}
 """Names that every module has without binding them."""
@@ -46,7 +44,7 @@ class Owner(Enum):
     """Whose a module is, and so how its code enters identity."""
 
     PROJECT = "project"
-    """First-party source, or a tracked room of étude: by its symbols."""
+    """First-party source, or code of étude that counts: by its symbols."""
     FOLDER = "folder"
     """A first-party folder without `__init__.py`: through its modules."""
     COMPILED = "compiled"
@@ -56,7 +54,7 @@ class Owner(Enum):
     PYTHON = "python"
     """The standard library: not at all, the Python version is recorded elsewhere."""
     MACHINERY = "machinery"
-    """étude outside its rooms: not at all."""
+    """All other code of étude: not at all."""
     MISSING = "missing"
 
 
@@ -160,8 +158,10 @@ class ModuleFinder:
         parent = self.find(parent_name)
         if parent.owner in (Owner.PACKAGE, Owner.PYTHON):
             return Module(name, parent.owner)
-        if parent.owner is Owner.MACHINERY and (parent_name != "etude" or last not in ROOMS):
-            return Module(name, Owner.MACHINERY)
+        own = name.removeprefix("etude.")
+        if parent.owner is Owner.MACHINERY and not counts(own):
+            locations = [f"{folder}/{last}" for folder in parent.locations] if may_hold_counted(own) else []
+            return Module(name, Owner.MACHINERY, locations=tuple(locations))
         spec = self._spec(name, parent.locations)
         return Module(name, Owner.MISSING) if spec is None else self._module(spec, within=parent)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from etude.errors import IdentityError
 from etude.identity.imports import Import
 from etude.identity.modules import BUILTINS, Module, ModuleFinder, Owner
+from etude.identity.own_code import only_checks
 from etude.identity.references import Ref
 from etude.identity.symbols import Table, table_of
 
@@ -204,6 +205,8 @@ class Resolver:
         entry = table.entries.get(name)
         if entry is None:
             return []
+        if only_checks(table.module.name, name):
+            return [Target(Found.NOTHING, name)]
         found = [Target(Found.SYMBOL, table.module.name, name, rest)] if entry.statements else []
         for source in entry.imports:
             found += self._guarded(self._reach(source.module, source.path + rest, seen), source.guarded)

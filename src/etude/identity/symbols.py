@@ -11,6 +11,7 @@ from etude.errors import IdentityError
 from etude.identity.imports import STAR, Import
 from etude.identity.modules import Module
 from etude.identity.normal_form import does_nothing
+from etude.identity.own_code import drop_messages
 from etude.identity.references import (
     ACTS,
     CALLED,
@@ -87,7 +88,9 @@ def table_of(module: Module, source: bytes) -> Table:
     facts: list[Facts] = []
     imports: list[Facts] = []
     types: set[str] = set()
-    for statement, for_types in _top_level(_parsed(module, source).body):
+    tree = _parsed(module, source)
+    drop_messages(module.name, tree)
+    for statement, for_types in _top_level(tree.body):
         found = facts_of(statement, module.package)
         if for_types:
             types |= found.binds
