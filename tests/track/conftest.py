@@ -9,7 +9,7 @@ import pytest
 
 from etude.study.execution import Result
 from etude.study.study import Study, Vary
-from etude.track.tracked import Curve, TrackedRun
+from etude.track.sink import MetricCurve, TrackerRun
 from projects import Project
 
 STEPS = """
@@ -61,9 +61,9 @@ def finished(project: Project, toy: Callable[..., Study]) -> Result:
 
 
 @pytest.fixture
-def variant(tmp_path: Path) -> TrackedRun:
+def variant(tmp_path: Path) -> TrackerRun:
     """A variant that has everything that trackers find hard."""
-    return TrackedRun(
+    return TrackerRun(
         key="a1" * 32,
         name="pooling=max seed=0",
         study="toy",
@@ -80,8 +80,8 @@ def variant(tmp_path: Path) -> TrackedRun:
         },
         metrics={"quality.accuracy": 0.75, "model.cost.wall_s": 12.5},
         curves=(
-            Curve("model.history.loss", "step", tuple((at, 1.0 / (at + 1)) for at in range(1500))),
-            Curve("model.history.accuracy", "step", ((0, 0.1), (10, 0.2))),
+            MetricCurve("model.history.loss", "step", tuple((at, 1.0 / (at + 1)) for at in range(1500))),
+            MetricCurve("model.history.accuracy", "step", ((0, 0.1), (10, 0.2))),
         ),
         tags={"run": "r1", "fingerprint": "f" * 16, "description": "d" * 9000},
         texts={"record.json": "{}\n"},
@@ -91,7 +91,7 @@ def variant(tmp_path: Path) -> TrackedRun:
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> TrackedRun:
+def whole(tmp_path: Path) -> TrackerRun:
     """A study as a whole, with a picture and a table."""
     import struct
     import zlib
@@ -103,7 +103,7 @@ def whole(tmp_path: Path) -> TrackedRun:
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
     (tmp_path / "chart.png").write_bytes(png + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    return TrackedRun(
+    return TrackerRun(
         key="b2" * 32,
         name="toy",
         study="toy",

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from etude.track.into_mlflow import MlflowSink
-from etude.track.into_tensorboard import TensorboardSink
-from etude.track.into_wandb import WandbSink
-from etude.track.sink import Sink
-from etude.track.tracked import TrackedRun
+from etude.track.mlflow_sink import MlflowSink
+from etude.track.sink import Sink, TrackerRun
+from etude.track.tensorboard_sink import TensorboardSink
+from etude.track.wandb_sink import WandbSink
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +31,7 @@ def open_sink(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Si
     return lambda: make(request.param, tmp_path)
 
 
-def test_a_run_is_told_once_and_again_only_where_it_changed(open_sink: Callable[[], Sink], variant: TrackedRun) -> None:
+def test_a_run_is_told_once_and_again_only_where_it_changed(open_sink: Callable[[], Sink], variant: TrackerRun) -> None:
     assert open_sink().send(variant)
     assert not open_sink().send(variant)
     assert open_sink().send(replace(variant, metrics={**variant.metrics, "quality.accuracy": 0.8}))
@@ -50,7 +49,7 @@ def mlflow_runs(tmp_path: Path) -> Callable[[], list[Any]]:
 
 
 def test_mlflow_has_params_metrics_curves_tags_and_long_values_as_a_file(
-    tmp_path: Path, variant: TrackedRun, whole: TrackedRun, mlflow_runs: Callable[[], list[Any]]
+    tmp_path: Path, variant: TrackerRun, whole: TrackerRun, mlflow_runs: Callable[[], list[Any]]
 ) -> None:
     sink = make("mlflow", tmp_path)
     sink.send(variant)
@@ -77,7 +76,7 @@ def test_mlflow_has_params_metrics_curves_tags_and_long_values_as_a_file(
 
 
 def test_mlflow_keeps_one_run_for_a_variant_that_failed_and_then_succeeded(
-    tmp_path: Path, variant: TrackedRun, mlflow_runs: Callable[[], list[Any]]
+    tmp_path: Path, variant: TrackerRun, mlflow_runs: Callable[[], list[Any]]
 ) -> None:
     make("mlflow", tmp_path).send(replace(variant, error="too high"))
     make("mlflow", tmp_path).send(variant)
@@ -85,14 +84,14 @@ def test_mlflow_keeps_one_run_for_a_variant_that_failed_and_then_succeeded(
     assert run.info.status == "FINISHED"
 
 
-def test_mlflow_of_a_folder_that_is_no_database_says_so(tmp_path: Path, variant: TrackedRun) -> None:
+def test_mlflow_of_a_folder_that_is_no_database_says_so(tmp_path: Path, variant: TrackerRun) -> None:
     mlflow = pytest.importorskip("mlflow")
     sink = MlflowSink((tmp_path / "mlruns").as_uri(), "toy", None)
     with pytest.raises(mlflow.exceptions.MlflowException, match="maintenance mode"):
         sink.send(variant)
 
 
-def test_wandb_offline_keeps_one_folder_for_a_variant(tmp_path: Path, variant: TrackedRun) -> None:
+def test_wandb_offline_keeps_one_folder_for_a_variant(tmp_path: Path, variant: TrackerRun) -> None:
     sink = make("wandb", tmp_path)
     sink.send(variant)
     sink.send(replace(variant, error="too high"))
@@ -102,7 +101,7 @@ def test_wandb_offline_keeps_one_folder_for_a_variant(tmp_path: Path, variant: T
     assert json.loads((folder / "files" / "long_values.json").read_text())["long"] == "l" * 7000
 
 
-def test_wandb_is_told_params_numbers_and_curves(tmp_path: Path, variant: TrackedRun) -> None:
+def test_wandb_is_told_params_numbers_and_curves(tmp_path: Path, variant: TrackerRun) -> None:
     records = wandb_records(tmp_path, variant)
     config = {
         item.key or item.nested_key[0]: json.loads(item.value_json) for r in records for item in r.run.config.update
@@ -117,7 +116,7 @@ def test_wandb_is_told_params_numbers_and_curves(tmp_path: Path, variant: Tracke
     assert json.loads(summary["quality.accuracy"]) == 0.75
 
 
-def wandb_records(folder: Path, run: TrackedRun) -> list[Any]:
+def wandb_records(folder: Path, run: TrackerRun) -> list[Any]:
     """The records in an offline run's file: after a head of 7 bytes, blocks of 32 KiB in LevelDB's form of a log."""
     make("wandb", folder).send(run)
     from wandb.proto.wandb_internal_pb2 import Record
@@ -139,7 +138,7 @@ def wandb_records(folder: Path, run: TrackedRun) -> list[Any]:
 
 
 def test_tensorboard_reads_curves_numbers_pictures_and_hyper_parameters(
-    tmp_path: Path, variant: TrackedRun, whole: TrackedRun
+    tmp_path: Path, variant: TrackerRun, whole: TrackerRun
 ) -> None:
     sink = make("tensorboard", tmp_path)
     sink.send(variant)
@@ -163,7 +162,7 @@ def test_tensorboard_reads_curves_numbers_pictures_and_hyper_parameters(
     assert pictures.Tags()["images"] == ["charts/chart"]
 
 
-def test_tensorboard_leaves_one_event_file_and_no_litter(tmp_path: Path, variant: TrackedRun) -> None:
+def test_tensorboard_leaves_one_event_file_and_no_litter(tmp_path: Path, variant: TrackerRun) -> None:
     sink = make("tensorboard", tmp_path)
     sink.send(variant)
     sink.send(replace(variant, error="too high"))

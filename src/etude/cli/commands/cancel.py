@@ -27,10 +27,10 @@ def cancel(
     study: Annotated[Optional[str], typer.Argument(help="A study's name or file; the latest run if left out.")] = None,  # noqa: UP045
     at_once: Annotated[bool, typer.Option("--now", help="End its batch jobs at once, not at a checkpoint.")] = False,
 ) -> None:
-    show_cancelled(stop(living_run(Path.cwd(), study), variables(), time.time(), at_once=at_once))
+    show_cancellation(stop(living_run(Path.cwd(), study), variables(), time.time(), at_once=at_once))
 
 
-def show_cancelled(done: Cancelled) -> None:
+def show_cancellation(done: Cancelled) -> None:
     """What was done to stop a run."""
     if done.jobs:
         err().print(f"the scheduler ends {len(done.jobs)} job(s): {', '.join(done.jobs[:MOST_RUNS])}")

@@ -53,10 +53,10 @@ def meter(
     ] = False,
 ) -> None:
     settings = MeterSettings(country=country, g_per_kwh=g_per_kwh, pue=pue, beside=tuple(beside or ()))
-    raise typer.Exit(measure_shown(command, settings, aligned=aligned, as_json=as_json, output=output))
+    raise typer.Exit(measure(command, settings, aligned=aligned, as_json=as_json, output=output))
 
 
-def measure_shown(
+def measure(
     command: Sequence[str], settings: MeterSettings, *, aligned: bool, as_json: bool, output: Path | None = None
 ) -> int:
     """Run a command, show what it cost on standard error or write it to a file as JSON, and give its exit code."""

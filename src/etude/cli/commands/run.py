@@ -36,7 +36,7 @@ from etude.study.execution import Conductor, Execution, Result
 from etude.study.prepare import Options, Prepared
 
 if TYPE_CHECKING:
-    from etude.track.follow import Following
+    from etude.track.follower import RunFollower
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -120,12 +120,12 @@ def run(
     if (detach or detach_as_job) and prepared.plan.todo:
         raise typer.Exit(background.leave_running(prepared, options, sys.argv[1:], as_job=detach_as_job))
     follower = follower_of(prepared, track or ())
-    with progress_shown(prepared, options, follower, conductor) as execution:
+    with show_progress(prepared, options, follower, conductor) as execution:
         result = execution.run()
     raise typer.Exit(show_end(result, follower, repeated=repeated_words(overrides, profile)))
 
 
-def follower_of(prepared: Prepared, names: Sequence[str]) -> Following | None:
+def follower_of(prepared: Prepared, names: Sequence[str]) -> RunFollower | None:
     """What follows a run for the trackers that the study names and those that are added; None where there are none.
 
     Raises:
@@ -139,19 +139,19 @@ def follower_of(prepared: Prepared, names: Sequence[str]) -> Following | None:
     return follower_for(prepared, names)
 
 
-def show_end(result: Result, follower: Following | None, *, repeated: Sequence[str]) -> int:
+def show_end(result: Result, follower: RunFollower | None, *, repeated: Sequence[str]) -> int:
     """Print what a run came to and what its trackers were told. Returns the exit code."""
     code = show_outcome(result, repeated=repeated)
     if follower is not None:
         # As above.
-        from etude.cli.commands.track import show_delivered
+        from etude.cli.commands.track import show_deliveries
 
-        show_delivered(follower.finish(result.prepared), result.prepared)
+        show_deliveries(follower.finish(result.prepared), result.prepared)
     return code
 
 
 @contextmanager
-def progress_shown(
+def show_progress(
     prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
 ) -> Iterator[Execution]:
     """An execution of what is to be done, showing how it goes; who else listens hears of each event as well.

@@ -13,7 +13,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from etude.cli.arguments import AsJson, Profile, Set, StudyFile, Track, repeated_words
-from etude.cli.commands.run import follower_of, progress_shown, show_end
+from etude.cli.commands.run import follower_of, show_end, show_progress
 from etude.cli.console import err, escape, out
 from etude.cli.search_progress import point_text, search_lines
 from etude.cli.study_file import cluster_of, load, prepare_file, show_namesake, with_backend
@@ -93,7 +93,7 @@ def run(
     require_search(prepared)
     show_namesake(prepared)
     follower = follower_of(prepared, track or ())
-    with progress_shown(prepared, options, follower) as execution:
+    with show_progress(prepared, options, follower) as execution:
         result = execution.run()
     raise typer.Exit(show_end(result, follower, repeated=repeated_words(settings, profile)))
 

@@ -13,9 +13,9 @@ from etude.cli.study_file import prepare_file
 from etude.environment import variables
 from etude.errors import ConfigError, Fault
 from etude.study.prepare import Prepared
-from etude.track.courier import Delivered
-from etude.track.follow import Following, deliver_stored
-from etude.track.opening import asked_for, sinks
+from etude.track.delivery_queue import Delivery
+from etude.track.factory import sinks, trackers_of
+from etude.track.follower import RunFollower, deliver_results
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -38,34 +38,34 @@ def track(
     profile: Profile = None,
 ) -> None:
     prepared = prepare_file(study, overrides, profile)
-    raise typer.Exit(0 if show_delivered(deliver_to(prepared, to or ()), prepared) else 1)
+    raise typer.Exit(0 if show_deliveries(deliver_to(prepared, to or ()), prepared) else 1)
 
 
-def follower_for(prepared: Prepared, names: Sequence[str]) -> Following:
+def follower_for(prepared: Prepared, names: Sequence[str]) -> RunFollower:
     """What follows a run for the trackers that the study names and those that are added.
 
     Raises:
         ConfigError: There is no such tracker, or it is not installed.
     """
-    trackers = asked_for(prepared.study.place.track, names, "--track")
+    trackers = trackers_of(prepared.study.place.track, names, "--track")
     live = prepared.study.place.backend != "inline"
-    return Following(prepared, sinks(trackers, prepared, variables()), redactor(), live)
+    return RunFollower(prepared=prepared, sinks=sinks(trackers, prepared, variables()), redact=redactor(), live=live)
 
 
-def deliver_to(prepared: Prepared, names: Sequence[str]) -> list[Delivered]:
+def deliver_to(prepared: Prepared, names: Sequence[str]) -> list[Delivery]:
     """Tell the trackers that are named, else those of the study, of what is stored, and wait until they are told.
 
     Raises:
         ConfigError: There is no such tracker, or it is not installed, or none is named.
     """
     own = prepared.study.place.track
-    chosen = [tracker for tracker in asked_for(own, names, "--to") if not names or tracker.name in names]
+    chosen = [tracker for tracker in trackers_of(own, names, "--to") if not names or tracker.name in names]
     if not chosen:
         raise ConfigError([Fault("--to", "no tracker is named, and the study names none", mend="add --to mlflow")])
-    return deliver_stored(prepared, sinks(chosen, prepared, variables()), redactor())
+    return deliver_results(prepared, sinks(chosen, prepared, variables()), redactor())
 
 
-def show_delivered(delivered: Sequence[Delivered], prepared: Prepared) -> bool:
+def show_deliveries(delivered: Sequence[Delivery], prepared: Prepared) -> bool:
     """Say once what each tracker was told. Returns whether all of them know everything."""
     file = str(prepared.study.file or prepared.study.name)
     for each in delivered:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.redaction import Redactor
-from etude.track.sink import LONG_VALUES, shortened
-from etude.track.tracked import TrackedRun
+from etude.track.sink import LONG_VALUES, TrackerRun, shorten
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -47,15 +46,15 @@ class MlflowSink:
     def place(self) -> str:
         return f"{Redactor()(self._uri)}, experiment {self._experiment_name}"
 
-    def send(self, run: TrackedRun) -> bool:
-        client = self._opened()
-        known = self._find(run.key)
-        if known is not None and known.data.tags.get(DIGEST) == run.digest:
+    def send(self, run: TrackerRun) -> bool:
+        client = self._connection()
+        earlier = self._find(run.key)
+        if earlier is not None and earlier.data.tags.get(DIGEST) == run.digest:
             return False
-        run_id = known.info.run_id if known is not None else self._make(run)
-        texts, long = shortened({name: _text(value) for name, value in run.params.items()})
-        tags, long_tags = shortened({**{_tag(name): text for name, text in run.tags.items()}, **_error(run)})
-        self._log_params(run_id, texts, known.data.params if known is not None else {})
+        run_id = earlier.info.run_id if earlier is not None else self._make(run)
+        texts, long = shorten({name: _text(value) for name, value in run.params.items()})
+        tags, long_tags = shorten({**{_tag(name): text for name, text in run.tags.items()}, **_error(run)})
+        self._log_params(run_id, texts, earlier.data.params if earlier is not None else {})
         self._log_metrics(run_id, run)
         self._log_files(run_id, run, {**long, **long_tags})
         self._log_tags(run_id, {**tags, "mlflow.runName": run.name, DIGEST: run.digest})
@@ -65,58 +64,60 @@ class MlflowSink:
     def close(self) -> None:
         self._client = None
 
-    def _opened(self) -> MlflowClient:
+    def _connection(self) -> MlflowClient:
         if self._client is None:
             _quieten()
             from mlflow.tracking import MlflowClient
 
             self._client = client = MlflowClient(tracking_uri=self._uri)
-            found = client.get_experiment_by_name(self._experiment_name)
+            experiment = client.get_experiment_by_name(self._experiment_name)
             where = self._artifacts.absolute().as_uri() if self._artifacts else None
             self._experiment = (
-                found.experiment_id
-                if found is not None
+                experiment.experiment_id
+                if experiment is not None
                 else client.create_experiment(self._experiment_name, artifact_location=where)
             )
         return self._client
 
     def _find(self, key: str) -> Run | None:
-        found = self._opened().search_runs([self._experiment], filter_string=f"tags.`{KEY}` = '{key}'", max_results=1)
-        return found[0] if found else None
+        runs = self._connection().search_runs(
+            [self._experiment], filter_string=f"tags.`{KEY}` = '{key}'", max_results=1
+        )
+        return runs[0] if runs else None
 
-    def _make(self, run: TrackedRun) -> str:
+    def _make(self, run: TrackerRun) -> str:
         tags = {KEY: run.key, "mlflow.source.name": f"etude {run.study}"}
         if run.parent:
             tags["mlflow.parentRunId"] = self._parent(run)
-        made = self._opened().create_run(self._experiment, _ms(run.started_s), tags, run.name)
-        return str(made.info.run_id)
+        new = self._connection().create_run(self._experiment, _ms(run.started_s), tags, run.name)
+        return str(new.info.run_id)
 
-    def _parent(self, run: TrackedRun) -> str:
+    def _parent(self, run: TrackerRun) -> str:
         """The study's own run, made for its first variant and told of itself at the end."""
         if run.parent not in self._parents:
-            found = self._find(run.parent)
+            parent = self._find(run.parent)
             self._parents[run.parent] = (
-                found.info.run_id
-                if found is not None
-                else self._make(TrackedRun(key=run.parent, name=run.study, study=run.study, started_s=run.started_s))
+                parent.info.run_id
+                if parent is not None
+                else self._make(TrackerRun(key=run.parent, name=run.study, study=run.study, started_s=run.started_s))
             )
         return self._parents[run.parent]
 
-    def _log_params(self, run_id: str, texts: Mapping[str, str], known: Mapping[str, str]) -> None:
+    def _log_params(self, run_id: str, texts: Mapping[str, str], earlier: Mapping[str, str]) -> None:
         """MLflow never changes a param: those that it knows are left as they are."""
         from mlflow.entities import Param
 
-        new = [Param(_name(name), text) for name, text in texts.items() if _name(name) not in known]
+        new = [Param(_name(name), text) for name, text in texts.items() if _name(name) not in earlier]
         for part in _parts(new, _MOST_PARAMS):
-            self._opened().log_batch(run_id, params=part)
+            self._connection().log_batch(run_id, params=part)
 
     def _log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
         for part in _parts([RunTag(name, text) for name, text in tags.items()], _MOST_PARAMS):
-            self._opened().log_batch(run_id, tags=part)
+            self._connection().log_batch(run_id, tags=part)
 
-    def _log_metrics(self, run_id: str, run: TrackedRun) -> None:
+    def _log_metrics(self, run_id: str, run: TrackerRun) -> None:
         """Every number with the time of the results, so that MLflow drops what it has already."""
         from mlflow.entities import Metric
 
@@ -125,10 +126,10 @@ class MlflowSink:
         for curve in run.curves:
             metrics += [Metric(_name(curve.name), value, at, step) for step, value in curve.points]
         for part in _parts(metrics, _MOST_METRICS):
-            self._opened().log_batch(run_id, metrics=part)
+            self._connection().log_batch(run_id, metrics=part)
 
-    def _log_files(self, run_id: str, run: TrackedRun, long: Mapping[str, str]) -> None:
-        client = self._opened()
+    def _log_files(self, run_id: str, run: TrackerRun, long: Mapping[str, str]) -> None:
+        client = self._connection()
         for name, path in run.files.items():
             client.log_artifact(run_id, str(path), name.rpartition("/")[0] or None)
         for name, text in run.texts.items():
@@ -169,7 +170,7 @@ def _tag(name: str) -> str:
     return "mlflow.note.content" if name == "description" else f"etude.{_name(name)}"
 
 
-def _error(run: TrackedRun) -> dict[str, str]:
+def _error(run: TrackerRun) -> dict[str, str]:
     return {"etude.error": run.error} if run.error else {}
 
 

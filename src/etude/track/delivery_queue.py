@@ -6,10 +6,10 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from etude.redaction import Redactor
-from etude.track.sink import Sink
-from etude.track.tracked import TrackedRun
+from etude.track.sink import Sink, TrackerRun
 
 MOST_WAITING = 10_000
 MOST_FAILURES = 3
@@ -17,7 +17,7 @@ MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
+class Delivery:
     """What became of the runs that one tracker was to be told of."""
 
     tracker: str
@@ -31,14 +31,14 @@ class Delivered:
     """What went wrong last; empty where nothing did."""
 
 
-@dataclass(slots=True, eq=False)
-class Courier:
+@dataclass(slots=True, kw_only=True, eq=False)
+class DeliveryQueue:
     """A queue to one tracker, with an end."""
 
     sink: Sink
     redact: Redactor = field(default_factory=Redactor)
     most_waiting: int = MOST_WAITING
-    _waiting: queue.Queue[Callable[[], TrackedRun] | None] = field(init=False)
+    _waiting: queue.Queue[Callable[[], TrackerRun] | None] = field(init=False)
     _thread: threading.Thread | None = None
     _sent: int = 0
     _known: int = 0
@@ -55,7 +55,7 @@ class Courier:
             self._thread = threading.Thread(target=self._deliver, name=f"track-{self.sink.name}", daemon=True)
             self._thread.start()
 
-    def put(self, read: Callable[[], TrackedRun]) -> None:
+    def put(self, read: Callable[[], TrackerRun]) -> None:
         """Have the tracker told of a run, which is read when its turn comes. Never waits: a full queue takes none."""
         self._asked += 1
         try:
@@ -63,7 +63,7 @@ class Courier:
         except queue.Full:
             self._error = self._error or f"more than {self.most_waiting} runs were waiting"
 
-    def close(self, patience_s: float | None) -> Delivered:
+    def close(self, patience_s: float | None) -> Delivery:
         """End, once all is told or the patience is over; None for as long as it takes."""
         self.start()
         assert self._thread is not None
@@ -76,7 +76,7 @@ class Courier:
         if self._thread.is_alive():
             self._error = f"it did not answer within {patience_s or 0:.2g} s"
         sent, known = self._sent, self._known
-        return Delivered(
+        return Delivery(
             tracker=self.sink.name,
             place=self.sink.place,
             sent=sent,
@@ -88,23 +88,22 @@ class Courier:
     def _deliver(self) -> None:
         while (read := self._waiting.get()) is not None:
             if self._failures < MOST_FAILURES:
-                self._tell(read)
-        try:
-            self.sink.close()
-        except Exception as error:
-            self._note(error)
+                succeeded = self._attempt(partial(self._send, read))
+                self._failures = 0 if succeeded else self._failures + 1
+        self._attempt(self.sink.close)
 
-    def _tell(self, read: Callable[[], TrackedRun]) -> None:
+    def _send(self, read: Callable[[], TrackerRun]) -> None:
+        if self.sink.send(read()):
+            self._sent += 1
+        else:
+            self._known += 1
+
+    def _attempt(self, act: Callable[[], None]) -> bool:
+        """Have the tracker do something. False where that failed; the error is kept."""
         try:
-            if self.sink.send(read()):
-                self._sent += 1
-            else:
-                self._known += 1
-            self._failures = 0
+            act()
         except Exception as error:  # a tracker may fail in any way, and no run may fail with it
-            self._failures += 1
-            self._note(error)
-
-    def _note(self, error: Exception) -> None:
-        lines = str(error).strip().splitlines()
-        self._error = self.redact(f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__)
+            lines = str(error).strip().splitlines()
+            self._error = self.redact(f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__)
+            return False
+        return True

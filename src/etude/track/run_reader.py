@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,16 +20,15 @@ from etude.report.charts.curves import AXES
 from etude.report.curve_tables import curve_tables
 from etude.store.manifest import Manifest
 from etude.study.prepare import Prepared
-from etude.track.flat import flattened, number
-from etude.track.tracked import Curve, Plain, TrackedRun
+from etude.track.sink import MetricCurve, Plain, TrackerRun
 
 MOST_FILES = 200
 MOST_FILE_BYTES = 50_000_000
 """A larger file of results is not sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gatherer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReader:
     """Reads one study for its trackers. Each thread has one of its own."""
 
     prepared: Prepared
@@ -44,54 +44,54 @@ class Gatherer:
         missing = [node for node in self.prepared.expansion.nodes[index].values() if self._manifest(node) is None]
         return not missing or any(self.prepared.store.failure(node.fingerprint) for node in missing)
 
-    def variant(self, index: int) -> TrackedRun:
+    def variant(self, index: int) -> TrackerRun:
         """One variant, as far as it has results."""
         prepared = self.prepared
         variant, nodes = prepared.expansion.variants[index], prepared.expansion.nodes[index]
         call = call_of(prepared.expansion.records, {}, {})
         table = record_table(prepared.store, call.rows[index : index + 1], call.settings)
         row, meaning = dict(rows_of(table)[0]), json.loads(table.schema.metadata[b"etude"])
-        manifests = {name: found for name, node in nodes.items() if (found := self._manifest(node)) is not None}
+        manifests = {name: manifest for name, node in nodes.items() if (manifest := self._manifest(node)) is not None}
         attributes = {name for parts in meaning["trust"].values() for name in parts.values()}
         numbers = [*meaning["metrics"], *meaning["costs"], *attributes]
-        known = {name: value for name in numbers if (value := number(row.get(name))) is not None}
+        metrics = {name: value for name in numbers if (value := number(row.get(name))) is not None}
         fingerprints = {name: node.fingerprint for name, node in nodes.items()}
         times = self._times(nodes, manifests)
-        return TrackedRun(
+        return TrackerRun(
             key=_key("variant", prepared.study.name, variant.label, json.dumps(fingerprints, sort_keys=True)),
             name=self.redact(variant.label),
             study=prepared.study.name,
             parent=self.study_key,
             error=self._error(nodes, manifests),
             params=self._params(variant.params, nodes),
-            metrics=known,
+            metrics=metrics,
             curves=tuple(self._curves(manifests)),
-            tags=self._tags(row, meaning, manifests, known, fingerprints),
+            tags=self._tags(row, meaning, manifests, metrics, fingerprints),
             texts={"record.json": self.redact(_json({"record": row, "fingerprints": fingerprints}))},
             started_s=times[0],
             ended_s=times[1],
         )
 
-    def whole(self) -> TrackedRun:
+    def whole(self) -> TrackerRun:
         """The study as a whole: what it is, how far it is, its tables and figures."""
         prepared = self.prepared
         study, results = prepared.study, prepared.workplace.results
         done = [all(self._manifest(node) for node in row.values()) for row in prepared.expansion.nodes]
         all_nodes = {node.fingerprint: node for row in prepared.expansion.nodes for node in row.values()}
-        manifests = {key: found for key, node in all_nodes.items() if (found := self._manifest(node)) is not None}
+        manifests = {key: manifest for key, node in all_nodes.items() if (manifest := self._manifest(node)) is not None}
         times = [_created_s(manifest) for manifest in manifests.values()] or [0.0]
         metrics = {"variants": float(len(done)), "variants_done": float(sum(done))}
         wall_s = [number(manifest.cost.get("wall_s")) for manifest in manifests.values()]
-        known = [value for value in wall_s if value is not None]
-        sums = {"cost.wall_s": sum(known)} if known else {}  # the table of records is not measured
+        measured_s = [value for value in wall_s if value is not None]
+        sums = {"cost.wall_s": sum(measured_s)} if measured_s else {}  # the table of records is not measured
         files = dict(_files(results))
         described = {"description": study.description} if study.description else {}
-        return TrackedRun(
+        return TrackerRun(
             key=self.study_key,
             name=study.name,
             study=study.name,
             whole=True,
-            params=self.redact.within(flattened({"params": study.params} if study.params else {})),
+            params=self.redact.within(flatten({"params": study.params} if study.params else {})),
             metrics={**metrics, **sums},
             tags=self.redact.within({"study": study.name, "run": _last_run(manifests.values()), **described}),
             texts={file.name: self._text(file) for file in study.files if file.is_file()},
@@ -101,12 +101,12 @@ class Gatherer:
         )
 
     def _manifest(self, node: Node) -> Manifest | None:
-        found = self.prepared.store.inspect(node.fingerprint)
-        return found if isinstance(found, Manifest) else None
+        manifest = self.prepared.store.inspect(node.fingerprint)
+        return manifest if isinstance(manifest, Manifest) else None
 
     def _params(self, params: Mapping[str, object], nodes: Mapping[str, Node]) -> dict[str, Plain]:
         settings = {name: node.settings for name, node in nodes.items() if node.settings}
-        flat = {**flattened(settings), **flattened(params)}
+        flat = {**flatten(settings), **flatten(params)}
         return {name: self.redact.within(value) for name, value in flat.items()}
 
     def _error(self, nodes: Mapping[str, Node], manifests: Mapping[str, Manifest]) -> str:
@@ -121,7 +121,7 @@ class Gatherer:
         row: Mapping[str, Any],
         meaning: Mapping[str, Any],
         manifests: Mapping[str, Manifest],
-        known: Mapping[str, float],
+        metrics: Mapping[str, float],
         fingerprints: Mapping[str, str],
     ) -> dict[str, str]:
         provenance = [manifest.provenance for manifest in manifests.values()]
@@ -134,7 +134,7 @@ class Gatherer:
             "host": str(last.get("host", "")),
             "etude": str(last.get("etude", "")),
             "accepted": str(row.get("accepted") or ""),
-            "undefined": " ".join(name for name in meaning["metrics"] if name not in known and _is_number(row[name])),
+            "undefined": " ".join(name for name in meaning["metrics"] if name not in metrics and _is_number(row[name])),
         }
         attributes = {name for parts in meaning["trust"].values() for name in parts.values()}
         words = {
@@ -142,11 +142,11 @@ class Gatherer:
             for name, value in row.items()
             if isinstance(value, str) and (name in meaning["metrics"] or name in attributes)
         }
-        if any(found.get("git_dirty") for found in provenance):
+        if any(each.get("git_dirty") for each in provenance):
             tags["git_dirty"] = "true"
         return {name: self.redact(text) for name, text in {**tags, **words}.items() if text}
 
-    def _curves(self, manifests: Mapping[str, Manifest]) -> Iterator[Curve]:
+    def _curves(self, manifests: Mapping[str, Manifest]) -> Iterator[MetricCurve]:
         for node, manifest in manifests.items():
             for item, table in curve_tables(self.prepared.store, manifest):
                 axis = next(axis for axis in AXES if axis in table.column_names)
@@ -158,11 +158,11 @@ class Gatherer:
                         if (at := number(row[axis])) is not None and (value := number(row[column])) is not None
                     }
                     if column not in AXES and points:
-                        yield Curve(f"{node}.{item or 'curve'}.{column}", axis, tuple(sorted(points.items())))
+                        yield MetricCurve(f"{node}.{item or 'curve'}.{column}", axis, tuple(sorted(points.items())))
 
     def _times(self, nodes: Mapping[str, Node], manifests: Mapping[str, Manifest]) -> tuple[float, float]:
         """From the start of the first to the end of the last of the nodes that are the variant's own."""
-        own = [found for name, found in manifests.items() if nodes[name].params] or list(manifests.values())
+        own = [manifest for name, manifest in manifests.items() if nodes[name].params] or list(manifests.values())
         if not own:
             return 0.0, 0.0
         starts = [_created_s(manifest) - (number(manifest.cost.get("wall_s")) or 0.0) for manifest in own]
@@ -174,8 +174,8 @@ class Gatherer:
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files of a results folder that are worth sending, by their names in it."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    for path in found[:MOST_FILES]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    for path in paths[:MOST_FILES]:
         if path.stat().st_size <= MOST_FILE_BYTES:
             yield path.relative_to(folder).as_posix(), path
 
@@ -199,3 +199,40 @@ def _json(value: object) -> str:
 
 def _key(*parts: str) -> str:
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Plain]:
+    """Every plain value under the dotted path to it: `{"a": {"b": 1}}` gives `{"a.b": 1}`.
+
+    A list of plain values, and an empty mapping or list, stays whole, as JSON text; numbers that are not finite are
+    text as well, for no tracker can compare them.
+    """
+    flat: dict[str, Plain] = {}
+    for name, value in values.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{path}.")
+        elif isinstance(value, (list, tuple)) and any(isinstance(inner, (Mapping, list, tuple)) for inner in value):
+            flat |= flatten(dict(enumerate(value)), f"{path}.")  # type: ignore[arg-type]
+        else:
+            flat[path] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Plain:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def number(value: object) -> float | None:
+    """A finite number that a tracker can draw; None for anything else. True is 1."""
+    if not isinstance(value, (bool, int, float)):
+        return None
+    try:
+        finite = float(value)
+    except OverflowError:
+        return None
+    return finite if math.isfinite(finite) else None

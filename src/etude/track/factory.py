@@ -9,13 +9,13 @@ from pathlib import Path
 from etude.errors import ConfigError, Fault, nearest
 from etude.study.prepare import Prepared
 from etude.study.study import TRACKERS, Tracker
-from etude.track.into_mlflow import MlflowSink
-from etude.track.into_tensorboard import TensorboardSink
-from etude.track.into_wandb import WandbSink
+from etude.track.mlflow_sink import MlflowSink
 from etude.track.sink import Sink
+from etude.track.tensorboard_sink import TensorboardSink
+from etude.track.wandb_sink import WandbSink
 
 
-def asked_for(said: Sequence[Tracker], names: Sequence[str], option: str) -> tuple[Tracker, ...]:
+def trackers_of(own: Sequence[Tracker], names: Sequence[str], option: str) -> tuple[Tracker, ...]:
     """The trackers that the study names and those that an option adds, with the study's settings where it has some.
 
     Raises:
@@ -24,9 +24,9 @@ def asked_for(said: Sequence[Tracker], names: Sequence[str], option: str) -> tup
     unknown = [name for name in names if name not in TRACKERS]
     if unknown:
         raise ConfigError([Fault(option, "no such tracker", name, nearest(name, TRACKERS)) for name in unknown])
-    known = {tracker.name for tracker in said}
-    added = [Tracker(name=name) for name in dict.fromkeys(names) if name not in known]
-    return (*_once(said), *added)
+    own_names = {tracker.name for tracker in own}
+    added = [Tracker(name=name) for name in dict.fromkeys(names) if name not in own_names]
+    return (*_without_repeats(own), *added)
 
 
 def sinks(trackers: Sequence[Tracker], prepared: Prepared, environment: Mapping[str, str]) -> list[Sink]:
@@ -48,19 +48,19 @@ def sinks(trackers: Sequence[Tracker], prepared: Prepared, environment: Mapping[
 
 
 def _sink(tracker: Tracker, prepared: Prepared, environment: Mapping[str, str]) -> Sink:
-    project, study, said = prepared.workplace.project, prepared.study.name, tracker.settings
+    project, study, settings = prepared.workplace.project, prepared.study.name, tracker.settings
     match tracker.name:
         case "mlflow":
             local = f"sqlite:///{project / 'mlflow.db'}"
-            uri = _in_project(said.get("uri") or environment.get("MLFLOW_TRACKING_URI") or local, project)
+            uri = _in_project(settings.get("uri") or environment.get("MLFLOW_TRACKING_URI") or local, project)
             artifacts = project / "mlartifacts" if uri.startswith("sqlite:") else None
-            return MlflowSink(uri, said.get("experiment", study), artifacts)
+            return MlflowSink(uri, settings.get("experiment", study), artifacts)
         case "wandb":
             by_key = "online" if environment.get("WANDB_API_KEY") else "offline"
-            mode = said.get("mode") or environment.get("WANDB_MODE") or by_key
-            return WandbSink(said.get("project", study), project, mode=mode, entity=said.get("entity"))
+            mode = settings.get("mode") or environment.get("WANDB_MODE") or by_key
+            return WandbSink(settings.get("project", study), project, mode=mode, entity=settings.get("entity"))
         case "tensorboard":
-            return TensorboardSink(project / said.get("folder", "tensorboard"))
+            return TensorboardSink(project / settings.get("folder", "tensorboard"))
     raise AssertionError(f"no sink for {tracker.name}")
 
 
@@ -70,9 +70,9 @@ def _in_project(uri: str, project: Path) -> str:
     return f"{head}{project / path}" if head == "sqlite:///" and not Path(path).is_absolute() else uri
 
 
-def _once(trackers: Sequence[Tracker]) -> list[Tracker]:
-    found: list[Tracker] = []
+def _without_repeats(trackers: Sequence[Tracker]) -> list[Tracker]:
+    distinct: list[Tracker] = []
     for tracker in trackers:
-        if tracker not in found:
-            found.append(tracker)
-    return found
+        if tracker not in distinct:
+            distinct.append(tracker)
+    return distinct

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -11,13 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.report.charts.labels import file_stem
-from etude.track.sink import LONG_VALUES, shortened
-from etude.track.tracked import TrackedRun
+from etude.track.sink import LONG_VALUES, NOTE, TrackerRun, digest_in, shorten
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
-
-_NOTE = "etude.json"
 
 
 class TensorboardSink:
@@ -36,9 +32,9 @@ class TensorboardSink:
     def place(self) -> str:
         return f"tensorboard --logdir {self._folder}"
 
-    def send(self, run: TrackedRun) -> bool:
+    def send(self, run: TrackerRun) -> bool:
         folder = self._folder / file_stem(run.study) / (_study(run) if run.whole else _variant(run))
-        if _told(folder) == run.digest:
+        if digest_in(folder) == run.digest:
             return False
         fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -46,7 +42,7 @@ class TensorboardSink:
         try:
             _write_events(fresh / f"events.out.tfevents.{int(run.started_s):010d}.etude", run)
             _write_files(fresh, run)
-            (fresh / _NOTE).write_text(json.dumps({"key": run.key, "digest": run.digest}), encoding="utf-8")
+            (fresh / NOTE).write_text(json.dumps({"key": run.key, "digest": run.digest}), encoding="utf-8")
             if folder.exists():
                 shutil.rmtree(folder)
             fresh.rename(folder)
@@ -58,15 +54,15 @@ class TensorboardSink:
         """Every file is closed already."""
 
 
-def _study(run: TrackedRun) -> str:
+def _study(run: TrackerRun) -> str:
     return "study"
 
 
-def _variant(run: TrackedRun) -> str:
+def _variant(run: TrackerRun) -> str:
     return f"{file_stem(run.name)}-{run.key[:8]}"
 
 
-def _write_events(path: Path, run: TrackedRun) -> None:
+def _write_events(path: Path, run: TrackerRun) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -78,7 +74,7 @@ def _write_events(path: Path, run: TrackedRun) -> None:
         records.flush()
 
 
-def _summaries(run: TrackedRun) -> Iterator[tuple[int, Summary]]:
+def _summaries(run: TrackerRun) -> Iterator[tuple[int, Summary]]:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     yield 0, _hyper_parameters(run)
@@ -95,13 +91,13 @@ def _summaries(run: TrackedRun) -> Iterator[tuple[int, Summary]]:
     yield 0, _ending(run)
 
 
-def _hyper_parameters(run: TrackedRun) -> Summary:
+def _hyper_parameters(run: TrackerRun) -> Summary:
     """What the tab of hyper-parameters shows; its own functions for this want TensorFlow."""
     from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
 
     info = SessionStartInfo(group_name=run.name, start_time_secs=run.started_s)
-    texts, _ = shortened({name: value for name, value in run.params.items() if isinstance(value, str)})
+    texts, _ = shorten({name: value for name, value in run.params.items() if isinstance(value, str)})
     for name, value in run.params.items():
         if isinstance(value, bool):
             info.hparams[name].bool_value = value
@@ -112,7 +108,7 @@ def _hyper_parameters(run: TrackedRun) -> Summary:
     return _plugin_data(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=info))
 
 
-def _ending(run: TrackedRun) -> Summary:
+def _ending(run: TrackerRun) -> Summary:
     from tensorboard.plugins.hparams import api_pb2
     from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
@@ -131,17 +127,11 @@ def _plugin_data(tag: str, data: Any) -> Summary:
     return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=content))])
 
 
-def _write_files(folder: Path, run: TrackedRun) -> None:
-    _, long = shortened({name: value for name, value in run.params.items() if isinstance(value, str)})
+def _write_files(folder: Path, run: TrackerRun) -> None:
+    _, long = shorten({name: value for name, value in run.params.items() if isinstance(value, str)})
     tags = {**run.tags, **({"error": run.error} if run.error else {})}
     extra = {"tags.json": json.dumps(tags, indent=1, ensure_ascii=False)}
     if long:
         extra[LONG_VALUES] = json.dumps(long, indent=1, ensure_ascii=False)
     for name, text in {**run.texts, **extra}.items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _told(folder: Path) -> str | None:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((folder / _NOTE).read_text(encoding="utf-8"))["digest"])
-    return None

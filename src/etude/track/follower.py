@@ -12,16 +12,16 @@ from etude.graph.node import Node
 from etude.graph.plan import State
 from etude.redaction import Redactor
 from etude.study.prepare import Prepared
-from etude.track.courier import Courier, Delivered
-from etude.track.gather import Gatherer
+from etude.track.delivery_queue import Delivery, DeliveryQueue
+from etude.track.run_reader import RunReader
 from etude.track.sink import Sink
 
 PATIENCE_S = 60.0
 """How long the end of a run waits for its trackers, all together."""
 
 
-@dataclass(slots=True, eq=False)
-class Following:
+@dataclass(slots=True, kw_only=True, eq=False)
+class RunFollower:
     """Listens to the events of one run."""
 
     prepared: Prepared
@@ -31,17 +31,17 @@ class Following:
     """Whether trackers are told while nodes run; else after the run, where a tracker's work would be measured as that
     of a node."""
     clock: Callable[[], float] = time.monotonic
-    _couriers: list[Courier] = field(init=False)
+    _queues: list[DeliveryQueue] = field(init=False)
     _waiting: list[set[str]] = field(init=False)
     """For each variant the nodes that have not ended."""
     _of: dict[str, list[int]] = field(init=False)
     """Node → the variants that have it."""
     _failed: set[int] = field(default_factory=set)
-    _told: set[tuple[str, ...]] = field(default_factory=set)
+    _sent: set[tuple[str, ...]] = field(default_factory=set)
     """The nodes of each variant that was told."""
 
     def __post_init__(self) -> None:
-        self._couriers = [Courier(sink, self.redact) for sink in self.sinks]
+        self._queues = [DeliveryQueue(sink=sink, redact=self.redact) for sink in self.sinks]
         self._waiting, self._of = [], {}
         for index, row in enumerate(self.prepared.expansion.nodes):
             waiting = {node.fingerprint for node in row.values() if not self._is_there(node.fingerprint)}
@@ -52,8 +52,8 @@ class Following:
             if not waiting:
                 self._put(index)
         if self.live:
-            for courier in self._couriers:
-                courier.start()
+            for queue in self._queues:
+                queue.start()
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
@@ -69,7 +69,7 @@ class Following:
                 if not self._waiting[index]:
                     self._put(index)
 
-    def finish(self, prepared: Prepared | None = None, patience_s: float = PATIENCE_S) -> list[Delivered]:
+    def finish(self, prepared: Prepared | None = None, patience_s: float = PATIENCE_S) -> list[Delivery]:
         """Tell of the study as a whole, wait for the trackers, and say what became of it.
 
         Args:
@@ -77,41 +77,41 @@ class Following:
             patience_s: Seconds to wait.
         """
         self.prepared = prepared or self.prepared
-        gatherer = self._gatherer()
+        reader = self._reader()
         for index, row in enumerate(self.prepared.expansion.nodes):
-            if _nodes(row) not in self._told and gatherer.has_ended(index):
+            if _nodes(row) not in self._sent and reader.has_ended(index):
                 self._put(index)
-        for courier in self._couriers:
+        for queue in self._queues:
             if not self.prepared.partial:
-                courier.put(self._gatherer().whole)
-            courier.start()
+                queue.put(self._reader().whole)
+            queue.start()
         until = self.clock() + patience_s
-        return [courier.close(max(0.1, until - self.clock())) for courier in self._couriers]
+        return [queue.close(max(0.1, until - self.clock())) for queue in self._queues]
 
     def _is_there(self, fingerprint: str) -> bool:
         action = self.prepared.plan.by_fingerprint.get(fingerprint)
         return action is not None and action.state is not State.RUN
 
     def _put(self, index: int) -> None:
-        self._told.add(_nodes(self.prepared.expansion.nodes[index]))
-        for courier in self._couriers:
-            courier.put(partial(self._gatherer().variant, index))
+        self._sent.add(_nodes(self.prepared.expansion.nodes[index]))
+        for queue in self._queues:
+            queue.put(partial(self._reader().variant, index))
 
-    def _gatherer(self) -> Gatherer:
-        return Gatherer(self.prepared, self.redact)
+    def _reader(self) -> RunReader:
+        return RunReader(prepared=self.prepared, redact=self.redact)
 
 
 def _nodes(row: Mapping[str, Node]) -> tuple[str, ...]:
     return tuple(node.fingerprint for node in row.values())
 
 
-def deliver_stored(prepared: Prepared, sinks: Sequence[Sink], redact: Redactor) -> list[Delivered]:
+def deliver_results(prepared: Prepared, sinks: Sequence[Sink], redact: Redactor) -> list[Delivery]:
     """Tell trackers of every variant that has its results or has failed, and of the study; wait as long as it takes."""
-    couriers = [Courier(sink, redact, most_waiting=0) for sink in sinks]
-    gatherer = Gatherer(prepared, redact)
-    for courier in couriers:
-        for index in filter(gatherer.has_ended, range(len(prepared.expansion.nodes))):
-            courier.put(partial(gatherer.variant, index))
-        courier.put(gatherer.whole)
-        courier.start()
-    return [courier.close(None) for courier in couriers]
+    queues = [DeliveryQueue(sink=sink, redact=redact, most_waiting=0) for sink in sinks]
+    reader = RunReader(prepared=prepared, redact=redact)
+    for queue in queues:
+        for index in filter(reader.has_ended, range(len(prepared.expansion.nodes))):
+            queue.put(partial(reader.variant, index))
+        queue.put(reader.whole)
+        queue.start()
+    return [queue.close(None) for queue in queues]

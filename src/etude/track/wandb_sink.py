@@ -9,12 +9,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from etude.track.sink import LONG_VALUES, shortened
-from etude.track.tracked import TrackedRun
+from etude.track.sink import LONG_VALUES, NOTE, TrackerRun, digest_in, shorten
 
 _ID = 24
-_NOTE = "etude.json"
-"""File beside an offline run that says what was told."""
 
 
 class WandbSink:
@@ -40,9 +37,9 @@ class WandbSink:
         where = f"{self._folder / 'wandb'}, to be sent with `wandb sync`" if self._mode == "offline" else "online"
         return f"project {self._project}, {where}"
 
-    def send(self, run: TrackedRun) -> bool:
+    def send(self, run: TrackerRun) -> bool:
         if self._mode == "offline":
-            if any(_told(folder) == run.digest for folder in self._offline(run)):
+            if any(digest_in(folder) == run.digest for folder in self._offline(run)):
                 return False
             for folder in self._offline(run):
                 shutil.rmtree(folder)
@@ -51,19 +48,19 @@ class WandbSink:
     def close(self) -> None:
         """Every run is closed already."""
 
-    def _offline(self, run: TrackedRun) -> list[Path]:
+    def _offline(self, run: TrackerRun) -> list[Path]:
         """The folders of this run that were not synced yet."""
-        found = sorted((self._folder / "wandb").glob(f"offline-run-*-{run.key[:_ID]}*"))
-        return [folder for folder in found if folder.is_dir() and not [*folder.glob("*.synced")]]
+        folders = sorted((self._folder / "wandb").glob(f"offline-run-*-{run.key[:_ID]}*"))
+        return [folder for folder in folders if folder.is_dir() and not [*folder.glob("*.synced")]]
 
-    def _tell(self, run: TrackedRun) -> bool:
+    def _tell(self, run: TrackerRun) -> bool:
         import wandb
 
         logging.getLogger("wandb").setLevel(logging.ERROR)
         self._folder.mkdir(parents=True, exist_ok=True)
-        texts, long = shortened({name: _text(value) for name, value in run.params.items()})
+        texts, long = shorten({name: _text(value) for name, value in run.params.items()})
         config = {name: texts[name] if name in long else value for name, value in run.params.items()}
-        words, long_words = shortened({**run.tags, **({"error": run.error} if run.error else {})})
+        words, long_words = shorten({**run.tags, **({"error": run.error} if run.error else {})})
         opened = wandb.init(
             project=self._project,
             entity=self._entity,
@@ -87,13 +84,13 @@ class WandbSink:
             summary.update({**run.metrics, "etude.digest": run.digest})
             _put_files(opened, run, {**long, **long_words})
             if self._mode == "offline":
-                (Path(opened.dir).parent / _NOTE).write_text(json.dumps({"digest": run.digest}), encoding="utf-8")
+                (Path(opened.dir).parent / NOTE).write_text(json.dumps({"digest": run.digest}), encoding="utf-8")
         finally:
             opened.finish(exit_code=1 if run.error else 0)
         return True
 
 
-def _log_curves(opened: Any, run: TrackedRun) -> None:
+def _log_curves(opened: Any, run: TrackerRun) -> None:
     for curve in run.curves:
         axis = f"{curve.name.rpartition('.')[0]}.{curve.axis}"
         opened.define_metric(curve.name, step_metric=axis)
@@ -101,7 +98,7 @@ def _log_curves(opened: Any, run: TrackedRun) -> None:
             opened.log({curve.name: value, axis: at})
 
 
-def _put_files(opened: Any, run: TrackedRun, long: dict[str, str]) -> None:
+def _put_files(opened: Any, run: TrackerRun, long: dict[str, str]) -> None:
     """Copy the files into the run's own folder, from where they are uploaded."""
     folder = Path(opened.dir)
     texts = {**run.texts, **({LONG_VALUES: json.dumps(long, indent=1, ensure_ascii=False)} if long else {})}
@@ -126,13 +123,6 @@ def _settings(wandb: Any) -> Any:
         x_disable_meta=True,
         init_timeout=30,
     )
-
-
-def _told(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / _NOTE).read_text(encoding="utf-8"))["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _text(value: object) -> str:

@@ -12,9 +12,9 @@ from etude.redaction import HIDDEN, Redactor
 from etude.study.execution import Execution, Result
 from etude.study.prepare import Options, prepare
 from etude.study.study import Study
-from etude.track.courier import MOST_FAILURES, Courier
-from etude.track.follow import Following, deliver_stored
-from etude.track.tracked import TrackedRun
+from etude.track.delivery_queue import MOST_FAILURES, DeliveryQueue
+from etude.track.follower import RunFollower, deliver_results
+from etude.track.sink import TrackerRun
 from projects import Project, environment
 
 
@@ -22,11 +22,11 @@ from projects import Project, environment
 class ListSink:
     """Remembers what it was told."""
 
-    runs: list[TrackedRun] = field(default_factory=list)
+    runs: list[TrackerRun] = field(default_factory=list)
     name: str = "list"
     place: str = "here"
 
-    def send(self, run: TrackedRun) -> bool:
+    def send(self, run: TrackerRun) -> bool:
         known = any(run.digest == other.digest for other in self.runs)
         self.runs.append(run)
         return not known
@@ -41,7 +41,7 @@ class RaisingSink(ListSink):
 
     tries: int = 0
 
-    def send(self, run: TrackedRun) -> bool:
+    def send(self, run: TrackerRun) -> bool:
         self.tries += 1
         raise ConnectionError("no route to https://ann:hunter22@host.invalid\nand more")
 
@@ -52,7 +52,7 @@ class HangingSink(ListSink):
 
     over: threading.Event = field(default_factory=threading.Event)
 
-    def send(self, run: TrackedRun) -> bool:
+    def send(self, run: TrackerRun) -> bool:
         self.over.wait()
         return True
 
@@ -66,7 +66,7 @@ def hanging() -> Iterator[HangingSink]:
 
 def run_followed(study: Study, *sinks: ListSink, live: bool = True, patience_s: float = 30.0) -> tuple[Result, list]:
     prepared = prepare(study)
-    trackers = Following(prepared, sinks, live=live)
+    trackers = RunFollower(prepared=prepared, sinks=sinks, live=live)
     result = Execution(prepared, Options(environment=environment()), trackers).run()
     return result, trackers.finish(patience_s=patience_s)
 
@@ -96,11 +96,11 @@ def test_a_variant_is_told_when_its_last_node_has_ended_not_when_the_run_has(toy
     told = threading.Semaphore(0)
 
     class Noting(ListSink):
-        def send(self, run: TrackedRun) -> bool:
+        def send(self, run: TrackerRun) -> bool:
             told.release()
             return True
 
-    trackers = Following(prepared, [Noting()])
+    trackers = RunFollower(prepared=prepared, sinks=[Noting()])
     ended = 0
 
     def hear(event: object) -> None:
@@ -148,12 +148,12 @@ def test_a_tracker_that_hangs_stops_nothing(toy: Callable[..., Study], hanging: 
 
 
 def test_a_queue_that_is_full_takes_no_more_and_says_so(hanging: HangingSink) -> None:
-    courier = Courier(hanging, most_waiting=2)
-    courier.start()
+    queue = DeliveryQueue(sink=hanging, most_waiting=2)
+    queue.start()
     for _ in range(9):
-        courier.put(lambda: TrackedRun(key="a", name="a", study="a"))
+        queue.put(lambda: TrackerRun(key="a", name="a", study="a"))
     hanging.over.set()
-    delivered = courier.close(30.0)
+    delivered = queue.close(30.0)
     assert delivered.sent + delivered.left == 9
     assert delivered.left >= 6
     assert delivered.error == "more than 2 runs were waiting"
@@ -161,22 +161,22 @@ def test_a_queue_that_is_full_takes_no_more_and_says_so(hanging: HangingSink) ->
 
 def test_one_failure_among_successes_is_told_and_the_rest_arrives() -> None:
     class Once(ListSink):
-        def send(self, run: TrackedRun) -> bool:
+        def send(self, run: TrackerRun) -> bool:
             if run.name == "b":
                 raise ValueError
             return super().send(run)
 
-    courier = Courier(Once(), Redactor())
+    queue = DeliveryQueue(sink=Once(), redact=Redactor())
     for name in "abc":
-        courier.put(lambda name=name: TrackedRun(key=name, name=name, study="s"))  # type: ignore[misc]
-    delivered = courier.close(30.0)
+        queue.put(lambda name=name: TrackerRun(key=name, name=name, study="s"))  # type: ignore[misc]
+    delivered = queue.close(30.0)
     assert (delivered.sent, delivered.left, delivered.error) == (2, 1, "ValueError")
 
 
 def test_what_is_stored_can_be_told_afterwards(toy: Callable[..., Study], project: Project) -> None:
     project.run(toy(1.0, 9.0))
     sink = ListSink()
-    (delivered,) = deliver_stored(prepare(toy(1.0, 3.0, 9.0)), [sink], Redactor())
+    (delivered,) = deliver_results(prepare(toy(1.0, 3.0, 9.0)), [sink], Redactor())
     assert sorted(run.name for run in sink.runs if not run.whole) == [
         "rate=1.0 seed=0",
         "rate=1.0 seed=1",
@@ -189,7 +189,7 @@ def test_what_is_stored_can_be_told_afterwards(toy: Callable[..., Study], projec
 def test_a_run_of_some_variants_does_not_speak_for_the_study(toy: Callable[..., Study]) -> None:
     sink = ListSink()
     prepared = replace(prepare(toy(), Options(only={"seed": "1"})))
-    trackers = Following(prepared, [sink])
+    trackers = RunFollower(prepared=prepared, sinks=[sink])
     Execution(prepared, Options(environment=environment()), trackers).run()
     trackers.finish()
     assert [run.name for run in sink.runs] == ["rate=1.0 seed=1"]
@@ -197,7 +197,7 @@ def test_a_run_of_some_variants_does_not_speak_for_the_study(toy: Callable[..., 
 
 def test_variants_that_came_up_during_a_run_are_told_at_its_end(toy: Callable[..., Study], project: Project) -> None:
     sink = ListSink()
-    trackers = Following(prepare(toy(1.0)), [sink])
+    trackers = RunFollower(prepared=prepare(toy(1.0)), sinks=[sink])
     project.run(toy(1.0, 2.0))
     trackers.finish(prepare(toy(1.0, 2.0)))
     assert sorted(run.name for run in sink.runs if not run.whole) == [
