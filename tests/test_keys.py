@@ -48,7 +48,7 @@ def test_the_schema_follows_the_fields_types() -> None:
     assert properties["kind"]["enum"] == ["bread", "cake", None]
     assert properties["tools"]["type"] == ["array", "null"]
     assert properties["amounts"]["additionalProperties"] == {"type": "number"}
-    assert properties["oven"]["anyOf"][0]["required"] == ["heat"]
+    assert properties["oven"]["required"] == ["heat"]
 
 
 def test_what_is_read_becomes_the_spec_with_its_inner_specs() -> None:
