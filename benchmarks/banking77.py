@@ -26,7 +26,7 @@ from tables import Table, as_markdown, on_terminal
 from etude.config.load import load_study
 from etude.execute.call import call_of
 from etude.execute.records import record_table
-from etude.study.prepare import Prepared, prepare
+from etude.study.prepare import PreparedStudy, prepare
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
     "full": {"tuning": "full", "rate": 3.0e-4, "head_rate": 5.0},
@@ -90,7 +90,7 @@ def model_folder() -> Path | None:
     return Path(found.submodule_search_locations[0]) / "model" if found and found.submodule_search_locations else None
 
 
-def show(prepared: Prepared, rows: Sequence[Mapping[str, Any]], *, markdown: bool) -> None:
+def show(prepared: PreparedStudy, rows: Sequence[Mapping[str, Any]], *, markdown: bool) -> None:
     """A row for each method, and whether the bars are met."""
     table = Table(
         "BANKING77, MiniLM-L6, 4 epochs",
@@ -124,7 +124,7 @@ def show(prepared: Prepared, rows: Sequence[Mapping[str, Any]], *, markdown: boo
         print(line)
 
 
-def trained_share(prepared: Prepared, row: Mapping[str, Any], nodes: Mapping[str, Any]) -> float:
+def trained_share(prepared: PreparedStudy, row: Mapping[str, Any], nodes: Mapping[str, Any]) -> float:
     """Trained numbers besides the head's, over all numbers of the backbone."""
     folder = prepared.store.read(nodes["backbone"].fingerprint)
     width = json.loads((folder.folder / "config.json").read_text())["hidden_size"]

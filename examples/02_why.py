@@ -7,15 +7,15 @@ from etude.config.load import load_study
 from etude.graph.explain import why
 from etude.study.accept import earlier_result
 from etude.study.execution import Execution
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.prepare import Options, PreparedStudy, prepare
 
 
-def planned(folder: Path, *overrides: str) -> Prepared:
+def planned(folder: Path, *overrides: str) -> PreparedStudy:
     """The project's study, laid out and planned."""
     return prepare(load_study(folder / "study.yaml", overrides=["place.backend=inline", *overrides]))
 
 
-def tell(prepared: Prepared) -> None:
+def tell(prepared: PreparedStudy) -> None:
     """Print what would run, and why."""
     for action in prepared.plan.actions:
         reasons = why(action, earlier_result(prepared.store, prepared.history, action.node))

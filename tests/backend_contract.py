@@ -20,7 +20,7 @@ from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
 from etude.meter.accounting.cost import Cost
 from etude.store.manifest import Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from projects import CALLED, Project
 
 STEPS = (
@@ -270,7 +270,7 @@ def surroundings(*, ctx: Context) -> dict[str, object]:
 )
 
 
-def calls_of(prepared: Prepared) -> dict[str, NodeCall]:
+def calls_of(prepared: PreparedStudy) -> dict[str, NodeCall]:
     """A call for every node of a study whose inputs are there."""
     made = {}
     for action in prepared.plan.actions:
@@ -285,7 +285,7 @@ def calls_of(prepared: Prepared) -> dict[str, NodeCall]:
     return found
 
 
-Make = Callable[[Prepared], Backend]
+Make = Callable[[PreparedStudy], Backend]
 
 
 class BackendContract:
@@ -485,7 +485,7 @@ class SupervisedContract(BackendContract):
         monkeypatch.chdir(tmp_path / "elsewhere")
         assert self.outcome(make, project, "number", {"value": 1}).status is Status.DONE
 
-    def two(self, project: Project, first: tuple[object, ...], second: tuple[object, ...]) -> Prepared:
+    def two(self, project: Project, first: tuple[object, ...], second: tuple[object, ...]) -> PreparedStudy:
         return project.write(STEPS).prepare(project.study({"first": first, "second": second}))
 
     def test_a_step_that_ends_its_process_is_lost_and_not_tried_again(self, make: Make, project: Project) -> None:
@@ -613,7 +613,7 @@ class SupervisedContract(BackendContract):
         assert future.result().status is Status.LOST
 
 
-Attempted = tuple[Outcome, Prepared, NodeCall]
+Attempted = tuple[Outcome, PreparedStudy, NodeCall]
 
 
 class RanksContract:

@@ -15,7 +15,7 @@ from etude.cluster.schedulers.scheduler import Account, JobState, Phase
 from etude.errors import JobRefused, SchedulerAway
 from etude.execute.events import Event, Kind
 from etude.study.execution import Execution, Result
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 from etude.study.study import Vary
 from projects import CALLED, Project, environment
 
@@ -136,7 +136,7 @@ class Batch:
     ks: tuple[int, ...] = (1, 2, 3)
     base_on: dict[str, object] = field(default_factory=dict)
 
-    def prepare(self, **options: object) -> Prepared:
+    def prepare(self, **options: object) -> PreparedStudy:
         nodes = {"base": ("base", None, {"value": 3}, self.base_on), "fit": ("fit", "base", {"k": "${k}"})}
         collect = {"table": ("analysis.aggregate", "records", {})}
         vary = Vary(grid={"k": self.ks})

@@ -12,7 +12,7 @@ from typing import Any
 
 from etude.execute.events import Event
 from etude.study.execution import Execution, Result
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.prepare import Options, PreparedStudy, prepare
 from etude.study.study import Needs, NodeSpec, PlaceSettings, Source, Study, Vary
 
 _numbers = itertools.count()
@@ -88,7 +88,7 @@ class Project:
             project=self.folder,
         )
 
-    def prepare(self, study: Study, **options: Any) -> Prepared:
+    def prepare(self, study: Study, **options: Any) -> PreparedStudy:
         """Lay a study out and plan it."""
         return prepare(study, Options(**options))
 
@@ -97,7 +97,7 @@ class Project:
         chosen = Options(**{"environment": environment(), **options})
         return self.run_prepared(prepare(study, chosen), chosen)
 
-    def run_prepared(self, prepared: Prepared, options: Options | None = None) -> Result:
+    def run_prepared(self, prepared: PreparedStudy, options: Options | None = None) -> Result:
         """Run what was planned before; its events are in `events`."""
         self.events.clear()
         return Execution(prepared, options or Options(environment=environment()), self.events.append).run()

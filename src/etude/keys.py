@@ -233,7 +233,7 @@ class ListOf:
         if len(value) < self.least:
             faults.append(Fault(path=path, reason="is empty", mend=f"give {self.least} or more values, or remove it"))
             return BAD
-        found = [self.item.read(inner, joined(path, index), faults) for index, inner in enumerate(value)]
+        found = [self.item.read(inner, join_path(path, index), faults) for index, inner in enumerate(value)]
         return [inner for inner in found if inner is not BAD]
 
     def schema(self, partial: bool = False) -> JsonSchema:
@@ -260,7 +260,7 @@ class MappingOf:
             return _refuse(faults, path, value, "a mapping")
         read: dict[str, object] = {}
         for key, inner in value.items():
-            inner_path = joined(path, key)
+            inner_path = join_path(path, key)
             if key in self.reserved:
                 mend = "choose another name"
                 faults.append(Fault(path=inner_path, reason=f"{key!r} has a meaning of its own here", mend=mend))
@@ -327,19 +327,16 @@ class Section:
             if key not in self.keys:
                 mend = self._known(key, inner)
                 faults.append(
-                    Fault(path=joined(path, key), reason=f"{self.what} has no key {key!r}", value=inner, mend=mend)
+                    Fault(path=join_path(path, key), reason=f"{self.what} has no key {key!r}", value=inner, mend=mend)
                 )
             elif inner is not None:
-                fitting = type_of(self.keys[key]).read(inner, joined(path, key), faults)
+                fitting = type_of(self.keys[key]).read(inner, join_path(path, key), faults)
                 if fitting is not BAD:
                     read[key] = fitting
         for key, known in self.keys.items():
             if known.required and value.get(key) is None:
-                faults.append(
-                    Fault(
-                        path=joined(path, key), reason=f"{self.what} needs {key!r}", mend=f"add {key}. {known.meaning}"
-                    )
-                )
+                reason, mend = f"{self.what} needs {key!r}", f"add {key}. {known.meaning}"
+                faults.append(Fault(path=join_path(path, key), reason=reason, mend=mend))
         return read
 
     def _known(self, key: str, value: object) -> str:
@@ -527,7 +524,7 @@ def type_of(key: FileKey) -> ValueType:
     return key.type
 
 
-def joined(path: str, key: str | int) -> str:
+def join_path(path: str, key: str | int) -> str:
     """The dotted path of a value inside another."""
     return f"{path}.{key}" if path else str(key)
 
@@ -587,5 +584,5 @@ def _nan_in(value: object, path: str) -> str:
         return path
     if isinstance(value, (dict, list)):
         inner = value.items() if isinstance(value, dict) else enumerate(value)
-        return next((found for key, item in inner if (found := _nan_in(item, joined(path, key)))), "")
+        return next((found for key, item in inner if (found := _nan_in(item, join_path(path, key)))), "")
     return ""

@@ -8,13 +8,13 @@ from batching import Batch
 from etude.batch.jobs import Part, asked_for, parts_of, unique_name
 from etude.batch.packing import packed, unpacked
 from etude.cluster.profile import Profile
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 PART = Part(name="one", label="k=1", targets=("a",), nodes=("a",), todo=("a",))
 SITE = Profile(name="site", scheduler="slurm", walltime_s=3600, cpus=16, memory_bytes=64 * 10**9, gpus=4, grace_s=60)
 
 
-def parts(prepared: Prepared) -> list[Part]:
+def parts(prepared: PreparedStudy) -> list[Part]:
     return parts_of(prepared.expansion, prepared.plan, "study")
 
 

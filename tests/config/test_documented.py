@@ -10,8 +10,8 @@ import pytest
 
 from etude.config import json_schema, read_study
 from etude.config.build import build
-from etude.config.draft import PlainDraft, overlay
 from etude.config.schema import NODE, STUDY
+from etude.config.study_tree import PlainTree, overlay
 from etude.config.yaml12 import parse_yaml
 from etude.execute.cost import MeterSettings
 from etude.graph.pipeline import Needs
@@ -42,7 +42,7 @@ def table_after(heading: str) -> list[str]:
 
 @pytest.mark.parametrize("text", YAML, ids=lambda text: text.splitlines()[0])
 def test_each_example_fits_the_first_one(text: str) -> None:
-    draft = PlainDraft(tree_of(FIRST))
+    draft = PlainTree(tree_of(FIRST))
     overlay(draft, tree_of(text))
     assert build(draft.tree, name="docs").faults == ()
     assert list(jsonschema.Draft202012Validator(json_schema()).iter_errors(draft.tree)) == []

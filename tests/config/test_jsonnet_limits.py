@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etude.config.jsonnet_process import Engine, EngineDied, EngineError
+from etude.config.jsonnet_process import JsonnetCrash, JsonnetError, JsonnetProcess
 from study_files import Read
 
 
@@ -31,8 +31,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("program", "said"), HOSTILE.values(), ids=HOSTILE)
 def test_a_program_that_ends_the_engine_is_an_error_with_its_cause(program: str, said: str) -> None:
-    engine = Engine(memory_bytes=512 * 2**20, cpu_s=1)
-    with pytest.raises(EngineDied) as caught:
+    engine = JsonnetProcess(memory_bytes=512 * 2**20, cpu_s=1)
+    with pytest.raises(JsonnetCrash) as caught:
         engine.evaluate(program, nothing)
     assert said in caught.value.reason
     assert caught.value.mend
@@ -48,8 +48,8 @@ def test_a_study_that_ends_the_engine_is_told_with_its_file(read: Read, tmp_path
 
 
 def test_what_the_engine_itself_finds_wrong_keeps_its_words_and_ends_nothing() -> None:
-    engine = Engine()
-    with pytest.raises(EngineError, match="boom"):
+    engine = JsonnetProcess()
+    with pytest.raises(JsonnetError, match="boom"):
         engine.evaluate("error 'boom'", nothing)
     assert json.loads(engine.evaluate("1 + 1", nothing)) == 2
 
@@ -58,13 +58,13 @@ def test_what_an_import_raises_is_raised_and_ends_nothing() -> None:
     def refused(folder: str, name: str) -> tuple[str, str]:
         raise FileNotFoundError(name)
 
-    engine = Engine()
+    engine = JsonnetProcess()
     with pytest.raises(FileNotFoundError, match=r"x\.jsonnet"):
         engine.evaluate("import 'x.jsonnet'", refused)
     assert json.loads(engine.evaluate("import 'y'", lambda _, name: (name, "[3]"))) == [3]
 
 
 def test_text_of_any_alphabet_goes_there_and_back() -> None:
-    assert json.loads(Engine().evaluate(json.dumps({"ä": "日本 \u2028 \U0001f600"}), nothing)) == {
+    assert json.loads(JsonnetProcess().evaluate(json.dumps({"ä": "日本 \u2028 \U0001f600"}), nothing)) == {
         "ä": "日本 \u2028 \U0001f600"
     }

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from etude.config import json_schema, read_study
 from etude.config.build import build
-from etude.config.draft import PlainDraft
 from etude.config.extends import load_plain
 from etude.config.schema import STUDY
+from etude.config.study_tree import PlainTree
 from etude.keys import Either, FileKey, ListOf, MappingOf, Partial, Referenced, Section, type_of
 
 SCHEMA = json_schema()
@@ -242,12 +242,12 @@ def test_every_study_that_comes_along_is_accepted_by_schema_and_reader(path: Pat
     tree = _tree(path)
     assert [error.message for error in VALID.iter_errors(tree)] == []
     assert isinstance(tree, dict)
-    assert build(PlainDraft(tree).tree, name=path.stem).faults == ()
+    assert build(PlainTree(tree).tree, name=path.stem).faults == ()
 
 
 def _tree(path: Path) -> object:
     if path.suffix == ".jsonnet":
-        from etude.config.jsonnet import JsonnetDraft
+        from etude.config.jsonnet import JsonnetTree
 
-        return JsonnetDraft(path).value(())
+        return JsonnetTree(path).value(())
     return load_plain(path).tree

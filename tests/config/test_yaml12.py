@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.config import yaml12
-from etude.config.core_schema import core_scalar
 from etude.config.document import MAX_DEPTH
 from etude.config.yaml12 import parse_yaml
+from etude.config.yaml_tree import core_scalar
 from etude.errors import ConfigError, Fault
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_characters="\x7f\x85\xa0\xad"))

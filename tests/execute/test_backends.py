@@ -14,7 +14,7 @@ from etude.execute.inline import InlineBackend
 from etude.execute.processes import Machine, ProcessBackend
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from projects import Project, environment
 
 
@@ -42,7 +42,7 @@ class TestProcesses(SupervisedContract):
 
     @pytest.fixture
     def make(self, backends: list[ProcessBackend]) -> Make:
-        def make(prepared: Prepared, tell: Callable[[Progress], None] = lambda _: None) -> ProcessBackend:
+        def make(prepared: PreparedStudy, tell: Callable[[Progress], None] = lambda _: None) -> ProcessBackend:
             backend = ProcessBackend(
                 Machine(workers=2, cpus=4, memory_bytes=100, devices=("GPU-a", "GPU-b")),
                 prepared.workplace.store,

@@ -13,7 +13,7 @@ from etude.execute.backend import Progress
 from etude.execute.parsl_backend import ParslBackend
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from projects import environment
 
 pytest.importorskip("parsl")
@@ -30,7 +30,7 @@ class TestParsl(SupervisedContract):
 
     @pytest.fixture
     def make(self, backends: list[ParslBackend]) -> Make:
-        def make(prepared: Prepared, tell: Callable[[Progress], None] = lambda _: None) -> ParslBackend:
+        def make(prepared: PreparedStudy, tell: Callable[[Progress], None] = lambda _: None) -> ParslBackend:
             profile = replace(read_profile("local", prepared.study.project), cpus=2)
             backend = ParslBackend(
                 profile,

@@ -13,7 +13,7 @@ from etude.execute.inline import InlineBackend
 from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.pipeline import Needs
 from etude.study.execution import Execution
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 from etude.study.study import Vary
 from projects import CALLED, Project
 
@@ -105,7 +105,7 @@ class Clock:
         return self.now
 
 
-def runner_of(prepared: Prepared, project: Project, policy: Policy | None = None) -> tuple[Runner, FakeBackend]:
+def runner_of(prepared: PreparedStudy, project: Project, policy: Policy | None = None) -> tuple[Runner, FakeBackend]:
     backend = FakeBackend(InlineBackend(prepared.store, prepared.workplace.etude / "logs"))
     runner = Runner(
         prepared.plan, prepared.store, backend, lambda _: {}, policy or Policy(), project.events.append, clock=Clock()
@@ -179,7 +179,7 @@ def test_a_failure_is_recorded_and_tried_again_by_the_next_run(project: Project)
     assert project.calls() == ["number1", "fail", "fail"]
 
 
-def one_number(project: Project) -> Prepared:
+def one_number(project: Project) -> PreparedStudy:
     return project.prepare(project.write(STEPS).study({"n": ("number", None, {"value": 1})}))
 
 

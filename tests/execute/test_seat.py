@@ -20,7 +20,7 @@ from etude.execute.seat import Seat, running_lease, share
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
 from etude.store.lease import Lease
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from projects import Project, environment
 
 
@@ -28,7 +28,7 @@ class Place:
     """A seat over a small project, and the call of its one node."""
 
     def __init__(self, project: Project, step: str, settings: dict[str, object], **on: object) -> None:
-        self.prepared: Prepared = project.write(STEPS).prepare(project.study({"it": (step, None, settings, on)}))
+        self.prepared: PreparedStudy = project.write(STEPS).prepare(project.study({"it": (step, None, settings, on)}))
         self.call: NodeCall = calls_of(self.prepared)["it"]
         self.call = replace(self.call, needs=Needs(**on))  # type: ignore[arg-type]
         self.board = Board(project.folder / "board")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etude.graph.plan import State
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.study.study import Study, Vary
 from projects import Project
 
@@ -49,13 +49,13 @@ def study_of(project: Project) -> Study:
     )
 
 
-def drop(prepared: Prepared, *labels: str) -> None:
+def drop(prepared: PreparedStudy, *labels: str) -> None:
     for action in prepared.plan.actions:
         if action.node.label() in labels:
             shutil.rmtree(prepared.store.folder(action.node.fingerprint), ignore_errors=True)
 
 
-def states(prepared: Prepared) -> dict[str, State]:
+def states(prepared: PreparedStudy) -> dict[str, State]:
     return {action.node.label(): action.state for action in prepared.plan.actions}
 
 

@@ -12,7 +12,7 @@ import pytest
 from etude.config.load import load_study, read_study
 from etude.errors import ConfigError
 from etude.study.execution import Execution
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.prepare import Options, PreparedStudy, prepare
 from projects import environment
 
 ROOT = Path(__file__).parents[2]
@@ -21,12 +21,12 @@ ANYWHERE = sorted(path.name for path in FOLDER.glob("*.jsonnet") if not path.nam
 PAGE = (ROOT / "docs" / "intent.md").read_text(encoding="utf-8")
 
 
-def planned(tmp_path: Path, name: str, variables: Mapping[str, str] | None = None, *settings: str) -> Prepared:
+def planned(tmp_path: Path, name: str, variables: Mapping[str, str] | None = None, *settings: str) -> PreparedStudy:
     places = [f"place.store={tmp_path / 'store'}", f"place.results={tmp_path / 'results'}"]
     return prepare(load_study(FOLDER / name, overrides=[*places, *settings], environment=variables or {}))
 
 
-def heads(prepared: Prepared) -> list[tuple[Any, ...]]:
+def heads(prepared: PreparedStudy) -> list[tuple[Any, ...]]:
     """Head, pooling and filter of each variant of the first seed."""
     params = [variant.params for variant in prepared.expansion.variants]
     return [(each["head"], each["pooling"], each["spectral"]) for each in params if each["seed"] == params[0]["seed"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etude.study.execution import Result
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.study.study import Study, Vary
 from projects import Project
 
@@ -63,7 +63,7 @@ def ready(project: Project) -> tuple[Project, Study]:
     return project, study
 
 
-def folder(prepared: Prepared, label: str) -> Path:
+def folder(prepared: PreparedStudy, label: str) -> Path:
     (found,) = {a.node.fingerprint for a in prepared.plan.actions if a.node.label() == label}
     return prepared.store.folder(found)
 

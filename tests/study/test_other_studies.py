@@ -8,8 +8,8 @@ import pytest
 
 from etude.errors import ConfigError
 from etude.study.execution import Execution
-from etude.study.history import read_history
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.prepare import Options, PreparedStudy, prepare
+from etude.study.result_history import read_history
 from etude.study.study import NodeSpec, Source, Study, Top, Vary
 from projects import CALLED, Project
 
@@ -45,11 +45,11 @@ def first(project: Project) -> Study:
     return replace(study, name="first")
 
 
-def prepared(study: Study, first: Study) -> Prepared:
+def prepared(study: Study, first: Study) -> PreparedStudy:
     return prepare(study, other_study=lambda name: {"first": first}[name])
 
 
-def run(study: Study, first: Study) -> Prepared:
+def run(study: Study, first: Study) -> PreparedStudy:
     ready = prepared(study, first)
     assert Execution(ready, Options(), lambda _event: None).run().succeeded
     return ready
@@ -117,7 +117,7 @@ def test_the_best_of_the_best_are_those_of_the_study_between(first: Study) -> No
         vary=Vary(top=Top(of="second", by="n.value", k=1, direction="maximize"), repeat={"seed": (7,)}),
     )
 
-    def ready(study: Study) -> Prepared:
+    def ready(study: Study) -> PreparedStudy:
         return prepare(study, other_study=lambda name: studies[name])
 
     for study in studies.values():

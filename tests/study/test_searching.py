@@ -257,17 +257,17 @@ def test_a_search_in_processes_stops_hung_trials_and_goes_on(project: Project) -
 
 
 def test_what_a_killed_search_has_stored_is_kept_from_being_collected(project: Project) -> None:
-    from etude.study.roots import needed
+    from etude.study.needed_results import needed_results
 
     result = project.run(searched(project, replace(SEARCH, trials=3)))
     etude = project.folder / ".etude"
     (log,) = (etude / "runs").glob("*/events.jsonl")
     (etude / "studies" / "test.json").unlink()
-    assert needed(etude).latest == {}
+    assert needed_results(etude).latest == {}
     *lines, _ended = log.read_text().splitlines(keepends=True)
     log.write_text("".join(lines))
     stored = {node.fingerprint for node in result.prepared.plan.cached if node.name in ("model", "score")}
-    assert stored <= needed(etude).latest["test"]
+    assert stored <= needed_results(etude).latest["test"]
 
 
 PRUNED = (

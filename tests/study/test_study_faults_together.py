@@ -10,12 +10,16 @@ from etude.config import read_study
 from etude.errors import ConfigError, Fault
 from etude.identity.files import FileDigests
 from etude.study.expand import expand
-from etude.study.faults import in_order, located, together
-from etude.study.study import Line, Study
+from etude.study.fault_places import in_order, locate, together
+from etude.study.study import SourceLine, Study
 
 STUDY = Study(
     name="s",
-    lines={"": Line("s.yaml", 1), "pipeline.a": Line("s.yaml", 3), "pipeline.a.with.x": Line("--set")},
+    lines={
+        "": SourceLine("s.yaml", 1),
+        "pipeline.a": SourceLine("s.yaml", 3),
+        "pipeline.a.with.x": SourceLine("--set"),
+    },
 )
 
 
@@ -29,13 +33,13 @@ STUDY = Study(
     ],
 )
 def test_a_fault_stands_where_the_nearest_part_around_it_stands(path: str, file: str, line: int | None) -> None:
-    (fault,) = located([Fault(path, "x")], STUDY)
+    (fault,) = locate([Fault(path, "x")], STUDY)
     assert (fault.file, fault.line) == (file, line)
 
 
 def test_a_fault_that_knows_its_place_keeps_it() -> None:
     fault = Fault("pipeline.a", "x", file="other.yaml", line=9)
-    assert located([fault], STUDY) == (fault,)
+    assert locate([fault], STUDY) == (fault,)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.study.study import PlaceSettings, Study, Vary
-from etude.study.variants import points, too_many, variants, varied
+from etude.study.variants import points, too_many, variants, varied_params
 
 axes = st.dictionaries(
     st.sampled_from("abc"), st.lists(st.integers(), min_size=1, max_size=3, unique=True).map(tuple), max_size=3
@@ -33,7 +33,7 @@ def test_without_vary_there_is_one_variant_with_the_params_as_they_are() -> None
 def test_listed_points_are_crossed_with_the_grid() -> None:
     vary = Vary(points=({"x": 1}, {"x": 2}), grid={"y": (3, 4)})
     assert points(vary) == [{"x": 1, "y": 3}, {"x": 1, "y": 4}, {"x": 2, "y": 3}, {"x": 2, "y": 4}]
-    assert varied(vary) == ("x", "y")
+    assert varied_params(vary) == ("x", "y")
 
 
 def test_a_variant_is_labelled_by_what_sets_it_apart() -> None:

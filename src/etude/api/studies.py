@@ -21,15 +21,15 @@ from etude.cli.run_progress import LiveProgress
 from etude.cli.study_file import find_study
 from etude.config.build import build
 from etude.config.cluster import read_profile
+from etude.config.document import project_around
 from etude.config.load import Reading, load_study, read_study
-from etude.config.project import project_around
 from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, EtudeError, Fault
 from etude.execute.runner import Summary
 from etude.study.execution import Execution
 from etude.study.execution import Result as Finished
-from etude.study.faults import located
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.fault_places import locate
+from etude.study.prepare import Options, PreparedStudy, prepare
 from etude.study.study import Study as Specification
 
 
@@ -212,7 +212,7 @@ class Study:
         only: Mapping[str, object] | None = None,
         rerun: Sequence[str] = (),
         fail_fast: bool = False,
-    ) -> tuple[Prepared, Options]:
+    ) -> tuple[PreparedStudy, Options]:
         placed: dict[str, object] = {"workers": workers} if workers is not None else {}
         local = on in ("inline", "processes")
         reading = self._changed(place={**self._place, **placed, **({"backend": on} if local else {})})._reading()
@@ -251,7 +251,7 @@ class Study:
         built = build(self.tree, name=self._name)
         project = self._home()
         study = replace(built.study, project=project, sources=live_sources(self._steps(), project))
-        return Reading(study, tuple(located(built.faults, study)))
+        return Reading(study, tuple(locate(built.faults, study)))
 
     def _home(self) -> Path:
         """The project's folder."""

@@ -23,7 +23,7 @@ from etude.report.tables.table_files import statistics_text
 from etude.report.tables.terminal import TerminalTable
 from etude.study.accept import earlier_result
 from etude.study.execution import Result
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class PlanView:
     """What a run would do: a row for each node as written."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
 
     def rows(self) -> list[dict[str, object]]:
         """Each node's name, how many of it are cached and how many would run, and why the first would."""

@@ -15,7 +15,7 @@ from etude.execute.runner import Policy, Runner, Summary
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.plan import plan
-from etude.study.prepare import DIGESTS, Prepared
+from etude.study.prepare import DIGESTS, PreparedStudy
 from etude.study.provenance import Provenance
 
 
@@ -23,7 +23,7 @@ from etude.study.provenance import Provenance
 class Beforehand:
     """Computes the nodes of a plan that are placed on the login node, and what they read."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     run: str
     environment: Mapping[str, str]
     meter: MeterSettings

@@ -30,8 +30,7 @@ from etude.execute.runner import ELSEWHERE, Summary
 from etude.graph.pipeline import Needs
 from etude.store.manifest import Manifest
 from etude.study.driving import note_cluster
-from etude.study.metering import metering_of
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy, meter_settings
 
 MISSING = 3
 """Answers in a row without a job after which the scheduler has forgotten it."""
@@ -83,7 +82,7 @@ class BatchConductor:
             return f"it may take {needs.walltime_s:g} s and a job of profile {own.name!r} lasts {own.walltime_s:g} s"
         return None
 
-    def conduct(self, prepared: Prepared, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
+    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
         """See the plan to its end.
 
         Raises:
@@ -91,7 +90,7 @@ class BatchConductor:
                 submitted is cancelled.
         """
         self._tell, self._summary = tell, summary
-        meter = metering_of(prepared)
+        meter = meter_settings(prepared)
         submitter = Submitter(prepared, run, folder.absolute(), self.profile, self.scheduler, meter, self.fail_fast)
         self.submitter = submitter
         if not self._computed_here(Beforehand(prepared, run, self.environment, meter, tell), summary):

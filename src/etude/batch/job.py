@@ -43,7 +43,7 @@ from etude.redaction import Redactor, marked
 from etude.store.manifest import Manifest
 from etude.store.store import Store
 from etude.study.provenance import Provenance
-from etude.study.snapshot import kept_sources
+from etude.study.run_snapshot import kept_sources
 
 _ROOT = Path(__file__).parent.parent
 LOOK_S = 1.0

@@ -11,10 +11,10 @@ from etude.execute.call import Outcome, Status
 from etude.execute.runner import Failure, Summary
 from etude.graph.node import Made, Node
 from etude.store.manifest import Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 
-def summarise(prepared: Prepared, tracks: Sequence[Track], summary: Summary, *, stopped: bool) -> None:
+def summarise(prepared: PreparedStudy, tracks: Sequence[Track], summary: Summary, *, stopped: bool) -> None:
     """Fill in a summary. The store has the last word: a node is done if its result is there and was not before."""
     todo = {node.fingerprint: node for node in prepared.plan.todo}
     runs = {layout.run_of(track.folder).name for track in tracks}
@@ -42,7 +42,7 @@ def summarise(prepared: Prepared, tracks: Sequence[Track], summary: Summary, *, 
     summary.interrupted = stopped
 
 
-def _is_new(prepared: Prepared, fingerprint: str, found: Manifest, runs: set[str]) -> bool:
+def _is_new(prepared: PreparedStudy, fingerprint: str, found: Manifest, runs: set[str]) -> bool:
     before = prepared.plan.by_fingerprint[fingerprint].manifest
     return before is None or found != before or found.provenance.get("run") in runs
 
@@ -62,7 +62,7 @@ def _blame(track: Track, todo: dict[str, Node], summary: Summary, failed: dict[s
         failed[left] = todo[left]
 
 
-def _block(prepared: Prepared, summary: Summary, failed: dict[str, Node]) -> None:
+def _block(prepared: PreparedStudy, summary: Summary, failed: dict[str, Node]) -> None:
     """Every node that was not run because of one that failed."""
     because = dict(failed)
     done = summary.computed.keys() | summary.reused.keys()

@@ -24,7 +24,7 @@ from etude.cluster.scripts import rendered
 from etude.cluster.scripts.htcondor import dag
 from etude.errors import SchedulerAway
 from etude.execute.cost import MeterSettings
-from etude.study.prepare import DIGESTS, Prepared
+from etude.study.prepare import DIGESTS, PreparedStudy
 
 TOKEN = 4
 """Characters of the run's id that tell its jobs from those of other runs."""
@@ -34,7 +34,7 @@ TOKEN = 4
 class Submitter:
     """Submits the parts of one run."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     run: str
     folder: Path
     profile: Profile

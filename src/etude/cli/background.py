@@ -19,7 +19,7 @@ from etude.cluster.scripts import rendered
 from etude.errors import BackendError, ConfigError, Fault, nearest
 from etude.study.driving import driver_of
 from etude.study.execution import Conductor
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 
 UNITS = ("variant",)
 BEGINS_S = 120.0
@@ -43,7 +43,7 @@ def conductor_of(unit: str, options: Options) -> Conductor:
     return BatchConductor(options.cluster, scheduler, options.fail_fast, poll_s, options.environment)
 
 
-def refuse_if_driven(prepared: Prepared) -> None:
+def refuse_if_driven(prepared: PreparedStudy) -> None:
     """See that nobody else has batch jobs of this study under way.
 
     Raises:
@@ -52,7 +52,7 @@ def refuse_if_driven(prepared: Prepared) -> None:
     handover.refuse_if_driven(prepared.workplace.etude / "runs", prepared.study.name, time.time())
 
 
-def leave_running(prepared: Prepared, options: Options, words: Sequence[str], *, as_job: bool) -> int:
+def leave_running(prepared: PreparedStudy, options: Options, words: Sequence[str], *, as_job: bool) -> int:
     """Leave a run going without this terminal: in the background of this machine, or driven by a batch job.
 
     Args:
@@ -71,7 +71,7 @@ def leave_running(prepared: Prepared, options: Options, words: Sequence[str], *,
     return detach(prepared, rest, options.environment)
 
 
-def detach(prepared: Prepared, words: Sequence[str], environment: Mapping[str, str]) -> int:
+def detach(prepared: PreparedStudy, words: Sequence[str], environment: Mapping[str, str]) -> int:
     """Leave a run going in the background of this machine. Returns the exit code.
 
     Args:
@@ -99,7 +99,9 @@ def detach(prepared: Prepared, words: Sequence[str], environment: Mapping[str, s
     return 0
 
 
-def detach_as_job(prepared: Prepared, words: Sequence[str], profile: Profile, environment: Mapping[str, str]) -> int:
+def detach_as_job(
+    prepared: PreparedStudy, words: Sequence[str], profile: Profile, environment: Mapping[str, str]
+) -> int:
     """Leave a run to a batch job of its own, which drives it. Returns the exit code.
 
     Raises:
@@ -130,7 +132,7 @@ def detach_as_job(prepared: Prepared, words: Sequence[str], profile: Profile, en
     return 0
 
 
-def _new_run(prepared: Prepared, is_driver: Callable[[int], bool], lives: Callable[[], bool]) -> str | None:
+def _new_run(prepared: PreparedStudy, is_driver: Callable[[int], bool], lives: Callable[[], bool]) -> str | None:
     """The run that a process has begun; None where it ends before, or takes too long to wait for."""
     runs = prepared.workplace.etude / "runs"
     deadline = time.monotonic() + BEGINS_S

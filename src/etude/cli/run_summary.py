@@ -15,8 +15,8 @@ from etude.graph.labels import text_of
 from etude.graph.node import Node
 from etude.identity.observed import unseeded
 from etude.study.execution import Result
-from etude.study.prepare import Prepared
-from etude.study.unrecorded import unrecorded
+from etude.study.prepare import PreparedStudy
+from etude.study.unrecorded_numbers import unrecorded_numbers
 from etude.units import readable_seconds
 
 MOST_FAILURES = 5
@@ -76,7 +76,7 @@ def _show_closing(result: Result, exported: Sequence[object], advice: str) -> No
         out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
     for line in observed_lines(summary.observed.values()):
         out().print(line, soft_wrap=True)
-    if numbers := unrecorded(prepared):
+    if numbers := unrecorded_numbers(prepared):
         listed = "; ".join(
             f"{name} ({', '.join(number or 'one number' for number in names[:4])})" for name, names in numbers.items()
         )
@@ -140,7 +140,7 @@ def _by_cause(failures: Sequence[Failure]) -> list[list[Failure]]:
     return list(causes.values())
 
 
-def _show_failure(failure: Failure, prepared: Prepared, repeated: Sequence[str]) -> None:
+def _show_failure(failure: Failure, prepared: PreparedStudy, repeated: Sequence[str]) -> None:
     node, outcome = failure.node, failure.outcome
     attempts = f" (attempt {failure.attempts})" if failure.attempts > 1 else ""
     err().print(
@@ -154,11 +154,11 @@ def _show_failure(failure: Failure, prepared: Prepared, repeated: Sequence[str])
         err().print(Text(f"    this alone: {_alone(node, prepared, repeated)}"), soft_wrap=True)
 
 
-def _alone(node: Node, prepared: Prepared, repeated: Sequence[str]) -> str:
+def _alone(node: Node, prepared: PreparedStudy, repeated: Sequence[str]) -> str:
     """The command that runs one node, in a form that a shell takes."""
     only = [word for name, value in node.params.items() for word in ("--only-variant", f"{name}={text_of(value)}")]
     return join(["etude", "run", _file(prepared), *repeated, "--until", node.name, *only, "--on", "inline"])
 
 
-def _file(prepared: Prepared) -> str:
+def _file(prepared: PreparedStudy) -> str:
     return str(prepared.study.file or prepared.study.name)

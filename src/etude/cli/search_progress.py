@@ -23,7 +23,7 @@ from etude.search.events import Asked, Closed, Event, Finished, Halted, Opened, 
 from etude.search.history import History
 from etude.search.spec import NO_LIMIT, Search
 from etude.search.trials import Goal, Outcome, Trial
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.units import readable_seconds
 
 
@@ -219,7 +219,7 @@ def picture(view: SearchView) -> RenderableType:
     return Group(*lines)
 
 
-def search_lines(prepared: Prepared) -> list[str]:
+def search_lines(prepared: PreparedStudy) -> list[str]:
     """What a search has come to, in a few lines of markup; none where there is none."""
     state = prepared.search
     if state is None or state.history.begun is None:

@@ -11,12 +11,11 @@ from pathlib import Path
 from etude.cli.console import err, escape
 from etude.cluster.profile import Profile
 from etude.config.cluster import read_profile
-from etude.config.document import SUFFIXES
+from etude.config.document import SUFFIXES, project_of
 from etude.config.load import load_study, read_study
-from etude.config.project import project_of
 from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, Fault, nearest
-from etude.study.prepare import Options, Prepared, prepare
+from etude.study.prepare import Options, PreparedStudy, prepare
 from etude.study.study import Study
 
 
@@ -27,7 +26,7 @@ def load(file: Path, overrides: Sequence[str] | None, profile: str | None) -> St
 
 def prepare_file(
     file: Path, overrides: Sequence[str] | None = None, profile: str | None = None, options: Options | None = None
-) -> Prepared:
+) -> PreparedStudy:
     """A study laid out and planned, all its faults told together.
 
     Raises:
@@ -105,7 +104,7 @@ def _study_name(path: Path) -> str | None:
     return study.name if study is not None and study.pipeline else None
 
 
-def show_namesake(prepared: Prepared) -> None:
+def show_namesake(prepared: PreparedStudy) -> None:
     """Say so where another file holds a study of the same name, for they write to the same places."""
     other, here = prepared.history.file, prepared.study.file
     if here is not None and other not in ("", str(here)) and Path(other).exists() and not here.samefile(other):

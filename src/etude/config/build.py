@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etude.config.axes import axis_faults
-from etude.config.references import reference_faults
+from etude.config.consistency import axis_faults, reference_faults
 from etude.config.schema import STUDY
 from etude.config.search import search_faults, search_of
 from etude.errors import Fault

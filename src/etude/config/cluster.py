@@ -13,7 +13,7 @@ from etude.config.document import SUFFIXES, file_text
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError, Fault, nearest
 from etude.keys import JsonSchema, section_of, spec_of
-from etude.study.faults import in_order
+from etude.study.fault_places import in_order
 
 _ONLY: Final[Mapping[str, tuple[str, ...]]] = {
     "partition": ("slurm",),

@@ -1,4 +1,4 @@
-"""A study file as text and as a plain tree: reading it, its limits, and where each value stands."""
+"""A study file as text and as a plain tree: reading it, its limits, its project, and where each value stands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from etude.errors import ConfigError, Fault, nearest
-from etude.study.study import Line
+from etude.study.study import SourceLine
 
 MAX_BYTES: Final = 16 * 2**20
 MAX_DEPTH: Final = 64
@@ -31,7 +31,7 @@ class Document:
 
     tree: object
     """Nested dicts, lists and scalars; nothing is shared between two places."""
-    lines: Mapping[str, Line] = field(default_factory=dict)
+    lines: Mapping[str, SourceLine] = field(default_factory=dict)
     """Dotted path → line, for every value."""
     faults: tuple[Fault, ...] = ()
     """What is wrong although the rest can be read, such as a key given twice."""
@@ -118,3 +118,20 @@ def _inside(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+MARKS: Final = (".etude", "pyproject.toml", "etude.toml", ".git")
+"""What makes a folder the root of a project."""
+
+
+def project_of(file: Path) -> Path:
+    """The nearest folder above the file that holds one of the `MARKS`; the file's own folder where none does."""
+    return project_around(file.absolute().parent)
+
+
+def project_around(folder: Path) -> Path:
+    """The nearest folder from this one upwards that holds one of the `MARKS`; the folder itself where none does."""
+    for candidate in (folder, *folder.parents):
+        if any((candidate / mark).exists() for mark in MARKS):
+            return candidate
+    return folder

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from etude.config.document import YAML_SUFFIXES, Document, failure, file_text
-from etude.config.draft import PlainDraft, overlay
 from etude.config.json_text import parse_json
+from etude.config.study_tree import PlainTree, overlay
 from etude.config.yaml12 import parse_yaml
 from etude.errors import ConfigError
-from etude.study.study import Line
+from etude.study.study import SourceLine
 
 _NOT_INHERITED = ("name", "extends")
 
@@ -30,17 +30,17 @@ def load_plain(file: Path, below: tuple[Path, ...] = ()) -> Document:
         reason = "is empty" if tree is None else "holds no mapping at its top"
         raise failure(reason, file=str(file), line=1, mend="a study starts with keys such as `pipeline:`")
     chain = (*below, file)
-    draft, lines, faults, files = PlainDraft({}), dict[str, Line](), list(document.faults), [file]
+    study_tree, lines, faults, files = PlainTree({}), dict[str, SourceLine](), list(document.faults), [file]
     for parent in _parents(document, file, chain):
         inherited = load_plain(parent, chain)
         assert isinstance(inherited.tree, dict)
-        overlay(draft, {key: value for key, value in inherited.tree.items() if key not in _NOT_INHERITED})
+        overlay(study_tree, {key: value for key, value in inherited.tree.items() if key not in _NOT_INHERITED})
         lines |= {path: line for path, line in inherited.lines.items() if path not in _NOT_INHERITED}
         faults += inherited.faults
         files += inherited.files
-    if draft.tree:
-        overlay(draft, tree)
-        tree = draft.tree
+    if study_tree.tree:
+        overlay(study_tree, tree)
+        tree = study_tree.tree
     return Document(tree, {**lines, **document.lines}, tuple(faults), tuple(dict.fromkeys(files)))
 
 
@@ -58,11 +58,11 @@ def _parents(document: Document, file: Path, chain: tuple[Path, ...]) -> Iterato
         if isinstance(name, str):
             path = "extends" if single else f"extends.{index}"
             parent = Path(os.path.normpath(file.parent / name))
-            _check_parent(parent, name, path, document.lines.get(path, Line(str(file))), chain)
+            _check_parent(parent, name, path, document.lines.get(path, SourceLine(str(file))), chain)
             yield parent
 
 
-def _check_parent(parent: Path, name: str, path: str, at: Line, chain: tuple[Path, ...]) -> None:
+def _check_parent(parent: Path, name: str, path: str, at: SourceLine, chain: tuple[Path, ...]) -> None:
     if parent.resolve() in (file.resolve() for file in chain):
         circle = " → ".join(file.name for file in (*chain, parent))
         raise failure(f"extends itself: {circle}", file=at.file, line=at.line, path=path, mend="break the circle")

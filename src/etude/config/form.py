@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from etude.config.core_schema import core_scalar
+from etude.config.yaml_tree import core_scalar
 
 MOST_LETTERS = 60
 _NO_FORM = ("place", "description", "name")
@@ -21,7 +21,7 @@ _SEARCH = ("vary", "search")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LayerChange:
     """One thing that a layer over the file changed."""
 
     layer: int
@@ -50,7 +50,7 @@ def _value_word(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def form_of(changes: Sequence[Change], tree: Mapping[str, object], base: Mapping[str, object] | None) -> str:
+def form_of(changes: Sequence[LayerChange], tree: Mapping[str, object], base: Mapping[str, object] | None) -> str:
     """The name of a form, fit for a folder; empty where the study is as its file says.
 
     A change counts once, by its last value, and only where it makes a difference. Before the layer in which the study

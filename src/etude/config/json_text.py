@@ -10,8 +10,8 @@ from typing import Final
 
 from etude.config.document import Document, check_limits, failure, too_deep
 from etude.errors import Fault, shown
-from etude.keys import joined
-from etude.study.study import Line
+from etude.keys import join_path
+from etude.study.study import SourceLine
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
@@ -47,14 +47,14 @@ def _float(text: str) -> float:
     return value
 
 
-def _places(text: str, file: str) -> tuple[dict[str, Line], list[Fault]]:
-    """Line of each value, and the keys given twice, in text that is known to be JSON."""
-    lines: dict[str, Line] = {}
+def _places(text: str, file: str) -> tuple[dict[str, SourceLine], list[Fault]]:
+    """SourceLine of each value, and the keys given twice, in text that is known to be JSON."""
+    lines: dict[str, SourceLine] = {}
     faults: list[Fault] = []
     ends = [match.start() for match in re.finditer("\n", text)]
     stack: list[_Container] = []
     for token in _TOKEN.finditer(text):
-        line = Line(file, bisect_right(ends, token.start()) + 1)
+        line = SourceLine(file, bisect_right(ends, token.start()) + 1)
         mark = token[0]
         if mark in ("}", "]"):
             stack.pop()
@@ -78,15 +78,15 @@ class _Container:
     def __init__(self, path: str, *, keyed: bool) -> None:
         self._path = path
         self._index = 0
-        self._first: dict[str, Line] = {}
+        self._first: dict[str, SourceLine] = {}
         self._keyed = keyed
         self.awaits_key = keyed
-        self.here = joined(path, 0)
+        self.here = join_path(path, 0)
 
-    def name(self, key: str, line: Line) -> list[Fault]:
+    def name(self, key: str, line: SourceLine) -> list[Fault]:
         """Take a key; a fault where it was there before."""
         self.awaits_key = False
-        self.here = joined(self._path, key)
+        self.here = join_path(self._path, key)
         if key not in self._first:
             self._first[key] = line
             return []
@@ -97,4 +97,4 @@ class _Container:
         """Go past a comma."""
         self._index += 1
         self.awaits_key = self._keyed
-        self.here = joined(self._path, self._index)
+        self.here = join_path(self._path, self._index)

@@ -20,11 +20,11 @@ Imported = Callable[[str, str], tuple[str, str]]
 """Folder of the importing file and name → path and text of the file."""
 
 
-class EngineError(Exception):
+class JsonnetError(Exception):
     """The engine's own message of what is wrong with a program."""
 
 
-class EngineDied(Exception):
+class JsonnetCrash(Exception):
     """The engine was ended by a program; the reason, and what to do."""
 
     def __init__(self, reason: str, mend: str) -> None:
@@ -33,7 +33,7 @@ class EngineDied(Exception):
         self.mend = mend
 
 
-class Engine:
+class JsonnetProcess:
     """Evaluates programs one after the other; the process starts with the first and ends with this object."""
 
     def __init__(self, *, memory_bytes: int = MEMORY_BYTES, cpu_s: float = CPU_S) -> None:
@@ -48,8 +48,8 @@ class Engine:
             imported: Called for each file that the program imports; what it raises is raised here.
 
         Raises:
-            EngineError: The program is faulty.
-            EngineDied: It crashed the engine, or reached a limit.
+            JsonnetError: The program is faulty.
+            JsonnetCrash: It crashed the engine, or reached a limit.
         """
         self._send({"program": program})
         refused: BaseException | None = None
@@ -64,7 +64,7 @@ class Engine:
                 else:
                     self._send({"path": path, "text": text})
             elif "error" in told:
-                raise refused or EngineError(told["error"])
+                raise refused or JsonnetError(told["error"])
             else:
                 return str(told["text"])
 
@@ -96,7 +96,7 @@ class Engine:
             self._send(self._limits)
         return self._process
 
-    def _died(self) -> EngineDied:
+    def _died(self) -> JsonnetCrash:
         process, self._process = self._process, None
         assert process is not None
         _end(process)
@@ -104,14 +104,14 @@ class Engine:
         if code in (-signal.SIGABRT, -signal.SIGKILL, _OUT_OF_MEMORY):
             size = self._limits["memory_bytes"] / 2**30
             mend = "look for a list, a text or a nesting that grows without end (std.repeat, std.makeArray, s + s)"
-            return EngineDied(f"needs more than {size:g} GiB of memory to evaluate", mend)
+            return JsonnetCrash(f"needs more than {size:g} GiB of memory to evaluate", mend)
         if code == -signal.SIGXCPU:
             mend = "look for a loop that does not end, or for a number written to very many digits"
-            return EngineDied(f"does not come to an end within {self._limits['cpu_s']:g} s of computing", mend)
+            return JsonnetCrash(f"does not come to an end within {self._limits['cpu_s']:g} s of computing", mend)
         if code == -signal.SIGSEGV:
             mend = "look for a function that calls itself without end, or for text that nests without brackets"
-            return EngineDied("overflows the stack of the Jsonnet engine: it nests or recurses too deeply", mend)
-        return EngineDied(f"ends the Jsonnet engine (exit status {code})", "simplify the program")
+            return JsonnetCrash("overflows the stack of the Jsonnet engine: it nests or recurses too deeply", mend)
+        return JsonnetCrash(f"ends the Jsonnet engine (exit status {code})", "simplify the program")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

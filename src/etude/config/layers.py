@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from etude.config.build import build
 from etude.config.document import SUFFIXES, failure, file_text
-from etude.config.draft import Draft, PlainDraft, leaves, overlay
 from etude.config.extends import load_plain
-from etude.config.form import Change, set_word
+from etude.config.form import LayerChange, set_word
 from etude.config.overrides import (
+    FILE_ONLY,
     Override,
     apply,
     binding_faults,
@@ -20,9 +21,10 @@ from etude.config.overrides import (
     override_of,
     parse_override,
 )
-from etude.config.profiles import fitting
+from etude.config.schema import PROFILE
+from etude.config.study_tree import PlainTree, StudyTree, leaves, overlay
 from etude.errors import ConfigError, Fault, nearest
-from etude.study.study import Line
+from etude.study.study import SourceLine
 
 _WHOLE: Final = ""
 
@@ -31,22 +33,22 @@ _WHOLE: Final = ""
 class Layers:
     """A study with what has been laid on it so far, where each part stands, and what was wrong."""
 
-    draft: Draft
-    lines: dict[str, Line]
+    study_tree: StudyTree
+    lines: dict[str, SourceLine]
     faults: list[Fault] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[LayerChange] = field(default_factory=list)
     """What layers over the file have changed."""
 
     def tree(self) -> dict[str, object]:
         """The whole study as it stands."""
-        tree = self.draft.value(())
+        tree = self.study_tree.value(())
         assert isinstance(tree, dict)
         return tree
 
     def profiles(self) -> dict[str, Mapping[str, object]]:
         """The profiles that are mappings; the check of the whole study tells of others."""
-        written = self.draft.value(("profiles",))
+        written = self.study_tree.value(("profiles",))
         found = written if isinstance(written, Mapping) else {}
         return {name: data for name, data in found.items() if isinstance(data, Mapping)}
 
@@ -55,36 +57,36 @@ class Layers:
         for path in paths:
             for stale in [known for known in self.lines if known == path or known.startswith(path + ".")]:
                 del self.lines[stale]
-            self.lines[path] = Line(source)
+            self.lines[path] = SourceLine(source)
             self.origin[path] = source
 
 
-def opened(path: Path) -> Layers:
+def file_layers(path: Path) -> Layers:
     """The file itself, as the first layer.
 
     Raises:
         ConfigError: It cannot be read.
     """
     if path.suffix == ".jsonnet":
-        return _opened_jsonnet(path)
+        return _jsonnet_layers(path)
     if path.suffix not in SUFFIXES:
         file_text(path)
         mend = f"known: {', '.join(SUFFIXES)}"
         raise failure(f"a file that ends in {path.suffix!r} is no study", file=str(path), mend=mend)
     document = load_plain(path)
     assert isinstance(document.tree, dict)
-    draft = PlainDraft(document.tree, document.files)
-    return Layers(draft, dict(document.lines), list(document.faults))
+    study_tree = PlainTree(document.tree, document.files)
+    return Layers(study_tree, dict(document.lines), list(document.faults))
 
 
-def _opened_jsonnet(path: Path) -> Layers:
-    from etude.config.jsonnet import JsonnetDraft
+def _jsonnet_layers(path: Path) -> Layers:
+    from etude.config.jsonnet import JsonnetTree
 
-    draft = JsonnetDraft(path)
-    if draft.look(("extends",)).kind != "missing":
+    study_tree = JsonnetTree(path)
+    if study_tree.look(("extends",)).kind != "missing":
         mend = "write (import 'base.jsonnet') + {…}"
         raise failure("Jsonnet files extend by import", file=str(path), path="extends", mend=mend)
-    return Layers(draft, {_WHOLE: Line(str(path))})
+    return Layers(study_tree, {_WHOLE: SourceLine(str(path))})
 
 
 def lay_profile(layers: Layers, name: str | None) -> None:
@@ -96,22 +98,22 @@ def lay_profile(layers: Layers, name: str | None) -> None:
         reason, mend = f"no profile is called {name!r}", nearest(name, profiles)
         layers.faults.append(Fault(path="profiles", reason=reason, mend=mend, file="--profile"))
         return
-    data, misfits = fitting(layers.draft, name, profiles[name])
+    data, misfits = fitting(layers.study_tree, name, profiles[name])
     layers.faults += misfits
-    overlay(layers.draft, data)
+    overlay(layers.study_tree, data)
     prefix = f"profiles.{name}."
     layers.lines |= {path.removeprefix(prefix): line for path, line in layers.lines.items() if path.startswith(prefix)}
     paths = tuple(".".join(path) for path in leaves(data) if path)
     layers.origin |= dict.fromkeys(paths, f"profile {name}")
-    layers.changes.append(Change(0, (), name, paths))
+    layers.changes.append(LayerChange(0, (), name, paths))
     if "name" in data:
-        layers.changes.append(Change(0, ("name",), name, ("name",)))
+        layers.changes.append(LayerChange(0, ("name",), name, ("name",)))
 
 
 def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
     """Set what the study's `env` binds to variables of the environment. An empty variable is as good as none."""
-    bindings = layers.draft.value(("env",))
-    if layers.draft.look(("params",)).kind in ("list", "value"):
+    bindings = layers.study_tree.value(("env",))
+    if layers.study_tree.look(("params",)).kind in ("list", "value"):
         return  # the fault of params itself says enough
     for variable, said in bindings.items() if isinstance(bindings, Mapping) else ():
         binding = said if isinstance(said, Mapping) else {"sets": said}
@@ -121,7 +123,7 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
             continue
         source = f"env {variable}"
         try:
-            check_target(layers.draft, Override(source, target))
+            check_target(layers.study_tree, Override(source, target))
         except ConfigError as error:
             path = f"env.{variable}" if binding is not said else f"env.{variable}.sets"
             layers.faults += [replace(fault, path=path, value=target, file="") for fault in error.faults]
@@ -145,7 +147,61 @@ def lay_overrides(layers: Layers, texts: Sequence[str]) -> None:
 
 
 def _lay(layers: Layers, override: Override, layer: int = 2) -> None:
-    path = check_target(layers.draft, override)
-    paths = apply(layers.draft, override)
+    path = check_target(layers.study_tree, override)
+    paths = apply(layers.study_tree, override)
     layers.came(paths, override.source)
-    layers.changes.append(Change(layer, path, set_word(path, override.value, removes=override.removes), paths))
+    layers.changes.append(LayerChange(layer, path, set_word(path, override.value, removes=override.removes), paths))
+
+
+def fitting(study_tree: StudyTree, name: str, data: Mapping[str, object]) -> tuple[dict[str, object], list[Fault]]:
+    """The parts of a profile that fit this study, and why the others do not.
+
+    A profile varies what there is: it may add a node with a step of its own, yet names no param and no node otherwise
+    that the study does not have.
+    """
+    faults: list[Fault] = []
+    kept: dict[str, object] = {}
+    for part, value in data.items():
+        path = f"profiles.{name}.{part}"
+        if part not in PROFILE.keys:
+            mend = f"write {part} outside of profiles" if part in FILE_ONLY else nearest(part, PROFILE.keys)
+            faults.append(Fault(path=path, reason=f"a profile has no key {part!r}", value=value, mend=mend))
+        elif part in ("params", "pipeline", "collect") and isinstance(value, Mapping):
+            known = study_tree.look((part,)).names
+            unknown = [key for key, inner in value.items() if key not in known and not _is_node(part, inner)]
+            kept[part] = {key: inner for key, inner in value.items() if key not in unknown}
+            what = "param" if part == "params" else f"node of {part}"
+            for key in unknown:
+                reason = f"no {what} is called {key!r}"
+                faults.append(Fault(path=f"{path}.{key}", value=value[key], reason=reason, mend=nearest(key, known)))
+        else:
+            kept[part] = value
+    return kept, faults
+
+
+def profile_faults(base: Mapping[str, object], name: str, data: Mapping[str, object]) -> Iterator[Fault]:
+    """What is wrong with a study under this profile that is right without it."""
+    study_tree = PlainTree(base)
+    kept, misfits = fitting(study_tree, name, data)
+    yield from misfits
+    overlay(study_tree, kept)
+    known = {(fault.path, fault.reason) for fault in build(base, name=name).faults}
+    for fault in build(study_tree.tree, name=name).faults:
+        if (fault.path, fault.reason) not in known:
+            if _holds(kept, fault.path):
+                yield replace(fault, path=f"profiles.{name}.{fault.path}")
+            else:
+                yield replace(fault, reason=f"{fault.reason} (with profile {name})")
+
+
+def _is_node(part: str, value: object) -> bool:
+    return part != "params" and isinstance(value, Mapping) and "step" in value
+
+
+def _holds(data: object, path: str) -> bool:
+    """Whether a profile says something at this place, or right around it."""
+    for key in path.split(".")[:-1]:
+        if not isinstance(data, Mapping) or key not in data:
+            return False
+        data = data[key]
+    return True

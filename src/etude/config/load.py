@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from etude.config.build import build
-from etude.config.exposed import exposed
+from etude.config.document import project_of
 from etude.config.form import form_of
-from etude.config.layers import Layers, lay_environment, lay_overrides, lay_profile, opened
-from etude.config.profiles import profile_faults
-from etude.config.project import project_of
+from etude.config.layers import Layers, file_layers, lay_environment, lay_overrides, lay_profile, profile_faults
 from etude.errors import ConfigError, Fault
+from etude.keys import join_path
 from etude.redaction import Redactor, marked
-from etude.study.faults import in_order, located
+from etude.study.fault_places import in_order, locate
 from etude.study.study import PlaceSettings, Study
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -67,20 +66,21 @@ def read_study(
 ) -> Reading:
     """As `load_study`, with the faults as values: other checks can add theirs before all are shown together."""
     try:
-        layers = opened(path)
+        layers = file_layers(path)
     except ConfigError as error:
         return Reading(None, error.faults)
     try:
         others = {name: data for name, data in layers.profiles().items() if name != profile}
-        base = _as_it_stands(layers) if others or profile or overrides or layers.draft.look(("env",)).names else None
+        layered = others or profile or overrides or layers.study_tree.look(("env",)).names
+        base = _as_it_stands(layers) if layered else None
         lay_profile(layers, profile)
         lay_environment(layers, environment)
         lay_overrides(layers, overrides)
         tree = layers.tree()
         built = build(tree, name=path.stem)
-        layers.faults += exposed(tree, Redactor.of(marked(environment, built.study.secrets)))
+        layers.faults += secret_faults(tree, Redactor.of(marked(environment, built.study.secrets)))
     except ConfigError as error:
-        return Reading(None, in_order([*layers.faults, *error.faults], layers.draft.files))
+        return Reading(None, in_order([*layers.faults, *error.faults], layers.study_tree.files))
     for name, data in others.items():
         layers.faults += profile_faults(base, name, data) if base is not None else ()
     form = form_of(layers.changes, tree, base)
@@ -90,11 +90,11 @@ def read_study(
         place=_own_results(built.study, form, layers.origin),
         project=(project or project_of(path)).absolute(),
         file=path.absolute(),
-        files=tuple(file.absolute() for file in layers.draft.files),
+        files=tuple(file.absolute() for file in layers.study_tree.files),
         origin=layers.origin,
         lines=layers.lines,
     )
-    return Reading(study, in_order(located([*layers.faults, *built.faults], study), layers.draft.files))
+    return Reading(study, in_order(locate([*layers.faults, *built.faults], study), layers.study_tree.files))
 
 
 def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> PlaceSettings:
@@ -111,3 +111,27 @@ def _as_it_stands(layers: Layers) -> dict[str, object] | None:
         return layers.tree()
     except ConfigError:
         return None
+
+
+_MEND = "take it out, and the study's copies with it; put it into the environment, where the tool that needs it looks"
+
+
+def secret_faults(tree: Mapping[str, object], redact: Redactor) -> Iterator[Fault]:
+    """A fault for every text of a study that holds a secret. None of them shows it."""
+    for path, text in _texts(tree, ""):
+        hidden = redact(text)
+        if hidden != text:
+            reason = "a study holds no secrets: params and settings are kept beside every result"
+            yield Fault(path=redact(path), reason=reason, value=hidden, mend=_MEND)
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield join_path(path, str(name)), str(name)
+            yield from _texts(inner, join_path(path, str(name)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, join_path(path, index))

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from etude.config.core_schema import core_scalar
-from etude.config.draft import Draft, Keys
 from etude.config.schema import NODE
+from etude.config.study_tree import Keys, StudyTree
 from etude.config.yaml12 import parse_yaml
+from etude.config.yaml_tree import core_scalar
 from etude.errors import ConfigError, Fault, nearest, shown
 from etude.study.interpolation import is_index
 
@@ -115,8 +115,8 @@ def check_allowed(override: Override, allowed: object) -> None:
         raise _told(override, f"{variable} is expected to be one of {expected}", mend)
 
 
-def apply(draft: Draft, override: Override) -> tuple[str, ...]:
-    """Put one override into the draft and tell every dotted path that it changed.
+def apply(study_tree: StudyTree, override: Override) -> tuple[str, ...]:
+    """Put one override into the tree and tell every dotted path that it changed.
 
     A param that is varied is narrowed to the one value: an axis of `vary.grid` or `vary.repeat` becomes that value, and
     of `vary.list` only the points with it remain.
@@ -124,18 +124,18 @@ def apply(draft: Draft, override: Override) -> tuple[str, ...]:
     Raises:
         ConfigError: The target is not there, or cannot be changed this way.
     """
-    path = check_target(draft, override)
+    path = check_target(study_tree, override)
     if override.removes:
-        draft.remove(path)
+        study_tree.remove(path)
         return (".".join(path),)
     changed = [path]
     if path[0] == "params" and len(path) > 1:
-        changed += _narrow(draft, override, path)
-    draft.assign(path, override.value)
+        changed += _narrow(study_tree, override, path)
+    study_tree.assign(path, override.value)
     return tuple(".".join(each) for each in changed)
 
 
-def check_target(draft: Draft, override: Override) -> Keys:
+def check_target(study_tree: StudyTree, override: Override) -> Keys:
     """The place an override means.
 
     Raises:
@@ -144,42 +144,42 @@ def check_target(draft: Draft, override: Override) -> Keys:
     parts = tuple(override.target.split("."))
     if not all(parts):
         raise _told(override, "is no path", "write a param's name, or a path such as pipeline.model.with.epochs")
-    head, params = parts[0], draft.look(("params",)).names
+    head, params = parts[0], study_tree.look(("params",)).names
     if head in FILE_ONLY:
         raise _told(override, f"{head!r} is for the file alone", f"change {head!r} in the file")
     if head not in SETTABLE:
         if head not in params:
             reason = f"no param and no part of the study is called {head!r}"
-            raise _told(override, reason, _node_path(draft, parts) or nearest(head, {*params, *SETTABLE}))
+            raise _told(override, reason, _node_path(study_tree, parts) or nearest(head, {*params, *SETTABLE}))
         parts = ("params", *parts)
-    _check_known(draft, override, parts)
-    _check_way(draft, override, parts)
+    _check_known(study_tree, override, parts)
+    _check_way(study_tree, override, parts)
     return parts
 
 
-def _node_path(draft: Draft, parts: Keys) -> str:
+def _node_path(study_tree: StudyTree, parts: Keys) -> str:
     """What to write where a path starts with a node's name and one of its keys; empty where it does not."""
     if len(parts) < 2 or parts[1] not in NODE.keys:
         return ""
-    sections = [section for section in ("pipeline", "collect") if parts[0] in draft.look((section,)).names]
+    sections = [section for section in ("pipeline", "collect") if parts[0] in study_tree.look((section,)).names]
     return f"write {'.'.join((sections[0], *parts))}" if sections else ""
 
 
-def _check_known(draft: Draft, override: Override, path: Keys) -> None:
+def _check_known(study_tree: StudyTree, override: Override, path: Keys) -> None:
     """Refuse a param or node that the study does not have: from outside, it is a slip of the pen."""
     if len(path) < 2 or path[0] not in ("params", "pipeline", "collect"):
         return
-    names = draft.look(path[:1]).names
+    names = study_tree.look(path[:1]).names
     whole_node = path[0] != "params" and len(path) == 2 and isinstance(override.value, Mapping)
     if path[1] not in names and not whole_node:
         what = "param" if path[0] == "params" else f"node of {path[0]}"
         raise _told(override, f"no {what} is called {path[1]!r}", nearest(path[1], names))
 
 
-def _check_way(draft: Draft, override: Override, path: Keys) -> None:
+def _check_way(study_tree: StudyTree, override: Override, path: Keys) -> None:
     """Refuse a path that leads into a value, past the end of a list, or to no part of a param or of what is taken."""
     for end in range(1, len(path)):
-        here, shown = draft.look(path[:end]), ".".join(path[:end])
+        here, shown = study_tree.look(path[:end]), ".".join(path[:end])
         strict = override.removes or (path[0] == "params" and bool(here.names))
         if here.kind == "value":
             raise _told(override, f"{shown} is one value and has nothing inside", f"set {shown} itself")
@@ -188,25 +188,25 @@ def _check_way(draft: Draft, override: Override, path: Keys) -> None:
         if here.kind == "list" and override.removes and end == len(path) - 1:
             raise _told(override, "an item of a list cannot be taken away", f"set the whole of {shown}")
         if strict and path[end] not in here.names and here.kind != "list":
-            node = _node_path(draft, path[1:]) if path[0] == "params" else ""
+            node = _node_path(study_tree, path[1:]) if path[0] == "params" else ""
             mend = node or nearest(path[end], here.names)
             raise _told(override, f"{shown} has no {path[end]!r}", mend)
 
 
-def _narrow(draft: Draft, override: Override, path: Keys) -> list[Keys]:
+def _narrow(study_tree: StudyTree, override: Override, path: Keys) -> list[Keys]:
     """Narrow every axis of this param to the value; the places that changed."""
     name = path[1]
     changed: list[Keys] = []
     for section in ("grid", "repeat"):
         axis = ("vary", section, name)
-        if name in draft.look(axis[:-1]).names:
+        if name in study_tree.look(axis[:-1]).names:
             _refuse_part(override, path, axis)
-            draft.assign(axis, [override.value])
+            study_tree.assign(axis, [override.value])
             changed.append(axis)
-    points = draft.value(("vary", "list")) if draft.look(("vary", "list")).kind == "list" else None
+    points = study_tree.value(("vary", "list")) if study_tree.look(("vary", "list")).kind == "list" else None
     if isinstance(points, list) and any(isinstance(point, Mapping) and name in point for point in points):
         _refuse_part(override, path, ("vary", "list"))
-        draft.assign(("vary", "list"), _points_with(points, name, override))
+        study_tree.assign(("vary", "list"), _points_with(points, name, override))
         changed.append(("vary", "list"))
     return changed
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import yaml
 
-from etude.config.core_schema import core_scalar
 from etude.config.document import MAX_DEPTH, MAX_VALUES, Document, failure, too_deep, too_many
 from etude.errors import ConfigError, Fault
-from etude.keys import joined
-from etude.study.study import Line
+from etude.keys import join_path
+from etude.study.study import SourceLine
 
 _CORE: Final = "tag:yaml.org,2002:"
 _TAGGED: Final[dict[str, tuple[type, ...]]] = {
@@ -46,7 +47,7 @@ class _Building:
     """One pass over the events, with the lines and faults found so far."""
 
     def __init__(self, events: Sequence[yaml.Event], file: str) -> None:
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, SourceLine] = {}
         self.faults: list[Fault] = []
         self._events = events
         self._file = file
@@ -62,7 +63,7 @@ class _Building:
             raise too_many(self._file, line_of(event))
         if depth > MAX_DEPTH:
             raise too_deep(self._file, line_of(event))
-        self.lines.setdefault(path, Line(self._file, line_of(event)))
+        self.lines.setdefault(path, SourceLine(self._file, line_of(event)))
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path), at + 1
         if isinstance(event, yaml.AliasEvent):
@@ -88,7 +89,7 @@ class _Building:
     def _list(self, at: int, path: str, depth: int) -> tuple[list[object], int]:
         items: list[object] = []
         while not isinstance(self._events[at], yaml.SequenceEndEvent):
-            item, at = self.value(at, joined(path, len(items)), depth + 1)
+            item, at = self.value(at, join_path(path, len(items)), depth + 1)
             items.append(item)
         return items, at + 1
 
@@ -105,11 +106,11 @@ class _Building:
                 merged.append(at)
             elif key in entries:
                 reason = f"is given twice: here and on line {first[key]}"
-                self._fault(event, joined(path, key), reason, "keep one of the two")
+                self._fault(event, join_path(path, key), reason, "keep one of the two")
             else:
                 first[key] = line_of(event)
-                self.lines.setdefault(joined(path, key), Line(self._file, line_of(event)))
-                entries[key], after = self.value(at, joined(path, key), depth + 1)
+                self.lines.setdefault(join_path(path, key), SourceLine(self._file, line_of(event)))
+                entries[key], after = self.value(at, join_path(path, key), depth + 1)
             at = self._after(at) if after is None else after
         for source in merged:
             self._merge(source, entries, path, depth)
@@ -205,3 +206,41 @@ def _anchored(events: Sequence[yaml.Event], file: str) -> dict[int, int]:
 def _undefined(event: yaml.AliasEvent, file: str) -> ConfigError:
     mend = f"put &{event.anchor} before the value it means, or quote the text if it is no alias"
     return failure(f"nothing above is anchored &{event.anchor}", file=file, line=line_of(event), mend=mend)
+
+
+_NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
+_FLAGS: Final = {text: text.lower() == "true" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_WHOLE: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_ENDLESS: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)")
+_NANS: Final = frozenset((".nan", ".NaN", ".NAN"))
+_MAY_BE_NUMBER: Final = frozenset("-+.0123456789")
+_LONGEST_NUMBER: Final = 400
+
+
+def core_scalar(text: str) -> object:
+    """What a plain scalar means: null, true or false, a number, or the text itself.
+
+    Raises:
+        ValueError: A number too large to hold.
+    """
+    if text in _NULLS:
+        return None
+    if text in _FLAGS:
+        return _FLAGS[text]
+    return _number(text) if text[0] in _MAY_BE_NUMBER else text
+
+
+def _number(text: str) -> object:
+    if _WHOLE.fullmatch(text):
+        if len(text) > _LONGEST_NUMBER:
+            raise ValueError(f"a whole number of more than {_LONGEST_NUMBER} digits")
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        if math.isinf(number):
+            raise ValueError("a number too large to hold; write .inf for infinity")
+        return number
+    if _ENDLESS.fullmatch(text):
+        return -math.inf if text[0] == "-" else math.inf
+    return math.nan if text in _NANS else text

@@ -21,9 +21,9 @@ from etude.report.tables.table_files import export, write_bytes, write_text
 from etude.report.tables.terminal import TerminalTable
 from etude.report.tables.value_files import write_parquet, write_value
 from etude.store.manifest import Manifest
-from etude.study.claims import AGGREGATE
+from etude.study.aggregate_checks import AGGREGATE
 from etude.study.execution import Result
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 if TYPE_CHECKING:
     from etude.report.charts.drawing import Chart
@@ -69,7 +69,7 @@ def export_results(result: Result) -> list[str]:
     return told(names)
 
 
-def search_advice(prepared: Prepared) -> str:
+def search_advice(prepared: PreparedStudy) -> str:
     """Which trial of a search to take, as the results folder says it; empty where it says nothing."""
     try:
         said = json.loads((prepared.workplace.results / SEARCH / RECOMMENDED).read_text(encoding="utf-8"))
@@ -95,14 +95,14 @@ def told(names: Sequence[str]) -> list[str]:
     return tables + [f"{folder}/ ({count})" for folder, count in counted.items() if folder in charts]
 
 
-def _collected(prepared: Prepared) -> Iterator[tuple[str, Manifest]]:
+def _collected(prepared: PreparedStudy) -> Iterator[tuple[str, Manifest]]:
     for name, node in prepared.expansion.collect.items():
         manifest = prepared.store.inspect(node.fingerprint)
         if isinstance(manifest, Manifest):
             yield name, manifest
 
 
-def summaries_of(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
+def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
     """The summaries that the study's collect nodes gave, by the name of the node.
 
     Where one could not be made, for some variants or another node failed, its table is made of what there is; the
@@ -122,7 +122,7 @@ def summaries_of(prepared: Prepared) -> Iterator[tuple[str, Summary]]:
         yield from _of_what_there_is(prepared, absent)
 
 
-def _of_what_there_is(prepared: Prepared, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
+def _of_what_there_is(prepared: PreparedStudy, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
     """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
     records = gathered(prepared.store, prepared.expansion.records)
     if "done" not in records["status"].to_pylist():
@@ -145,7 +145,7 @@ def _of_what_there_is(prepared: Prepared, absent: Sequence[Node]) -> Iterator[tu
             continue  # the run has told why it cannot be made
 
 
-def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
+def _write_collected(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     summaries = dict(summaries_of(prepared))
     for name, summary in summaries.items():
         place = folder if len(summaries) == 1 else folder / name
@@ -156,7 +156,7 @@ def _write_collected(prepared: Prepared, folder: Path) -> Iterator[str]:
             yield write_value(prepared.store.read(manifest.fingerprint), folder / name).name
 
 
-def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
+def _write_charts(prepared: PreparedStudy, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
     """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
     summaries = dict(summaries_of(prepared))
     if not summaries:
@@ -169,7 +169,7 @@ def _write_charts(prepared: Prepared, rows: list[dict[str, Any]], folder: Path) 
             yield str(path.relative_to(folder))
 
 
-def _write_search(prepared: Prepared, folder: Path) -> Iterator[str]:
+def _write_search(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     """A search's table of results and its charts."""
     if prepared.search is None:
         return
@@ -237,7 +237,7 @@ def _write_records(records: Any, folder: Path) -> Iterator[str]:
     yield "records.jsonl"
 
 
-def _stamp(prepared: Prepared) -> str:
+def _stamp(prepared: PreparedStudy) -> str:
     """Identity of what there is to export: contents and costs of all that is stored."""
     digest = sha256(FORM.encode())
     nodes = [prepared.expansion.records, *prepared.expansion.collect.values()]

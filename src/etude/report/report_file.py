@@ -14,7 +14,7 @@ from etude.report.page.comparison import comparable, first_summaries
 from etude.report.page.findings import Findings, findings
 from etude.report.page.report_page import document
 from etude.report.tables.table_files import write_bytes, write_text
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def check_names(names: Sequence[str], studies: Sequence[object]) -> None:
 
 
 def write_report(
-    studies: Sequence[Prepared],
+    studies: Sequence[PreparedStudy],
     names: Sequence[str] = (),
     output: Path | None = None,
     redact: Redactor = Redactor(),  # noqa: B008 - frozen
@@ -67,7 +67,7 @@ def write_report(
     return Written(tuple(files), tuple(_notes(found)), all(each.done for each in found))
 
 
-def _titles(studies: Sequence[Prepared], names: Sequence[str]) -> list[str]:
+def _titles(studies: Sequence[PreparedStudy], names: Sequence[str]) -> list[str]:
     """A name for each study: as given, else its own, numbered where two have the same."""
     if names:
         return [name.strip() for name in names]
@@ -75,7 +75,7 @@ def _titles(studies: Sequence[Prepared], names: Sequence[str]) -> list[str]:
     return [f"{name} ({own[: at + 1].count(name)})" if own.count(name) > 1 else name for at, name in enumerate(own)]
 
 
-def _place(studies: Sequence[Prepared]) -> Path:
+def _place(studies: Sequence[PreparedStudy]) -> Path:
     results = studies[0].workplace.results
     if len(studies) == 1:
         return results / "report.html"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from etude.analysis.search.results import read_results
 from etude.report.charts.search.charts import SearchCharts, search_charts
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 
-def searched(prepared: Prepared) -> SearchCharts | None:
+def searched(prepared: PreparedStudy) -> SearchCharts | None:
     """The charts of a study's search; None where it has none, or no trial has ended yet."""
     table = prepared.search.table() if prepared.search is not None else None
     if table is None:

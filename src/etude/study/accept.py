@@ -11,12 +11,12 @@ from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import State
 from etude.store.manifest import Header, Manifest
 from etude.store.store import Store
-from etude.study.history import History, after, write_history
-from etude.study.prepare import Prepared
-from etude.study.roots import register
+from etude.study.needed_results import register
+from etude.study.prepare import PreparedStudy
+from etude.study.result_history import ResultHistory, after, write_history
 
 
-def accept_node(prepared: Prepared, name: str, because: str) -> Mapping[str, tuple[Change, ...]]:
+def accept_node(prepared: PreparedStudy, name: str, because: str) -> Mapping[str, tuple[Change, ...]]:
     """Adopt the last result of every variant of a node whose code alone has changed.
 
     Args:
@@ -51,7 +51,7 @@ def accept_node(prepared: Prepared, name: str, because: str) -> Mapping[str, tup
     return told
 
 
-def earlier_result(store: Store, history: History, node: Node) -> Earlier | None:
+def earlier_result(store: Store, history: ResultHistory, node: Node) -> Earlier | None:
     """What a node's last result was made with; None where none is known."""
     fingerprint = history.last(node)
     manifest = store.inspect(fingerprint) if fingerprint else None
@@ -63,12 +63,12 @@ def earlier_result(store: Store, history: History, node: Node) -> Earlier | None
     return Earlier(manifest.fingerprint, manifest.identity, symbols)
 
 
-def _to_run(prepared: Prepared, node: Node) -> bool:
+def _to_run(prepared: PreparedStudy, node: Node) -> bool:
     action = prepared.plan.by_fingerprint.get(node.fingerprint)
     return action is not None and action.state is State.RUN
 
 
-def _adoption(prepared: Prepared, node: Node) -> tuple[Manifest, tuple[Change, ...]] | Fault:
+def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Change, ...]] | Fault:
     label = node.label()
     fingerprint = prepared.history.results.get(label)
     manifest = prepared.store.inspect(fingerprint) if fingerprint else None
@@ -86,7 +86,9 @@ def _adoption(prepared: Prepared, node: Node) -> tuple[Manifest, tuple[Change, .
     return manifest, differ
 
 
-def _header(prepared: Prepared, node: Node, manifest: Manifest, differ: tuple[Change, ...], because: str) -> Header:
+def _header(
+    prepared: PreparedStudy, node: Node, manifest: Manifest, differ: tuple[Change, ...], because: str
+) -> Header:
     made = {}
     for other in node.upstream():
         found = prepared.store.inspect(other.fingerprint)

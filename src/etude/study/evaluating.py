@@ -23,7 +23,7 @@ from etude.identity.observed import Present
 from etude.search.evaluation import Ending, Hear, Report, Underway
 from etude.search.trials import Goal, Outcome, Trial
 from etude.store.store import Store
-from etude.study.expand import Growth
+from etude.study.expand import VariantGrowth
 from etude.study.study import Study
 from etude.study.variants import Variant
 
@@ -54,7 +54,7 @@ class StudyEvaluator:
     """Evaluates trials by running the pipeline at their points, for each replicate; values are means over those."""
 
     study: Study
-    growth: Growth
+    growth: VariantGrowth
     store: Store
     goal: Goal
     present: Present | None = None

@@ -28,14 +28,13 @@ from etude.redaction import Redactor, marked
 from etude.search.trials import Outcome
 from etude.store.manifest import Manifest
 from etude.study.driving import driving, note_cluster
-from etude.study.faults import located
-from etude.study.history import after, read_history, write_history
-from etude.study.metering import metering_of
+from etude.study.fault_places import locate
+from etude.study.needed_results import register
 from etude.study.ordering import order_seed, turns
-from etude.study.prepare import DIGESTS, Options, Prepared
+from etude.study.prepare import DIGESTS, Options, PreparedStudy, meter_settings
 from etude.study.provenance import Provenance
-from etude.study.roots import register
-from etude.study.snapshot import take_snapshot
+from etude.study.result_history import after, read_history, write_history
+from etude.study.run_snapshot import take_snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +52,7 @@ MOST_ROUNDS = 5
 class Result:
     """How a run of a study ended."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     summary: Summary
     run: str
     """The run's identifier; empty where nothing had to be done."""
@@ -82,7 +81,7 @@ class Conductor(Protocol):
         """Why a node with these needs can never run there; None if it can."""
         ...
 
-    def conduct(self, prepared: Prepared, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
+    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
         """See the plan to its end, and write into the summary what became of each node."""
         ...
 
@@ -95,7 +94,7 @@ class Conductor(Protocol):
 class Execution:
     """One run of one study, from its first event to its last."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     options: Options
     tell: Tell
     conductor: Conductor | None = None
@@ -233,7 +232,7 @@ class Execution:
                 "run it where a driver can stay: this machine, a login node or a job of its own, with a cluster profile"
             )
             fault = Fault("vary.search", "batch jobs on their own cannot search: nobody is there to propose", mend=mend)
-            raise ConfigError(located([fault], self.prepared.study))
+            raise ConfigError(locate([fault], self.prepared.study))
 
     def _rounds(self, run: str, tell: Tell) -> None:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
@@ -299,7 +298,7 @@ class Execution:
         )
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
-            metering, digests = Metering(metering_of(self.prepared)), self.prepared.files
+            metering, digests = Metering(meter_settings(self.prepared)), self.prepared.files
             return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests, self.redact)
         return ProcessBackend(
             found,
@@ -309,7 +308,7 @@ class Execution:
             self.prepared.expansion.library.sources(),
             self._heard,
             self.options.environment,
-            metering_of(self.prepared),
+            meter_settings(self.prepared),
             workplace.etude / DIGESTS,
         )
 
@@ -328,7 +327,7 @@ class Execution:
             self._heard,
             self.options.environment,
             worker_environment=marked({}, prepared.study.secrets),
-            meter=metering_of(prepared),
+            meter=meter_settings(prepared),
             digests=workplace.etude / DIGESTS,
         )
 
@@ -369,7 +368,7 @@ class Execution:
         if backend is not None:
             backend.close()
         if faults:
-            raise ConfigError(located(faults.values(), self.prepared.study))
+            raise ConfigError(locate(faults.values(), self.prepared.study))
 
     def _register(self, fingerprints: Collection[str]) -> None:
         """Say in the store what this study needs of it, for the day on which another project sweeps it."""
@@ -415,7 +414,7 @@ class Execution:
                 self._register(done)
 
 
-def in_vain(prepared: Prepared) -> bool:
+def in_vain(prepared: PreparedStudy) -> bool:
     """Whether the study has a search of which trials ended and not one succeeded."""
     if prepared.search is None:
         return False
@@ -429,7 +428,7 @@ def new_run_id(at_s: float) -> str:
     return f"{at:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
-def _differences(prepared: Prepared) -> Differences | None:
+def _differences(prepared: PreparedStudy) -> Differences | None:
     return None if prepared.present is None else prepared.present.compare()
 
 

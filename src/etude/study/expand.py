@@ -18,11 +18,11 @@ from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
 from etude.store.codecs.annotations import bare, class_of
 from etude.store.codecs.metrics import may_be_metrics
-from etude.study.claims import claim_faults
-from etude.study.faults import located, together
+from etude.study.aggregate_checks import aggregate_faults
+from etude.study.fault_places import locate, together
 from etude.study.interpolation import params_in, resolve
 from etude.study.study import Study
-from etude.study.variants import Variant, too_many, variants, varied
+from etude.study.variants import Variant, too_many, variants, varied_params
 
 LoadStudy = Callable[[str], Study]
 """Finds another study by the name that `@name/node` gives it."""
@@ -136,7 +136,7 @@ def _place(study: Study) -> str:
     return str(study.file or study.name)
 
 
-class Growth:
+class VariantGrowth:
     """Lays out further variants of a study one after another. They share their nodes with those before."""
 
     def __init__(self, study: Study, files: FileDigests, other_study: LoadStudy) -> None:
@@ -217,7 +217,7 @@ class _Expander:
         order = self._order()
         self._look_up(order)
         self._unused()
-        self.faults.extend(claim_faults(self.study, self.uses))
+        self.faults.extend(aggregate_faults(self.study, self.uses))
         all_variants = variants(self.study, points)
         for name in order:
             for variant in all_variants:
@@ -447,7 +447,7 @@ class _Expander:
         return row
 
     def _shown_params(self, name: str) -> list[str]:
-        return [param for param in varied(self.study.vary) if param in self.params_of[name]]
+        return [param for param in varied_params(self.study.vary) if param in self.params_of[name]]
 
     def _node(self, name: str, variant: Variant, inputs: Mapping[str, InputOf], params: Mapping[str, object]) -> Node:
         spec, use = self._spec(name), self.uses[name]
@@ -497,7 +497,7 @@ class _Expander:
         repeat = next(iter(self.study.vary.repeat), None)
         settings = {
             "params": list(self.study.params),
-            "varied": list(varied(self.study.vary)),
+            "varied": list(varied_params(self.study.vary)),
             "repeat": repeat,
             "declared": self._declared(),
         }
@@ -568,7 +568,7 @@ class _Expander:
     def _raise_faults(self) -> None:
         if self.faults:
             read = [fault for fault in self.faults if fault.file]
-            later = located([fault for fault in self.faults if not fault.file], self.study)
+            later = locate([fault for fault in self.faults if not fault.file], self.study)
             raise ConfigError(list({str(fault): fault for fault in together(read, later)}.values()))
 
 
@@ -576,7 +576,7 @@ def _spread(
     source: Source, study: Study, all_variants: Sequence[Variant], rows: Sequence[Mapping[str, Node]]
 ) -> Spread:
     """The results of a node in all variants of a study that have some."""
-    shown = varied(study.vary)
+    shown = varied_params(study.vary)
     finished = [(variant, row) for variant, row in zip(all_variants, rows, strict=True) if not variant.failed]
     points = tuple({param: variant.params[param] for param in shown} for variant, _ in finished)
     return Spread(points, tuple(Feed(row[source.node], source.item) for _, row in finished))

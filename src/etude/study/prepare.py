@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from etude.cluster.profile import Profile
 from etude.environment import variables
-from etude.errors import ConfigError, Fault, nearest
+from etude.errors import ConfigError, Fault, MeterError, nearest
 from etude.execute.audit import install
+from etude.execute.cost import MeterSettings, footprint_of
 from etude.graph.labels import is_meant, text_of
 from etude.graph.library import StepLibrary
 from etude.graph.node import Node
@@ -20,8 +21,8 @@ from etude.identity.observed import Present
 from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.expand import Expansion, LoadStudy, expand, no_other
-from etude.study.faults import located
-from etude.study.history import History, comparable_history
+from etude.study.fault_places import locate
+from etude.study.result_history import ResultHistory, comparable_history
 from etude.study.searched import SearchState, check_objective, state_of, with_search
 from etude.study.study import Study
 from etude.study.top import with_top
@@ -75,7 +76,7 @@ class Workplace:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedStudy:
     """A study ready to run."""
 
     study: Study
@@ -83,7 +84,7 @@ class Prepared:
     plan: Plan
     store: Store
     files: FileDigests
-    history: History
+    history: ResultHistory
     workplace: Workplace
     partial: bool = False
     """Whether only some of the study's variants were asked for."""
@@ -94,7 +95,7 @@ class Prepared:
     other_study: LoadStudy = no_other
     present: Present | None = None
     """Tells what is there now of what steps touched when they ran."""
-    again: Callable[[], Prepared] | None = None
+    again: Callable[[], PreparedStudy] | None = None
     """The same once more, with what was stored since."""
 
     @property
@@ -110,7 +111,7 @@ def prepare(
     faults: Sequence[Fault] = (),
     other_study: LoadStudy = no_other,
     create: bool = True,
-) -> Prepared:
+) -> PreparedStudy:
     """Lay a study out and plan it. Nothing is run and nothing is written.
 
     Raises:
@@ -140,7 +141,7 @@ def prepare(
     expansion.library.add_observed(present.maps())
     _check_breakpoints(expansion, options)
     history = comparable_history(workplace.etude, study)
-    return Prepared(
+    return PreparedStudy(
         study,
         expansion,
         made,
@@ -194,7 +195,7 @@ def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, obje
     if not only:
         return None
     if fault := too_many(study):
-        raise ConfigError(located([fault], study))
+        raise ConfigError(locate([fault], study))
     everything = points(study.vary)
     axes = {name for point in everything for name in point}
     for name in only:
@@ -214,3 +215,19 @@ def _chosen_points(study: Study, only: Mapping[str, str]) -> list[dict[str, obje
 def _values(name: str, everything: Sequence[Mapping[str, object]], most: int = 12) -> str:
     values = list(dict.fromkeys(text_of(point[name]) for point in everything if name in point))
     return ", ".join(values[:most]) + (", …" if len(values) > most else "")
+
+
+def meter_settings(prepared: PreparedStudy) -> MeterSettings:
+    """What the study says of measuring.
+
+    Raises:
+        ConfigError: The country has no factor, or a number makes no sense.
+    """
+    settings = prepared.study.place.meter
+    if settings.calibration is not None:
+        settings = replace(settings, calibration=prepared.workplace.project / settings.calibration)
+    try:
+        footprint_of(settings)
+    except MeterError as error:
+        raise ConfigError(locate([Fault("place.meter", str(error))], prepared.study)) from error
+    return settings

@@ -16,7 +16,7 @@ from etude.search.log import EVENTS, read_log
 from etude.search.space import Space
 from etude.search.spec import NO_LIMIT, Search
 from etude.search.trials import Outcome
-from etude.study.faults import located
+from etude.study.fault_places import locate
 from etude.study.study import Study
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def with_search(study: Study, state: SearchState | None) -> Study:
         return study
     told = difference(state)
     if told:
-        raise ConfigError(located(changed_faults(study, told), study))
+        raise ConfigError(locate(changed_faults(study, told), study))
     points: dict[str, Mapping[str, object]] = {}
     failed: dict[str, str] = {}
     for number in sorted(state.history.ended):
@@ -207,4 +207,4 @@ def check_objective(study: Study, nodes: Mapping[str, Node]) -> None:
             reason = f"node {node!r} gives no metrics: its step returns something else"
             faults.append(Fault(f"vary.search.{key}", reason, metric, mend))
     if faults:
-        raise ConfigError(located(faults, study))
+        raise ConfigError(locate(faults, study))

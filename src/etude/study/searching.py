@@ -25,12 +25,12 @@ from etude.search.replica import Replica
 from etude.search.samplers.registry import make
 from etude.search.space import Point
 from etude.study.evaluating import StudyEvaluator
-from etude.study.expand import Growth, LoadStudy
+from etude.study.expand import LoadStudy, VariantGrowth
 from etude.study.searched import SearchState
 from etude.study.warm import warm_results
 
 if TYPE_CHECKING:
-    from etude.study.prepare import Prepared
+    from etude.study.prepare import PreparedStudy
 
 EMPTY = Plan(())
 
@@ -43,7 +43,7 @@ def no_observer(_event: object, _history: object) -> None:
 class Searching:
     """One run of one search."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     state: SearchState
     other_study: LoadStudy
     backend: Backend
@@ -63,7 +63,7 @@ class Searching:
 
     def __post_init__(self) -> None:
         study, store, search = self.prepared.study, self.prepared.store, self.state.search
-        growth = Growth(study, self.prepared.files, self.other_study)
+        growth = VariantGrowth(study, self.prepared.files, self.other_study)
         self.evaluator = StudyEvaluator(study, growth, store, search.goal, self.prepared.present)
         self.runner = Runner(
             EMPTY,

@@ -239,7 +239,7 @@ class PlaceSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SourceLine:
     """Where a part of the study stands in a file."""
 
     file: str
@@ -326,7 +326,7 @@ class Study:
     """What of it was overridden, in words fit for a folder's name (`tiny,pooling=max`); empty where nothing was."""
     origin: Mapping[str, str] = field(default_factory=dict)
     """Dotted path → where its value came from, where that is not the file: `--set`, `env POOL`, `profile tiny`."""
-    lines: Mapping[str, Line] = field(default_factory=dict)
+    lines: Mapping[str, SourceLine] = field(default_factory=dict)
     """Dotted path → place in the file, for messages."""
 
     @property

@@ -18,7 +18,7 @@ from etude.store.store import Store
 from etude.study.expand import LoadStudy, circle, expand
 from etude.study.searched import SearchState, state_of, with_search
 from etude.study.study import Study
-from etude.study.variants import Variant, varied
+from etude.study.variants import Variant, varied_params
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,7 +158,7 @@ def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Rank
 
 
 def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str], where: str) -> list[Ranked]:
-    names = [name for name in varied(study.vary) if name not in study.vary.repeat]
+    names = [name for name in varied_params(study.vary) if name not in study.vary.repeat]
     known = [name for name in (rows[0] if rows else ()) if "." in name and not name.startswith("param ")]
     shown = known if any(".cost." in metric for metric in metrics) else [name for name in known if ".cost." not in name]
     for metric in metrics:

@@ -26,7 +26,7 @@ class Variant:
     """What became of it where a search tried it in vain; empty for all others."""
 
 
-def varied(vary: Vary) -> tuple[str, ...]:
+def varied_params(vary: Vary) -> tuple[str, ...]:
     """The names of the params that vary, in the order written."""
     if vary.search is not None:
         return (*vary.search.space.columns, *vary.repeat)

@@ -13,17 +13,17 @@ from etude.search.events import Warm
 from etude.search.spec import Search
 from etude.search.trials import Outcome
 from etude.study.expand import LoadStudy
-from etude.study.faults import located
+from etude.study.fault_places import locate
 from etude.study.searched import SearchState, state_of
 
 if TYPE_CHECKING:
-    from etude.study.prepare import Prepared
+    from etude.study.prepare import PreparedStudy
 
 WHERE = "vary.search.warm_start"
 _TABLES = (".csv", ".parquet", ".pq")
 
 
-def warm_results(prepared: Prepared, state: SearchState, other_study: LoadStudy) -> tuple[Warm, ...]:
+def warm_results(prepared: PreparedStudy, state: SearchState, other_study: LoadStudy) -> tuple[Warm, ...]:
     """The results that a search starts from.
 
     Columns are matched by name: a dimension as `lr` or `param.lr`; an objective as `quality.auc`, `value.quality.auc`
@@ -42,11 +42,11 @@ def warm_results(prepared: Prepared, state: SearchState, other_study: LoadStudy)
             reason = f"none of its {len(rows)} rows lies in the space"
             raise ConfigError([Fault(WHERE, reason, search.warm_start, "widen the space, or leave it out")])
     except ConfigError as error:
-        raise ConfigError(located(error.faults, study)) from error
+        raise ConfigError(locate(error.faults, study)) from error
     return found
 
 
-def _rows(name: str, prepared: Prepared, other_study: LoadStudy) -> list[dict[str, Any]]:
+def _rows(name: str, prepared: PreparedStudy, other_study: LoadStudy) -> list[dict[str, Any]]:
     path = prepared.workplace.project / name
     beside = prepared.study.file.parent / name if prepared.study.file else path
     if path.suffix in _TABLES or beside.suffix in _TABLES:

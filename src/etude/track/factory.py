@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from etude.errors import ConfigError, Fault, nearest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.study.study import TRACKERS, Tracker
 from etude.track.mlflow_sink import MlflowSink
 from etude.track.sink import Sink
@@ -29,7 +29,7 @@ def trackers_of(own: Sequence[Tracker], names: Sequence[str], option: str) -> tu
     return (*_without_repeats(own), *added)
 
 
-def sinks(trackers: Sequence[Tracker], prepared: Prepared, environment: Mapping[str, str]) -> list[Sink]:
+def sinks(trackers: Sequence[Tracker], prepared: PreparedStudy, environment: Mapping[str, str]) -> list[Sink]:
     """A sink for each tracker. Nothing is opened yet.
 
     Args:
@@ -47,7 +47,7 @@ def sinks(trackers: Sequence[Tracker], prepared: Prepared, environment: Mapping[
     return [_sink(tracker, prepared, environment) for tracker in trackers]
 
 
-def _sink(tracker: Tracker, prepared: Prepared, environment: Mapping[str, str]) -> Sink:
+def _sink(tracker: Tracker, prepared: PreparedStudy, environment: Mapping[str, str]) -> Sink:
     project, study, settings = prepared.workplace.project, prepared.study.name, tracker.settings
     match tracker.name:
         case "mlflow":

@@ -11,7 +11,7 @@ from etude.execute.events import Event, Kind
 from etude.graph.node import Node
 from etude.graph.plan import State
 from etude.redaction import Redactor
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.track.delivery_queue import Delivery, DeliveryQueue
 from etude.track.run_reader import RunReader
 from etude.track.sink import Sink
@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 class RunFollower:
     """Listens to the events of one run."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     sinks: Sequence[Sink]
     redact: Redactor = field(default_factory=Redactor)
     live: bool = True
@@ -69,7 +69,7 @@ class RunFollower:
                 if not self._waiting[index]:
                     self._put(index)
 
-    def finish(self, prepared: Prepared | None = None, patience_s: float = PATIENCE_S) -> list[Delivery]:
+    def finish(self, prepared: PreparedStudy | None = None, patience_s: float = PATIENCE_S) -> list[Delivery]:
         """Tell of the study as a whole, wait for the trackers, and say what became of it.
 
         Args:
@@ -105,7 +105,7 @@ def _nodes(row: Mapping[str, Node]) -> tuple[str, ...]:
     return tuple(node.fingerprint for node in row.values())
 
 
-def deliver_results(prepared: Prepared, sinks: Sequence[Sink], redact: Redactor) -> list[Delivery]:
+def deliver_results(prepared: PreparedStudy, sinks: Sequence[Sink], redact: Redactor) -> list[Delivery]:
     """Tell trackers of every variant that has its results or has failed, and of the study; wait as long as it takes."""
     queues = [DeliveryQueue(sink=sink, redact=redact, most_waiting=0) for sink in sinks]
     reader = RunReader(prepared=prepared, redact=redact)

@@ -19,7 +19,7 @@ from etude.redaction import Redactor
 from etude.report.charts.curves import AXES
 from etude.report.curve_tables import curve_tables
 from etude.store.manifest import Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.track.sink import MetricCurve, Plain, TrackerRun
 
 MOST_FILES = 200
@@ -31,7 +31,7 @@ MOST_FILE_BYTES = 50_000_000
 class RunReader:
     """Reads one study for its trackers. Each thread has one of its own."""
 
-    prepared: Prepared
+    prepared: PreparedStudy
     redact: Redactor
 
     @property

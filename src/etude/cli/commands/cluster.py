@@ -20,7 +20,7 @@ from etude.cluster.pools import block_profile, pool_of, refusal
 from etude.cluster.providers import Scripts
 from etude.cluster.scripts import rendered
 from etude.config.cluster import profile_path, profile_schema, read_profile, ready_profiles
-from etude.config.project import project_around
+from etude.config.document import project_around
 from etude.environment import variables_copy
 from etude.errors import ConfigError, Fault, require
 from etude.execute.cluster_check import Check

@@ -10,12 +10,12 @@ from typing import Annotated, Optional
 import typer
 
 from etude.cli.console import err, escape, out
-from etude.config.project import project_around
+from etude.config.document import project_around
 from etude.errors import ConfigError, Fault, nearest
 from etude.store.roots import Registration
 from etude.store.store import Store
-from etude.study.history import histories
-from etude.study.roots import is_there, needed, needed_by, project_key
+from etude.study.needed_results import is_there, needed_by, needed_results, project_key
+from etude.study.result_history import histories
 from etude.units import readable_bytes, seconds
 
 EXAMPLES = """
@@ -92,7 +92,7 @@ def collect_garbage(
     Raises:
         ConfigError: No study has been run here, or one named is not among them.
     """
-    roots = needed(project / ".etude")
+    roots = needed_results(project / ".etude")
     recorded = roots.latest if latest else roots.recorded
     names = {*roots.recorded, *(study.partition("@")[0] for study in roots.recorded)}
     for name in studies:

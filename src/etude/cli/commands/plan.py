@@ -17,7 +17,7 @@ from etude.graph.versions import version_of
 from etude.interchange import json_text
 from etude.store.manifest import Manifest
 from etude.study.accept import earlier_result
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -46,7 +46,7 @@ def plan(
     show_plan(prepare_file(study, overrides, profile, options), why=why, as_json=as_json)
 
 
-def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
+def show_plan(prepared: PreparedStudy, *, why: bool, as_json: bool = False) -> None:
     """Print a plan: a row for each node as written, or a reason for each node that would run."""
     if as_json:
         out().print_json(json_text(_plan_fields(prepared)))
@@ -74,7 +74,7 @@ def show_plan(prepared: Prepared, *, why: bool, as_json: bool = False) -> None:
         _show_why(prepared)
 
 
-def _by_name(prepared: Prepared) -> dict[str, list[Action]]:
+def _by_name(prepared: PreparedStudy) -> dict[str, list[Action]]:
     by_name: dict[str, list[Action]] = {}
     names = [*prepared.study.pipeline, "records", *prepared.study.collect]
     for name in names:
@@ -84,7 +84,7 @@ def _by_name(prepared: Prepared) -> dict[str, list[Action]]:
     return {name: actions for name, actions in by_name.items() if actions}
 
 
-def _reasons(prepared: Prepared, actions: Sequence[Action]) -> Mapping[str, tuple[Change, ...]]:
+def _reasons(prepared: PreparedStudy, actions: Sequence[Action]) -> Mapping[str, tuple[Change, ...]]:
     return {
         action.node.label(): why(action, earlier_result(prepared.store, prepared.history, action.node))
         for action in actions
@@ -96,7 +96,7 @@ def _short_text(changes: Sequence[Change], most: int = 2) -> str:
     return "; ".join(texts) + (f"; and {len(changes) - most} more" if len(changes) > most else "")
 
 
-def _show_why(prepared: Prepared) -> None:
+def _show_why(prepared: PreparedStudy) -> None:
     for name, actions in _by_name(prepared).items():
         run = [action for action in actions if action.state is State.RUN]
         alike: dict[tuple[str, ...], list[str]] = {}
@@ -111,7 +111,7 @@ def _show_why(prepared: Prepared) -> None:
                 out().print(f"    and {len(texts) - MOST_CHANGES} more: --json shows all")
 
 
-def _plan_fields(prepared: Prepared) -> dict[str, object]:
+def _plan_fields(prepared: PreparedStudy) -> dict[str, object]:
     run = [action for action in prepared.plan.actions if action.state is State.RUN]
     reasons = _reasons(prepared, run)
     return {
@@ -134,7 +134,7 @@ def _plan_fields(prepared: Prepared) -> dict[str, object]:
     }
 
 
-def other_versions(prepared: Prepared) -> list[str]:
+def other_versions(prepared: PreparedStudy) -> list[str]:
     """A line for each package of which cached results were made with another version than is installed."""
     made_with: dict[str, set[str]] = {}
     for action in prepared.plan.actions:
@@ -152,7 +152,7 @@ def other_versions(prepared: Prepared) -> list[str]:
     return lines
 
 
-def opaque_places(prepared: Prepared) -> list[str]:
+def opaque_places(prepared: PreparedStudy) -> list[str]:
     """Places in the steps' code that identity cannot see through."""
     uses = {action.node.step: action.node.use for action in prepared.plan.actions if action.node.use is not None}
     return list(dict.fromkeys(str(place) for use in uses.values() for place in use.symbols.opaque))

@@ -33,7 +33,7 @@ from etude.errors import ConfigError, Fault
 from etude.execute.events import Event, Tell
 from etude.search.driver import Observe
 from etude.study.execution import Conductor, Execution, Result
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 
 if TYPE_CHECKING:
     from etude.track.follower import RunFollower
@@ -125,7 +125,7 @@ def run(
     raise typer.Exit(show_end(result, follower, repeated=repeated_words(overrides, profile)))
 
 
-def follower_of(prepared: Prepared, names: Sequence[str]) -> RunFollower | None:
+def follower_of(prepared: PreparedStudy, names: Sequence[str]) -> RunFollower | None:
     """What follows a run for the trackers that the study names and those that are added; None where there are none.
 
     Raises:
@@ -152,7 +152,7 @@ def show_end(result: Result, follower: RunFollower | None, *, repeated: Sequence
 
 @contextmanager
 def show_progress(
-    prepared: Prepared, options: Options, also: Tell | None = None, conductor: Conductor | None = None
+    prepared: PreparedStudy, options: Options, also: Tell | None = None, conductor: Conductor | None = None
 ) -> Iterator[Execution]:
     """An execution of what is to be done, showing how it goes; who else listens hears of each event as well.
 

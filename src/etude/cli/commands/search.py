@@ -28,7 +28,7 @@ from etude.search.replica import Replica
 from etude.search.samplers.registry import make
 from etude.search.space import Point, Space
 from etude.search.table import csv_text, goal_of
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 from etude.study.searched import SearchState, fitting_points, log_folder, set_aside, state_of
 from etude.study.study import Study
 
@@ -144,7 +144,7 @@ def replay(study: StudyFile, overrides: Set = None, profile: Profile = None) -> 
     raise typer.Exit(show_replay(load(study, overrides, profile)))
 
 
-def require_search(prepared: Prepared) -> SearchState:
+def require_search(prepared: PreparedStudy) -> SearchState:
     """The search of a study.
 
     Raises:
@@ -189,7 +189,7 @@ def _refuse_if_driven(state: SearchState) -> None:
         raise SearchError(f"the search is under way: {where}\n    Mend: stop it first, or wait until it is done")
 
 
-def show_trials(prepared: Prepared, *, as_json: bool) -> None:
+def show_trials(prepared: PreparedStudy, *, as_json: bool) -> None:
     """Print every trial."""
     state = require_search(prepared)
     table = state.table()
@@ -233,7 +233,7 @@ def _number(value: float | None) -> str:
     return UNKNOWN if value is None else short_text(value, 6)
 
 
-def export_trials(prepared: Prepared, *, as_csv: bool, output: str | None) -> None:
+def export_trials(prepared: PreparedStudy, *, as_csv: bool, output: str | None) -> None:
     """Print the trials as CSV, or write them to a file.
 
     Raises:

@@ -29,7 +29,7 @@ from etude.report.tables.means_table import short_names
 from etude.report.tables.table_files import write_text
 from etude.report.tables.value_files import as_table, is_table, plain, write_parquet
 from etude.store.manifest import Damaged, Manifest
-from etude.study.prepare import Options, Prepared
+from etude.study.prepare import Options, PreparedStudy
 from etude.units import readable_bytes, readable_seconds
 
 EXAMPLES = """
@@ -74,7 +74,7 @@ def show(
     raise typer.Exit(code)
 
 
-def show_records(prepared: Prepared, *, as_json: bool) -> int:
+def show_records(prepared: PreparedStudy, *, as_json: bool) -> int:
     """Print the table of records, of what there is. Returns the exit code: 1 where there is nothing."""
     table = gathered(prepared.store, prepared.expansion.records)
     rows = [dict(row) for row in rows_of(table)]
@@ -124,7 +124,7 @@ def _number(value: object) -> str:
     return short_text(value) if isinstance(value, float) else str(value)
 
 
-def show_node(prepared: Prepared, name: str, *, as_json: bool) -> int:
+def show_node(prepared: PreparedStudy, name: str, *, as_json: bool) -> int:
     """Print what is stored of one node in every variant. Returns the exit code: 1 where there is nothing."""
     nodes = prepared.expansion.named(name)
     results = [(node, prepared.store.inspect(node.fingerprint)) for node in nodes]
@@ -136,7 +136,7 @@ def show_node(prepared: Prepared, name: str, *, as_json: bool) -> int:
     return 0 if any(isinstance(manifest, Manifest) for _, manifest in results) else 1
 
 
-def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None) -> None:
+def _print_node(prepared: PreparedStudy, node: Node, manifest: Manifest | Damaged | None) -> None:
     out().print(Text.assemble((node.label(), "bold"), f"  {node.fingerprint[:16]}"))
     if not isinstance(manifest, Manifest):
         failure = prepared.store.failure(node.fingerprint) or {}
@@ -162,7 +162,7 @@ def _print_node(prepared: Prepared, node: Node, manifest: Manifest | Damaged | N
     out().print(Text(_value_text(prepared, manifest), style="cyan"), soft_wrap=True)
 
 
-def _provenance_rows(prepared: Prepared, manifest: Manifest) -> list[tuple[str, str]]:
+def _provenance_rows(prepared: PreparedStudy, manifest: Manifest) -> list[tuple[str, str]]:
     cost, provenance = manifest.cost, manifest.provenance
     wall_s = cost.get("wall_s")
     rows = [
@@ -196,13 +196,13 @@ def _cpu(cpu_s: Any) -> str:
     return "?" if cpu_s is None else readable_seconds(cpu_s)
 
 
-def _value_text(prepared: Prepared, manifest: Manifest) -> str:
+def _value_text(prepared: PreparedStudy, manifest: Manifest) -> str:
     value = prepared.store.read(manifest.fingerprint)
     text = pretty_repr(value, max_width=100, max_length=20, max_string=400)
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " …"
 
 
-def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None) -> dict[str, Any]:
+def _fields(prepared: PreparedStudy, node: Node, manifest: Manifest | Damaged | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"label": node.label(), "params": dict(node.params), "fingerprint": node.fingerprint}
     if not isinstance(manifest, Manifest):
         failure = prepared.store.failure(node.fingerprint)
@@ -221,7 +221,7 @@ def _fields(prepared: Prepared, node: Node, manifest: Manifest | Damaged | None)
     }
 
 
-def write_rows(prepared: Prepared, node: str | None, files: Sequence[Path]) -> int:
+def write_rows(prepared: PreparedStudy, node: str | None, files: Sequence[Path]) -> int:
     """Write the records, or what is stored of one node, as tables: CSV, or Parquet by the file's ending.
 
     Rows of a node have the params of their variant before their own columns. Returns the exit code: 1 where there is
@@ -244,7 +244,7 @@ def write_rows(prepared: Prepared, node: str | None, files: Sequence[Path]) -> i
     return 0
 
 
-def _table_of(prepared: Prepared, name: str) -> Any:
+def _table_of(prepared: PreparedStudy, name: str) -> Any:
     """A node's results in all variants as one Arrow table; None where nothing is stored."""
     parts = []
     for node in prepared.expansion.named(name):

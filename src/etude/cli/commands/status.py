@@ -13,7 +13,7 @@ from rich.table import Table
 from etude.batch.overview import JobView, RunOverview, overviews
 from etude.cli.arguments import AsJson
 from etude.cli.console import escape, out
-from etude.config.project import project_around
+from etude.config.document import project_around
 from etude.digits import number_text
 from etude.errors import ConfigError, Fault, nearest
 from etude.interchange import json_text

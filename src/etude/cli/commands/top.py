@@ -16,7 +16,7 @@ from etude.errors import ConfigError, Fault
 from etude.execute.records import gathered
 from etude.graph.labels import text_of
 from etude.interchange import json_text
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.study.top import Ranked, best, direction_of, feasible_only, front, records_of
 
 EXAMPLES = """
@@ -48,7 +48,7 @@ def top(
     show_top(prepare_file(study, overrides, profile), k, by, direction, as_json=as_json)
 
 
-def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, *, as_json: bool) -> None:
+def show_top(prepared: PreparedStudy, k: int, by: str | None, direction: str | None, *, as_json: bool) -> None:
     """Print the best points of a study.
 
     Raises:
@@ -86,7 +86,7 @@ def show_top(prepared: Prepared, k: int, by: str | None, direction: str | None, 
         out().print(f"[dim]{len(chosen)} in all[/]")
 
 
-def _ranking(prepared: Prepared, by: str | None, direction: str | None) -> tuple[list[Ranked], tuple[str, ...]]:
+def _ranking(prepared: PreparedStudy, by: str | None, direction: str | None) -> tuple[list[Ranked], tuple[str, ...]]:
     study, expansion = prepared.study, prepared.expansion
     search = study.vary.search
     if direction not in (None, "maximize", "minimize"):

@@ -12,7 +12,7 @@ from etude.cli.console import err, escape, out, redactor
 from etude.cli.study_file import prepare_file
 from etude.environment import variables
 from etude.errors import ConfigError, Fault
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 from etude.track.delivery_queue import Delivery
 from etude.track.factory import sinks, trackers_of
 from etude.track.follower import RunFollower, deliver_results
@@ -41,7 +41,7 @@ def track(
     raise typer.Exit(0 if show_deliveries(deliver_to(prepared, to or ()), prepared) else 1)
 
 
-def follower_for(prepared: Prepared, names: Sequence[str]) -> RunFollower:
+def follower_for(prepared: PreparedStudy, names: Sequence[str]) -> RunFollower:
     """What follows a run for the trackers that the study names and those that are added.
 
     Raises:
@@ -52,7 +52,7 @@ def follower_for(prepared: Prepared, names: Sequence[str]) -> RunFollower:
     return RunFollower(prepared=prepared, sinks=sinks(trackers, prepared, variables()), redact=redactor(), live=live)
 
 
-def deliver_to(prepared: Prepared, names: Sequence[str]) -> list[Delivery]:
+def deliver_to(prepared: PreparedStudy, names: Sequence[str]) -> list[Delivery]:
     """Tell the trackers that are named, else those of the study, of what is stored, and wait until they are told.
 
     Raises:
@@ -65,7 +65,7 @@ def deliver_to(prepared: Prepared, names: Sequence[str]) -> list[Delivery]:
     return deliver_results(prepared, sinks(chosen, prepared, variables()), redactor())
 
 
-def show_deliveries(delivered: Sequence[Delivery], prepared: Prepared) -> bool:
+def show_deliveries(delivered: Sequence[Delivery], prepared: PreparedStudy) -> bool:
     """Say once what each tracker was told. Returns whether all of them know everything."""
     file = str(prepared.study.file or prepared.study.name)
     for each in delivered:

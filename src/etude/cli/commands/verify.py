@@ -10,7 +10,7 @@ from rich.progress import track
 
 from etude.cli.commands.gc import stores_of
 from etude.cli.console import err, escape, out
-from etude.config.project import project_around
+from etude.config.document import project_around
 from etude.store.store import Store
 
 MOST_UNKNOWN = 5

@@ -19,7 +19,7 @@ from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_p
 from etude.report.charts.short_names import shortly_named
 from etude.report.curve_tables import curve_tables
 from etude.store.manifest import Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 MOST_METRICS = 12
 """Bar charts at most, those of the metrics that the summary names first."""
@@ -59,7 +59,7 @@ class Gallery:
             yield f"{matrix.node}_confusion_{matrix.name}", matrix
 
 
-def gallery(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Gallery:
+def gallery(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> Gallery:
     """The charts of a study.
 
     Args:
@@ -89,7 +89,7 @@ def groups_of(summary: Summary, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(by.get(key_of({name: row.get(name) for name in params}), "") for row in rows)
 
 
-def path_to(prepared: Prepared, metric: str) -> tuple[str, ...]:
+def path_to(prepared: PreparedStudy, metric: str) -> tuple[str, ...]:
     """The nodes of a variant that the node of a metric needs, itself among them, in the order of the pipeline."""
     row = prepared.expansion.nodes[0]
     wanted = row.get(metric.partition(".")[0])
@@ -105,7 +105,7 @@ def path_to(prepared: Prepared, metric: str) -> tuple[str, ...]:
     return tuple(name for name in prepared.study.pipeline if name in row and row[name].fingerprint in reached)
 
 
-def _pareto(prepared: Prepared, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
+def _pareto(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
     """The first metric that is no cost against what a whole variant costs, and against each metric that is one."""
     quality = next((metric for metric in summary.metrics if not _is_cost(summary, metric)), None)
     if quality is None or summary.direction(quality) is None or len(summary.groups) < 2:
@@ -138,7 +138,7 @@ def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
     return f"; energy {worst(known)}" if known else ""
 
 
-def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
+def _curves(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Curves]:
     for name in prepared.study.pipeline:
         for item in _items(prepared, name):
             found: dict[str, list[list[Row]]] = {}
@@ -158,14 +158,14 @@ def _curves(prepared: Prepared, groups: Sequence[str]) -> Iterator[Curves]:
             yield from learning_curves(name, found, units)
 
 
-def _items(prepared: Prepared, name: str) -> Iterator[str | None]:
+def _items(prepared: PreparedStudy, name: str) -> Iterator[str | None]:
     """The items of a node's result that are learning curves; None for the result itself."""
     manifest = _stored(prepared, name)
     if manifest is not None:
         yield from (item for item, _ in curve_tables(prepared.store, manifest))
 
 
-def _stored(prepared: Prepared, name: str) -> Manifest | None:
+def _stored(prepared: PreparedStudy, name: str) -> Manifest | None:
     """The first stored result of a node."""
     for row in prepared.expansion.nodes:
         manifest = prepared.store.inspect(row[name].fingerprint)
@@ -174,7 +174,7 @@ def _stored(prepared: Prepared, name: str) -> Manifest | None:
     return None
 
 
-def _confusions(prepared: Prepared, groups: Sequence[str]) -> Iterator[Confusion]:
+def _confusions(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Confusion]:
     for name in prepared.study.pipeline:
         if not _is_prediction(prepared, name):
             continue
@@ -192,7 +192,7 @@ def _confusions(prepared: Prepared, groups: Sequence[str]) -> Iterator[Confusion
             yield confusion(name, group, list(replicates.values()))
 
 
-def _is_prediction(prepared: Prepared, name: str) -> bool:
+def _is_prediction(prepared: PreparedStudy, name: str) -> bool:
     """Whether a node's result is a table of true and predicted classes."""
     manifest = _stored(prepared, name)
     if manifest is None or manifest.codec.get("codec") != "arrow" or manifest.codec.get("of") != "arrow":

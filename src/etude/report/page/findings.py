@@ -18,7 +18,7 @@ from etude.report.export import summaries_of
 from etude.report.page.withheld import without_secrets
 from etude.report.search_results import searched
 from etude.store.manifest import Damaged, Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Findings:
         return sum(row["status"] == "done" for row in self.rows)
 
 
-def findings(prepared: Prepared, title: str = "") -> Findings:
+def findings(prepared: PreparedStudy, title: str = "") -> Findings:
     """Read a study's records, summaries and manifests. Nothing is run."""
     table = gathered(prepared.store, prepared.expansion.records)
     rows: list[Row] = rows_of(table)
@@ -132,12 +132,12 @@ def findings(prepared: Prepared, title: str = "") -> Findings:
     )
 
 
-def _is_stored(prepared: Prepared, name: str) -> bool:
+def _is_stored(prepared: PreparedStudy, name: str) -> bool:
     node = prepared.expansion.collect[name]
     return isinstance(prepared.store.inspect(node.fingerprint), Manifest)
 
 
-def _why_no_table(prepared: Prepared) -> str:
+def _why_no_table(prepared: PreparedStudy) -> str:
     uses = [node.use for node in prepared.expansion.collect.values()]
     own = any(use is not None and use.signature.returns is Summary for use in uses)
     return "the study's table is not computed yet" if own else "the study has no table of its own"
@@ -152,7 +152,7 @@ def _unfinished(rows: Sequence[Row]) -> Iterator[str]:
         yield f"results of earlier code were adopted by hand for: {', '.join(sorted(accepted))}"
 
 
-def _all_nodes(prepared: Prepared) -> Iterator[Node]:
+def _all_nodes(prepared: PreparedStudy) -> Iterator[Node]:
     expansion = prepared.expansion
     for row in expansion.nodes:
         yield from row.values()
@@ -160,7 +160,7 @@ def _all_nodes(prepared: Prepared) -> Iterator[Node]:
     yield from expansion.collect.values()
 
 
-def _finding(prepared: Prepared, node: Node) -> Finding:
+def _finding(prepared: PreparedStudy, node: Node) -> Finding:
     manifest = prepared.store.inspect(node.fingerprint)
     reads = tuple(other.label() for other in node.upstream()) if node.name != RECORDS else ()
     settings = without_secrets(node.settings)
@@ -189,7 +189,7 @@ def _finding(prepared: Prepared, node: Node) -> Finding:
     return Finding(*known, "absent", "not computed as code and settings are now", settings, node.code, reads)
 
 
-def _graph(prepared: Prepared) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
+def _graph(prepared: PreparedStudy) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
     """The nodes as written and what reads what."""
     found: dict[str, dict[str, Node]] = {}
     for node in _all_nodes(prepared):
@@ -214,7 +214,7 @@ def _shown_upstream(node: Node) -> list[Node]:
     return [other for other in node.upstream() if other.metrics]
 
 
-def _box(prepared: Prepared, name: str, nodes: Mapping[str, Node]) -> NodeBox:
+def _box(prepared: PreparedStudy, name: str, nodes: Mapping[str, Node]) -> NodeBox:
     kind = "records" if name == RECORDS else "collect" if name in prepared.expansion.collect else "pipeline"
     stored = sum(isinstance(prepared.store.inspect(fingerprint), Manifest) for fingerprint in nodes)
     return NodeBox(name, next(iter(nodes.values())).step, len(nodes), stored, kind)

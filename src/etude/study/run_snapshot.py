@@ -9,12 +9,12 @@ from pathlib import Path
 
 from etude.errors import BackendError
 from etude.redaction import Redactor
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 SOURCES = "sources.json"
 
 
-def take_snapshot(prepared: Prepared, folder: Path, redact: Redactor, sources: Mapping[str, bytes]) -> None:
+def take_snapshot(prepared: PreparedStudy, folder: Path, redact: Redactor, sources: Mapping[str, bytes]) -> None:
     """Write the snapshot of a run into its folder, without the secrets that may stand in it.
 
     Args:

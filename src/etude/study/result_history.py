@@ -13,7 +13,7 @@ from etude.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ResultHistory:
     """The latest results of one study, by label of the node."""
 
     study: str
@@ -38,7 +38,7 @@ def _file(folder: Path, study: str) -> Path:
     return folder / "studies" / f"{study}.json"
 
 
-def read_history(folder: Path, study: str) -> History:
+def read_history(folder: Path, study: str) -> ResultHistory:
     """The history of a study; empty where there is none or it cannot be read.
 
     Args:
@@ -48,12 +48,12 @@ def read_history(folder: Path, study: str) -> History:
     try:
         fields = json.loads(_file(folder, study).read_text(encoding="utf-8"))
         file, store = (str(fields.get(name, "")) for name in ("file", "store"))
-        return History(study, dict(fields["results"]), str(fields["run"]), file, store)
+        return ResultHistory(study, dict(fields["results"]), str(fields["run"]), file, store)
     except (OSError, ValueError, KeyError, TypeError):
-        return History(study)
+        return ResultHistory(study)
 
 
-def comparable_history(folder: Path, study: Study) -> History:
+def comparable_history(folder: Path, study: Study) -> ResultHistory:
     """What to compare a study with: its own history; of a form that has none yet, that of the study of the file."""
     history = read_history(folder, study.title)
     if history.results or not study.form:
@@ -62,7 +62,7 @@ def comparable_history(folder: Path, study: Study) -> History:
     return replace(plain, study=study.title)
 
 
-def write_history(folder: Path, history: History) -> None:
+def write_history(folder: Path, history: ResultHistory) -> None:
     """Replace a study's history in one step."""
     path = _file(folder, history.study)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +73,8 @@ def write_history(folder: Path, history: History) -> None:
 
 
 def after(
-    earlier: History, nodes: Iterable[Node], done: Mapping[str, object], run: str, file: str, store: str
-) -> History:
+    earlier: ResultHistory, nodes: Iterable[Node], done: Mapping[str, object], run: str, file: str, store: str
+) -> ResultHistory:
     """The history once these nodes are done: a node that is not keeps what it had."""
     results = {}
     for node in nodes:
@@ -83,10 +83,10 @@ def after(
             results[label] = node.fingerprint
         elif label in earlier.results:
             results[label] = earlier.results[label]
-    return History(earlier.study, results, run, file, store)
+    return ResultHistory(earlier.study, results, run, file, store)
 
 
-def histories(folder: Path) -> Iterator[History]:
+def histories(folder: Path) -> Iterator[ResultHistory]:
     """The histories of all studies of a project."""
     for path in sorted((folder / "studies").glob("*.json")):
         yield read_history(folder, path.stem)

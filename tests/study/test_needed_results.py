@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etude.study.roots import needed
+from etude.study.needed_results import needed_results
 
 
 def record(folder: Path, name: str, said: Any) -> None:
@@ -22,17 +22,17 @@ def test_a_run_whose_record_cannot_be_read_hides_no_other(tmp_path: Path, damage
     record(tmp_path, "1", damaged)
     (tmp_path / "runs" / "2").mkdir()
     record(tmp_path, "3", {"study": "s", "nodes": {"a": "x", "b": "y"}})
-    assert needed(tmp_path).recorded == {"s": {"x", "y"}}
+    assert needed_results(tmp_path).recorded == {"s": {"x", "y"}}
 
 
 def test_all_recorded_runs_of_a_study_are_needed_and_those_with_overrides_stand_apart(tmp_path: Path) -> None:
     record(tmp_path, "1", {"study": "s", "nodes": {"a": "x"}})
     record(tmp_path, "2", {"study": "s", "nodes": {"a": "y"}, "searches": False})
     record(tmp_path, "3", {"study": "s", "nodes": {"a": "z"}, "form": "tiny"})
-    found = needed(tmp_path)
+    found = needed_results(tmp_path)
     assert found.recorded == {"s": {"x", "y"}, "s@tiny": {"z"}}
     assert found.latest == {}
 
 
 def test_without_runs_nothing_is_needed(tmp_path: Path) -> None:
-    assert needed(tmp_path).recorded == {}
+    assert needed_results(tmp_path).recorded == {}

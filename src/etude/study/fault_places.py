@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from etude.errors import Fault
-from etude.study.study import Line, Study
+from etude.study.study import SourceLine, Study
 
 _SETTING = re.compile(r"(?P<section>pipeline|collect)\.(?P<node>[^.]+)\.with\.(?P<setting>[^.]+)")
 _REFERENCE = re.compile(r"\$\{([^}.]+)")
 
 
-def located(faults: Iterable[Fault], study: Study) -> tuple[Fault, ...]:
+def locate(faults: Iterable[Fault], study: Study) -> tuple[Fault, ...]:
     """The faults with the file and line of the nearest part of the study around each path.
 
     One of a setting that refers to a param says where that came from, if not from the file.
@@ -39,7 +39,7 @@ def in_order(faults: Iterable[Fault], files: Sequence[Path]) -> tuple[Fault, ...
     return tuple(sorted(once.values(), key=lambda fault: (ranks.get(fault.file, len(ranks)), fault.line or 0)))
 
 
-def _located(fault: Fault, lines: Mapping[str, Line]) -> Fault:
+def _located(fault: Fault, lines: Mapping[str, SourceLine]) -> Fault:
     if fault.file:
         return fault
     path = fault.path

@@ -19,7 +19,7 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What stands at one place of a draft."""
+    """What stands at one place of a tree."""
 
     kind: Literal["missing", "nothing", "mapping", "list", "value"]
     """`nothing` is null."""
@@ -29,7 +29,7 @@ class Look:
     """The length of a list."""
 
 
-class Draft(Protocol):
+class StudyTree(Protocol):
     """A study that takes layers."""
 
     @property
@@ -54,19 +54,19 @@ class Draft(Protocol):
         ...
 
     def merge(self, data: Mapping[str, object]) -> None:
-        """Lay this tree over the draft: mappings key by key, anything else in place of what stands there."""
+        """Lay this tree over the tree: mappings key by key, anything else in place of what stands there."""
         ...
 
 
-def overlay(draft: Draft, data: Mapping[str, object]) -> None:
-    """Lay a profile or a child study over a draft. There null takes away a node, an axis or a key that is there."""
+def overlay(study_tree: StudyTree, data: Mapping[str, object]) -> None:
+    """Lay a profile or a child study over a tree. There null takes away a node, an axis or a key that is there."""
     kept, removed = _split(data, ())
-    draft.merge(kept)
+    study_tree.merge(kept)
     for path in removed:
-        if draft.look(path).kind == "missing":
-            draft.assign(path, None)
+        if study_tree.look(path).kind == "missing":
+            study_tree.assign(path, None)
         else:
-            draft.remove(path)
+            study_tree.remove(path)
 
 
 def leaves(data: object, path: Keys = ()) -> Iterator[Keys]:
@@ -78,18 +78,18 @@ def leaves(data: object, path: Keys = ()) -> Iterator[Keys]:
         yield path
 
 
-def merged(below: object, above: object) -> object:
+def merge_trees(below: object, above: object) -> object:
     """Two trees, one over the other, in a new tree."""
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
         return above
     result = dict(below)
     for key, value in above.items():
-        result[key] = merged(below[key], value) if key in below else value
+        result[key] = merge_trees(below[key], value) if key in below else value
     return result
 
 
-class PlainDraft:
-    """A draft of a plain tree. The tree it was made from stays as it is."""
+class PlainTree:
+    """A tree of a plain tree. The tree it was made from stays as it is."""
 
     def __init__(self, tree: Mapping[str, object], files: tuple[Path, ...] = ()) -> None:
         self.tree: dict[str, object] = dict(tree)
@@ -135,8 +135,8 @@ class PlainDraft:
             self.tree = _mapping(_assigned(self.tree, path[:-1], rest))
 
     def merge(self, data: Mapping[str, object]) -> None:
-        """Lay this tree over the draft."""
-        self.tree = _mapping(merged(self.tree, data))
+        """Lay this tree over the tree."""
+        self.tree = _mapping(merge_trees(self.tree, data))
 
 
 MISSING: Final = Look("missing")

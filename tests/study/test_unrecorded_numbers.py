@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etude.study.unrecorded import unrecorded
+from etude.study.unrecorded_numbers import unrecorded_numbers
 from projects import Project
 
 CODE = """
@@ -73,4 +73,4 @@ def test_every_number_reaches_the_record_or_is_told(project: Project) -> None:
         if metric and not metric.startswith("cost."):
             found[node][metric] = value
     assert found == RECORDED
-    assert unrecorded(result.prepared) == TOLD
+    assert unrecorded_numbers(result.prepared) == TOLD

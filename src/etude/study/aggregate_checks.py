@@ -20,7 +20,7 @@ _SIMPLE = (int, float, bool, str, type(None))
 AGGREGATE = "etude.analysis.steps:aggregate"
 
 
-def claim_faults(study: Study, uses: Mapping[str, StepUse]) -> Iterator[Fault]:
+def aggregate_faults(study: Study, uses: Mapping[str, StepUse]) -> Iterator[Fault]:
     """Names and values in the settings of `analysis.aggregate` that the records cannot have.
 
     Args:

@@ -8,13 +8,13 @@ from etude.errors import EtudeError
 from etude.store.codecs.annotations import bare, class_of, is_namedtuple
 from etude.store.codecs.metrics import numbers_in
 from etude.store.manifest import Manifest
-from etude.study.prepare import Prepared
+from etude.study.prepare import PreparedStudy
 
 MOST_BYTES = 100_000
 """A larger result is data, of which nobody asks for single numbers in a table."""
 
 
-def unrecorded(prepared: Prepared) -> dict[str, list[str]]:
+def unrecorded_numbers(prepared: PreparedStudy) -> dict[str, list[str]]:
     """Node → the numbers by name that its first stored result holds and that no record has.
 
     Nodes of étude's own steps are left out, whose metrics are known, and sequences that the step's annotation names:

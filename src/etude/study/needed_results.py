@@ -13,14 +13,14 @@ from pathlib import Path
 from etude.execute.events import Kind, has_ended, read_events
 from etude.store.roots import Registration
 from etude.store.store import Store
-from etude.study.history import histories
+from etude.study.result_history import histories
 
 IDENTITY = "project.id"
 """File in a project's `.etude` that tells it from another at the same path on another machine."""
 
 
 @dataclass(slots=True)
-class Needed:
+class NeededResults:
     """Fingerprints that the studies of one project need, by study with its form."""
 
     latest: dict[str, set[str]] = field(default_factory=dict)
@@ -29,13 +29,13 @@ class Needed:
     """Of every run that is recorded, the latest among them."""
 
 
-def needed(etude: Path) -> Needed:
+def needed_results(etude: Path) -> NeededResults:
     """What the studies of a project need.
 
     Args:
         etude: The project's `.etude`.
     """
-    found = Needed()
+    found = NeededResults()
     for history in histories(etude):
         found.latest[history.study] = set(history.results.values())
         found.recorded[history.study] = set(history.results.values())
@@ -98,7 +98,7 @@ def needed_by(registration: Registration) -> set[str]:
     """What another project needs: what is registered, and what its records say now where they can be read."""
     fingerprints = set(registration.roots)
     if is_there(registration):
-        for results in needed(Path(registration.project) / ".etude").recorded.values():
+        for results in needed_results(Path(registration.project) / ".etude").recorded.values():
             fingerprints |= results
     return fingerprints
 
