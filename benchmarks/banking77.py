@@ -24,8 +24,8 @@ from typing import Any
 from tables import Table, as_markdown, on_terminal
 
 from etude.config.load import load_study
-from etude.execute.call import call_of
-from etude.execute.records import record_table
+from etude.execute.record_table import record_table
+from etude.execute.task import task_of
 from etude.study.prepare import PreparedStudy, prepare
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
@@ -173,7 +173,7 @@ def main() -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         subprocess.run([sys.executable, "-m", "etude.cli.main", "run", str(file)], env=environment, check=False)
     prepared = prepare(load_study(file, project=options.folder))
-    call = call_of(prepared.expansion.records, {}, {})
+    call = task_of(prepared.expansion.records, {}, {})
     show(prepared, record_table(prepared.store, call.rows, call.settings).to_pylist(), markdown=options.markdown)
 
 

@@ -32,10 +32,10 @@ from typing import Any
 from etude.cluster.pools import Pool, pool_of, refusal
 from etude.cluster.profile import Profile
 from etude.execute.attempt import Attempt, Cut
-from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.parsl_engine import BlockState, Machine
 from etude.execute.parsl_pool import Entry, PoolQueue
 from etude.execute.runner import Policy, Runner
+from etude.execute.task import Outcome, Status, Task
 from etude.graph.node import Feed, Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import plan
@@ -126,7 +126,7 @@ class Block:
     begins: float
     ends: float
     state: str = "pending"
-    tasks: dict[int, tuple[NodeCall, Future[Any]]] = field(default_factory=dict)
+    tasks: dict[int, tuple[Task, Future[Any]]] = field(default_factory=dict)
     idle_since: float = 0.0
     held: list[float] = field(default_factory=list)
     freed: deque[float] = field(default_factory=deque)
@@ -145,7 +145,7 @@ class Cluster:
     """Seconds that a node that was begun still takes."""
     figures: Figures
     blocks_: dict[str, Block] = field(default_factory=dict)
-    queue: deque[tuple[NodeCall, Future[Any]]] = field(default_factory=deque)
+    queue: deque[tuple[Task, Future[Any]]] = field(default_factory=deque)
     tickets: itertools.count[int] = field(default_factory=itertools.count)
     waiting: Callable[[], int] = field(default=lambda: 0)
     running: dict[str, Block] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class Cluster:
             if not self.queue:
                 return
 
-    def _run(self, block: Block, call: NodeCall, future: Future[Any]) -> None:
+    def _run(self, block: Block, call: Task, future: Future[Any]) -> None:
         ticket = next(self.tickets)
         block.tasks[ticket] = (call, future)
         if block.freed:
@@ -329,7 +329,7 @@ class Backend:
     def refuses(self, needs: Needs) -> str | None:
         return refusal(self.profile, needs)
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, call: Task) -> Future[Outcome]:
         future: Future[Outcome] = Future()
         self._queue(call.needs).put(Entry(call, future))
         return future

@@ -37,7 +37,7 @@ def etude(count: int) -> dict[str, object]:
     from dataclasses import replace
 
     from etude.config.cluster import read_profile
-    from etude.execute.events import Event, Kind
+    from etude.execute.run_events import Event, EventKind
     from etude.study.execution import Execution
     from etude.study.prepare import Options, prepare
     from etude.study.study import NodeSpec, PlaceSettings, Study, Vary
@@ -57,7 +57,7 @@ def etude(count: int) -> dict[str, object]:
         ended: list[float] = []
 
         def tell(event: Event) -> None:
-            if event.kind is Kind.DONE:
+            if event.kind is EventKind.DONE:
                 ended.append(time.perf_counter())
 
         began = time.perf_counter()

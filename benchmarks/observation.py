@@ -38,7 +38,7 @@ def paired(one: Callable[[], object], other: Callable[[], object], pairs: int = 
 
 def per_node() -> None:
     """The cost of an observation that finds nothing, for a step seen before."""
-    from etude.execute.observation import Observation
+    from etude.execute.observe.observation import Observation
     from etude.identity.files import FileDigests
 
     digests = FileDigests()
@@ -73,11 +73,11 @@ work = {{
     "deep copies": lambda: copy.deepcopy([[i, [i], {{"a": i}}] for i in range(3000)]),
 }}
 import os
-from etude.execute.observation import Observation
+from etude.execute.observe.observation import Observation
 if {watched}:
     observation = Observation(str(project), "/tmp/no-store", "code", opaque=False)
     observation.__enter__()
-    observation._entered.stop()
+    observation._tracer.stop()
 for name, act in work.items():
     times = []
     for _ in range(15):
@@ -113,7 +113,7 @@ def of_events(pairs: int = 5) -> None:
 
 def first_look() -> None:
     """What counting calls adds to the first call of a step that does nothing but call functions, at most."""
-    from etude.execute import entered
+    from etude.execute.observe import function_tracer
 
     def small() -> int:
         return 1
@@ -123,8 +123,8 @@ def first_look() -> None:
             small()
 
     def watched() -> None:
-        entered._spent_s.clear()
-        watch = entered.Watch("code", opaque=False)
+        function_tracer._spent_s.clear()
+        watch = function_tracer.FunctionTracer("code", opaque=False)
         watch.start()
         act()
         watch.stop()

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etude.execute import gang
+from etude.execute import process_group
 from etude.execute.backend import Backend, Progress
-from etude.execute.call import NodeCall, Outcome, Status, call_of
+from etude.execute.task import Outcome, Status, Task, task_of
 from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
 from etude.meter.accounting.cost import Cost
@@ -270,7 +270,7 @@ def surroundings(*, ctx: Context) -> dict[str, object]:
 )
 
 
-def calls_of(prepared: PreparedStudy) -> dict[str, NodeCall]:
+def calls_of(prepared: PreparedStudy) -> dict[str, Task]:
     """A call for every node of a study whose inputs are there."""
     made = {}
     for action in prepared.plan.actions:
@@ -281,7 +281,7 @@ def calls_of(prepared: PreparedStudy) -> dict[str, NodeCall]:
     for action in prepared.plan.actions:
         contents = input_contents(action.node, made)
         if contents is not None:
-            found[action.node.name] = call_of(action.node, contents, {})
+            found[action.node.name] = task_of(action.node, contents, {})
     return found
 
 
@@ -613,7 +613,7 @@ class SupervisedContract(BackendContract):
         assert future.result().status is Status.LOST
 
 
-Attempted = tuple[Outcome, PreparedStudy, NodeCall]
+Attempted = tuple[Outcome, PreparedStudy, Task]
 
 
 class RanksContract:
@@ -641,7 +641,7 @@ class RanksContract:
         size: int,
         last: int,
     ) -> None:
-        monkeypatch.setattr(gang, "LAST_S", 0.0)
+        monkeypatch.setattr(process_group, "LAST_S", 0.0)
         outcome, prepared, call = attempt("outlast", {"last": last, "size": size}, size)
         assert (outcome.status, outcome.error) == (Status.DONE, "")
         assert prepared.store.read(call.fingerprint) == {"rank": 0}

@@ -13,7 +13,7 @@ from etude.batch.job import BatchJob, End
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import Account, JobState, Phase
 from etude.errors import JobRefused, SchedulerAway
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 from etude.study.execution import Execution, Result
 from etude.study.prepare import Options, PreparedStudy
 from etude.study.study import Vary
@@ -156,5 +156,5 @@ class Batch:
 
     def told(self) -> list[str]:
         """What was told of jobs: `1 submitted`."""
-        jobs = [event.data or {} for event in self.events if event.kind is Kind.JOB]
+        jobs = [event.data or {} for event in self.events if event.kind is EventKind.JOB]
         return [f"{data.get('id', '-')} {data['state']}" for data in jobs if data["state"] != "accounted"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude.execute.events import Event
+from etude.execute.run_events import Event
 from etude.study.execution import Execution, Result
 from etude.study.prepare import Options, PreparedStudy, prepare
 from etude.study.study import Needs, NodeSpec, PlaceSettings, Source, Study, Vary

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from etude.cli.run_progress import RunView, line_of
 from etude.cli.study_file import prepare_file
-from etude.execute.events import read_events
-from etude.execute.runner import Summary
+from etude.execute.run_events import read_events
+from etude.execute.runner import RunSummary
 from etude.report.export import terminal_tables
 from etude.study.execution import Result
 
@@ -36,7 +36,7 @@ def main() -> None:
     for line in lines[:SHOWN]:
         console.print(line)
     console.print(f"  [dim]… {len(lines) - SHOWN} more[/]")
-    result = Result(ready, Summary(), "", 0.0)
+    result = Result(ready, RunSummary(), "", 0.0)
     for table in terminal_tables(result):
         console.print(table)
     wall_s = (read_events(runs[-1])[-1].data or {}).get("wall_s")

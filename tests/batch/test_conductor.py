@@ -12,7 +12,7 @@ from etude.batch.job import End
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import Phase
 from etude.errors import BackendError
-from etude.execute.events import Kind
+from etude.execute.run_events import EventKind
 
 
 def nothing_special(_: FakeScheduler) -> Iterator[None]:
@@ -25,7 +25,7 @@ def test_every_variant_is_a_job_and_every_node_is_computed_once(batch: Batch) ->
     assert len(scheduler.jobs) == 4, "three variants, and what collects them"
     assert sorted(batch.project.calls()) == ["base", "fit1", "fit2", "fit3"]
     assert len(result.summary.computed) == 6
-    done = [event.label for event in batch.events if event.kind is Kind.DONE]
+    done = [event.label for event in batch.events if event.kind is EventKind.DONE]
     assert sorted(done) == ["base", "fit k=1", "fit k=2", "fit k=3", "records", "table"]
 
 

@@ -18,7 +18,7 @@ from etude.batch.journal import Entry, Journal, Step
 from etude.batch.overview import RunOverview, RunState, overviews
 from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 from etude.store.owner import Owner
 from etude.study.driving import DRIVER, driver_of, driving
 from etude.units import readable_seconds
@@ -179,5 +179,5 @@ def test_a_stopping_run_is_told_as_such() -> None:
     from etude.batch.overview import _take
 
     found = RunOverview("run", Path())
-    _take(found, Event(Kind.STOPPING, 1.0), {})
+    _take(found, Event(EventKind.STOPPING, 1.0), {})
     assert found.state is RunState.STOPPING

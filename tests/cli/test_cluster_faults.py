@@ -14,9 +14,9 @@ from etude.cli.run_summary import _by_cause
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import JobState, Phase
-from etude.execute.call import Outcome, Status
 from etude.execute.cluster_check import Check
 from etude.execute.runner import Failure
+from etude.execute.task import Outcome, Status
 from etude.graph.node import Node
 from projects import CALLED, Project
 

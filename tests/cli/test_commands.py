@@ -16,7 +16,7 @@ import typer.main
 from commands import Etude, etude_in
 from etude.cli.commands.init import make_project
 from etude.cli.main import app
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 from etude.study.execution import Execution
 
 
@@ -500,7 +500,7 @@ def stopped_after(name: str) -> Callable[[Execution], AbstractContextManager[Non
 
         def heard(event: Event) -> None:
             tell(event)
-            if event.name == name and event.kind is Kind.DONE:
+            if event.name == name and event.kind is EventKind.DONE:
                 execution.interrupt()
 
         execution.tell = heard

@@ -55,8 +55,8 @@ LARGE = frozenset(
 """Packages that take tenths of a second to seconds to import."""
 OF_RUNS = (
     "etude.execute.parsl_backend",
-    "etude.execute.processes",
-    "etude.execute.inline",
+    "etude.execute.process_backend",
+    "etude.execute.inline_backend",
     "etude.execute.worker",
     "etude.study.searching",
     "etude.search.samplers",

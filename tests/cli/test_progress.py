@@ -7,10 +7,10 @@ import io
 from rich.console import Console
 
 from etude.cli.run_progress import LiveProgress, RunView, picture
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 
 
-def event(kind: Kind, name: str = "", time_s: float = 0.0, **data: object) -> Event:
+def event(kind: EventKind, name: str = "", time_s: float = 0.0, **data: object) -> Event:
     return Event(kind, time_s, name, name.split(" ")[0], name, data)
 
 
@@ -22,17 +22,17 @@ def view_of(*events: Event) -> RunView:
 
 
 STARTED = event(
-    Kind.RUN_STARTED, study="s", variants=2, cached=1, todo={"model": 3, "score": 1}, expected_s={"score": 2.0}
+    EventKind.RUN_STARTED, study="s", variants=2, cached=1, todo={"model": 3, "score": 1}, expected_s={"score": 2.0}
 )
 
 
 def test_done_nodes_are_counted_off() -> None:
-    view = view_of(STARTED, event(Kind.STARTED, "model a"), event(Kind.DONE, "model a", cost={"wall_s": 4.0}))
+    view = view_of(STARTED, event(EventKind.STARTED, "model a"), event(EventKind.DONE, "model a", cost={"wall_s": 4.0}))
     assert (view.computed, view.todo, view.left) == (1, 3, {"model": 2, "score": 1})
 
 
 def test_time_left_is_told_from_what_like_nodes_took() -> None:
-    view = view_of(STARTED, event(Kind.STARTED, "model a"), event(Kind.DONE, "model a", cost={"wall_s": 4.0}))
+    view = view_of(STARTED, event(EventKind.STARTED, "model a"), event(EventKind.DONE, "model a", cost={"wall_s": 4.0}))
     assert view.left_s(0.0) == (2 * 4.0 + 2.0, False)
 
 
@@ -43,15 +43,17 @@ def test_time_left_says_when_some_nodes_are_of_unknown_length() -> None:
 def test_time_left_is_shared_among_nodes_that_run_at_once() -> None:
     view = view_of(
         STARTED,
-        event(Kind.STARTED, "model a"),
-        event(Kind.STARTED, "model b"),
-        event(Kind.DONE, "model a", cost={"wall_s": 4.0}),
+        event(EventKind.STARTED, "model a"),
+        event(EventKind.STARTED, "model b"),
+        event(EventKind.DONE, "model a", cost={"wall_s": 4.0}),
     )
     assert view.left_s(1.0)[0] == (2 * 4.0 + 2.0 - 1.0) / 2
 
 
 def test_failures_and_what_they_block_are_counted() -> None:
-    view = view_of(STARTED, event(Kind.FAILED, "model a", error="x"), event(Kind.BLOCKED, "score", because="model a"))
+    view = view_of(
+        STARTED, event(EventKind.FAILED, "model a", error="x"), event(EventKind.BLOCKED, "score", because="model a")
+    )
     assert (view.failed, view.blocked, view.todo) == (1, 1, 2)
 
 
@@ -63,7 +65,9 @@ def rendered(view: RunView) -> str:
 
 def test_the_picture_tells_what_runs_how_far_it_is_and_how_long_it_will_take() -> None:
     view = view_of(
-        STARTED, event(Kind.STARTED, "model a"), event(Kind.PROGRESS, "model a", done=3, total=10, message="epoch 1")
+        STARTED,
+        event(EventKind.STARTED, "model a"),
+        event(EventKind.PROGRESS, "model a", done=3, total=10, message="epoch 1"),
     )
     text = rendered(view)
     for part in ("0/4 nodes", "1 cached", "model a", "3/10", "epoch 1", "left"):
@@ -73,7 +77,11 @@ def test_the_picture_tells_what_runs_how_far_it_is_and_how_long_it_will_take() -
 def test_without_a_terminal_each_thing_that_happens_is_a_line() -> None:
     console = Console(file=io.StringIO(), width=120)
     with LiveProgress(console) as progress:
-        for each in (STARTED, event(Kind.STARTED, "model a"), event(Kind.FAILED, "model a", error="[bold]oops")):
+        for each in (
+            STARTED,
+            event(EventKind.STARTED, "model a"),
+            event(EventKind.FAILED, "model a", error="[bold]oops"),
+        ):
             progress(each)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert len(lines) == 2

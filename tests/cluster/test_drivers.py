@@ -115,9 +115,9 @@ def test_an_interrupt_gives_back_nodes_that_still_wait(project: Project, tmp_pat
     backend = backend_of(project, tmp_path)
     backend.interrupt()
     [node] = prepared.expansion.named("it")
-    from etude.execute.call import Status, call_of
+    from etude.execute.task import Status, task_of
 
-    assert backend.submit(call_of(node, {}, {})).result(1).status is Status.STOPPED
+    assert backend.submit(task_of(node, {}, {})).result(1).status is Status.STOPPED
     backend.close()
 
 
@@ -147,7 +147,7 @@ def test_a_node_that_must_stay_here_and_asks_for_what_is_not_here_is_refused_bef
 
 def test_a_job_knows_why_its_machine_cannot_run_the_study(tmp_path: Path) -> None:
     from etude import __version__
-    from etude.execute.cost import MeterSettings
+    from etude.execute.node_metering import MeterSettings
 
     snapshot = tmp_path / "sources"
     snapshot.touch()

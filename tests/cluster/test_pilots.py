@@ -13,7 +13,7 @@ from cluster.sites import Site
 from cluster.slurm_bed import SlurmBed, until
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import Phase
-from etude.execute.events import Kind
+from etude.execute.run_events import EventKind
 from projects import CALLED, Project
 
 pytest.importorskip("parsl")
@@ -199,5 +199,5 @@ def test_a_node_is_warned_before_its_job_ends_and_goes_on_in_another(project: Pr
     found = read(result, "it")
     assert found["rounds"] == 60
     assert len(set(found["jobs"])) >= 2, "it went on in another job"
-    retries = [event for event in project.events if event.kind is Kind.RETRY]
+    retries = [event for event in project.events if event.kind is EventKind.RETRY]
     assert not retries, "and that cost no attempt"

@@ -13,7 +13,7 @@ from etude.config.build import build
 from etude.config.schema import NODE, STUDY
 from etude.config.study_tree import PlainTree, overlay
 from etude.config.yaml12 import parse_yaml
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 from etude.graph.pipeline import Needs
 from etude.keys import section_of
 from etude.study.study import PlaceSettings, Top, Vary

@@ -9,9 +9,9 @@ import pytest
 
 from backend_contract import STEPS, Attempted, BackendContract, Make, RanksContract, SupervisedContract, calls_of
 from etude.execute.backend import Progress
-from etude.execute.call import Status
-from etude.execute.inline import InlineBackend
-from etude.execute.processes import Machine, ProcessBackend
+from etude.execute.inline_backend import InlineBackend
+from etude.execute.process_backend import Machine, ProcessBackend
+from etude.execute.task import Status
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
 from etude.study.prepare import PreparedStudy

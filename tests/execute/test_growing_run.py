@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.inline import InlineBackend
+from etude.execute.inline_backend import InlineBackend
 from etude.execute.runner import Runner
+from etude.execute.task import Outcome, Status, Task
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Plan, plan
@@ -58,7 +58,7 @@ class Held:
     def refuses(self, needs: Needs) -> str | None:
         return None
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, call: Task) -> Future[Outcome]:
         if call.name not in self.hold:
             return self.real.submit(call)
         self.held[call.fingerprint] = Future()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from etude.errors import IdentityError, StepError
-from etude.execute.call import Status, call_of
-from etude.execute.input_guard import inputs_kept
+from etude.execute.input_guard import guard_inputs
 from etude.execute.perform import Host, perform
+from etude.execute.task import Status, task_of
 from etude.identity.files import FileDigests
 from etude.store.store import Store
 from projects import Project
@@ -86,13 +86,13 @@ def test_a_step_that_writes_into_the_folder_of_another_node_fails_and_its_siblin
 
 def test_a_step_that_changes_a_file_of_another_node_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StepError, match="file was changed in a folder"), inputs_kept({}, FileDigests(), [tmp_path]):
+    with pytest.raises(StepError, match="file was changed in a folder"), guard_inputs({}, FileDigests(), [tmp_path]):
         (tmp_path / "file").write_text("longer")
 
 
 def test_what_a_failing_step_left_in_a_folder_is_removed_too(tmp_path: Path) -> None:
     def fail() -> None:
-        with inputs_kept({}, FileDigests(), [[tmp_path]]):
+        with guard_inputs({}, FileDigests(), [[tmp_path]]):
             (tmp_path / "left").mkdir()
             (tmp_path / "left" / "file").touch()
             raise ValueError("its own")
@@ -105,7 +105,7 @@ def test_what_a_failing_step_left_in_a_folder_is_removed_too(tmp_path: Path) -> 
 def test_a_step_that_leaves_its_inputs_alone_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     digests = FileDigests()
-    with inputs_kept({str(tmp_path / "file"): digests.digest(tmp_path / "file")}, digests, [tmp_path, 3, "text"]):
+    with guard_inputs({str(tmp_path / "file"): digests.digest(tmp_path / "file")}, digests, [tmp_path, 3, "text"]):
         pass
     assert (tmp_path / "file").read_text() == "x"
 
@@ -115,10 +115,10 @@ def test_another_content_is_told_before_the_step_starts(tmp_path: Path) -> None:
     started = []
     with (
         pytest.raises(StepError, match="run again"),
-        inputs_kept({str(tmp_path / "file"): "0" * 64}, FileDigests(), []),
+        guard_inputs({str(tmp_path / "file"): "0" * 64}, FileDigests(), []),
     ):
         started.append(True)
-    with pytest.raises(IdentityError, match="does not exist"), inputs_kept({"/nowhere": "0"}, FileDigests(), []):
+    with pytest.raises(IdentityError, match="does not exist"), guard_inputs({"/nowhere": "0"}, FileDigests(), []):
         started.append(True)
     assert started == []
 
@@ -143,6 +143,6 @@ def test_a_folder_that_was_changed_before_it_is_watched_is_damaged(project: Proj
             return value
 
     prepared = project.prepare(study)
-    call = call_of(prepared.expansion.named("listed")[0], {}, {})
+    call = task_of(prepared.expansion.named("listed")[0], {}, {})
     outcome = perform(call, Slow(prepared.store.root), Host())
     assert outcome.status is Status.DAMAGED

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.execute.log_process import LogProcess, start_log_process
-from etude.execute.logs import LogFile, captured
+from etude.execute.logs import LogFile, capture_output
 from etude.redaction import HIDDEN, Redactor
 
 SECRET = "ghp_aB3dE5gH7jK9mN1pQ2sT4vW6yZ8bC0xR0123"
@@ -75,18 +75,18 @@ PRINTS = """
 import os, sys
 from pathlib import Path
 from etude.execute.log_process import start_log_process
-from etude.execute.logs import captured
+from etude.execute.logs import capture_output
 from etude.redaction import Redactor
 
 drain = start_log_process(Redactor.of({"TOKEN": "hunter22"}))
 for number in range(2):
-    with captured(Path(sys.argv[1]) / f"{number}.log", drain):
+    with capture_output(Path(sys.argv[1]) / f"{number}.log", drain):
         print("from Python", number, "hunter22")
         os.write(2, b"from below\\n")
         os.system("echo from a child")
         print("no end", end="")
 print("here again")
-with captured(Path(sys.argv[1]) / "killed.log", drain):
+with capture_output(Path(sys.argv[1]) / "killed.log", drain):
     os.write(1, b"last words hunter22")
     os.kill(os.getpid(), 9)
 """
@@ -124,7 +124,7 @@ class Gone:
 
 
 def test_a_step_goes_on_where_nobody_writes_its_log(tmp_path: Path) -> None:
-    with captured(tmp_path / "a.log", Gone()):
+    with capture_output(tmp_path / "a.log", Gone()):
         os.write(1, b"into nowhere" * 100_000)
     assert not list(tmp_path.iterdir())
 

@@ -16,9 +16,9 @@ from etude.cluster.pools import pool_of
 from etude.cluster.profile import Blocks, Profile
 from etude.errors import BackendError
 from etude.execute.attempt import Attempt, Cut
-from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.parsl_engine import BlockState, Machine
 from etude.execute.parsl_pool import Entry, PoolQueue
+from etude.execute.task import Outcome, Status, Task
 from etude.execute.verdict import MOST_CUTS
 from etude.graph.pipeline import Needs
 
@@ -48,7 +48,7 @@ class FakeEngine:
 
     states: dict[str, BlockState] = field(default_factory=dict)
     up: dict[str, Machine] = field(default_factory=dict)
-    sent: list[tuple[NodeCall, Future[Any]]] = field(default_factory=list)
+    sent: list[tuple[Task, Future[Any]]] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
@@ -122,7 +122,7 @@ class Bench:
     def put(self, count: int = 1) -> list[Future[Outcome]]:
         futures = []
         for number in range(count):
-            call = NodeCall(
+            call = Task(
                 fingerprint=f"{number:064x}",
                 name="it",
                 label="it",

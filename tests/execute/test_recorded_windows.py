@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.execute.cost import MOST_WINDOWS, recorded
-from etude.execute.records import as_table
+from etude.execute.node_metering import MOST_WINDOWS, cost_columns
+from etude.execute.record_table import as_table
 
 
 def spent(**energy: float | None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def cost(windows: dict[str, Any], covers: list[str]) -> dict[str, Any]:
 
 
 def test_a_window_has_its_time_memory_and_the_energy_of_what_is_covered() -> None:
-    found = recorded(cost({"training": spent(cpu=5.0, gpu0=6.0, dram=100.0)}, ["cpu", "gpu0"]))
+    found = cost_columns(cost({"training": spent(cpu=5.0, gpu0=6.0, dram=100.0)}, ["cpu", "gpu0"]))
     assert {name: value for name, value in found.items() if name.startswith("window.")} == {
         "window.training.wall_s": 2.0,
         "window.training.cpu_s": 3.0,
@@ -39,31 +39,31 @@ def test_a_window_has_its_time_memory_and_the_energy_of_what_is_covered() -> Non
 
 def test_energy_of_which_a_part_is_not_known_is_not_known() -> None:
     for parts, covers in (({"cpu": None}, ["cpu"]), ({"cpu": 1.0}, ["cpu", "gpu0"]), ({}, []), ({}, ["cpu"])):
-        assert recorded(cost({"w": spent(**parts)}, covers))["window.w.energy_j"] is None
+        assert cost_columns(cost({"w": spent(**parts)}, covers))["window.w.energy_j"] is None
 
 
 def test_windows_go_by_the_last_of_their_names_unless_several_have_it() -> None:
     windows = {name: spent() for name in ("a", "a/inner", "b", "b/inner", "b/deep")}
-    found = {name.removesuffix(".wall_s") for name in recorded(cost(windows, [])) if name.endswith(".wall_s")}
+    found = {name.removesuffix(".wall_s") for name in cost_columns(cost(windows, [])) if name.endswith(".wall_s")}
     assert found == {"window.a", "window.a/inner", "window.b", "window.b/inner", "window.deep"}
 
 
 def test_every_kind_of_window_is_in_the_record() -> None:
     windows = {f"phase{index}": spent() for index in range(MOST_WINDOWS)}
-    found = recorded(cost(windows, []))
+    found = cost_columns(cost(windows, []))
     assert all(f"window.{name}.wall_s" in found for name in windows)
     assert "windows_left_out" not in found
 
 
 def test_of_a_great_many_kinds_the_longest_are_kept_and_the_others_are_counted() -> None:
     windows = {f"phase{index}": spent() | {"wall_s": float(index)} for index in range(MOST_WINDOWS + 7)}
-    found = recorded(cost(windows, []))
+    found = cost_columns(cost(windows, []))
     assert found["windows_left_out"] == 7
     assert [f"window.phase{index}.wall_s" in found for index in (6, 7, MOST_WINDOWS + 6)] == [False, True, True]
 
 
 def test_a_cost_without_windows_has_the_columns_that_it_had() -> None:
-    assert recorded({"wall_s": 1.0})["wall_s"] == 1.0
+    assert cost_columns({"wall_s": 1.0})["wall_s"] == 1.0
 
 
 VALUES = st.one_of(

@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from etude.execute.backend import Progress, TellProgress
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.events import Event, Kind
-from etude.execute.inline import InlineBackend
-from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.inline_backend import InlineBackend
+from etude.execute.run_events import Event, EventKind
+from etude.execute.runner import Policy, Runner, RunSummary
+from etude.execute.task import Outcome, Status, Task
 from etude.graph.pipeline import Needs
 from etude.study.execution import Execution
 from etude.study.prepare import Options, PreparedStudy
@@ -53,7 +53,7 @@ class FakeBackend:
     cancelled: dict[str, str] = field(default_factory=dict)
     pending: dict[str, Future[Outcome]] = field(default_factory=dict)
     hold: set[str] = field(default_factory=set)
-    on_submit: Callable[[NodeCall], None] = lambda _call: None
+    on_submit: Callable[[Task], None] = lambda _call: None
     interrupted: bool = False
     tell: TellProgress = lambda _progress: None
     queued: set[str] = field(default_factory=set)
@@ -65,7 +65,7 @@ class FakeBackend:
     def refuses(self, needs: Needs) -> str | None:
         return None
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, call: Task) -> Future[Outcome]:
         self.seen.append(call.name)
         if call.name not in self.queued:
             self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
@@ -188,7 +188,7 @@ def test_a_lost_worker_is_tried_again(project: Project) -> None:
     backend.outcomes["n"] = [LOST, LOST]
     assert runner.run().succeeded
     assert backend.seen[:3] == ["n", "n", "n"]
-    assert [event.kind for event in project.events].count(Kind.RETRY) == 2
+    assert [event.kind for event in project.events].count(EventKind.RETRY) == 2
 
 
 def test_a_worker_lost_too_often_is_a_failure(project: Project) -> None:
@@ -211,20 +211,20 @@ def test_a_node_that_waits_in_a_queue_has_started_when_its_backend_says_so(proje
     backend.queued.add("n")
     backend.hold.add("n")
     fingerprint = prepared.expansion.named("n")[0].fingerprint
-    told: list[Kind] = []
+    told: list[EventKind] = []
 
     def tell(event: Event) -> None:
         if event.name == "n":
             told.append(event.kind)
-            if event.kind is Kind.QUEUED:
+            if event.kind is EventKind.QUEUED:
                 backend.tell(Progress(fingerprint, 0.0, None, "", starts=True))
                 backend.tell(Progress(fingerprint, 0.0, None, "", starts=True))
-            if event.kind is Kind.STARTED:
+            if event.kind is EventKind.STARTED:
                 backend.pending[fingerprint].set_result(Outcome(status=Status.FAILED, error="x"))
 
     runner.tell = tell
     runner.run()
-    assert told == [Kind.QUEUED, Kind.STARTED, Kind.FAILED]
+    assert told == [EventKind.QUEUED, EventKind.STARTED, EventKind.FAILED]
 
 
 def test_a_result_that_comes_before_the_news_of_its_start_started_first(project: Project) -> None:
@@ -234,7 +234,7 @@ def test_a_result_that_comes_before_the_news_of_its_start_started_first(project:
     backend.outcomes["n"] = [Outcome(status=Status.LOST, error="gone"), Outcome(status=Status.FAILED, error="x")]
     runner.run()
     told = [event.kind for event in project.events if event.name == "n"]
-    assert told == [Kind.RETRY, Kind.STARTED, Kind.FAILED]
+    assert told == [EventKind.RETRY, EventKind.STARTED, EventKind.FAILED]
 
 
 def test_a_node_that_overruns_its_walltime_is_cancelled(project: Project) -> None:
@@ -251,7 +251,7 @@ def test_asked_to_stop_the_runner_starts_nothing_more_and_lets_running_nodes_rea
     study = project.write(STEPS).study({"n": ("number", None, {"value": 1}), "d": ("double", "n")})
     runner, backend = runner_of(project.prepare(study), project)
     backend.hold.add("n")
-    runner.tell = lambda event: runner.interrupt() if event.kind is Kind.STARTED else None
+    runner.tell = lambda event: runner.interrupt() if event.kind is EventKind.STARTED else None
     summary = runner.run()
     assert summary.interrupted
     assert backend.seen == ["n"]
@@ -269,11 +269,11 @@ def test_what_another_run_computes_is_waited_for(project: Project) -> None:
     def tell(event: object) -> None:
         nonlocal waited
         project.events.append(event)  # type: ignore[arg-type]
-        if event.kind is Kind.WAITING:  # type: ignore[attr-defined]
+        if event.kind is EventKind.WAITING:  # type: ignore[attr-defined]
             waited += 1
-            from etude.execute.call import call_of
+            from etude.execute.task import task_of
 
-            other.submit(call_of(node, {}, {}))
+            other.submit(task_of(node, {}, {}))
             held.release()  # type: ignore[union-attr]
 
     runner.tell = tell
@@ -304,7 +304,7 @@ def test_early_cut_off_adopts_the_old_result(project: Project) -> None:
     result = project.run(study)
     assert project.calls() == ["number1", "double1", "number1"]
     assert result.value("d") == 2
-    assert [event.kind for event in project.events if event.name == "d"] == [Kind.REUSED]
+    assert [event.kind for event in project.events if event.name == "d"] == [EventKind.REUSED]
 
 
 def test_a_forced_node_that_gives_other_bytes_takes_its_readers_with_it(project: Project) -> None:
@@ -345,7 +345,7 @@ def test_only_what_a_node_needs_runs_until_it(project: Project) -> None:
 
 
 def test_a_summary_of_nothing_is_a_success() -> None:
-    assert Summary().succeeded
+    assert RunSummary().succeeded
 
 
 def test_a_step_that_failed_is_not_run_again_when_the_run_starts_over_for_a_damaged_input(project: Project) -> None:
@@ -361,7 +361,7 @@ def test_a_step_that_failed_is_not_run_again_when_the_run_starts_over_for_a_dama
     spoiled = []
 
     def spoil(event: Event) -> None:
-        if event.kind is Kind.DONE and event.name == "n" and not spoiled:
+        if event.kind is EventKind.DONE and event.name == "n" and not spoiled:
             spoiled.append(event)
             (prepared.store.folder(names["n"]) / "manifest.json").unlink()
 
@@ -381,7 +381,7 @@ def test_attempts_are_numbered_from_one_in_the_events_the_call_and_the_cost(proj
     told = [
         (event.kind, event.data["attempt"]) for event in project.events if event.name == "n" and "attempt" in event.data
     ]
-    assert told == [(Kind.STARTED, 1), (Kind.RETRY, 1), (Kind.STARTED, 2)]
+    assert told == [(EventKind.STARTED, 1), (EventKind.RETRY, 1), (EventKind.STARTED, 2)]
     assert calls == [1, 2]
     assert summary.computed[prepared.plan.actions[0].node.fingerprint].cost["attempts"] == 2
 

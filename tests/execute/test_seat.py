@@ -13,10 +13,10 @@ from backend_contract import STEPS, Attempted, RanksContract, calls_of
 from etude import __version__
 from etude.execute.attempt import Attempt, Cut
 from etude.execute.board import Board
-from etude.execute.call import NodeCall, Status
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 from etude.execute.pilot_spec import PilotSpec, write_snapshot
 from etude.execute.seat import Seat, running_lease, share
+from etude.execute.task import Status, Task
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
 from etude.store.lease import Lease
@@ -29,7 +29,7 @@ class Place:
 
     def __init__(self, project: Project, step: str, settings: dict[str, object], **on: object) -> None:
         self.prepared: PreparedStudy = project.write(STEPS).prepare(project.study({"it": (step, None, settings, on)}))
-        self.call: NodeCall = calls_of(self.prepared)["it"]
+        self.call: Task = calls_of(self.prepared)["it"]
         self.call = replace(self.call, needs=Needs(**on))  # type: ignore[arg-type]
         self.board = Board(project.folder / "board")
         self.board.open()

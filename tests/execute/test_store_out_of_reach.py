@@ -6,8 +6,8 @@ import pytest
 
 from backend_contract import calls_of
 from etude.execute import perform as performing
-from etude.execute.call import NodeCall, Status
 from etude.execute.perform import Host, perform
+from etude.execute.task import Status, Task
 from etude.study.prepare import PreparedStudy
 from projects import CALLED, Project
 
@@ -27,7 +27,7 @@ def double(number: int) -> int:
 )
 
 
-def laid_out(project: Project) -> tuple[PreparedStudy, NodeCall]:
+def laid_out(project: Project) -> tuple[PreparedStudy, Task]:
     where = str(project.folder / ".etude" / "store")
     study = project.write(STEPS).study({"it": ("move_away", None, {"where": where}), "d": ("double", "it")})
     prepared = project.prepare(study)

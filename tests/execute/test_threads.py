@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from etude.execute.gang import cpus_of_rank
+from etude.execute.process_group import cpus_of_rank
 from etude.execute.threads import COUNTS, LoadedLibraries, thread_count, thread_variables
 from etude.graph.pipeline import Needs
 

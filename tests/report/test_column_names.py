@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.steps import aggregate
-from etude.execute.call import RefRow
-from etude.execute.records import as_table, row_values
+from etude.execute.record_table import as_table, row_values
+from etude.execute.task import RefRow
 from etude.graph.pipeline import OWN_COLUMNS
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.means_table import laid_out

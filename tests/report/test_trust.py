@@ -21,8 +21,8 @@ from etude.analysis.aggregation import summarise
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Summary
 from etude.analysis.trust import Trusted, sum_of, with_shared_error
-from etude.execute.cost import recorded
-from etude.execute.records import as_table
+from etude.execute.node_metering import cost_columns
+from etude.execute.record_table import as_table
 from etude.meter.accounting.cost import Cost
 from etude.meter.sources.quantity import Quality, Quantity
 from etude.report.page.costs import spent
@@ -58,7 +58,7 @@ def records(quality: Quality) -> pa.Table:
     costs = [manifest_cost(joules, quality) for joules in VALUES]
     rows = [
         {"variant": f"{at}", "status": "done", "seed": at}
-        | {f"fit.cost.{name}": value for name, value in recorded(cost).items()}
+        | {f"fit.cost.{name}": value for name, value in cost_columns(cost).items()}
         for at, cost in enumerate(costs)
     ]
     return as_table(rows, {"params": ["seed"], "varied": [], "repeat": "seed"})
@@ -139,7 +139,7 @@ def test_no_interval_is_made_up_where_an_end_is_not_known() -> None:
 
 def test_what_is_not_measured_is_told_as_that(tmp_path: Path) -> None:
     cost = Cost.unknown("no meter").as_json()
-    rows = [{"variant": "0"} | {f"fit.cost.{name}": value for name, value in recorded(cost).items()}]
+    rows = [{"variant": "0"} | {f"fit.cost.{name}": value for name, value in cost_columns(cost).items()}]
     found = as_table(rows, {"params": []})
     assert found["fit.cost.energy_quality"].to_pylist() == ["absent"]
     summary = summarise(found, metrics=[ENERGY])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etude.execute.events import Kind
+from etude.execute.run_events import EventKind
 from etude.study.ordering import order_seed, turns
 from etude.study.study import Study, Vary
 from projects import CALLED, Project
@@ -50,10 +50,10 @@ def test_each_replicate_has_all_conditions_before_the_next_begins_in_an_order_of
 def test_the_order_follows_from_a_seed_that_the_run_records(project: Project) -> None:
     prepared = project.prepare(study_of(project))
     result = project.run_prepared(prepared)
-    (started,) = [event for event in project.events if event.kind is Kind.RUN_STARTED]
+    (started,) = [event for event in project.events if event.kind is EventKind.RUN_STARTED]
     assert started.data["order_seed"] == order_seed(result.run)
     expected = turns(prepared.expansion, order_seed(result.run))
-    told = [event.fingerprint for event in project.events if event.kind is Kind.STARTED and event.name == "m"]
+    told = [event.fingerprint for event in project.events if event.kind is EventKind.STARTED and event.name == "m"]
     assert told == sorted(told, key=expected.__getitem__)
     assert turns(prepared.expansion, 1) == turns(prepared.expansion, 1) != turns(prepared.expansion, 2)
     orders = {row["variant"]: row["m.cost.order"] for row in result.records().to_pylist()}

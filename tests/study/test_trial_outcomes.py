@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from etude.errors import ConfigError, EtudeError, Fault
-from etude.execute.call import Outcome as NodeOutcome
-from etude.execute.call import Status
+from etude.execute.task import Outcome as NodeOutcome
+from etude.execute.task import Status
 from etude.search.trials import Outcome
 from etude.study.evaluating import _failed, _first_line, _mean, _sum
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 from etude.search.evaluation import Underway
 from etude.search.trials import Trial
 from etude.study.evaluating import StudyEvaluator, _Underway
@@ -29,12 +29,14 @@ def with_trial(evaluator: StudyEvaluator, number: int, *nodes: str) -> list[obje
     return heard
 
 
-def event(kind: Kind, fingerprint: str) -> Event:
+def event(kind: EventKind, fingerprint: str) -> Event:
     return Event(kind, 0.0, fingerprint, fingerprint, fingerprint)
 
 
-@pytest.mark.parametrize("kind", [Kind.QUEUED, Kind.WAITING, Kind.REUSED, Kind.PROGRESS, Kind.RETRY])
-def test_a_trial_that_waits_has_not_started(evaluator: StudyEvaluator, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [EventKind.QUEUED, EventKind.WAITING, EventKind.REUSED, EventKind.PROGRESS, EventKind.RETRY]
+)
+def test_a_trial_that_waits_has_not_started(evaluator: StudyEvaluator, kind: EventKind) -> None:
     heard = with_trial(evaluator, 0, "a", "b")
     evaluator.told(event(kind, "a"))
     assert heard == []
@@ -42,15 +44,15 @@ def test_a_trial_that_waits_has_not_started(evaluator: StudyEvaluator, kind: Kin
 
 def test_a_trial_starts_with_its_first_node_that_runs(evaluator: StudyEvaluator) -> None:
     heard = with_trial(evaluator, 0, "a", "b")
-    evaluator.told(event(Kind.QUEUED, "a"))
-    evaluator.told(event(Kind.STARTED, "a"))
+    evaluator.told(event(EventKind.QUEUED, "a"))
+    evaluator.told(event(EventKind.STARTED, "a"))
     assert heard == [Underway(0)]
 
 
 def test_what_runs_is_known_until_it_ends(evaluator: StudyEvaluator) -> None:
-    evaluator.told(event(Kind.STARTED, "a"))
+    evaluator.told(event(EventKind.STARTED, "a"))
     assert evaluator._running == {"a"}
-    evaluator.told(event(Kind.PROGRESS, "a"))
+    evaluator.told(event(EventKind.PROGRESS, "a"))
     assert evaluator._running == {"a"}
-    evaluator.told(event(Kind.DONE, "a"))
+    evaluator.told(event(EventKind.DONE, "a"))
     assert evaluator._running == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from etude.analysis.aggregation import summarise
-from etude.execute.records import as_table
+from etude.execute.record_table import as_table
 from etude.text import steps
 
 

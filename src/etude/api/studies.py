@@ -25,7 +25,7 @@ from etude.config.document import project_around
 from etude.config.load import Reading, load_study, read_study
 from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, EtudeError, Fault
-from etude.execute.runner import Summary
+from etude.execute.runner import RunSummary
 from etude.study.execution import Execution
 from etude.study.execution import Result as Finished
 from etude.study.fault_places import locate
@@ -160,7 +160,7 @@ class Study:
     def result(self) -> StudyResult:
         """What earlier runs came to, as far as it is stored. Runs nothing."""
         prepared, _ = self._prepared()
-        return StudyResult(finished=Finished(prepared, Summary(), "", 0.0))
+        return StudyResult(finished=Finished(prepared, RunSummary(), "", 0.0))
 
     def run(
         self,

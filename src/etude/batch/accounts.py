@@ -11,8 +11,8 @@ from etude.batch.submitting import Submitter
 from etude.batch.tracking import Track
 from etude.cluster.schedulers.scheduler import Account, Scheduler
 from etude.errors import BackendError
-from etude.execute.cost import recorded
-from etude.execute.events import Event, Kind, Tell, now
+from etude.execute.node_metering import cost_columns
+from etude.execute.run_events import Event, EventKind, Tell, now
 from etude.interchange import safe_cell
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -54,11 +54,11 @@ def tell_accounts(tracks: Sequence[Track], scheduler: Scheduler, submitter: Subm
         accounts = scheduler.account(ids)
     except BackendError as error:
         accounts = {}
-        tell(Event(Kind.JOB, now(), data={"state": "no accounts", "reason": str(error)}))
+        tell(Event(EventKind.JOB, now(), data={"state": "no accounts", "reason": str(error)}))
     rows = job_rows(tracks, accounts, submitter.prepared.store, submitter.run)
     for row in rows:
         fields = {name: value for name in JobRow.__slots__ if (value := getattr(row, name)) is not None}
-        tell(Event(Kind.JOB, now(), data={"state": "accounted", "id": row.job, "account": fields}))
+        tell(Event(EventKind.JOB, now(), data={"state": "accounted", "id": row.job, "account": fields}))
     folder = submitter.prepared.workplace.results
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(table_text(rows), encoding="utf-8")
@@ -103,7 +103,7 @@ def _own(track: Track, store: Store, run: str, counted: set[str]) -> dict[str, f
         adopted = isinstance(found, Manifest) and "adopted_from" in found.provenance
         if isinstance(found, Manifest) and not adopted and found.provenance.get("run") == run:
             counted.add(fingerprint)
-            costs.append(recorded(found.cost))
+            costs.append(cost_columns(found.cost))
     sums = {name: _sum([cost[name] for cost in costs]) for name in _SUMMED}
     peaks = [float(peak) for cost in costs if isinstance(peak := cost["peak_rss_bytes"], (int, float))]
     return {**sums, "peak_rss_bytes": max(peaks, default=None)}

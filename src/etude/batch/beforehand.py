@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from etude.errors import BackendError
 from etude.execute.backend import Progress
-from etude.execute.cost import MeterSettings
 from etude.execute.devices import machine
-from etude.execute.events import Tell
-from etude.execute.processes import ProcessBackend
-from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.node_metering import MeterSettings
+from etude.execute.process_backend import ProcessBackend
+from etude.execute.run_events import Tell
+from etude.execute.runner import Policy, Runner, RunSummary
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.plan import plan
@@ -34,7 +34,7 @@ class Beforehand:
         """The nodes to be computed here. The table of records, which reads all variants, is any job's to make."""
         return [node for node in self.prepared.plan.todo if node.needs.login and node.use is not None]
 
-    def compute(self) -> Summary:
+    def compute(self) -> RunSummary:
         """Compute them.
 
         Raises:

@@ -9,7 +9,7 @@ from etude.batch import layout
 from etude.batch.overview import RunOverview
 from etude.cluster.schedulers import SPOKEN, scheduler_of
 from etude.cluster.schedulers.scheduler import Scheduler
-from etude.execute.events import Event, EventLog, Kind
+from etude.execute.run_events import Event, EventKind, EventLog
 from etude.study.driving import ask_to_stop, cluster_of
 
 
@@ -54,6 +54,6 @@ def cancel(
         schedulers(kind, environment).cancel(ids)
     if driven is None and found.ended_s is None:
         with EventLog(found.folder / layout.EVENTS) as log:
-            log(Event(Kind.RUN_ENDED, now_s, data={"succeeded": False, "cancelled": True}))
+            log(Event(EventKind.RUN_ENDED, now_s, data={"succeeded": False, "cancelled": True}))
     ended, left = (ids, ()) if kind in SPOKEN else ((), ids)
     return Cancelled(found.run, str(driven) if driven is not None else "", ended, left)

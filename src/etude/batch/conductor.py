@@ -24,9 +24,9 @@ from etude.batch.tracking import Stage, Track
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import JobState, Phase, Scheduler
 from etude.errors import BackendError, JobRefused, SchedulerAway, StoreError
-from etude.execute.events import Event, Kind, Tell, now
 from etude.execute.logs import tail
-from etude.execute.runner import ELSEWHERE, Summary
+from etude.execute.run_events import Event, EventKind, Tell, now
+from etude.execute.runner import ELSEWHERE, RunSummary
 from etude.graph.pipeline import Needs
 from etude.store.manifest import Manifest
 from etude.study.driving import note_cluster
@@ -43,7 +43,16 @@ HOLD_S = 60.0
 BACKOFF_S = 5.0
 
 _FORWARDED = frozenset(
-    {Kind.STARTED, Kind.PROGRESS, Kind.DONE, Kind.REUSED, Kind.FAILED, Kind.RETRY, Kind.BLOCKED, Kind.STOPPED}
+    {
+        EventKind.STARTED,
+        EventKind.PROGRESS,
+        EventKind.DONE,
+        EventKind.REUSED,
+        EventKind.FAILED,
+        EventKind.RETRY,
+        EventKind.BLOCKED,
+        EventKind.STOPPED,
+    }
 )
 
 
@@ -62,7 +71,7 @@ class BatchConductor:
     submitter: Submitter | None = None
     _beforehand: Beforehand | None = None
     _tell: Tell = field(default=lambda _event: None)
-    _summary: Summary = field(default_factory=Summary)
+    _summary: RunSummary = field(default_factory=RunSummary)
     _stopping: bool = False
     _told_stopping: bool = False
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -82,7 +91,7 @@ class BatchConductor:
             return f"it may take {needs.walltime_s:g} s and a job of profile {own.name!r} lasts {own.walltime_s:g} s"
         return None
 
-    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
+    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: RunSummary) -> None:
         """See the plan to its end.
 
         Raises:
@@ -110,7 +119,7 @@ class BatchConductor:
             tell_accounts(self.tracks, self.scheduler, submitter, tell)
             summarise(prepared, self.tracks, summary, stopped=self._stopping)
 
-    def _computed_here(self, beforehand: Beforehand, summary: Summary) -> bool:
+    def _computed_here(self, beforehand: Beforehand, summary: RunSummary) -> bool:
         """Compute what is placed on the login node; whether the rest can follow."""
         if not beforehand.nodes():
             return True
@@ -151,7 +160,7 @@ class BatchConductor:
         """Have every job stop: those that wait at once, those that run at their next checkpoints."""
         if not self._told_stopping:
             self._told_stopping = True
-            self._tell(Event(Kind.STOPPING, self.clock()))
+            self._tell(Event(EventKind.STOPPING, self.clock()))
             assert self.submitter is not None
             for run in {self.submitter.folder, *(layout.run_of(track.folder) for track in self.tracks)}:
                 (run / layout.CANCEL).touch()
@@ -189,7 +198,7 @@ class BatchConductor:
             if not any(track.lives for track in self.tracks):
                 raise _refused(error, self.profile) from error
             self._held_s = now_s + max(HOLD_S, self.poll_s)
-            self._tell(Event(Kind.JOB, now_s, data={"state": "held back", "reason": str(error)}))
+            self._tell(Event(EventKind.JOB, now_s, data={"state": "held back", "reason": str(error)}))
 
     def _variants(self) -> list[Track]:
         return [track for track in self.tracks if not track.part.collects]
@@ -235,7 +244,7 @@ class BatchConductor:
             return
         if self._away:
             self._away = False
-            self._tell(Event(Kind.JOB, self.clock(), data={"state": "scheduler is back"}))
+            self._tell(Event(EventKind.JOB, self.clock(), data={"state": "scheduler is back"}))
         for track in lively:
             self._take_state(track, states.get(track.id))
 
@@ -257,20 +266,20 @@ class BatchConductor:
     def _told_away(self, error: SchedulerAway) -> None:
         if not self._away:
             self._away = True
-            self._tell(Event(Kind.JOB, self.clock(), data={"state": "scheduler is away", "reason": str(error)}))
+            self._tell(Event(EventKind.JOB, self.clock(), data={"state": "scheduler is away", "reason": str(error)}))
 
     def _listen(self) -> None:
         """Tell on what the jobs tell, each node's end once."""
         for track in self.tracks:
             for event in track.events():
-                if event.kind is Kind.RUN_STARTED and track.stage is Stage.QUEUED:
+                if event.kind is EventKind.RUN_STARTED and track.stage is Stage.QUEUED:
                     track.stage = Stage.RUNNING
                     self._say_job(track, "started")
                 self._tell_on(event)
 
     def _tell_on(self, event: Event) -> None:
-        if event.kind in (Kind.DONE, Kind.REUSED, Kind.FAILED, Kind.BLOCKED):
-            if event.fingerprint in self._finished or (event.kind is Kind.REUSED and self._is_ours(event)):
+        if event.kind in (EventKind.DONE, EventKind.REUSED, EventKind.FAILED, EventKind.BLOCKED):
+            if event.fingerprint in self._finished or (event.kind is EventKind.REUSED and self._is_ours(event)):
                 return
             self._finished.add(event.fingerprint)
         if event.kind in _FORWARDED:
@@ -406,7 +415,7 @@ class BatchConductor:
             "state": state,
             "attempt": track.attempt,
         }
-        self._tell(Event(Kind.JOB, self.clock(), data=data | ({"reason": reason} if reason else {})))
+        self._tell(Event(EventKind.JOB, self.clock(), data=data | ({"reason": reason} if reason else {})))
 
 
 _BROKE = frozenset({"FAILED", "F", "completed", "COMPLETED"})

@@ -13,7 +13,7 @@ from etude.batch.submitting import Submitter
 from etude.batch.tracking import Track
 from etude.cluster.schedulers.scheduler import Phase
 from etude.errors import BackendError
-from etude.execute.events import Event, EventLog, Kind, first_event, has_ended
+from etude.execute.run_events import Event, EventKind, EventLog, first_event, has_ended
 from etude.study.driving import driver_of
 
 
@@ -46,7 +46,7 @@ def take_over(tracks: Sequence[Track], submitter: Submitter, study: str, now_s: 
                 submitter.adopted(track)
                 yield track
         with EventLog(run / layout.EVENTS) as log:
-            log(Event(Kind.RUN_ENDED, now_s, data={"succeeded": False, "taken_over_by": submitter.run}))
+            log(Event(EventKind.RUN_ENDED, now_s, data={"succeeded": False, "taken_over_by": submitter.run}))
 
 
 def refuse_if_driven(runs: Path, study: str, now_s: float, but: Path | None = None) -> None:

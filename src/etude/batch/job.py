@@ -26,13 +26,13 @@ from etude.batch.packing import unpacked
 from etude.environment import variables
 from etude.errors import BackendError, EtudeError, StoreError
 from etude.execute.backend import Backend, Progress
-from etude.execute.call import Status
-from etude.execute.cost import Metering
 from etude.execute.devices import usable_cpus, visible_gpus
-from etude.execute.events import Event, EventLog, Kind, now
-from etude.execute.inline import InlineBackend
-from etude.execute.processes import Machine, ProcessBackend
-from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.inline_backend import InlineBackend
+from etude.execute.node_metering import Metering
+from etude.execute.process_backend import Machine, ProcessBackend
+from etude.execute.run_events import Event, EventKind, EventLog, now
+from etude.execute.runner import Policy, Runner, RunSummary
+from etude.execute.task import Status
 from etude.graph.importing import import_path, make_importable, use_sources
 from etude.graph.node import Node
 from etude.graph.plan import plan
@@ -82,7 +82,7 @@ class BatchJob:
     runner: Runner | None = None
     stop: End | None = None
     """Why it is stopping."""
-    summary: Summary = field(default_factory=Summary)
+    summary: RunSummary = field(default_factory=RunSummary)
 
     def run(self) -> End:
         """Compute the part. What is wrong with this environment is told in the log and the folder, not raised."""
@@ -93,7 +93,7 @@ class BatchJob:
         except (EtudeError, OSError) as error:
             return self._ended(End.UNFIT, str(error))
         with EventLog(self.folder / layout.EVENTS) as log:
-            log(Event(Kind.RUN_STARTED, now(), data={"run": self.order.run, "part": self.order.name, **_place()}))
+            log(Event(EventKind.RUN_STARTED, now(), data={"run": self.order.run, "part": self.order.name, **_place()}))
             finish = threading.Event()
             watch = threading.Thread(target=self._watch, args=(finish,), daemon=True)
             watch.start()
@@ -103,7 +103,7 @@ class BatchJob:
                 finish.set()
                 watch.join()
             end = self._end()
-            log(Event(Kind.RUN_ENDED, now(), data={"succeeded": end is End.DONE}))
+            log(Event(EventKind.RUN_ENDED, now(), data={"succeeded": end is End.DONE}))
         return self._ended(end, "") if self._may_say(end) else End.LOST
 
     def _fit(self) -> dict[str, Node]:

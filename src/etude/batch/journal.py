@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from etude.execute.events import now
+from etude.execute.run_events import now
 
 
 class Step(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any
 
 from etude.batch.layout import JOB
 from etude.errors import BackendError
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 
 BEACON = "runs"
 """Kind of the note by which a job knows the store."""

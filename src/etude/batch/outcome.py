@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from etude.batch import layout
 from etude.batch.job import End
 from etude.batch.tracking import Track
-from etude.execute.call import Outcome, Status
-from etude.execute.runner import Failure, Summary
+from etude.execute.runner import Failure, RunSummary
+from etude.execute.task import Outcome, Status
 from etude.graph.node import Made, Node
 from etude.store.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
 
-def summarise(prepared: PreparedStudy, tracks: Sequence[Track], summary: Summary, *, stopped: bool) -> None:
+def summarise(prepared: PreparedStudy, tracks: Sequence[Track], summary: RunSummary, *, stopped: bool) -> None:
     """Fill in a summary. The store has the last word: a node is done if its result is there and was not before."""
     todo = {node.fingerprint: node for node in prepared.plan.todo}
     runs = {layout.run_of(track.folder).name for track in tracks}
@@ -51,7 +51,7 @@ def _failed_now(tracks: Sequence[Track], fingerprint: str) -> bool:
     return any(fingerprint in track.part.nodes and track.end is End.FAILED for track in tracks)
 
 
-def _blame(track: Track, todo: dict[str, Node], summary: Summary, failed: dict[str, Node]) -> None:
+def _blame(track: Track, todo: dict[str, Node], summary: RunSummary, failed: dict[str, Node]) -> None:
     """A job that the cluster cost too often: its first node that is not done has failed."""
     done = summary.computed.keys() | summary.reused.keys() | failed.keys()
     left = next((one for one in track.part.todo if one in todo and one not in done), None)
@@ -62,7 +62,7 @@ def _blame(track: Track, todo: dict[str, Node], summary: Summary, failed: dict[s
         failed[left] = todo[left]
 
 
-def _block(prepared: PreparedStudy, summary: Summary, failed: dict[str, Node]) -> None:
+def _block(prepared: PreparedStudy, summary: RunSummary, failed: dict[str, Node]) -> None:
     """Every node that was not run because of one that failed."""
     because = dict(failed)
     done = summary.computed.keys() | summary.reused.keys()

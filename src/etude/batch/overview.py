@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etude.batch import layout
 from etude.batch.journal import Journal
-from etude.execute.events import Event, Kind, read_events
+from etude.execute.run_events import Event, EventKind, read_events
 from etude.study.driving import Driver, driver_of, pilots_of
 
 
@@ -95,30 +95,30 @@ def overviews(runs: Path, now_s: float, study: str | None = None) -> list[RunOve
 def _take(found: RunOverview, event: Event, running: dict[str, str]) -> None:
     data = event.data or {}
     match event.kind:
-        case Kind.RUN_STARTED:
+        case EventKind.RUN_STARTED:
             todo = data.get("todo")
             found.study, found.started_s = str(data.get("study", "")), event.time_s
             found.todo = sum(todo.values()) if isinstance(todo, Mapping) else 0
-        case Kind.STARTED:
+        case EventKind.STARTED:
             running[event.fingerprint] = event.label
-        case Kind.QUEUED:
+        case EventKind.QUEUED:
             running.pop(event.fingerprint, None)
-        case Kind.DONE | Kind.REUSED:
+        case EventKind.DONE | EventKind.REUSED:
             running.pop(event.fingerprint, None)
             found.done += 1
-        case Kind.FAILED:
+        case EventKind.FAILED:
             running.pop(event.fingerprint, None)
             found.failed += 1
-        case Kind.RETRY | Kind.STOPPED:
+        case EventKind.RETRY | EventKind.STOPPED:
             running.pop(event.fingerprint, None)
-        case Kind.STOPPING:
+        case EventKind.STOPPING:
             found.state = RunState.STOPPING
-        case Kind.RUN_ENDED:
+        case EventKind.RUN_ENDED:
             found.ended_s = event.time_s
             found.state = RunState.DONE if data.get("succeeded") else RunState.ENDED
             found.taken_over_by = str(data.get("taken_over_by", ""))
             running.clear()
-        case Kind.JOB if "id" in data:
+        case EventKind.JOB if "id" in data:
             _take_job(found, data, event.time_s)
 
 

@@ -23,7 +23,7 @@ from etude.cluster.schedulers.scheduler import Scheduler, task_id
 from etude.cluster.scripts import rendered
 from etude.cluster.scripts.htcondor import dag
 from etude.errors import SchedulerAway
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 from etude.study.prepare import DIGESTS, PreparedStudy
 
 TOKEN = 4

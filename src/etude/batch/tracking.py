@@ -12,7 +12,7 @@ from etude.batch import layout
 from etude.batch.job import End
 from etude.batch.jobs import Part
 from etude.cluster.schedulers.scheduler import Account, JobState, Phase
-from etude.execute.events import Event
+from etude.execute.run_events import Event
 
 
 class Stage(StrEnum):

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from etude.cli.console import escape
 from etude.digits import number_text
-from etude.execute.events import Event, Kind, now
+from etude.execute.run_events import Event, EventKind, now
 from etude.units import readable_bytes, readable_seconds
 
 
@@ -61,36 +61,36 @@ class RunView:
         """Take one event in."""
         data = event.data or {}
         match event.kind:
-            case Kind.RUN_STARTED:
+            case EventKind.RUN_STARTED:
                 self._begin(event, data)
-            case Kind.QUEUED:
+            case EventKind.QUEUED:
                 self.waiting.pop(event.fingerprint, None)
                 self.queued[event.fingerprint] = event.label
-            case Kind.STARTED:
+            case EventKind.STARTED:
                 self.queued.pop(event.fingerprint, None)
                 self.waiting.pop(event.fingerprint, None)
                 self.active[event.fingerprint] = Active(label=event.label, name=event.name, since_s=event.time_s)
                 self.most_active = max(self.most_active, len(self.active))
-            case Kind.PROGRESS:
+            case EventKind.PROGRESS:
                 if active := self.active.get(event.fingerprint):
                     active.done, active.total = _number(data.get("done")), _number(data.get("total"))
                     active.message = str(data.get("message") or "")
-            case Kind.DONE | Kind.REUSED:
+            case EventKind.DONE | EventKind.REUSED:
                 self._finish(event, data)
-            case Kind.WAITING:
+            case EventKind.WAITING:
                 self.waiting[event.fingerprint] = event.label
-            case Kind.FAILED:
+            case EventKind.FAILED:
                 self._drop(event)
                 self.failed += 1
-            case Kind.BLOCKED:
+            case EventKind.BLOCKED:
                 self._drop(event)
                 self.blocked += 1
-            case Kind.RETRY | Kind.STOPPED:
+            case EventKind.RETRY | EventKind.STOPPED:
                 self.active.pop(event.fingerprint, None)
                 self.queued.pop(event.fingerprint, None)
-            case Kind.STOPPING:
+            case EventKind.STOPPING:
                 self.stopping = True
-            case Kind.RUN_ENDED:
+            case EventKind.RUN_ENDED:
                 self.ended = True
 
     def _begin(self, event: Event, data: Mapping[str, object]) -> None:
@@ -105,7 +105,7 @@ class RunView:
     def _finish(self, event: Event, data: Mapping[str, object]) -> None:
         self._drop(event)
         self.waiting.pop(event.fingerprint, None)
-        if event.kind is Kind.REUSED:
+        if event.kind is EventKind.REUSED:
             self.reused += 1
             return
         self.computed += 1
@@ -210,28 +210,28 @@ def line_of(event: Event, view: RunView) -> str:
     data = event.data or {}
     label, error = escape(event.label), escape(data.get("error"))
     match event.kind:
-        case Kind.RUN_STARTED:
+        case EventKind.RUN_STARTED:
             study = escape(view.study)
             return f"[bold]{study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
-        case Kind.DONE:
+        case EventKind.DONE:
             if event.name == "records":
                 return ""
             return f"  [green]✓[/] {label}  [dim]{_cost_text(data.get('cost'))}[/]"
-        case Kind.REUSED:
+        case EventKind.REUSED:
             return f"  [cyan]=[/] {label}  [dim]{escape(data.get('how') or 'found done')}[/]"
-        case Kind.WAITING:
+        case EventKind.WAITING:
             return f"  [yellow]…[/] {label}  [dim]another run computes it ({escape(data.get('holder'))})[/]"
-        case Kind.FAILED:
+        case EventKind.FAILED:
             return f"  [red]✗[/] {label}  {error}"
-        case Kind.RETRY:
+        case EventKind.RETRY:
             return f"  [yellow]↻[/] {label}  {error}; once more in {data.get('wait_s')} s"
-        case Kind.BLOCKED if not view.stopping:
+        case EventKind.BLOCKED if not view.stopping:
             return f"  [dim]- {label}  not run: it reads {escape(data.get('because'))}[/]"
-        case Kind.STOPPED:
+        case EventKind.STOPPED:
             return f"  [yellow]■[/] {label}  stopped at a checkpoint"
-        case Kind.JOB:
+        case EventKind.JOB:
             return _job_line(data)
-        case Kind.STOPPING:
+        case EventKind.STOPPING:
             return "[yellow]Stopping: running nodes go on to their next checkpoint. Ctrl-C again stops them now.[/]"
         case _:
             return ""

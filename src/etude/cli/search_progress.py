@@ -17,7 +17,7 @@ from rich.text import Text
 from etude.cli.console import escape
 from etude.cli.run_progress import LiveProgress
 from etude.digits import short_text
-from etude.execute.events import Event as RunEvent
+from etude.execute.run_events import Event as RunEvent
 from etude.graph.labels import text_of
 from etude.search.events import Asked, Closed, Event, Finished, Halted, Opened, Retried, Started
 from etude.search.history import History

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etude.execute.call import Outcome
+from etude.execute.task import Outcome
 
 
 class Cut(StrEnum):

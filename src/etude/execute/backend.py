@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
-from etude.execute.call import NodeCall, Outcome
+from etude.execute.task import Outcome, Task
 from etude.graph.pipeline import Needs
 
 
@@ -38,7 +38,7 @@ class Backend(Protocol):
         """Why a node with these needs can never run here; None if it can."""
         ...
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, call: Task) -> Future[Outcome]:
         """Start a call."""
         ...
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from etude.execute.processes import Machine
+from etude.execute.process_backend import Machine
 
 
 def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ Names = Mapping[str, "tuple[int, int] | None"]
 
 
 @contextmanager
-def inputs_kept(files: Mapping[str, str], digests: FileDigests, arguments: Iterable[object]) -> Iterator[list[Path]]:
+def guard_inputs(files: Mapping[str, str], digests: FileDigests, arguments: Iterable[object]) -> Iterator[list[Path]]:
     """Hold a step to its inputs while it runs. Gives the folders of other nodes that are watched.
 
     Args:

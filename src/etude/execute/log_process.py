@@ -15,8 +15,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from etude.execute.leftovers import LOG_PROCESS
 from etude.execute.logs import LogFile
+from etude.execute.orphans import LOG_PROCESS
 from etude.redaction import Redactor
 
 _CHUNK = 2**18

@@ -133,7 +133,7 @@ class Drain(Protocol):
 
 
 @contextlib.contextmanager
-def captured(path: Path, drain: Drain) -> Iterator[None]:
+def capture_output(path: Path, drain: Drain) -> Iterator[None]:
     """Send what this process prints, from Python or not, to a log for the length of a block.
 
     Works on file descriptors 1 and 2, so it serves a worker process. Afterwards both lead where they led before and

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etude.execute.call import Outcome
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
+from etude.execute.task import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepProgress:
     """A running step's progress, or with a value what it reports."""
 
     done: float
@@ -42,12 +42,12 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class ValueReady:
     """From rank 0 of a node's several processes: it has the value, and stores it when it hears of the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class OtherRanks:
     """To rank 0: all others are done, with what each of them cost and touched."""
 
     outcomes: tuple[Outcome, ...]

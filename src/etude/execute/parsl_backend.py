@@ -25,14 +25,14 @@ from etude.cluster.scripts.shell import launcher
 from etude.errors import StoreError
 from etude.execute.backend import Progress, TellProgress
 from etude.execute.board import Board
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.cost import MeterSettings
 from etude.execute.devices import machine, usable_cpus
+from etude.execute.node_metering import MeterSettings
 from etude.execute.parsl_engine import HEARTBEAT_S, Engine, own_addresses
 from etude.execute.parsl_pool import Entry, PoolQueue
 from etude.execute.pilot_spec import PilotSpec, write_snapshot, write_spec
-from etude.execute.processes import ProcessBackend
+from etude.execute.process_backend import ProcessBackend
 from etude.execute.seat import running_lease
+from etude.execute.task import Outcome, Status, Task
 from etude.graph.pipeline import Needs
 from etude.store.codecs import classes_in
 from etude.store.lease import Holder
@@ -89,7 +89,7 @@ class ParslBackend:
             return self._local().refuses(needs)
         return refusal(self.profile, needs, usable_cpus())
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, call: Task) -> Future[Outcome]:
         if call.needs.login:
             return self._submitted_here(call)
         future: Future[Outcome] = Future()
@@ -108,7 +108,7 @@ class ParslBackend:
             queue.put(entry)
         return future
 
-    def _submitted_here(self, call: NodeCall) -> Future[Outcome]:
+    def _submitted_here(self, call: Task) -> Future[Outcome]:
         local, walltime_s = self._local(), call.needs.walltime_s
         future = local.submit(call)
         if walltime_s is not None:

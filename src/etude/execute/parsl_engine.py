@@ -84,7 +84,7 @@ class Engine:
             label=self.pool.name,
             provider=provider,
             launch_cmd=pilot_command(self.profile, self.spec, "{{block_id}}"),
-            interchange_launch_cmd=[sys.executable, "-P", "-m", "etude.execute.interchange"],
+            interchange_launch_cmd=[sys.executable, "-P", "-m", "etude.execute.parsl_interchange"],
             address="127.0.0.1",
             worker_port_range=self.profile.ports,
             max_workers_per_node=self.pool.workers,

@@ -22,8 +22,8 @@ from etude.cluster.refusals import refusal
 from etude.errors import BackendError
 from etude.execute.attempt import Cut
 from etude.execute.board import append
-from etude.execute.call import NodeCall, Outcome, Status
 from etude.execute.parsl_engine import SILENCE_S, BlockState, Machine
+from etude.execute.task import Outcome, Status, Task
 from etude.execute.verdict import Next, Record, after_attempt, after_loss
 
 MOST_BAD = 3
@@ -55,7 +55,7 @@ class Engine(Protocol):
 class Entry:
     """One node that was handed to the cluster."""
 
-    call: NodeCall
+    call: Task
     future: Future[Outcome]
     record: Record = field(default_factory=Record)
     ticket: str = ""

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
-from etude.execute.attempt_costs import attempt_file, with_earlier, write_cost
-from etude.execute.audit import install
-from etude.execute.call import InputRef, NodeCall, Outcome, Ref, RefsAcross, Status
 from etude.execute.context import RunContext
-from etude.execute.cost import Metering
-from etude.execute.input_guard import inputs_kept
-from etude.execute.mishaps import one_line, trace_below
-from etude.execute.observation import Observation, observed_by_all
+from etude.execute.cost_journal import attempt_file, cost_with_earlier_attempts, write_cost
+from etude.execute.error_text import one_line, trace_below
+from etude.execute.input_guard import guard_inputs
+from etude.execute.node_metering import Metering
+from etude.execute.observe.audit import install
+from etude.execute.observe.observation import Observation, observed_by_all
 from etude.execute.process_state import CALLED_FROM, run_apart
-from etude.execute.records import record_table
-from etude.execute.unstored import keep_unstored
+from etude.execute.record_table import record_table
+from etude.execute.salvage import salvage
+from etude.execute.task import InputRef, Outcome, RefsAcross, ResultRef, Status, Task
 from etude.graph.compatible import element_type, plain
 from etude.graph.library import import_function
 from etude.graph.node import RECORDS_STEP
@@ -69,21 +69,21 @@ _symbols: dict[str, Mapping[str, str]] = {}
 _signatures: dict[str, tuple[object, Signature]] = {}
 
 
-def perform(call: NodeCall, store: Store, host: Host) -> Outcome:
+def perform(task: Task, store: Store, host: Host) -> Outcome:
     """Compute one node. Whatever goes wrong in the step is an outcome; only an interrupt gets out.
 
     Where the store itself is out of reach, as a shared file system may be for a while, nothing that happened counts:
     the step's own folder, its inputs and its result are all there. The outcome is `lost`, to be tried again.
     """
-    outcome = _perform(call, store, host)
+    outcome = _perform(task, store, host)
     if outcome.status is Status.STOPPED or store.is_there():
         return outcome
     return Outcome(status=Status.LOST, error=f"the store {store.root} is out of reach: {outcome.error or 'gone'}")
 
 
-def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
+def _perform(task: Task, store: Store, host: Host) -> Outcome:
     context = RunContext(
-        partial(store.scratch, call.fingerprint),
+        partial(store.scratch, task.fingerprint),
         host.devices,
         host.cpus,
         host.asked_to_stop,
@@ -92,39 +92,39 @@ def _perform(call: NodeCall, store: Store, host: Host) -> Outcome:
     )
     measured: tuple[Path, Measurement] | None = None
     try:
-        if call.step == RECORDS_STEP:
-            return _store(call, store, record_table(store, call.rows, call.settings), object, {})
-        if call.project:
-            install(call.project)
-        signature = _signature(call.step, call.settings)
-        arguments, settings = _arguments(call, store, signature), _settings(call, signature)
+        if task.step == RECORDS_STEP:
+            return _store(task, store, record_table(store, task.rows, task.settings), object, {})
+        if task.project:
+            install(task.project)
+        signature = _signature(task.step, task.settings)
+        arguments, settings = _arguments(task, store, signature), _settings(task, signature)
         if host.pause:
-            host.pause("before", call.name, {**arguments, "settings": settings})
-        observation = _observation(call, store)
+            host.pause("before", task.name, {**arguments, "settings": settings})
+        observation = _observation(task, store)
         measurement = host.metering.measured()
         context.mark = measurement.window
-        with inputs_kept(call.files, host.digests, arguments.values()) as folders:
+        with guard_inputs(task.files, host.digests, arguments.values()) as folders:
             if folders:
-                _arguments(call, store, signature)  # checked once more: it may have changed before it was watched
-            file = attempt_file(store, call.fingerprint, host.attempt, host.rank)
+                _arguments(task, store, signature)  # checked once more: it may have changed before it was watched
+            file = attempt_file(store, task.fingerprint, host.attempt, host.rank)
             with observation, host.metering.kept(measurement, file, host.cpus):
                 value = _call_step(signature, arguments, settings, context)
         if host.pause:
-            host.pause("after", call.name, {**arguments, "settings": settings, "value": value})
+            host.pause("after", task.name, {**arguments, "settings": settings, "value": value})
         if host.rank > 0:
-            observed = _observed(call, store, host, observation)
+            observed = _observed(task, store, host, observation)
             cost = measurement.cost().as_json()
             return Outcome(status=Status.DONE, cost=cost, observed=observed, written=observation.written())
         measured = file, measurement
         others = host.others() if host.others is not None else ()
-        whole = _whole_cost(call, store, host, [measurement.cost(), *_costs(others)], file)
+        whole = _whole_cost(task, store, host, [measurement.cost(), *_costs(others)], file)
         _wait_for(store, host.asked_to_stop)
-        observed = _observed(call, store, host, observation)
+        observed = _observed(task, store, host, observation)
         if others:
             of_all = [(observed, observation.written()), *((each.observed, each.written) for each in others)]
             observed = observed_by_all(of_all)
         deterministic = signature.deterministic and not unseeded(observed)
-        return _store(call, store, value, signature.returns, whole, deterministic, context.made_scratch, observed)
+        return _store(task, store, value, signature.returns, whole, deterministic, context.made_scratch, observed)
     except Stopped as stopped:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")
     except DamagedArtifact as damaged:
@@ -149,15 +149,15 @@ def _costs(others: Sequence[Outcome]) -> list[Cost]:
     return [Cost.from_json(each.cost) for each in others]
 
 
-def _whole_cost(call: NodeCall, store: Store, host: Host, ranks: Sequence[Cost], file: Path) -> Mapping[str, object]:
+def _whole_cost(task: Task, store: Store, host: Host, ranks: Sequence[Cost], file: Path) -> Mapping[str, object]:
     """What the result has cost: all ranks of this attempt, and all attempts before it."""
     from etude.meter.accounting.merge import merge_ranks
     from etude.meter.accounting.start_up import without_start_up
 
     by = host.metering.footprint()
     own = ranks[0] if host.others is None else merge_ranks(ranks, footprint=by)
-    whole = with_earlier(own, store, call.fingerprint, file, call.attempt, by)
-    whole = replace(whole, first_in_process=host.metering.first, order=call.order)
+    whole = cost_with_earlier_attempts(own, store, task.fingerprint, file, task.attempt, by)
+    whole = replace(whole, first_in_process=host.metering.first, order=task.order)
     return without_start_up(whole, footprint=by).as_json()
 
 
@@ -185,22 +185,22 @@ def _signature(reference: str, given: Collection[str]) -> Signature:
     return signature_of(reference, function, given) if known[1].plain and given else known[1]
 
 
-def _settings(call: NodeCall, signature: Signature) -> dict[str, object]:
+def _settings(task: Task, signature: Signature) -> dict[str, object]:
     try:
-        return {name: signature.validated(name, value) for name, value in call.settings.items()}
+        return {name: signature.validated(name, value) for name, value in task.settings.items()}
     except ValueError as error:
-        raise StepError(f"its settings do not fit {call.step} here: {error}") from error
+        raise StepError(f"its settings do not fit {task.step} here: {error}") from error
 
 
-def _arguments(call: NodeCall, store: Store, signature: Signature) -> dict[str, object]:
+def _arguments(task: Task, store: Store, signature: Signature) -> dict[str, object]:
     wanted = {given.name: given for given in signature.inputs}
     return {
-        name: _load(store, ref, wanted[name].annotation, many=wanted[name].many) for name, ref in call.inputs.items()
+        name: _load(store, ref, wanted[name].annotation, many=wanted[name].many) for name, ref in task.inputs.items()
     }
 
 
 def _load(store: Store, ref: InputRef, annotation: object, *, many: bool) -> object:
-    if isinstance(ref, Ref):
+    if isinstance(ref, ResultRef):
         return _read(store, ref, annotation)
     if isinstance(ref, RefsAcross):
         arguments = get_args(plain(annotation))
@@ -212,7 +212,7 @@ def _load(store: Store, ref: InputRef, annotation: object, *, many: bool) -> obj
     return tuple(values) if plain(annotation) is tuple else values
 
 
-def _read(store: Store, ref: Ref, annotation: object) -> Any:
+def _read(store: Store, ref: ResultRef, annotation: object) -> Any:
     try:
         return store.read(ref.fingerprint, item=ref.item, as_type=annotation)
     except DamagedArtifact:
@@ -242,16 +242,16 @@ def _wait_for(store: Store, asked_to_stop: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _kept(value: object, store: Store, call: NodeCall) -> str:
+def _kept(value: object, store: Store, task: Task) -> str:
     """What was kept of a value that cannot be stored; nothing where that fails too."""
     try:
-        return keep_unstored(value, store.scratch(call.fingerprint), call.name) if store.is_there() else ""
+        return salvage(value, store.scratch(task.fingerprint), task.name) if store.is_there() else ""
     except (EtudeError, OSError):
         return ""
 
 
 def _store(
-    call: NodeCall,
+    task: Task,
     store: Store,
     value: object,
     returns: object,
@@ -261,21 +261,21 @@ def _store(
     observed: Observed | None = None,
 ) -> Outcome:
     header = Header(
-        trace=call.trace,
-        inputs=call.contents,
-        identity=call.identity,
-        provenance=call.provenance,
+        trace=task.trace,
+        inputs=task.contents,
+        identity=task.identity,
+        provenance=task.provenance,
         cost=cost,
         deterministic=deterministic,
         observed=observed or {},
     )
     try:
-        manifest = store.commit(call.fingerprint, value, returns, header, replace=call.replace, owned=owned)
+        manifest = store.commit(task.fingerprint, value, returns, header, replace=task.replace, owned=owned)
     except StoreError as error:
-        raise UnstoredError(f"its result cannot be stored: {error}", _kept(value, store, call)) from error
+        raise UnstoredError(f"its result cannot be stored: {error}", _kept(value, store, task)) from error
     except StepError as error:
-        raise UnstoredError(str(error), _kept(value, store, call)) from error
-    store.drop_scratch(call.fingerprint)
+        raise UnstoredError(str(error), _kept(value, store, task)) from error
+    store.drop_scratch(task.fingerprint)
     return Outcome(
         status=Status.DONE,
         content=manifest.content,
@@ -285,19 +285,19 @@ def _store(
     )
 
 
-def _observation(call: NodeCall, store: Store) -> Observation:
-    code = str(call.provenance.get("symbols") or call.step)
-    return Observation(call.project, str(store.root), code, opaque=bool(call.provenance.get("unseen")))
+def _observation(task: Task, store: Store) -> Observation:
+    code = str(task.provenance.get("symbols") or task.step)
+    return Observation(task.project, str(store.root), code, opaque=bool(task.provenance.get("unseen")))
 
 
-def _observed(call: NodeCall, store: Store, host: Host, observation: Observation) -> Observed:
-    note = str(call.provenance.get("symbols") or "")
+def _observed(task: Task, store: Store, host: Host, observation: Observation) -> Observed:
+    note = str(task.provenance.get("symbols") or "")
     if note not in _symbols:
         document = store.note("symbols", note) if note else None
         _symbols[note] = document if isinstance(document, Mapping) else {}
-    run = str(call.provenance.get("run"))
-    observed = observation.observed(_symbols[note], call.files, run, host.digests)
-    code = str(call.identity.get("code"))
+    run = str(task.provenance.get("run"))
+    observed = observation.observed(_symbols[note], task.files, run, host.digests)
+    code = str(task.identity.get("code"))
     if code == "ignore" or code.startswith("version:"):  # the study vouches for all code
         return {key: digest for key, digest in observed.items() if thing_of(key)[0] is not Thing.CODE}
     return observed

@@ -20,9 +20,9 @@ from types import FrameType
 from etude import __version__
 from etude.environment import variables_copy
 from etude.execute.board import Orders, silence_s, tell_news
-from etude.execute.child import kill_group
 from etude.execute.pilot_spec import PilotSpec, read_spec
 from etude.execute.seat import BUSY, TERM, TMP
+from etude.execute.worker_process import kill_group
 
 SILENCE_S = 90.0
 """How long a driver may be silent before a job without running steps takes it for gone."""

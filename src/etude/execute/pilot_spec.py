@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,10 @@ from typing import Any
 
 from etude.errors import StoreError
 from etude.execute.backend import Backend, Progress
-from etude.execute.call import Outcome, Status, call_of
-from etude.execute.cost import recorded
-from etude.execute.events import Event, Kind, Tell, now
+from etude.execute.node_metering import cost_columns
 from etude.execute.ready import ReadyNodes
+from etude.execute.run_events import Event, EventKind, Tell, now
+from etude.execute.task import Outcome, Status, task_of
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import Action, Cause, Plan, State
 from etude.identity.observed import Observed, Present
@@ -83,7 +83,7 @@ the node that it reads."""
 
 
 @dataclass(slots=True)
-class Summary:
+class RunSummary:
     """How a run ended."""
 
     computed: dict[str, Made] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Runner:
     """Takes the secrets out of what steps say when they fail."""
     turns: Mapping[str, int] = field(default_factory=dict)
     """Fingerprint → its turn among those that could start; nodes that have none come last, in the order of the plan."""
-    summary: Summary = field(default_factory=Summary)
+    summary: RunSummary = field(default_factory=RunSummary)
     _actions: dict[str, Action] = field(default_factory=dict)
     """All nodes that were laid out, by fingerprint."""
     _pending: set[str] = field(default_factory=set)
@@ -156,7 +156,7 @@ class Runner:
     _thread: int = 0
     """The thread that decides."""
 
-    def run(self) -> Summary:
+    def run(self) -> RunSummary:
         """Run the plan to its end, or to where it cannot go on."""
         self._thread = threading.get_ident()
         self._lay_out(self.plan)
@@ -182,7 +182,7 @@ class Runner:
         """Start nothing more, and ask what runs to stop at its next checkpoint."""
         if not self._stopping:
             self._stopping = True
-            self._say(Kind.STOPPING)
+            self._say(EventKind.STOPPING)
             self.backend.interrupt()
 
     def heard(self, progress: Progress) -> None:
@@ -307,7 +307,7 @@ class Runner:
         assert contents is not None, f"{node.label()} started before what it reads"
         self._contents[fingerprint] = contents
         if action.state is State.CACHED and action.manifest is not None and action.manifest.inputs == contents:
-            self._finish(fingerprint, Made.of(action.manifest), Kind.REUSED, SAME)
+            self._finish(fingerprint, Made.of(action.manifest), EventKind.REUSED, SAME)
             return
         if not self._is_forced(action) and self._cut_off(node, contents):
             return
@@ -352,7 +352,7 @@ class Runner:
             manifest = self.store.adopt(node.fingerprint, source, header, replace=True)
         except StoreError:
             return False
-        self._finish(node.fingerprint, Made.of(manifest), Kind.REUSED, SAME)
+        self._finish(node.fingerprint, Made.of(manifest), EventKind.REUSED, SAME)
         return True
 
     def _lease(self, fingerprint: str) -> None:
@@ -360,7 +360,7 @@ class Runner:
         action = self._action(fingerprint)
         if isinstance(lease, Holder):
             if fingerprint not in self._elsewhere:
-                self._say(Kind.WAITING, action.node, holder=str(lease))
+                self._say(EventKind.WAITING, action.node, holder=str(lease))
             self._elsewhere[fingerprint] = str(lease)
             return
         self._elsewhere.pop(fingerprint, None)
@@ -376,7 +376,7 @@ class Runner:
             return False
         if not self._holds(manifest):
             return False
-        self._finish(fingerprint, Made.of(manifest), Kind.REUSED, ELSEWHERE)
+        self._finish(fingerprint, Made.of(manifest), EventKind.REUSED, ELSEWHERE)
         return True
 
     def _submit(self, fingerprint: str, lease: Lease) -> None:
@@ -385,7 +385,7 @@ class Runner:
         if action.cause is Cause.DAMAGED and attempt == 1:
             self.store.quarantine(fingerprint, action.detail)
         self._started += 1
-        call = call_of(
+        call = task_of(
             action.node,
             self._contents[fingerprint],
             self.provenance(action.node),
@@ -400,7 +400,7 @@ class Runner:
         self._begun.discard(fingerprint)
         future = self.backend.submit(call)
         if fingerprint not in self._begun and not future.done():
-            self._say(Kind.QUEUED, action.node, attempt=attempt)
+            self._say(EventKind.QUEUED, action.node, attempt=attempt)
         future.add_done_callback(lambda done: self.inbox.put((fingerprint, _outcome_of(done))))
 
     # Hearing back.
@@ -434,15 +434,15 @@ class Runner:
             if progress.starts:
                 self._starts(node)
             elif progress.value is not None:
-                self._say(Kind.REPORTED, node, step=progress.done, value=progress.value)
+                self._say(EventKind.REPORTED, node, step=progress.done, value=progress.value)
             else:
-                self._say(Kind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
+                self._say(EventKind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
 
     def _starts(self, node: Node) -> None:
         """Say, once for each attempt, that it runs."""
         if node.fingerprint not in self._begun:
             self._begun.add(node.fingerprint)
-            self._say(Kind.STARTED, node, attempt=self._attempts[node.fingerprint])
+            self._say(EventKind.STARTED, node, attempt=self._attempts[node.fingerprint])
 
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
         if outcome.error:
@@ -458,10 +458,10 @@ class Runner:
             case Status.DONE:
                 if outcome.observed:
                     self.summary.observed[fingerprint] = (node, outcome.observed)
-                self._finish(fingerprint, Made(outcome.content, outcome.cost, classes=outcome.classes), Kind.DONE)
+                self._finish(fingerprint, Made(outcome.content, outcome.cost, classes=outcome.classes), EventKind.DONE)
             case Status.STOPPED:
                 self.summary.stopped.append(node)
-                self._say(Kind.STOPPED, node)
+                self._say(EventKind.STOPPED, node)
                 self._settle_badly(node, outcome)
             case Status.DAMAGED:
                 self._found_damage(node, outcome)
@@ -471,19 +471,19 @@ class Runner:
                 self._try_again(fingerprint, outcome)
             case Status.LOST if outcome.again and self._stopping:
                 self.summary.stopped.append(node)
-                self._say(Kind.STOPPED, node, error=outcome.error)
+                self._say(EventKind.STOPPED, node, error=outcome.error)
                 self._settle_badly(node, outcome)
             case _:
                 self._failed(node, outcome)
         lease.release()
 
-    def _finish(self, fingerprint: str, made: Made, kind: Kind, how: str = "") -> None:
+    def _finish(self, fingerprint: str, made: Made, kind: EventKind, how: str = "") -> None:
         node = self._action(fingerprint).node
         self._made[fingerprint] = made
         self._pending.discard(fingerprint)
-        (self.summary.computed if kind is Kind.DONE else self.summary.reused)[fingerprint] = made
-        if kind is Kind.DONE or self._action(fingerprint).state is State.RUN:
-            self._say(kind, node, cost=recorded(made.cost), **({"how": how} if how else {}))
+        (self.summary.computed if kind is EventKind.DONE else self.summary.reused)[fingerprint] = made
+        if kind is EventKind.DONE or self._action(fingerprint).state is State.RUN:
+            self._say(kind, node, cost=cost_columns(made.cost), **({"how": how} if how else {}))
         self.on_end(fingerprint, None)
         for reader in self._readers.pop(fingerprint, ()):
             self._waiting[reader] -= 1
@@ -493,7 +493,7 @@ class Runner:
     def _try_again(self, fingerprint: str, outcome: Outcome) -> None:
         attempt = self._attempts[fingerprint]
         wait_s = BACKOFF_S * 2 ** (attempt - 1)
-        self._say(Kind.RETRY, self._action(fingerprint).node, error=outcome.error, attempt=attempt, wait_s=wait_s)
+        self._say(EventKind.RETRY, self._action(fingerprint).node, error=outcome.error, attempt=attempt, wait_s=wait_s)
         heapq.heappush(self._retry, (self.clock() + wait_s, fingerprint))
 
     def _found_damage(self, node: Node, outcome: Outcome) -> None:
@@ -510,7 +510,7 @@ class Runner:
             node.fingerprint,
             {"label": node.label(), "error": outcome.error, "traceback": outcome.traceback, "log": outcome.log},
         )
-        self._say(Kind.FAILED, node, error=outcome.error, log=outcome.log)
+        self._say(EventKind.FAILED, node, error=outcome.error, log=outcome.log)
         self._settle_badly(node, outcome)
         if self.policy.fail_fast:
             self._ready.clear()
@@ -539,7 +539,7 @@ class Runner:
         self._ended_badly[fingerprint] = (because, outcome)
         self.summary.blocked[fingerprint] = because
         if not told:
-            self._say(Kind.BLOCKED, self._action(fingerprint).node, because=because.label())
+            self._say(EventKind.BLOCKED, self._action(fingerprint).node, because=because.label())
         self.on_end(fingerprint, outcome)
 
     # Looking around.
@@ -560,7 +560,7 @@ class Runner:
                 walltime_s = self._action(fingerprint).node.needs.walltime_s
                 self.backend.cancel(fingerprint, f"it ran longer than its walltime of {walltime_s:g} s")
 
-    def _say(self, kind: Kind, node: Node | None = None, **data: object) -> None:
+    def _say(self, kind: EventKind, node: Node | None = None, **data: object) -> None:
         if node is None:
             self.tell(Event(kind, now(), data=data))
         else:

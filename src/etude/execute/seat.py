@@ -19,12 +19,12 @@ from pathlib import Path
 from etude.environment import variables_copy
 from etude.execute.attempt import Attempt, Cut
 from etude.execute.board import Orders, tell_news
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.child import Child, end_child, lost, start_child, worker_environment
 from etude.execute.devices import visible_gpus
-from etude.execute.gang import Gang, cpus_of_rank, start_gang
-from etude.execute.messages import STOP, Hello, Told
+from etude.execute.messages import STOP, Hello, StepProgress
 from etude.execute.pilot_spec import PilotSpec, read_snapshot, read_spec
+from etude.execute.process_group import ProcessGroup, cpus_of_rank, start_process_group
+from etude.execute.task import Outcome, Status, Task
+from etude.execute.worker_process import WorkerProcess, end_worker, loss_of, start_worker, worker_environment
 from etude.graph.pipeline import Needs
 from etude.store.lease import Holder
 from etude.store.store import Store
@@ -82,7 +82,7 @@ class Seat:
     busy: Path | None = None
     _orders: Orders | None = None
     _told_s: float = 0.0
-    _worker: Child | Gang | None = None
+    _worker: WorkerProcess | ProcessGroup | None = None
     _sources: Mapping[str, bytes] = field(default_factory=dict)
     _store: Store | None = None
 
@@ -101,7 +101,7 @@ class Seat:
             busy=Path(busy) if busy else None,
         )
 
-    def compute(self, call: NodeCall, ticket: str) -> Attempt:
+    def compute(self, call: Task, ticket: str) -> Attempt:
         """One attempt at a node, which the driver's orders name by its ticket."""
         began = self.clock()
         attempt = partial_attempt(self, Outcome(status=Status.LOST, error=""))
@@ -124,9 +124,7 @@ class Seat:
         whole = self.block_end_s - self.spec.walltime_s + 0.1 * self.spec.walltime_s >= began
         return replace(attempt, outcome=outcome, cut=cut, devices=devices, whole_block=whole)
 
-    def _attend(
-        self, call: NodeCall, ticket: str, devices: tuple[str, ...], began: float
-    ) -> tuple[Outcome, Cut | None]:
+    def _attend(self, call: Task, ticket: str, devices: tuple[str, ...], began: float) -> tuple[Outcome, Cut | None]:
         worker = self._worker or self._start(devices)
         self._worker = worker
         watch = _Watch(self, call, ticket, began)
@@ -135,25 +133,27 @@ class Seat:
             while True:
                 message = worker.receive(LOOK_S)
                 if isinstance(message, Outcome):
-                    if watch.asked or isinstance(worker, Gang):  # it would stop the next step too, or hold its port
+                    if watch.asked or isinstance(
+                        worker, ProcessGroup
+                    ):  # it would stop the next step too, or hold its port
                         self._let_go()
                     return message, watch.cut_of(message)
-                if isinstance(message, Told):
+                if isinstance(message, StepProgress):
                     self._told(ticket, message)
                 watch.look(worker)
         except (EOFError, OSError):
             self._worker = None
-            outcome = worker.lost() if isinstance(worker, Gang) else lost(worker)
+            outcome = worker.lost() if isinstance(worker, ProcessGroup) else loss_of(worker)
             return outcome, watch.cut_of(outcome)
 
     def _let_go(self) -> None:
         worker, self._worker = self._worker, None
-        if isinstance(worker, Gang):
+        if isinstance(worker, ProcessGroup):
             worker.end()
         elif worker is not None:
-            end_child(worker)
+            end_worker(worker)
 
-    def _start(self, devices: tuple[str, ...]) -> Child | Gang:
+    def _start(self, devices: tuple[str, ...]) -> WorkerProcess | ProcessGroup:
         if not self._sources:
             self._sources = read_snapshot(Path(self.spec.snapshot))
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
@@ -164,8 +164,10 @@ class Seat:
         )
         environment = worker_environment(self.environment, devices, cpus)
         if spec.processes > 1:
-            return start_gang(replace(hello, heeds_term=True), environment, spec.processes, spec.nodes, spec.launch)
-        return start_child(replace(hello, heeds_term=True), environment)
+            return start_process_group(
+                replace(hello, heeds_term=True), environment, spec.processes, spec.nodes, spec.launch
+            )
+        return start_worker(replace(hello, heeds_term=True), environment)
 
     def look(self) -> Orders:
         """The driver's orders as they stand."""
@@ -196,7 +198,7 @@ class Seat:
             if mark:
                 mark.unlink(missing_ok=True)
 
-    def _told(self, ticket: str, told: Told) -> None:
+    def _told(self, ticket: str, told: StepProgress) -> None:
         now = self.clock()
         if now - self._told_s < TOLD_S and told.done != told.total and told.value is None:
             return
@@ -217,13 +219,13 @@ class _Watch:
     """Minds the clock and the orders while one step runs."""
 
     seat: Seat
-    call: NodeCall
+    call: Task
     ticket: str
     began: float
     asked: bool = False
     cut: Cut | None = None
 
-    def look(self, worker: Child | Gang) -> None:
+    def look(self, worker: WorkerProcess | ProcessGroup) -> None:
         now, seat = self.seat.clock(), self.seat
         orders = seat.look()
         if (reason := orders.cancels(self.ticket)) is not None:
@@ -241,7 +243,7 @@ class _Watch:
             elif orders.stops(self.ticket):
                 self._ask(worker)
 
-    def _ask(self, worker: Child | Gang) -> None:
+    def _ask(self, worker: WorkerProcess | ProcessGroup) -> None:
         self.asked = True
         worker.send(STOP)
 

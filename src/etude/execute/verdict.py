@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from etude.execute.attempt import Attempt, Cut
-from etude.execute.call import Outcome, Status
+from etude.execute.task import Outcome, Status
 
 MOST_MOVES = 1000
 """How often a node may go on in another job after it has written a checkpoint."""

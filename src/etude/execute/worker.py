@@ -1,6 +1,6 @@
 """A worker process: computes the nodes that its driver sends over a socket, one at a time.
 
-Started as `python -m etude.execute.worker FD`, or with `--gang` as one of the processes of a node. It dies with its
+Started as `python -m etude.execute.worker FD`, or with `--group` as one of the processes of a node. It dies with its
 driver: one that is killed leaves nothing behind.
 """
 
@@ -19,14 +19,14 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 from etude.environment import set_variables, take_variable, variable, variables
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.cost import Metering
-from etude.execute.gang import ID, KEY, WHERE, as_torchrun, rank_of
-from etude.execute.leftovers import WORKER, Strays, kill_marked
 from etude.execute.log_process import start_log_process
-from etude.execute.logs import captured, log_path
-from etude.execute.messages import END, STOP, Computed, Hello, Others, StopNode, Told
+from etude.execute.logs import capture_output, log_path
+from etude.execute.messages import END, STOP, Hello, OtherRanks, StepProgress, StopNode, ValueReady
+from etude.execute.node_metering import Metering
+from etude.execute.orphans import WORKER, WorkerOrphans, kill_by_mark
 from etude.execute.perform import Host, perform
+from etude.execute.process_group import ID, KEY, WHERE, as_torchrun, rank_of
+from etude.execute.task import Outcome, Status, Task
 from etude.execute.threads import thread_count
 from etude.graph.importing import use_sources
 from etude.identity.files import FileDigests
@@ -43,29 +43,29 @@ def serve(connection: Connection) -> None:
             sys.path.insert(0, folder)
     use_sources(hello.sources)
     store = Store.open(Path(hello.store))
-    calls: queue.SimpleQueue[NodeCall] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
     stop = threading.Event()
     stopped: set[str] = set()
-    ended: queue.SimpleQueue[Others] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[OtherRanks] = queue.SimpleQueue()
     leave = threading.Event()
-    threading.Thread(target=_listen, args=(connection, calls, ended, stop, stopped, leave), daemon=True).start()
+    threading.Thread(target=_listen, args=(connection, tasks, ended, stop, stopped, leave), daemon=True).start()
     lock = threading.Lock()
 
-    def send(message: Told | Outcome | Computed) -> None:
+    def send(message: StepProgress | Outcome | ValueReady) -> None:
         with lock:
             connection.send(message)
 
     def others() -> Sequence[Outcome]:
-        send(Computed())
+        send(ValueReady())
         return ended.get().outcomes
 
     attempt = variable(ID)
-    strays = Strays("" if attempt else variable(WORKER))  # of a node's several processes, with the node
+    strays = WorkerOrphans("" if attempt else variable(WORKER))  # of a node's several processes, with the node
     metering = Metering(hello.meter, hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
-    tell = lambda *told: send(Told(*told))  # noqa: E731
+    tell = lambda *told: send(StepProgress(*told))  # noqa: E731
     signal.signal(signal.SIGTERM, lambda *_: _terminated(leave, stop if hello.heeds_term else None))
-    tell_value = lambda step, value: send(Told(step, None, "", value))  # noqa: E731
+    tell_value = lambda step, value: send(StepProgress(step, None, "", value))  # noqa: E731
     host = Host(
         hello.devices,
         thread_count(hello.cpus, variables()),
@@ -80,18 +80,18 @@ def serve(connection: Connection) -> None:
     )
     while True:
         with suppress(_Leave):
-            call = calls.get()
+            task = tasks.get()
         if leave.is_set():
             sys.exit()
-        host = replace(host, asked_to_stop=partial(_asked_to_stop, call.fingerprint, stop, stopped))
-        log = log_path(Path(hello.logs), call.name, call.fingerprint)
-        with captured(log, drain):
-            outcome = _outcome(call, store, host)
+        host = replace(host, asked_to_stop=partial(_asked_to_stop, task.fingerprint, stop, stopped))
+        log = log_path(Path(hello.logs), task.name, task.fingerprint)
+        with capture_output(log, drain):
+            outcome = _outcome(task, store, host)
             if left := strays.end():
                 note = f"ended what the step left running in a session of its own: {', '.join(left)}"
                 with suppress(OSError):
                     os.write(2, f"étude: {note}\n".encode())
-                send(Told(0.0, None, note))
+                send(StepProgress(0.0, None, note))
         if leave.is_set():
             sys.exit()
         if outcome.status is not Status.DONE and log.exists():
@@ -114,17 +114,17 @@ def _asked_to_stop(fingerprint: str, stop: threading.Event, stopped: Collection[
     return stop.is_set() or fingerprint in stopped
 
 
-def _outcome(call: NodeCall, store: Store, host: Host) -> Outcome:
+def _outcome(task: Task, store: Store, host: Host) -> Outcome:
     try:
-        return perform(call, store, host)
+        return perform(task, store, host)
     except KeyboardInterrupt:  # a worker hears no Ctrl-C: the step itself raised it
         return Outcome(status=Status.FAILED, error="the step raised KeyboardInterrupt")
 
 
 def _listen(
     connection: Connection,
-    calls: queue.SimpleQueue[NodeCall],
-    ended: queue.SimpleQueue[Others],
+    tasks: queue.SimpleQueue[Task],
+    ended: queue.SimpleQueue[OtherRanks],
     stop: threading.Event,
     stopped: set[str],
     leave: threading.Event,
@@ -133,7 +133,7 @@ def _listen(
         try:
             message = connection.recv()
         except (EOFError, OSError):
-            kill_marked(WORKER, variable(WORKER), but=lambda pid: pid == os.getpid())
+            kill_by_mark(WORKER, variable(WORKER), but=lambda pid: pid == os.getpid())
             os.killpg(0, signal.SIGKILL)
         if message == STOP:
             stop.set()
@@ -141,13 +141,13 @@ def _listen(
             stop.set()
             leave.set()
             os.kill(os.getpid(), signal.SIGTERM)
-        elif isinstance(message, Others):
+        elif isinstance(message, OtherRanks):
             ended.put(message)
         elif isinstance(message, StopNode):
             stopped.add(message.fingerprint)
         else:
             stopped.discard(message.fingerprint)
-            calls.put(message)
+            tasks.put(message)
 
 
 def _joined() -> Connection:
@@ -163,4 +163,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: None)  # a scheduler tells all processes of a job: the driver heeds it
     with suppress(_Leave):
-        serve(_joined() if sys.argv[1] == "--gang" else Connection(int(sys.argv[1])))
+        serve(_joined() if sys.argv[1] == "--group" else Connection(int(sys.argv[1])))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
 from etude.errors import EtudeError
-from etude.execute.records import gathered
+from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Feed, Node
 from etude.interchange import json_text
 from etude.report.charts.labels import file_stem
@@ -124,7 +124,7 @@ def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
 
 def _of_what_there_is(prepared: PreparedStudy, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
     """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
-    records = gathered(prepared.store, prepared.expansion.records)
+    records = current_records(prepared.store, prepared.expansion.records)
     if "done" not in records["status"].to_pylist():
         return
     for node in absent:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from etude.analysis.grouping import key_of, name_of
 from etude.errors import EtudeError, Fault, nearest
-from etude.execute.cost import RECORDED
+from etude.execute.node_metering import RECORDED
 from etude.graph.library import StepUse
 from etude.graph.node import RECORDS
 from etude.store.codecs.annotations import bare, class_of, fields_of, is_record

@@ -12,11 +12,11 @@ from typing import Any
 
 from etude.errors import ConfigError, EtudeError, StoreError, nearest
 from etude.execute.backend import Progress
-from etude.execute.call import Outcome as NodeOutcome
-from etude.execute.call import Status, ref_row
-from etude.execute.events import Event, Kind
-from etude.execute.records import row_values
+from etude.execute.record_table import row_values
+from etude.execute.run_events import Event, EventKind
 from etude.execute.runner import Runner
+from etude.execute.task import Outcome as NodeOutcome
+from etude.execute.task import Status, ref_row
 from etude.graph.node import Node, Row
 from etude.graph.plan import State, plan
 from etude.identity.observed import Present
@@ -145,12 +145,12 @@ class StudyEvaluator:
 
     def told(self, event: Event) -> None:
         """An event of the run: the first node of a trial that runs starts the trial."""
-        if event.kind is Kind.STARTED:
+        if event.kind is EventKind.STARTED:
             with self._lock:
                 self._running.add(event.fingerprint)
             for underway in self._waiting_for(event.fingerprint):
                 underway.hear(Underway(underway.trial.number))
-        elif event.fingerprint and event.kind not in (Kind.PROGRESS, Kind.REPORTED):
+        elif event.fingerprint and event.kind not in (EventKind.PROGRESS, EventKind.REPORTED):
             with self._lock:
                 self._running.discard(event.fingerprint)
 

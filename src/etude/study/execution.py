@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
-from etude.execute.cost import Metering
-from etude.execute.events import Event, EventLog, Kind, Tell, now
-from etude.execute.records import gathered
-from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.node_metering import Metering
+from etude.execute.record_table import current_records
+from etude.execute.run_events import Event, EventKind, EventLog, Tell, now
+from etude.execute.runner import Policy, Runner, RunSummary
 from etude.execute.snapshot import all_sources
 from etude.graph.importing import import_path
 from etude.graph.node import Node
@@ -53,7 +53,7 @@ class Result:
     """How a run of a study ended."""
 
     prepared: PreparedStudy
-    summary: Summary
+    summary: RunSummary
     run: str
     """The run's identifier; empty where nothing had to be done."""
     wall_s: float
@@ -66,7 +66,7 @@ class Result:
     def records(self) -> pa.Table:
         """The table of records; of what there is, where the run did not finish."""
         prepared = self.prepared
-        return gathered(prepared.store, prepared.expansion.records)
+        return current_records(prepared.store, prepared.expansion.records)
 
     def value(self, name: str) -> object:
         """The result of a collect node, or of a pipeline node that does not vary."""
@@ -81,7 +81,7 @@ class Conductor(Protocol):
         """Why a node with these needs can never run there; None if it can."""
         ...
 
-    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: Summary) -> None:
+    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: RunSummary) -> None:
         """See the plan to its end, and write into the summary what became of each node."""
         ...
 
@@ -103,7 +103,7 @@ class Execution:
     """Hears of everything that happens in a search."""
     runner: Runner | None = None
     stopping: bool = False
-    summary: Summary = field(default_factory=Summary)
+    summary: RunSummary = field(default_factory=RunSummary)
     searching: Searching | None = None
     redact: Redactor = field(init=False)
     """Knows the secrets of the environment; nothing is written or told without it."""
@@ -120,7 +120,7 @@ class Execution:
         if not self.prepared.plan.todo and not self.prepared.searches:
             with contextlib.suppress(OSError, StoreError):  # nothing was done, so nothing is lost
                 self._remember(self.prepared.history.run)
-            return Result(self.prepared, Summary(), "", time.perf_counter() - start)
+            return Result(self.prepared, RunSummary(), "", time.perf_counter() - start)
         self._refuse_impossible()
         self._refuse_search_by_jobs()
         run = new_run_id(now())
@@ -128,7 +128,7 @@ class Execution:
         with EventLog(folder / "events.jsonl") as log:
             take_snapshot(self.prepared, folder, self.redact, self._sources())
             self._register([action.node.fingerprint for action in self.prepared.plan.actions])
-            self._say(log, Event(Kind.RUN_STARTED, now(), data=self._overview(run)))
+            self._say(log, Event(EventKind.RUN_STARTED, now(), data=self._overview(run)))
             finished = False
             try:
                 if self.options.cluster is not None:
@@ -140,7 +140,7 @@ class Execution:
                 self._remember(run)
                 succeeded = finished and self.summary.succeeded and not in_vain(self.prepared)
                 data = {"succeeded": succeeded, "wall_s": time.perf_counter() - start}
-                self._say(log, Event(Kind.RUN_ENDED, now(), data=data))
+                self._say(log, Event(EventKind.RUN_ENDED, now(), data=data))
         return Result(self.prepared, self.summary, run, time.perf_counter() - start)
 
     def interrupt(self) -> None:
@@ -282,8 +282,8 @@ class Execution:
     def _backend(self, run: str = "") -> Backend:
         """The backend of this run. A run with nothing to do has none, and loads none."""
         from etude.execute.devices import machine
-        from etude.execute.inline import InlineBackend
-        from etude.execute.processes import ProcessBackend
+        from etude.execute.inline_backend import InlineBackend
+        from etude.execute.process_backend import ProcessBackend
 
         study, workplace = self.prepared.study, self.prepared.workplace
         logs = self._logs()
@@ -454,7 +454,7 @@ def _expected_s(actions: Sequence[Action]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in times.items()}
 
 
-def _add(total: Summary, part: Summary) -> None:
+def _add(total: RunSummary, part: RunSummary) -> None:
     total.computed.update(part.computed)
     total.reused.update(part.reused)
     failed = {failure.node.fingerprint for failure in part.failures}

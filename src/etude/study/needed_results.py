@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from etude.execute.events import Kind, has_ended, read_events
+from etude.execute.run_events import EventKind, has_ended, read_events
 from etude.store.roots import Registration
 from etude.store.store import Store
 from etude.study.result_history import histories
@@ -115,4 +115,4 @@ def _stored(run: Path) -> set[str]:
         events = read_events(run / "events.jsonl")
     except (OSError, ValueError, KeyError):
         return set()
-    return {event.fingerprint for event in events if event.kind in (Kind.DONE, Kind.REUSED)}
+    return {event.fingerprint for event in events if event.kind in (EventKind.DONE, EventKind.REUSED)}

@@ -10,8 +10,8 @@ from pathlib import Path
 from etude.cluster.profile import Profile
 from etude.environment import variables
 from etude.errors import ConfigError, Fault, MeterError, nearest
-from etude.execute.audit import install
-from etude.execute.cost import MeterSettings, footprint_of
+from etude.execute.node_metering import MeterSettings, footprint_of
+from etude.execute.observe.audit import install
 from etude.graph.labels import is_meant, text_of
 from etude.graph.library import StepLibrary
 from etude.graph.node import Node

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from etude.errors import EtudeError, SearchError
 from etude.execute.backend import Backend, Progress
-from etude.execute.events import Event as RunEvent
-from etude.execute.events import Tell, now
-from etude.execute.runner import Policy, Runner, Summary
+from etude.execute.run_events import Event as RunEvent
+from etude.execute.run_events import Tell, now
+from etude.execute.runner import Policy, Runner, RunSummary
 from etude.graph.node import Node
 from etude.graph.plan import Plan
 from etude.redaction import Redactor
@@ -102,7 +102,7 @@ class Searching:
             redact=self.redact,
         )
 
-    def run(self) -> tuple[History, Summary]:
+    def run(self) -> tuple[History, RunSummary]:
         """Search until there is nothing more to do.
 
         Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from etude.execute.cost import MeterSettings
+from etude.execute.node_metering import MeterSettings
 from etude.graph.pipeline import NAME, RECORDS
 from etude.graph.pipeline import Needs as Needs
 from etude.graph.pipeline import NodeSpec as NodeSpec

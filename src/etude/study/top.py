@@ -11,7 +11,7 @@ from etude.analysis.direction import meaning_of
 from etude.analysis.grouping import is_finite, results_of
 from etude.analysis.records import columns_of, rows_of
 from etude.errors import ConfigError, Fault, nearest
-from etude.execute.records import gathered
+from etude.execute.record_table import current_records
 from etude.identity.files import FileDigests
 from etude.search.trials import Goal, Outcome
 from etude.store.store import Store
@@ -58,7 +58,7 @@ def with_top(
     state = state_of(other, study.project / ".etude")
     other = with_search(other, state)
     expansion = expand(other, files, other_study=other_study)
-    table = gathered(store, expansion.records)
+    table = current_records(store, expansion.records)
     rows = records_of(table, expansion.variants)
     if state is not None:
         rows = feasible_only(rows, expansion.variants, state)

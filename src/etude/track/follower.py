@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from etude.execute.events import Event, Kind
+from etude.execute.run_events import Event, EventKind
 from etude.graph.node import Node
 from etude.graph.plan import State
 from etude.redaction import Redactor
@@ -57,14 +57,14 @@ class RunFollower:
 
     def __call__(self, event: Event) -> None:
         """Take an event of the run."""
-        if event.kind not in (Kind.DONE, Kind.REUSED, Kind.FAILED, Kind.BLOCKED):
+        if event.kind not in (EventKind.DONE, EventKind.REUSED, EventKind.FAILED, EventKind.BLOCKED):
             return
         for index in self._of.get(event.fingerprint, ()):
             if event.fingerprint in self._waiting[index]:
                 self._waiting[index].discard(event.fingerprint)
-                if event.kind is Kind.FAILED:
+                if event.kind is EventKind.FAILED:
                     self._failed.add(index)
-                elif event.kind is Kind.BLOCKED and index not in self._failed:
+                elif event.kind is EventKind.BLOCKED and index not in self._failed:
                     self._waiting[index].add("")  # what it reads was stopped, and goes on another time
                 if not self._waiting[index]:
                     self._put(index)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from etude.analysis.records import rows_of
-from etude.execute.call import call_of
-from etude.execute.records import record_table
+from etude.execute.record_table import record_table
+from etude.execute.task import task_of
 from etude.graph.node import Node
 from etude.redaction import Redactor
 from etude.report.charts.curves import AXES
@@ -48,7 +48,7 @@ class RunReader:
         """One variant, as far as it has results."""
         prepared = self.prepared
         variant, nodes = prepared.expansion.variants[index], prepared.expansion.nodes[index]
-        call = call_of(prepared.expansion.records, {}, {})
+        call = task_of(prepared.expansion.records, {}, {})
         table = record_table(prepared.store, call.rows[index : index + 1], call.settings)
         row, meaning = dict(rows_of(table)[0]), json.loads(table.schema.metadata[b"etude"])
         manifests = {name: manifest for name, node in nodes.items() if (manifest := self._manifest(node)) is not None}

@@ -25,8 +25,8 @@ from etude.environment import variables_copy
 from etude.errors import ConfigError, Fault, require
 from etude.execute.cluster_check import Check
 from etude.execute.devices import usable_cpus
-from etude.execute.events import now
 from etude.execute.parsl_engine import pilot_command
+from etude.execute.run_events import now
 from etude.graph.pipeline import Needs
 from etude.interchange import json_text
 from etude.study.execution import new_run_id

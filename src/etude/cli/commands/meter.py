@@ -13,7 +13,7 @@ from rich.text import Text
 from etude.cli.console import err
 from etude.digits import between_text, half_width, number_text
 from etude.errors import MeterError
-from etude.execute.cost import MeterSettings, footprint_of
+from etude.execute.node_metering import MeterSettings, footprint_of
 from etude.interchange import json_text
 from etude.meter import discover
 from etude.meter.accounting.cost import Cost

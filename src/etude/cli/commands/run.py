@@ -30,7 +30,7 @@ from etude.cli.search_progress import SearchProgress
 from etude.cli.study_file import cluster_of, prepare_file, show_namesake, with_backend
 from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, Fault
-from etude.execute.events import Event, Tell
+from etude.execute.run_events import Event, Tell
 from etude.search.driver import Observe
 from etude.study.execution import Conductor, Execution, Result
 from etude.study.prepare import Options, PreparedStudy

@@ -20,7 +20,7 @@ from etude.cli.console import err, escape, out
 from etude.cli.study_file import prepare_file
 from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
-from etude.execute.records import gathered
+from etude.execute.record_table import current_records
 from etude.graph.node import Node
 from etude.identity.observed import how_not_deterministic
 from etude.interchange import json_text
@@ -76,7 +76,7 @@ def show(
 
 def show_records(prepared: PreparedStudy, *, as_json: bool) -> int:
     """Print the table of records, of what there is. Returns the exit code: 1 where there is nothing."""
-    table = gathered(prepared.store, prepared.expansion.records)
+    table = current_records(prepared.store, prepared.expansion.records)
     rows = [dict(row) for row in rows_of(table)]
     if as_json:
         out().print_json(json_text(rows))
@@ -230,7 +230,7 @@ def write_rows(prepared: PreparedStudy, node: str | None, files: Sequence[Path])
     Raises:
         ConfigError: The node's result is no table and has no fields that make a row.
     """
-    table = gathered(prepared.store, prepared.expansion.records) if node is None else _table_of(prepared, node)
+    table = current_records(prepared.store, prepared.expansion.records) if node is None else _table_of(prepared, node)
     if table is None:
         err().print(escape(f"nothing of {node} is stored as code and settings are now"), soft_wrap=True)
         return 1

@@ -13,7 +13,7 @@ from etude.cli.console import out
 from etude.cli.study_file import prepare_file
 from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
-from etude.execute.records import gathered
+from etude.execute.record_table import current_records
 from etude.graph.labels import text_of
 from etude.interchange import json_text
 from etude.study.prepare import PreparedStudy
@@ -94,7 +94,7 @@ def _ranking(prepared: PreparedStudy, by: str | None, direction: str | None) -> 
     if by is None and search is None:
         reason = f"study {study.name!r} has no search, so nothing says what to rank by"
         raise ConfigError([Fault("--by", reason, mend="name one with --by; `etude show STUDY` lists them")])
-    table = gathered(prepared.store, expansion.records)
+    table = current_records(prepared.store, expansion.records)
     rows = records_of(table, expansion.variants)
     if prepared.search is not None:
         rows = feasible_only(rows, expansion.variants, prepared.search)

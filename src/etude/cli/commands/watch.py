@@ -11,7 +11,7 @@ import typer
 from etude.cli.console import err
 from etude.cli.run_progress import LiveProgress
 from etude.errors import ConfigError, Fault
-from etude.execute.events import Kind, first_event, follow
+from etude.execute.run_events import EventKind, first_event, follow
 from etude.study.driving import driver_of
 
 EXAMPLES = """
@@ -45,7 +45,7 @@ def follow_latest(start: Path, study: str | None) -> int:
     with LiveProgress(err()) as progress:
         for event in follow(path, idle=lambda: _wait(path)):
             progress(event)
-            if event.kind is Kind.RUN_ENDED:
+            if event.kind is EventKind.RUN_ENDED:
                 succeeded = bool((event.data or {}).get("succeeded"))
         if not progress.view.ended:
             err().print("[yellow]nobody drives the run any more: it was killed, or its machine is gone[/]")

@@ -10,7 +10,7 @@ from etude.analysis.estimates import estimate
 from etude.analysis.grouping import Row, is_finite, key_of
 from etude.analysis.summary import Estimate, Summary
 from etude.analysis.trust import Trusted, sum_of, trusted_values, with_shared_error
-from etude.execute.cost import trust_of
+from etude.execute.node_metering import trust_of
 from etude.report.charts.labels import label_of, scale_of
 
 FEWEST_FOR_INTERVAL = 3

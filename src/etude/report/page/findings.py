@@ -10,7 +10,7 @@ from etude.analysis.aggregation import summarise
 from etude.analysis.records import rows_of
 from etude.analysis.summary import Summary
 from etude.errors import EtudeError
-from etude.execute.records import gathered
+from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Node
 from etude.report.charts.gallery import Gallery, Row, gallery
 from etude.report.charts.search.charts import SearchCharts
@@ -99,7 +99,7 @@ class Findings:
 
 def findings(prepared: PreparedStudy, title: str = "") -> Findings:
     """Read a study's records, summaries and manifests. Nothing is run."""
-    table = gathered(prepared.store, prepared.expansion.records)
+    table = current_records(prepared.store, prepared.expansion.records)
     rows: list[Row] = rows_of(table)
     notes: list[str] = []
     summaries = dict(summaries_of(prepared))

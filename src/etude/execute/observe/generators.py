@@ -26,14 +26,14 @@ _states: dict[str, State] = {}
 """Generator → its state, comparable."""
 _seeded: set[str] = set()
 """Generators that were seeded, or given a state, since this was last emptied."""
-_watching: list[Watch] = []
+_watching: list[GeneratorWatch] = []
 _loading: list[str] = []
 """The library that is being loaded, by the outermost of its imports."""
 _LIBRARIES = ("/site-packages/", "/dist-packages/", f"{sysconfig.get_path('stdlib')}/")
 """What is in the path of installed packages and of Python's own modules."""
 
 
-class Watch:
+class GeneratorWatch:
     """Compares the generators before and after one call of a step."""
 
     __slots__ = ("_before", "_torch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etude.errors import ConfigError
-from etude.execute.cost import Metering, MeterSettings, recorded
+from etude.execute.node_metering import Metering, MeterSettings, cost_columns
 from projects import Project
 
 STEPS = """
@@ -29,7 +29,7 @@ def cost_of(project: Project, **place: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("backend", ["inline", "processes"])
 def test_a_node_is_measured_without_a_line_of_the_users_code(project: Project, backend: str) -> None:
-    cost = recorded(cost_of(project, backend=backend, workers=1))
+    cost = cost_columns(cost_of(project, backend=backend, workers=1))
     assert cost["wall_s"] > 0  # type: ignore[operator]
     assert cost["cpu_s"] > 0  # type: ignore[operator]
     assert cost["peak_rss_bytes"] > 10**6  # type: ignore[operator]
@@ -42,13 +42,13 @@ def test_windows_of_a_step_are_told_by_name(project: Project) -> None:
 
 def test_carbon_is_unknown_without_a_place(project: Project) -> None:
     cost = cost_of(project)
-    assert recorded(cost)["carbon_g"] is None
+    assert cost_columns(cost)["carbon_g"] is None
     assert "country" in cost["carbon"]["reason"]  # type: ignore[index]
 
 
 def test_carbon_follows_from_energy_the_building_and_the_factor(project: Project) -> None:
     cost = cost_of(project, meter=MeterSettings(g_per_kwh=360.0, pue=1.5))
-    joules, grams = recorded(cost)["energy_j"], recorded(cost)["carbon_g"]
+    joules, grams = cost_columns(cost)["energy_j"], cost_columns(cost)["carbon_g"]
     assert (joules is None) == (grams is None)
     if isinstance(joules, float):
         assert grams == pytest.approx(joules * 1.5 * 360 / 3.6e6)
@@ -67,8 +67,8 @@ def test_where_something_runs_and_how_it_is_measured_is_not_identity(project: Pr
 
 
 def test_what_was_not_measured_is_none_and_never_zero() -> None:
-    assert set(recorded({}).values()) == {None}
-    assert recorded({"energy_covered": {"joules": None}})["energy_j"] is None
+    assert set(cost_columns({}).values()) == {None}
+    assert cost_columns({"energy_covered": {"joules": None}})["energy_j"] is None
 
 
 def test_gpus_are_named_as_the_meters_name_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etude.execute.columns import column
+from etude.execute.arrow_columns import column
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 KINDS = {
@@ -53,7 +53,7 @@ def test_a_whole_number_of_more_than_64_bits_is_refused() -> None:
 
 def test_a_column_is_made_without_pandas() -> None:
     program = (
-        "import sys; from etude.execute.columns import column\n"
+        "import sys; from etude.execute.arrow_columns import column\n"
         "column([1, None], int), column(['a', None], str), column([True, None], bool), column([0.5, None], float)\n"
         "print('pandas' in sys.modules)"
     )

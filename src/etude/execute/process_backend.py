@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etude.execute.backend import Progress, TellProgress
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.child import Child, end_child, lost, start_child, worker_environment
-from etude.execute.cost import MeterSettings
-from etude.execute.gang import Gang, cpus_of_rank, start_gang
-from etude.execute.messages import STOP, Hello, StopNode, Told
+from etude.execute.messages import STOP, Hello, StepProgress, StopNode
+from etude.execute.node_metering import MeterSettings
+from etude.execute.process_group import ProcessGroup, cpus_of_rank, start_process_group
+from etude.execute.task import Outcome, Status, Task
+from etude.execute.worker_process import WorkerProcess, end_worker, loss_of, start_worker, worker_environment
 from etude.graph.pipeline import Needs
 
 
@@ -45,8 +45,8 @@ class ProcessBackend:
     digests: Path | None = None
     """File that remembers the digests of input files."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _idle: list[Child] = field(default_factory=list)
-    _busy: dict[str, Child | Gang | None] = field(default_factory=dict)
+    _idle: list[WorkerProcess] = field(default_factory=list)
+    _busy: dict[str, WorkerProcess | ProcessGroup | None] = field(default_factory=dict)
     """Fingerprint → its worker; None while that is being started."""
     _used: dict[str, tuple[Needs, tuple[str, ...]]] = field(default_factory=dict)
     _early: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -81,20 +81,20 @@ class ProcessBackend:
             return f"it needs {needs.nodes} machines and this backend has one"
         return None
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, task: Task) -> Future[Outcome]:
         future: Future[Outcome] = Future()
         with self._lock:
             taken = {device for _, devices in self._used.values() for device in devices}
             free = [device for device in self.machine.devices if device not in taken]
-            devices = tuple(free[: call.needs.gpus])
-            self._used[call.fingerprint] = (call.needs, devices)
-            worker = self._idle_worker(devices, call.needs.cpus) if call.needs.processes == 1 else None
-            self._busy[call.fingerprint] = worker
-        self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
-        threading.Thread(target=self._supervise, args=(call, worker, devices, future), daemon=True).start()
+            devices = tuple(free[: task.needs.gpus])
+            self._used[task.fingerprint] = (task.needs, devices)
+            worker = self._idle_worker(devices, task.needs.cpus) if task.needs.processes == 1 else None
+            self._busy[task.fingerprint] = worker
+        self.tell(Progress(task.fingerprint, 0.0, None, "", starts=True))
+        threading.Thread(target=self._supervise, args=(task, worker, devices, future), daemon=True).start()
         return future
 
-    def _idle_worker(self, devices: tuple[str, ...], cpus: int) -> Child | None:
+    def _idle_worker(self, devices: tuple[str, ...], cpus: int) -> WorkerProcess | None:
         """A warm worker that sees just these devices and uses so many cores.
 
         Others are let go so that no more than `workers` live.
@@ -104,90 +104,92 @@ class ProcessBackend:
                 self._idle.remove(worker)
                 return worker
         while self._idle and len(self._idle) + len(self._used) > self.machine.workers:
-            end_child(self._idle.pop(0))
+            end_worker(self._idle.pop(0))
         return None
 
     def _supervise(
-        self, call: NodeCall, worker: Child | None, devices: tuple[str, ...], future: Future[Outcome]
+        self, task: Task, worker: WorkerProcess | None, devices: tuple[str, ...], future: Future[Outcome]
     ) -> None:
         try:
-            if call.needs.processes > 1:
-                outcome = self._attend_gang(call, devices)
+            if task.needs.processes > 1:
+                outcome = self._attend_group(task, devices)
             else:
-                outcome, worker = self._attend(call, worker, devices)
+                outcome, worker = self._attend(task, worker, devices)
         except Exception as error:  # whatever goes wrong here, the runner must hear of it
             outcome = Outcome(
                 status=Status.LOST, error=f"its worker could not be used: {type(error).__name__}: {error}"
             )
             worker = None
         with self._lock:
-            self._busy.pop(call.fingerprint, None)
-            self._used.pop(call.fingerprint, None)
-            self._sent.discard(call.fingerprint)
-            self._early.pop(call.fingerprint, None)
+            self._busy.pop(task.fingerprint, None)
+            self._used.pop(task.fingerprint, None)
+            self._sent.discard(task.fingerprint)
+            self._early.pop(task.fingerprint, None)
             if worker is not None:
                 if self._closed:
-                    end_child(worker)
+                    end_worker(worker)
                 else:
                     self._idle.append(worker)
         future.set_result(outcome)
 
-    def _attend(self, call: NodeCall, worker: Child | None, devices: tuple[str, ...]) -> tuple[Outcome, Child | None]:
-        worker = worker or self._start(devices, call.needs.cpus)
+    def _attend(
+        self, task: Task, worker: WorkerProcess | None, devices: tuple[str, ...]
+    ) -> tuple[Outcome, WorkerProcess | None]:
+        worker = worker or self._start(devices, task.needs.cpus)
         with self._lock:
-            self._busy[call.fingerprint] = worker
+            self._busy[task.fingerprint] = worker
             stopping, closed = self._stopping, self._closed
         if closed:
-            end_child(worker)
+            end_worker(worker)
         try:
-            self._hand_over(call, worker)
+            self._hand_over(task, worker)
             if stopping:
                 worker.send(STOP)
             while True:
                 message = worker.receive()
                 if isinstance(message, Outcome):
                     return message, worker
-                if isinstance(message, Told):
+                if isinstance(message, StepProgress):
                     told = (message.done, message.total, message.message, message.value)
-                    self.tell(Progress(call.fingerprint, *told))
+                    self.tell(Progress(task.fingerprint, *told))
         except (EOFError, OSError):
-            return lost(worker), None
+            return loss_of(worker), None
 
-    def _hand_over(self, call: NodeCall, worker: Child | Gang) -> None:
+    def _hand_over(self, task: Task, worker: WorkerProcess | ProcessGroup) -> None:
         """Send a worker its node, and what was said of the node meanwhile."""
-        worker.send(call)
+        worker.send(task)
         with self._lock:
-            self._sent.add(call.fingerprint)
-            early = self._early.pop(call.fingerprint, None)
+            self._sent.add(task.fingerprint)
+            early = self._early.pop(task.fingerprint, None)
         if early is not None:
-            self.cancel(call.fingerprint, early[0], now=early[1])
+            self.cancel(task.fingerprint, early[0], now=early[1])
 
-    def _attend_gang(self, call: NodeCall, devices: tuple[str, ...]) -> Outcome:
+    def _attend_group(self, task: Task, devices: tuple[str, ...]) -> Outcome:
         """Run a node that is started as several processes; they end with it."""
-        cpus = cpus_of_rank(call.needs)
+        cpus = cpus_of_rank(task.needs)
         environment = worker_environment(self.environment, devices, cpus)
-        gang = start_gang(self._hello(devices, cpus), environment, call.needs.processes, 1, "")
+        group = start_process_group(self._hello(devices, cpus), environment, task.needs.processes, 1, "")
         with self._lock:
-            self._busy[call.fingerprint] = gang
+            self._busy[task.fingerprint] = group
             stopping, closed = self._stopping, self._closed
         if closed:
-            gang.kill("the run was stopped")
+            group.kill("the run was stopped")
         try:
-            self._hand_over(call, gang)
+            self._hand_over(task, group)
             if stopping:
-                gang.send(STOP)
+                group.send(STOP)
             while True:
-                message = gang.receive(1.0)
+                message = group.receive(1.0)
                 if isinstance(message, Outcome):
-                    gang.end()
+                    group.end()
                     return message
-                if isinstance(message, Told):
-                    self.tell(Progress(call.fingerprint, message.done, message.total, message.message, message.value))
+                if isinstance(message, StepProgress):
+                    self.tell(Progress(task.fingerprint, message.done, message.total, message.message, message.value))
         except (EOFError, OSError):
-            return gang.lost()
+            return group.lost()
 
-    def _start(self, devices: tuple[str, ...], cpus: int) -> Child:
-        return start_child(self._hello(devices, cpus), worker_environment(self.environment, devices, cpus))
+    def _start(self, devices: tuple[str, ...], cpus: int) -> WorkerProcess:
+        return start_worker(self._hello(devices, cpus), worker_environment(self.environment, devices, cpus))
 
     def _hello(self, devices: tuple[str, ...], cpus: int) -> Hello:
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
@@ -231,4 +233,4 @@ class ProcessBackend:
         for worker in busy:
             worker.kill("the run was stopped")
         for worker in idle:
-            end_child(worker)
+            end_worker(worker)

@@ -14,7 +14,7 @@ from typing import Self
 from etude.interchange import json_text, read_json
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event says."""
 
     RUN_STARTED = "run_started"
@@ -44,7 +44,7 @@ class Kind(StrEnum):
 class Event:
     """One thing that happened."""
 
-    kind: Kind
+    kind: EventKind
     time_s: float
     """Seconds since the epoch."""
     label: str = ""
@@ -72,7 +72,7 @@ class Event:
             known = {
                 name: fields.pop(name) for name in ("kind", "time_s", "label", "name", "fingerprint") if name in fields
             }
-            return Event(Kind(known.pop("kind")), **known, data=fields)
+            return Event(EventKind(known.pop("kind")), **known, data=fields)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no event: {line!r}") from error
 
@@ -89,7 +89,7 @@ class EventLog:
         self._last: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
-        if event.kind is Kind.PROGRESS:
+        if event.kind is EventKind.PROGRESS:
             if event.time_s - self._last.get(event.fingerprint, 0.0) < 1.0:
                 return
             self._last[event.fingerprint] = event.time_s
@@ -120,7 +120,7 @@ def has_ended(path: Path, last_bytes: int = 65_536) -> bool:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - last_bytes))
         lines = file.read().decode("utf-8", "replace").split("\n")[:-1]
-    return bool(lines) and any(event.kind is Kind.RUN_ENDED for event in _events_in(lines[-1] + "\n"))
+    return bool(lines) and any(event.kind is EventKind.RUN_ENDED for event in _events_in(lines[-1] + "\n"))
 
 
 def follow(path: Path, *, idle: Callable[[], bool]) -> Iterator[Event]:
@@ -137,7 +137,7 @@ def follow(path: Path, *, idle: Callable[[], bool]) -> Iterator[Event]:
             whole, end, rest = text.rpartition("\n")
             for event in _events_in(whole + end):
                 yield event
-                if event.kind is Kind.RUN_ENDED:
+                if event.kind is EventKind.RUN_ENDED:
                     return
             if not whole and not idle():
                 return

@@ -21,17 +21,17 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from etude.environment import variable_mappings
-from etude.execute import generators
-from etude.execute.touches import (
+from etude.execute.observe import generators
+from etude.execute.observe.accesses import (
     IMPORTING,
     PROCESS,
-    Touches,
+    Accesses,
     asked_as_text,
     asked_by_import,
     asked_by_project,
     asked_by_statement,
-    concerned,
     counts,
+    observers,
     stamp_of,
 )
 from etude.identity.observed import ABSENT, OF_JOB, is_of_place, value_digest
@@ -87,7 +87,7 @@ def _opened(args: Args) -> None:
 
 def _read(path: str) -> None:
     """A file is about to be opened for reading."""
-    if not IMPORTING and PROCESS.active and all(path in touches.seen for touches in PROCESS.active):
+    if not IMPORTING and PROCESS.active and all(path in accesses.seen for accesses in PROCESS.active):
         return
     given = path
     relative = not path.startswith("/")
@@ -105,10 +105,10 @@ def _read(path: str) -> None:
     elif path.endswith(".py") and asked_by_import():
         _source(path)
     elif not path.endswith(".py") or asked_as_text():
-        for touches in concerned():
-            touches.read(path)
+        for accesses in observers():
+            accesses.read(path)
             if not relative:
-                touches.seen.add(given)
+                accesses.seen.add(given)
         _tell_parent("read", path)
 
 
@@ -118,16 +118,16 @@ def _source(path: str) -> None:
         stamp = PROCESS.loaded.setdefault(path, stamp_of(path))
         if asked_by_statement():
             return
-        for touches in concerned(loading=path):
-            touches.sources.setdefault(path, stamp)
+        for accesses in observers(loading=path):
+            accesses.sources.setdefault(path, stamp)
 
 
 def _listed(args: Args) -> None:
     path = _absolute("." if args[0] is None else _text(args[0]))
     if counts(f"{path}/") and not asked_by_import():
-        for touches in concerned():
-            if path not in touches.written:
-                touches.folders[path] = None
+        for accesses in observers():
+            if path not in accesses.written:
+                accesses.folders[path] = None
         _tell_parent("list", path)
 
 
@@ -135,8 +135,8 @@ def _write(path: object) -> None:
     name = _text(path) if PROCESS.active else ""
     if name:
         name = _absolute(name)
-        for touches in PROCESS.active:
-            touches.write(name)
+        for accesses in PROCESS.active:
+            accesses.write(name)
 
 
 def _moved(args: Args) -> None:
@@ -188,10 +188,10 @@ def _program(words: list[str], folder: str = "") -> None:
         return
     if len(words) == 1 or (os.path.basename(words[0]) in _SHELLS and words[1] == "-c"):
         words = words[-1].split() or words
-    for touches in PROCESS.active:
-        touches.commands[os.path.basename(words[0])] = None
+    for accesses in PROCESS.active:
+        accesses.commands[os.path.basename(words[0])] = None
         for path in _project_files(words, _absolute(folder)):
-            touches.read(path)
+            accesses.read(path)
 
 
 def _project_files(words: list[str], folder: str) -> list[str]:
@@ -236,7 +236,7 @@ def _tell_parent(how: str, path: str) -> None:
             os.write(PROCESS.children.fileno(), json.dumps([how, path]).encode() + b"\n")
 
 
-def take_in_children(touches: Touches) -> None:
+def take_in_children(accesses: Accesses) -> None:
     """Add what forked children have passed on."""
     stream, PROCESS.children = PROCESS.children, None
     if stream is not None:
@@ -247,9 +247,9 @@ def take_in_children(touches: Touches) -> None:
             with contextlib.suppress(ValueError):  # half a line: the child was killed
                 how, path = json.loads(line)
                 if how == "read":
-                    touches.read(path)
+                    accesses.read(path)
                 else:
-                    touches.folders[path] = None
+                    accesses.folders[path] = None
 
 
 # The environment.
@@ -279,8 +279,8 @@ def _wrap_environment(mapping: Any) -> None:
 def _variable(key: bytes, values: Mapping[bytes, bytes], frame: FrameType) -> None:
     name = os.fsdecode(key)
     if frame.f_code.co_name in ("__setitem__", "__delitem__"):
-        for touches in PROCESS.active:
-            touches.written.add(f"${name}")
+        for accesses in PROCESS.active:
+            accesses.written.add(f"${name}")
         return
     if PROCESS.iterated:  # all are read, one after the other: none of them is the code's choice
         if frame.f_back is not None and frame.f_back.f_code.co_name == "__iter__":
@@ -289,7 +289,7 @@ def _variable(key: bytes, values: Mapping[bytes, bytes], frame: FrameType) -> No
         if PROCESS.iterated.popleft() == key:
             return
         PROCESS.iterated.clear()
-    if not IMPORTING and PROCESS.active and all(name in touches.variables for touches in PROCESS.active):
+    if not IMPORTING and PROCESS.active and all(name in accesses.variables for accesses in PROCESS.active):
         return
     asking = _asking(key, frame)
     if asking in _not_asked:
@@ -302,9 +302,9 @@ def _variable(key: bytes, values: Mapping[bytes, bytes], frame: FrameType) -> No
     digest = ABSENT if value is None else value_digest(name, os.fsdecode(value))
     if any(variable in values for variable in _JOBS):
         digest = OF_JOB + digest
-    for touches in concerned():
-        if f"${name}" not in touches.written:
-            touches.variables.setdefault(name, digest)
+    for accesses in observers():
+        if f"${name}" not in accesses.written:
+            accesses.variables.setdefault(name, digest)
 
 
 _not_asked: set[tuple[object, ...]] = set()

@@ -11,7 +11,7 @@ from etude.graph.pipeline import Needs
 
 
 @dataclass(frozen=True, slots=True)
-class Ref:
+class ResultRef:
     """A stored result, or one item of it."""
 
     fingerprint: str
@@ -23,7 +23,7 @@ class RefsAcross:
     """The results of one node across all variants."""
 
     variants: tuple[Mapping[str, object], ...]
-    refs: tuple[Ref, ...]
+    refs: tuple[ResultRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class RefRow:
     """What became of a variant without results; empty for all others."""
 
 
-InputRef = Ref | tuple[Ref, ...] | RefsAcross
+InputRef = ResultRef | tuple[ResultRef, ...] | RefsAcross
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeCall:
+class Task:
     """One node to compute."""
 
     fingerprint: str
@@ -105,7 +105,7 @@ class Outcome:
     """Whether another attempt may succeed; of `lost` alone."""
 
 
-def call_of(
+def task_of(
     node: Node,
     contents: Mapping[str, str],
     provenance: Mapping[str, object],
@@ -114,9 +114,9 @@ def call_of(
     attempt: int = 1,
     order: int | None = None,
     project: str = "",
-) -> NodeCall:
+) -> Task:
     """The call that computes a planned node."""
-    return NodeCall(
+    return Task(
         fingerprint=node.fingerprint,
         name=node.name,
         label=node.label(),
@@ -145,7 +145,7 @@ def ref_row(row: Row) -> RefRow:
 
 def _ref_of(source: InputOf) -> InputRef:
     if isinstance(source, Feed):
-        return Ref(source.node.fingerprint, source.item)
+        return ResultRef(source.node.fingerprint, source.item)
     if isinstance(source, Spread):
-        return RefsAcross(source.variants, tuple(Ref(feed.node.fingerprint, feed.item) for feed in source.feeds))
-    return tuple(Ref(feed.node.fingerprint, feed.item) for feed in source)
+        return RefsAcross(source.variants, tuple(ResultRef(feed.node.fingerprint, feed.item) for feed in source.feeds))
+    return tuple(ResultRef(feed.node.fingerprint, feed.item) for feed in source)

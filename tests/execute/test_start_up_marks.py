@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from etude.execute.start_up import StartUp
+from etude.execute.start_up_marks import StartUp
 from etude.study.study import Vary
 from projects import Project
 

@@ -21,7 +21,7 @@ from etude.store.draft import Draft
 FOLDER = "unstored"
 
 
-def keep_unstored(value: object, scratch: Path, node: str) -> str:
+def salvage(value: object, scratch: Path, node: str) -> str:
     """Keep what can be kept of a value that cannot be stored.
 
     Args:

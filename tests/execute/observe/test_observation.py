@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from etude.execute.observation import observed_by_all
+from etude.execute.observe.observation import observed_by_all
 from etude.graph.plan import Cause
 from etude.identity.observed import ABSENT, CHANGED
 from etude.store.manifest import Manifest
@@ -538,7 +538,7 @@ def test_a_library_and_a_database_of_the_project_count(project: Project) -> None
 def test_of_very_many_files_in_a_folder_names_and_sizes_are_compared(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from etude.execute import observation
+    from etude.execute.observe import observation
 
     monkeypatch.setattr(observation, "MOST_FILES", 20)
     one = Case(

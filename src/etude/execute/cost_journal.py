@@ -54,7 +54,9 @@ def write_cost(file: Path, cost: Cost, *, ended: bool) -> None:
         aside.replace(file)
 
 
-def with_earlier(cost: Cost, store: Store, fingerprint: str, this: Path, number: int, by: Footprint | None) -> Cost:
+def cost_with_earlier_attempts(
+    cost: Cost, store: Store, fingerprint: str, this: Path, number: int, by: Footprint | None
+) -> Cost:
     """The cost of an attempt that succeeded, with that of those before it.
 
     Args:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import IO, NamedTuple
 
 NOT_THE_PROJECTS = re.compile(r"/(\.etude|\.git|\.venv|venv|site-packages|dist-packages|node_modules)(/|$)")
-_ETUDE = f"{Path(__file__).parent.parent}/"
+_ETUDE = f"{Path(__file__).parents[2]}/"
 _STANDARD = (f"{Path(os.__file__).parent}/", "<frozen ")
 _FINDS_PACKAGES = re.compile(r"<frozen (importlib|zipimport)|.*/(importlib/metadata|importlib_metadata|pkg_resources)/")
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
@@ -41,7 +41,7 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 @dataclass(slots=True, eq=False)
-class Touches:
+class Accesses:
     """What was touched, as it was met."""
 
     files: dict[str, Stamp | None] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Touches:
             path = os.path.dirname(path)
         return False
 
-    def add(self, other: Touches) -> None:
+    def add(self, other: Accesses) -> None:
         """Take in what was touched elsewhere; what was met here first stays."""
         self.files = {**other.files, **self.files}
         self.sources = {**other.sources, **self.sources}
@@ -93,16 +93,16 @@ class Touches:
 
 
 @dataclass(slots=True, eq=False)
-class Process:
+class ProcessAccesses:
     """What is known in this process of what it touches."""
 
     roots: tuple[str, ...] = ()
     """The projects' folders, each with `/` at its end."""
     skipped: tuple[str, ...] = (_ETUDE,)
     """Folders that do not count: étude itself, the store."""
-    active: tuple[Touches, ...] = ()
+    active: tuple[Accesses, ...] = ()
     """Of the nodes that run now: one, but for runs in several threads."""
-    importing: dict[str, Touches] = field(default_factory=dict)
+    importing: dict[str, Accesses] = field(default_factory=dict)
     """File of a module → what was touched while it was imported."""
     loaded: dict[str, Stamp | None] = field(default_factory=dict)
     """File of a module → what it was when it was first loaded."""
@@ -116,7 +116,7 @@ class Process:
 IMPORTING: Mapping[str, object] = getattr(importlib._bootstrap, "_module_locks", {"unknown": None})  # type: ignore[attr-defined,unused-ignore]
 """Python's own locks of the modules that are being imported: none are when it is empty."""
 
-PROCESS = Process()
+PROCESS = ProcessAccesses()
 """The one of this process: an audit hook, once added, cannot be taken away."""
 
 
@@ -128,7 +128,7 @@ def counts(path: str) -> bool:
     return False
 
 
-def concerned(loading: str = "") -> Iterator[Touches]:
+def observers(loading: str = "") -> Iterator[Accesses]:
     """Those for whom something counts that is touched now: nodes that run, and modules that are being imported.
 
     Args:
@@ -140,7 +140,7 @@ def concerned(loading: str = "") -> Iterator[Touches]:
     for frame in _frames():
         file = frame.f_code.co_filename
         if frame.f_code.co_name == "<module>" and file != loading and counts(file):
-            yield PROCESS.importing.setdefault(file, Touches())
+            yield PROCESS.importing.setdefault(file, Accesses())
 
 
 def asked_by_project() -> bool:

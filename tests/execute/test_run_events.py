@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.execute.events import Event, EventLog, Kind, first_event, follow, has_ended, read_events
+from etude.execute.run_events import Event, EventKind, EventLog, first_event, follow, has_ended, read_events
 
 texts = st.text(max_size=20)
 events = st.builds(
     Event,
-    st.sampled_from([kind for kind in Kind if kind is not Kind.PROGRESS]),
+    st.sampled_from([kind for kind in EventKind if kind is not EventKind.PROGRESS]),
     st.integers(0, 10**9).map(float),
     texts.filter(bool),
     texts,
@@ -34,19 +34,19 @@ def test_what_is_no_event_is_refused(line: str) -> None:
 
 
 def started(time_s: float = 0.0) -> Event:
-    return Event(Kind.STARTED, time_s, "n", "n", "f")
+    return Event(EventKind.STARTED, time_s, "n", "n", "f")
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(started().as_json() + '\n{"kind": "do')
-    assert [event.kind for event in read_events(path)] == [Kind.STARTED]
+    assert [event.kind for event in read_events(path)] == [EventKind.STARTED]
 
 
 def test_progress_is_thinned_to_a_line_a_second(tmp_path: Path) -> None:
     with EventLog(tmp_path / "e.jsonl") as log:
         for tenth in range(1000, 1030):
-            log(Event(Kind.PROGRESS, tenth / 10, "n", "n", "f", {"done": tenth}))
+            log(Event(EventKind.PROGRESS, tenth / 10, "n", "n", "f", {"done": tenth}))
     assert len(read_events(tmp_path / "e.jsonl")) == 3
 
 
@@ -54,13 +54,17 @@ def test_following_gives_what_comes_later_and_ends_with_the_run(tmp_path: Path) 
     path = tmp_path / "e.jsonl"
     with EventLog(path) as log:
         log(started())
-        later = iter([Event(Kind.DONE, 1.0, "n", "n", "f"), Event(Kind.RUN_ENDED, 2.0)])
+        later = iter([Event(EventKind.DONE, 1.0, "n", "n", "f"), Event(EventKind.RUN_ENDED, 2.0)])
 
         def idle() -> bool:
             log(next(later))
             return True
 
-        assert [event.kind for event in follow(path, idle=idle)] == [Kind.STARTED, Kind.DONE, Kind.RUN_ENDED]
+        assert [event.kind for event in follow(path, idle=idle)] == [
+            EventKind.STARTED,
+            EventKind.DONE,
+            EventKind.RUN_ENDED,
+        ]
 
 
 def test_following_gives_up_when_told_to(tmp_path: Path) -> None:
@@ -74,11 +78,11 @@ def test_a_log_tells_which_run_it_is_and_whether_that_has_ended(tmp_path: Path) 
     path.touch()
     assert (first_event(path), has_ended(path)) == (None, False)
     with EventLog(path) as log:
-        log(Event(Kind.RUN_STARTED, 1.0, data={"study": "s"}))
+        log(Event(EventKind.RUN_STARTED, 1.0, data={"study": "s"}))
         for index in range(2000):
-            log(Event(Kind.DONE, 2.0, f"node {index}", "node", str(index)))
+            log(Event(EventKind.DONE, 2.0, f"node {index}", "node", str(index)))
         assert not has_ended(path)
-        log(Event(Kind.RUN_ENDED, 3.0, data={"succeeded": True}))
+        log(Event(EventKind.RUN_ENDED, 3.0, data={"succeeded": True}))
     first = first_event(path)
     assert first is not None
     assert first.data == {"study": "s"}

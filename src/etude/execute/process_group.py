@@ -22,21 +22,21 @@ from multiprocessing.connection import Connection, Listener, wait
 from pathlib import Path
 from typing import cast
 
-from etude.execute.attempt_costs import new_attempt_id
-from etude.execute.call import Outcome, Status
-from etude.execute.child import kill_group
-from etude.execute.leftovers import WORKER, kill_marked
-from etude.execute.messages import END, STOP, Computed, Hello, Others, Told
+from etude.execute.cost_journal import new_attempt_id
+from etude.execute.messages import END, STOP, Hello, OtherRanks, StepProgress, ValueReady
+from etude.execute.orphans import WORKER, kill_by_mark
+from etude.execute.task import Outcome, Status
+from etude.execute.worker_process import kill_group
 from etude.graph.pipeline import Needs
 
-WHERE = "ETUDE_GANG"
-KEY = "ETUDE_GANG_KEY"
-SIZE = "ETUDE_GANG_SIZE"
-RANK = "ETUDE_GANG_RANK"
-LOCAL_SIZE = "ETUDE_GANG_LOCAL_SIZE"
+WHERE = "ETUDE_GROUP"
+KEY = "ETUDE_GROUP_KEY"
+SIZE = "ETUDE_GROUP_SIZE"
+RANK = "ETUDE_GROUP_RANK"
+LOCAL_SIZE = "ETUDE_GROUP_LOCAL_SIZE"
 """Variables by which a process finds its supervisor and its place; where the rank is unset, its launcher has set it."""
 
-ID = "ETUDE_GANG_ID"
+ID = "ETUDE_GROUP_ID"
 """Names the attempt that all of them make together."""
 
 LAST_S = 60.0
@@ -47,7 +47,7 @@ CLEAN_UP_S = 5.0
 
 
 @dataclass(slots=True, eq=False)
-class Gang:
+class ProcessGroup:
     """The processes of one node. The same to its supervisor as a single `Child`."""
 
     processes: list[subprocess.Popen[bytes]]
@@ -59,9 +59,9 @@ class Gang:
     lost_because: str = ""
     _arrived: queue.SimpleQueue[tuple[int, Connection]] = field(default_factory=queue.SimpleQueue)
     _ranks: dict[Connection, int] = field(default_factory=dict)
-    _said: list[object] = field(default_factory=list)
+    _broadcast: list[object] = field(default_factory=list)
     _outcomes: dict[int, Outcome] = field(default_factory=dict)
-    _computed: Computed | None = None
+    _computed: ValueReady | None = None
     """What rank 0 says once it has the value and waits for the others."""
     _since: float | None = None
     """Since when rank 0 has nothing more to do."""
@@ -71,7 +71,7 @@ class Gang:
 
     def send(self, message: object) -> None:
         """Tell all processes something, those that are still to come as well."""
-        self._said.append(message)
+        self._broadcast.append(message)
         for connection in self._ranks:
             with contextlib.suppress(OSError):  # one that is gone is found when it is listened to
                 connection.send(message)
@@ -86,7 +86,7 @@ class Gang:
         Raises:
             EOFError: A process is gone without an outcome.
         """
-        self._welcome()
+        self._admit()
         waiting = [connection for connection, rank in self._ranks.items() if rank not in self._outcomes]
         if not waiting and len(self._ranks) < self.size:
             time.sleep(min(timeout_s, 0.05))
@@ -96,15 +96,15 @@ class Gang:
             message = connection.recv()
             if isinstance(message, Outcome):
                 self._outcomes[rank] = message
-            elif isinstance(message, Computed):
+            elif isinstance(message, ValueReady):
                 self._computed = message
-            elif isinstance(message, Told) and rank == 0:
+            elif isinstance(message, StepProgress) and rank == 0:
                 return message
         if len(self._ranks) < self.size and any(process.poll() is not None for process in self.processes):
             raise EOFError
-        return self._verdict()
+        return self._joint_outcome()
 
-    def _verdict(self) -> Outcome | Told | None:
+    def _joint_outcome(self) -> Outcome | StepProgress | None:
         """The outcome of all, once it is certain; or for whom rank 0 waits."""
         outcomes = self._outcomes
         for _, outcome in sorted(outcomes.items()):
@@ -128,13 +128,13 @@ class Gang:
             self._settle()
         return outcomes.get(0)
 
-    def _waits_for(self, left: set[int]) -> Told | None:
+    def _waits_for(self, left: set[int]) -> StepProgress | None:
         """A word to the user, once every LAST_S."""
         if 0 in left:
             return None
         self._since = time.monotonic()
         ranks = ", ".join(map(str, sorted(left)))
-        return Told(0.0, None, f"rank 0 is done and waits for rank {ranks}")
+        return StepProgress(0.0, None, f"rank 0 is done and waits for rank {ranks}")
 
     def _settle(self) -> None:
         """Have rank 0 store the result, with what all have cost and touched."""
@@ -143,15 +143,15 @@ class Gang:
         self._settled = True
         others = tuple(outcome for _, outcome in sorted(self._outcomes.items()))
         zero = next(connection for connection, rank in self._ranks.items() if rank == 0)
-        zero.send(Others(others))
+        zero.send(OtherRanks(others))
 
-    def _welcome(self) -> None:
+    def _admit(self) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 rank, connection = self._arrived.get_nowait()
                 self._ranks[connection] = rank
                 connection.send(_hello_for(self.hello, rank))
-                for message in self._said:
+                for message in self._broadcast:
                     connection.send(message)
 
     def kill(self, because: str) -> None:
@@ -185,7 +185,7 @@ class Gang:
                 process.wait(timeout=max(0.0, until - time.monotonic()))
             kill_group(process)
             process.wait()
-        kill_marked(WORKER, self.token)
+        kill_by_mark(WORKER, self.token)
         for connection in self._ranks:
             with contextlib.suppress(OSError):
                 connection.close()
@@ -200,7 +200,9 @@ class Gang:
                 return
 
 
-def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: int, launch: str) -> Gang:
+def start_process_group(
+    hello: Hello, environment: Mapping[str, str], size: int, nodes: int, launch: str
+) -> ProcessGroup:
     """Start the processes of a node.
 
     Args:
@@ -227,7 +229,7 @@ def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: i
         "MASTER_ADDR": here,
         "MASTER_PORT": str(_free_port()),
     }
-    command = [sys.executable, "-P", "-m", "etude.execute.worker", "--gang"]
+    command = [sys.executable, "-P", "-m", "etude.execute.worker", "--group"]
     if nodes == 1:
         commands = [({**shared, RANK: str(rank)}, command) for rank in range(size)]
     else:
@@ -236,9 +238,9 @@ def start_gang(hello: Hello, environment: Mapping[str, str], size: int, nodes: i
         subprocess.Popen(words, stdin=subprocess.DEVNULL, env=variables, start_new_session=True)
         for variables, words in commands
     ]
-    gang = Gang(processes, listener, hello, size, token)
-    threading.Thread(target=gang.accept, name="etude-gang", daemon=True).start()
-    return gang
+    group = ProcessGroup(processes, listener, hello, size, token)
+    threading.Thread(target=group.accept, name="etude-process-group", daemon=True).start()
+    return group
 
 
 def launch_words(launch: str, nodes: int, size: int) -> list[str]:

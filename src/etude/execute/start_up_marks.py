@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
-from etude.execute.generators import importing_library
+from etude.execute.observe.generators import importing_library
 from etude.execute.threads import limit_torch
 
 Mark = Callable[[], AbstractContextManager[object]]

@@ -38,7 +38,7 @@ def may_look(code: str, *, opaque: bool) -> bool:
     return opaque and _spent_s[code] < ALLOWED_S + SHARE * _ran_s.get(code, 0.0)
 
 
-class Watch:
+class FunctionTracer:
     """Looks at one call of a step."""
 
     __slots__ = ("_began", "_code", "_looking", "_looks", "_opaque")
@@ -129,7 +129,7 @@ class _Minder:
             self._signal = self._free_signal()
         if self._signal and self._pid != os.getpid():
             self._pid = os.getpid()
-            threading.Thread(target=self._mind, name="etude-entered", daemon=True).start()
+            threading.Thread(target=self._mind, name="etude-tracer", daemon=True).start()
         return bool(self._signal)
 
     def mind(self, profile: _Profile) -> None:
@@ -184,12 +184,12 @@ class _Monitor:
         self._on = False
         if monitoring.get_tool(self.TOOL) is None:
             monitoring.use_tool_id(self.TOOL, "etude")
-            monitoring.register_callback(self.TOOL, monitoring.events.PY_START, self._entered)
+            monitoring.register_callback(self.TOOL, monitoring.events.PY_START, self._tracer)
             monitoring.set_events(self.TOOL, monitoring.events.PY_START)
             monitoring.restart_events()
             self._on = True
 
-    def _entered(self, code: CodeType, _offset: int) -> Any:
+    def _tracer(self, code: CodeType, _offset: int) -> Any:
         self._found.add(code)
         return self._monitoring.DISABLE
 

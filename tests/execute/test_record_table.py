@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.records import rows_of
-from etude.execute.records import as_table
+from etude.execute.record_table import as_table
 
 
 def column(name: str, *values: object) -> tuple[pa.DataType, list[object]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from etude.analysis.records import rows_of
 from etude.errors import DamagedArtifact
-from etude.execute.call import RefRow
-from etude.execute.columns import column
-from etude.execute.cost import CONDITIONS, recorded, trust_of
+from etude.execute.arrow_columns import column
+from etude.execute.node_metering import CONDITIONS, cost_columns, trust_of
+from etude.execute.task import RefRow
 from etude.identity.observed import unseeded
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
@@ -42,12 +42,12 @@ def record_table(store: Store, rows: Sequence[RefRow], settings: Mapping[str, ob
     return as_table(flat, settings)
 
 
-def gathered(store: Store, records: Node) -> pa.Table:
+def current_records(store: Store, records: Node) -> pa.Table:
     """The table of records as the store has it now.
 
     A result that is gone although all that was made of it is there has its metrics and costs from the stored table.
     """
-    from etude.execute.call import ref_row
+    from etude.execute.task import ref_row
 
     read: dict[str, dict[str, object]] = {}
     rows = [ref_row(row) for row in records.rows]
@@ -142,7 +142,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
             missing.append((name, fingerprint))
             continue
         if fingerprint not in read:
-            costs = {f"{name}.cost.{column}": value for column, value in recorded(manifest.cost).items()}
+            costs = {f"{name}.cost.{column}": value for column, value in cost_columns(manifest.cost).items()}
             costs[f"{name}.cost.run"] = _measured_in(manifest)
             own = _metrics(store, name, fingerprint) if manifest.codec.get("metrics") else {}
             read[fingerprint] = own | costs

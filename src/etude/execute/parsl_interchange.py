@@ -1,7 +1,7 @@
 """The engine's interchange, tied to its driver: it ends when the driver does, however that ended.
 
-Started as `python -m etude.execute.interchange` in place of the engine's own program, which is looked for on PATH and
-stays behind when its driver is killed.
+Started as `python -m etude.execute.parsl_interchange` in place of the engine's own program, which is looked for on PATH
+and stays behind when its driver is killed.
 """
 
 from __future__ import annotations

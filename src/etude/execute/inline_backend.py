@@ -10,18 +10,18 @@ from pathlib import Path
 
 from etude.environment import variables
 from etude.execute.backend import Progress, TellProgress
-from etude.execute.call import NodeCall, Outcome, Status
-from etude.execute.cost import Metering
-from etude.execute.leftovers import Leftovers
 from etude.execute.logs import log_path, python_output_to
+from etude.execute.node_metering import Metering
+from etude.execute.orphans import InlineOrphans
 from etude.execute.perform import Host, Pause, perform
+from etude.execute.task import Outcome, Status, Task
 from etude.execute.threads import LoadedLibraries, thread_count
 from etude.graph.pipeline import Needs
 from etude.identity.files import FileDigests
 from etude.redaction import Redactor
 from etude.store.store import Store
 
-_leftovers = Leftovers()
+_orphans = InlineOrphans()
 
 
 @dataclass(slots=True)
@@ -50,24 +50,24 @@ class InlineBackend:
             return f"it needs {needs.gpus} GPU(s) and {len(self.devices)} can be seen here"
         return None
 
-    def submit(self, call: NodeCall) -> Future[Outcome]:
+    def submit(self, task: Task) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        self._stopped.discard(call.fingerprint)
+        self._stopped.discard(task.fingerprint)
         host = Host(
-            self.devices[: call.needs.gpus],
-            thread_count(call.needs.cpus, variables()),
-            lambda: self._stopping or call.fingerprint in self._stopped,
-            partial(self._tell, call.fingerprint),
-            partial(self._tell_value, call.fingerprint),
+            self.devices[: task.needs.gpus],
+            thread_count(task.needs.cpus, variables()),
+            lambda: self._stopping or task.fingerprint in self._stopped,
+            partial(self._tell, task.fingerprint),
+            partial(self._tell_value, task.fingerprint),
             self.pause,
             self.metering,
             self.digests,
         )
-        self.tell(Progress(call.fingerprint, 0.0, None, "", starts=True))
-        log = log_path(self.logs, call.name, call.fingerprint)
+        self.tell(Progress(task.fingerprint, 0.0, None, "", starts=True))
+        log = log_path(self.logs, task.name, task.fingerprint)
         output = nullcontext() if self.pause else python_output_to(log, self.redact)
-        with output, _leftovers.belonging_to_step(), self._libraries.limited(call.needs.cpus):
-            outcome = perform(call, self.store, host)
+        with output, _orphans.belonging_to_step(), self._libraries.limited(task.needs.cpus):
+            outcome = perform(task, self.store, host)
         if outcome.status is not Status.DONE and log.exists():
             outcome = replace(outcome, log=str(log))
         future.set_result(outcome)

@@ -33,7 +33,7 @@ _PASSES = 3
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 
 
-class Leftovers:
+class InlineOrphans:
     """What the steps that run in this process start."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Leftovers:
                 os.write(self._told, what)
 
 
-class Strays:
+class WorkerOrphans:
     """What the steps of a worker start in sessions of their own, and leave running."""
 
     def __init__(self, token: str) -> None:
@@ -102,12 +102,12 @@ class Strays:
         if not self._started:
             return []
         own, session = os.getpid(), os.getsid(0)
-        names = kill_marked(WORKER, self._token, but=lambda pid: pid == own or _session(pid) == session)
+        names = kill_by_mark(WORKER, self._token, but=lambda pid: pid == own or _session(pid) == session)
         self._started = bool(_descendants(own))  # one that is left may leave the session later
         return names
 
 
-def kill_marked(variable: str, token: str, *, but: Callable[[int], bool] = lambda _pid: False) -> list[str]:
+def kill_by_mark(variable: str, token: str, *, but: Callable[[int], bool] = lambda _pid: False) -> list[str]:
     """Kill the processes in whose environment a variable has this value; gives the name and the id of each.
 
     Args:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import CodeType
 
-from etude.execute import entered, generators
-from etude.execute.audit import install, take_in_children
-from etude.execute.touches import PROCESS, Stamp, Touches, counts, module_files, module_names, stamp_of
+from etude.execute.observe import function_tracer, generators
+from etude.execute.observe.accesses import PROCESS, Accesses, Stamp, counts, module_files, module_names, stamp_of
+from etude.execute.observe.audit import install, take_in_children
 from etude.graph.importing import known_sources
 from etude.identity.code import CodeIndex, SymbolMap
 from etude.identity.files import FileDigests
@@ -32,7 +32,7 @@ _present: dict[tuple[str, str], Present] = {}
 class Observation:
     """Sees what one node touches: a block around the call of its step."""
 
-    __slots__ = ("_entered", "_functions", "_generators", "_project", "_touches", "unseeded")
+    __slots__ = ("_accesses", "_functions", "_generators", "_project", "_tracer", "unseeded")
 
     def __init__(self, project: str, store: str, code: str, *, opaque: bool) -> None:
         """
@@ -43,9 +43,9 @@ class Observation:
             opaque: Whether the code has places that identity does not see through, so that it is worth to look again.
         """
         self._project = project
-        self._touches = Touches()
-        self._entered = entered.Watch(code, opaque=opaque)
-        self._generators = generators.Watch()
+        self._accesses = Accesses()
+        self._tracer = function_tracer.FunctionTracer(code, opaque=opaque)
+        self._generators = generators.GeneratorWatch()
         self._functions: Collection[CodeType] = ()
         self.unseeded: tuple[str, ...] = ()
         """The global generators that the step drew from without seeding them."""
@@ -56,16 +56,16 @@ class Observation:
 
     def __enter__(self) -> Observation:
         if self._project:
-            PROCESS.active += (self._touches,)
+            PROCESS.active += (self._accesses,)
             self._generators.start()
-            self._entered.start()
+            self._tracer.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
         if self._project:
-            self._functions = self._entered.stop()
+            self._functions = self._tracer.stop()
             self.unseeded = self._generators.stop()
-            PROCESS.active = tuple(one for one in PROCESS.active if one is not self._touches)
+            PROCESS.active = tuple(one for one in PROCESS.active if one is not self._accesses)
 
     def observed(self, symbols: Mapping[str, str], files: Collection[str], run: str, digests: FileDigests) -> Observed:
         """What the node touched that its plan did not know, with digests.
@@ -76,23 +76,23 @@ class Observation:
             run: The run that it is part of.
             digests: Remembers digests of files.
         """
-        touches = self._touches
-        take_in_children(touches)
+        accesses = self._accesses
+        take_in_children(accesses)
         if PROCESS.importing:
             for file in module_files(symbols):
                 if file in PROCESS.importing:
-                    touches.add(PROCESS.importing[file])
+                    accesses.add(PROCESS.importing[file])
         chance = {key_of(Thing.RANDOM, name): "" for name in self.unseeded}
         functions = [code for code in self._functions if counts(code.co_filename)]
-        if not touches and not functions:
+        if not accesses and not functions:
             return chance
         present = _present_in(self._project, run, digests)
-        return {**_News(present, touches, symbols, files).all(functions), **chance}
+        return {**_News(present, accesses, symbols, files).all(functions), **chance}
 
     def written(self) -> frozenset[str]:
         """The files and folders that the node wrote, by the names that they would have in `observed`."""
         name_of = Present(self._project, FileDigests(), CodeIndex).name_of
-        return frozenset(name_of(path) for path in self._touches.written if not path.startswith("$"))
+        return frozenset(name_of(path) for path in self._accesses.written if not path.startswith("$"))
 
 
 def observed_by_all(ranks: Sequence[tuple[Observed, Collection[str]]]) -> Observed:
@@ -147,36 +147,36 @@ class _News:
     """What of the things touched no plan knew, with digests."""
 
     present: Present
-    touches: Touches
+    accesses: Accesses
     symbols: Mapping[str, str]
     planned: Collection[str]
     found: dict[str, str] = field(default_factory=dict)
     codes: dict[str, tuple[SymbolMap, str]] = field(default_factory=dict)
 
     def all(self, functions: Collection[CodeType]) -> dict[str, str]:
-        touches = self.touches
+        accesses = self.accesses
         self._files()
-        for path in list(touches.folders):
+        for path in list(accesses.folders):
             if self._is_news(path):
                 self._keep(Thing.FOLDER, path)
-        modules = module_names() if touches.sources or functions else {}
-        for path, stamp in list(touches.sources.items()):
-            if not touches.made(path):
+        modules = module_names() if accesses.sources or functions else {}
+        for path, stamp in list(accesses.sources.items()):
+            if not accesses.made(path):
                 self._source(path, stamp, modules.get(path))
         for code in functions:
-            if code.co_filename in modules and not touches.made(code.co_filename):
+            if code.co_filename in modules and not accesses.made(code.co_filename):
                 self._function(code, modules[code.co_filename])
         self._keep_code()
-        for name, digest in list(touches.variables.items()):
-            if f"${name}" not in touches.written:
+        for name, digest in list(accesses.variables.items()):
+            if f"${name}" not in accesses.written:
                 self.found[key_of(Thing.VARIABLE, name)] = digest
-        told = [(Thing.FILE, self.present.name_of(path)) for path in touches.rewritten]
-        told += [(Thing.COMMAND, name) for name in touches.commands]
+        told = [(Thing.FILE, self.present.name_of(path)) for path in accesses.rewritten]
+        told += [(Thing.COMMAND, name) for name in accesses.commands]
         return self.found | {key_of(thing, name): "" for thing, name in told}
 
     def _files(self) -> None:
         by_folder: dict[str, dict[str, Stamp | None]] = {}
-        for path, stamp in list(self.touches.files.items()):
+        for path, stamp in list(self.accesses.files.items()):
             if self._is_news(path) and not os.path.isdir(path):
                 by_folder.setdefault(os.path.dirname(path), {})[path] = stamp
         many = sum(map(len, by_folder.values())) > MOST_FILES
@@ -229,7 +229,7 @@ class _News:
 
     def _is_news(self, path: str) -> bool:
         planned = any(path == known or path.startswith(f"{known}/") for known in self.planned)
-        return not planned and not self.touches.made(path)
+        return not planned and not self.accesses.made(path)
 
 
 def _bytes_of(stamps: Mapping[str, Stamp | None]) -> int:

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from etude.execute.attempt_costs import EVERY_S, FIRST_S, write_cost
-from etude.execute.start_up import StartUp
+from etude.execute.cost_journal import EVERY_S, FIRST_S, write_cost
+from etude.execute.start_up_marks import StartUp
 from etude.keys import FileKey, ListOf, Numeric, SectionText, Text
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ MOST_WINDOWS = 100
 """Of more kinds of windows than this, the record has those that were open longest, and tells how many it lacks."""
 
 
-def recorded(cost: Mapping[str, object]) -> dict[str, object]:
+def cost_columns(cost: Mapping[str, object]) -> dict[str, object]:
     """The part of a cost that goes into the record: column → value, None where it was not measured.
 
     Windows come as `window.<name>.wall_s`, `.cpu_s`, `.peak_rss_bytes` and `.energy_j`, by the last part of their path

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from etude.execute.call import Outcome, Status
-from etude.execute.leftovers import WORKER, kill_marked
 from etude.execute.messages import Hello
+from etude.execute.orphans import WORKER, kill_by_mark
+from etude.execute.task import Outcome, Status
 from etude.execute.threads import thread_variables
 
 
 @dataclass(slots=True, eq=False)
-class Child:
+class WorkerProcess:
     """One worker process."""
 
     process: subprocess.Popen[bytes]
@@ -56,7 +56,7 @@ class Child:
         kill_group(self.process)
 
 
-def start_child(hello: Hello, environment: Mapping[str, str]) -> Child:
+def start_worker(hello: Hello, environment: Mapping[str, str]) -> WorkerProcess:
     """A worker process that was told what it serves."""
     ours, theirs = socket.socketpair()
     token = secrets.token_hex(8)
@@ -71,29 +71,29 @@ def start_child(hello: Hello, environment: Mapping[str, str]) -> Child:
     connection = Connection(ours.detach())
     with contextlib.suppress(OSError):
         connection.send(hello)
-    return Child(process, connection, hello.gpus, hello.cpus, token)
+    return WorkerProcess(process, connection, hello.gpus, hello.cpus, token)
 
 
-def end_child(child: Child) -> int:
+def end_worker(worker: WorkerProcess) -> int:
     """Let a worker go and tell its exit code. One that still lives ends itself when its connection closes.
 
     What it has started ends with it, even if the worker was killed and could not see to that.
     """
     with contextlib.suppress(OSError):
-        child.connection.close()
+        worker.connection.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.process.wait(timeout=2.0)
-    kill_group(child.process)
-    code = child.process.wait()
-    kill_marked(WORKER, child.token)
+        worker.process.wait(timeout=2.0)
+    kill_group(worker.process)
+    code = worker.process.wait()
+    kill_by_mark(WORKER, worker.token)
     return code
 
 
-def lost(child: Child) -> Outcome:
+def loss_of(worker: WorkerProcess) -> Outcome:
     """The outcome of a node whose worker is gone."""
-    code = end_child(child)
-    if child.lost_because:
-        return Outcome(status=Status.LOST, error=child.lost_because, again=False)
+    code = end_worker(worker)
+    if worker.lost_because:
+        return Outcome(status=Status.LOST, error=worker.lost_because, again=False)
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = " (perhaps out of memory: see the kernel's log)" if name == "SIGKILL" else ""

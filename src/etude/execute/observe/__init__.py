@@ -1,0 +1,1 @@
+"""What a step touches when it runs: files, code, variables, programs and random generators."""
