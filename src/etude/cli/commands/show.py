@@ -10,7 +10,6 @@ from typing import Annotated, Any, Optional
 
 import pyarrow as pa
 import typer
-from rich.pretty import pretty_repr
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from etude.analysis.records import rows_of
 from etude.cli.arguments import AsJson, Profile, Set, StudyFile, assignments
 from etude.cli.console import err, escape, out
 from etude.cli.study_file import prepare_file
+from etude.cli.value_text import value_lines
 from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
 from etude.execute.record_table import current_records
@@ -44,7 +44,6 @@ EXAMPLES = """
   etude show study.yaml scored --csv predictions.csv --parquet predictions.parquet
 """
 MOST_ROWS = 40
-MOST_TEXT = 2000
 
 
 def show(
@@ -153,13 +152,13 @@ def _print_node(prepared: PreparedStudy, node: Node, manifest: Manifest | Damage
         if not isinstance(manifest, Manifest):
             return
         out().print(Text(f"  its last result, {last[:16] if last else ''}:", style="yellow"))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for key, value in _provenance_rows(prepared, manifest):
-        grid.add_row(f"  {key}", Text(value))
-    out().print(grid)
-    out().print(Text(_value_text(prepared, manifest), style="cyan"), soft_wrap=True)
+    rows = _provenance_rows(prepared, manifest)
+    pad = max(len(key) for key, _ in rows)
+    for key, text in rows:
+        out().print(Text(f"  {key:<{pad}}  {text}"), soft_wrap=True)
+    folder = prepared.workplace.etude / "shown" / manifest.fingerprint[:16]
+    for line in value_lines(prepared.store.read(manifest.fingerprint), folder, out().width):
+        out().print(Text(line, style="cyan"), soft_wrap=True)
 
 
 def _provenance_rows(prepared: PreparedStudy, manifest: Manifest) -> list[tuple[str, str]]:
@@ -194,12 +193,6 @@ def _provenance_rows(prepared: PreparedStudy, manifest: Manifest) -> list[tuple[
 
 def _cpu(cpu_s: Any) -> str:
     return "?" if cpu_s is None else readable_seconds(cpu_s)
-
-
-def _value_text(prepared: PreparedStudy, manifest: Manifest) -> str:
-    value = prepared.store.read(manifest.fingerprint)
-    text = pretty_repr(value, max_width=100, max_length=20, max_string=400)
-    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + " …"
 
 
 def _fields(prepared: PreparedStudy, node: Node, manifest: Manifest | Damaged | None) -> dict[str, Any]:
