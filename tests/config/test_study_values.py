@@ -114,7 +114,7 @@ def test_a_study_is_named_after_its_file(read: Read) -> None:
 def test_a_study_knows_its_file_and_lines(read: Read, tmp_path: Path) -> None:
     study = read("pipeline:\n  n:\n    step: x.y\n", "s.yaml").study
     assert study.file == tmp_path / "s.yaml"
-    assert study.lines["pipeline.n.step"] == SourceLine(str(tmp_path / "s.yaml"), 3)
+    assert study.lines["pipeline.n.step"] == SourceLine(file=str(tmp_path / "s.yaml"), line=3)
 
 
 @pytest.mark.parametrize("mark", [".etude", ".git", "pyproject.toml", "etude.toml"])

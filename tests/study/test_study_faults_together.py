@@ -16,9 +16,9 @@ from etude.study.study import SourceLine, Study
 STUDY = Study(
     name="s",
     lines={
-        "": SourceLine("s.yaml", 1),
-        "pipeline.a": SourceLine("s.yaml", 3),
-        "pipeline.a.with.x": SourceLine("--set"),
+        "": SourceLine(file="s.yaml", line=1),
+        "pipeline.a": SourceLine(file="s.yaml", line=3),
+        "pipeline.a.with.x": SourceLine(file="--set"),
     },
 )
 

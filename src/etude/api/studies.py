@@ -160,7 +160,7 @@ class Study:
     def result(self) -> StudyResult:
         """What earlier runs came to, as far as it is stored. Runs nothing."""
         prepared, _ = self._prepared()
-        return StudyResult(finished=Finished(prepared, RunSummary(), "", 0.0))
+        return StudyResult(finished=Finished(prepared=prepared, summary=RunSummary(), run="", wall_s=0.0))
 
     def run(
         self,
@@ -251,7 +251,7 @@ class Study:
         built = build(self.tree, name=self._name)
         project = self._home()
         study = replace(built.study, project=project, sources=live_sources(self._steps(), project))
-        return Reading(study, tuple(locate(built.faults, study)))
+        return Reading(study=study, faults=tuple(locate(built.faults, study)))
 
     def _home(self) -> Path:
         """The project's folder."""

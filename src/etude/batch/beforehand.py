@@ -61,7 +61,9 @@ class Beforehand:
             self.meter,
             workplace.etude / DIGESTS,
         )
-        provenance = Provenance(prepared.study.name, self.run, workplace.project, prepared.store)
+        provenance = Provenance(
+            study=prepared.study.name, run=self.run, project=workplace.project, store=prepared.store
+        )
         policy = Policy(retries=prepared.study.place.retries)
         self.runner = Runner(made, prepared.store, backend, provenance, policy, self.tell, present=present)
         try:

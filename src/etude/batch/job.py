@@ -136,7 +136,7 @@ class BatchJob:
         # What a collecting job lacks is the other jobs' to give.
         barred = {node.fingerprint for node in made.todo} - set(order.nodes) if order.collects else set[str]()
         backend = self._backend(store)
-        provenance = Provenance(order.study, order.run, Path(order.project), store)
+        provenance = Provenance(study=order.study, run=order.run, project=Path(order.project), store=store)
         policy = Policy(retries=order.retries, fail_fast=order.fail_fast)
 
         def tell(event: Event) -> None:

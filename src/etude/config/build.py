@@ -18,7 +18,7 @@ UNKNOWN_STEP: Final = ""
 """The step of a node whose step is faulty: the fault is told here, so later checks pass such a node over."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """A study made of the valid parts of a tree, and what is wrong with the rest."""
 
@@ -53,7 +53,7 @@ def build(tree: Mapping[str, object], *, name: str) -> Built:
     if search := read.get("vary", {}).get("search"):
         faults += search_faults(study, tree, search)
     faults += reference_faults(study, tree)
-    return Built(study, tuple(faults))
+    return Built(study=study, faults=tuple(faults))
 
 
 def _nodes(read: Mapping[str, Mapping[str, Any]], written: object) -> dict[str, NodeSpec]:

@@ -25,7 +25,7 @@ _MARKS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A file once parsed."""
 

@@ -41,7 +41,9 @@ def load_plain(file: Path, below: tuple[Path, ...] = ()) -> Document:
     if study_tree.tree:
         overlay(study_tree, tree)
         tree = study_tree.tree
-    return Document(tree, {**lines, **document.lines}, tuple(faults), tuple(dict.fromkeys(files)))
+    return Document(
+        tree=tree, lines={**lines, **document.lines}, faults=tuple(faults), files=tuple(dict.fromkeys(files))
+    )
 
 
 def _parsed(file: Path) -> Document:
@@ -58,7 +60,7 @@ def _parents(document: Document, file: Path, chain: tuple[Path, ...]) -> Iterato
         if isinstance(name, str):
             path = "extends" if single else f"extends.{index}"
             parent = Path(os.path.normpath(file.parent / name))
-            _check_parent(parent, name, path, document.lines.get(path, SourceLine(str(file))), chain)
+            _check_parent(parent, name, path, document.lines.get(path, SourceLine(file=str(file))), chain)
             yield parent
 
 

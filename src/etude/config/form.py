@@ -20,7 +20,7 @@ _SEARCH = ("vary", "search")
 """A search keeps to its log, which refuses to go on with another search."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerChange:
     """One thing that a layer over the file changed."""
 

@@ -33,7 +33,7 @@ def parse_json(text: str, file: str) -> Document:
         raise failure(f"is not JSON: {error}", file=file, mend="write a finite number of usual length") from error
     check_limits(tree, file)
     lines, faults = _places(text, file)
-    return Document(tree, lines, tuple(faults))
+    return Document(tree=tree, lines=lines, faults=tuple(faults))
 
 
 def _refused(name: str) -> object:
@@ -54,7 +54,7 @@ def _places(text: str, file: str) -> tuple[dict[str, SourceLine], list[Fault]]:
     ends = [match.start() for match in re.finditer("\n", text)]
     stack: list[_Container] = []
     for token in _TOKEN.finditer(text):
-        line = SourceLine(file, bisect_right(ends, token.start()) + 1)
+        line = SourceLine(file=file, line=bisect_right(ends, token.start()) + 1)
         mark = token[0]
         if mark in ("}", "]"):
             stack.pop()

@@ -71,7 +71,7 @@ class JsonnetTree:
         if found["kind"] == "missing":
             return MISSING
         kind: Any = _KINDS.get(found["kind"], "value")
-        return Look(kind, tuple(found.get("names", ())), found.get("size", 0))
+        return Look(kind=kind, names=tuple(found.get("names", ())), size=found.get("size", 0))
 
     def value(self, path: Keys) -> object:
         """The plain value here; None where nothing stands."""

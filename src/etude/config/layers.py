@@ -11,6 +11,7 @@ from etude.config.build import build
 from etude.config.document import SUFFIXES, failure, file_text
 from etude.config.extends import load_plain
 from etude.config.form import LayerChange, set_word
+from etude.config.jsonnet import JsonnetTree
 from etude.config.overrides import (
     FILE_ONLY,
     Override,
@@ -29,7 +30,7 @@ from etude.study.study import SourceLine
 _WHOLE: Final = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Layers:
     """A study with what has been laid on it so far, where each part stands, and what was wrong."""
 
@@ -57,7 +58,7 @@ class Layers:
         for path in paths:
             for stale in [known for known in self.lines if known == path or known.startswith(path + ".")]:
                 del self.lines[stale]
-            self.lines[path] = SourceLine(source)
+            self.lines[path] = SourceLine(file=source)
             self.origin[path] = source
 
 
@@ -76,17 +77,15 @@ def file_layers(path: Path) -> Layers:
     document = load_plain(path)
     assert isinstance(document.tree, dict)
     study_tree = PlainTree(document.tree, document.files)
-    return Layers(study_tree, dict(document.lines), list(document.faults))
+    return Layers(study_tree=study_tree, lines=dict(document.lines), faults=list(document.faults))
 
 
 def _jsonnet_layers(path: Path) -> Layers:
-    from etude.config.jsonnet import JsonnetTree
-
     study_tree = JsonnetTree(path)
     if study_tree.look(("extends",)).kind != "missing":
         mend = "write (import 'base.jsonnet') + {…}"
         raise failure("Jsonnet files extend by import", file=str(path), path="extends", mend=mend)
-    return Layers(study_tree, {_WHOLE: SourceLine(str(path))})
+    return Layers(study_tree=study_tree, lines={_WHOLE: SourceLine(file=str(path))})
 
 
 def lay_profile(layers: Layers, name: str | None) -> None:
@@ -105,9 +104,9 @@ def lay_profile(layers: Layers, name: str | None) -> None:
     layers.lines |= {path.removeprefix(prefix): line for path, line in layers.lines.items() if path.startswith(prefix)}
     paths = tuple(".".join(path) for path in leaves(data) if path)
     layers.origin |= dict.fromkeys(paths, f"profile {name}")
-    layers.changes.append(LayerChange(0, (), name, paths))
+    layers.changes.append(LayerChange(layer=0, path=(), word=name, paths=paths))
     if "name" in data:
-        layers.changes.append(LayerChange(0, ("name",), name, ("name",)))
+        layers.changes.append(LayerChange(layer=0, path=("name",), word=name, paths=("name",)))
 
 
 def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
@@ -123,7 +122,7 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
             continue
         source = f"env {variable}"
         try:
-            check_target(layers.study_tree, Override(source, target))
+            check_target(layers.study_tree, Override(source=source, target=target))
         except ConfigError as error:
             path = f"env.{variable}" if binding is not said else f"env.{variable}.sets"
             layers.faults += [replace(fault, path=path, value=target, file="") for fault in error.faults]
@@ -150,7 +149,9 @@ def _lay(layers: Layers, override: Override, layer: int = 2) -> None:
     path = check_target(layers.study_tree, override)
     paths = apply(layers.study_tree, override)
     layers.came(paths, override.source)
-    layers.changes.append(LayerChange(layer, path, set_word(path, override.value, removes=override.removes), paths))
+    layers.changes.append(
+        LayerChange(layer=layer, path=path, word=set_word(path, override.value, removes=override.removes), paths=paths)
+    )
 
 
 def fitting(study_tree: StudyTree, name: str, data: Mapping[str, object]) -> tuple[dict[str, object], list[Fault]]:

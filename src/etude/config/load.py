@@ -20,7 +20,7 @@ from etude.study.study import PlaceSettings, Study
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What came of reading a study file."""
 
@@ -68,7 +68,7 @@ def read_study(
     try:
         layers = file_layers(path)
     except ConfigError as error:
-        return Reading(None, error.faults)
+        return Reading(study=None, faults=error.faults)
     try:
         others = {name: data for name, data in layers.profiles().items() if name != profile}
         layered = others or profile or overrides or layers.study_tree.look(("env",)).names
@@ -80,7 +80,7 @@ def read_study(
         built = build(tree, name=path.stem)
         layers.faults += secret_faults(tree, Redactor.of(marked(environment, built.study.secrets)))
     except ConfigError as error:
-        return Reading(None, in_order([*layers.faults, *error.faults], layers.study_tree.files))
+        return Reading(study=None, faults=in_order([*layers.faults, *error.faults], layers.study_tree.files))
     for name, data in others.items():
         layers.faults += profile_faults(base, name, data) if base is not None else ()
     form = form_of(layers.changes, tree, base)
@@ -94,7 +94,9 @@ def read_study(
         origin=layers.origin,
         lines=layers.lines,
     )
-    return Reading(study, in_order(locate([*layers.faults, *built.faults], study), layers.study_tree.files))
+    return Reading(
+        study=study, faults=in_order(locate([*layers.faults, *built.faults], study), layers.study_tree.files)
+    )
 
 
 def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> PlaceSettings:

@@ -20,7 +20,7 @@ FILE_ONLY: Final = ("env", "profiles", "extends")
 SET: Final = "--set"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
     """One value from outside the file."""
 
@@ -41,7 +41,7 @@ def parse_override(text: str) -> Override:
     if text.startswith("~"):
         if "=" in text:
             raise _refused(SET, text, text, "`~path` takes a value away and sets none", "write `~path` or `path=value`")
-        return Override(SET, text[1:].strip(), removes=True)
+        return Override(source=SET, target=text[1:].strip(), removes=True)
     target, equals, value = text.partition("=")
     if not equals:
         raise _refused(SET, text, text, "has no `=`", "write path=value, as in `--set pooling=max`")
@@ -55,7 +55,7 @@ def override_of(source: str, target: str, text: str) -> Override:
         ConfigError: The value cannot be read.
     """
     try:
-        return Override(source, target, parse_value(text))
+        return Override(source=source, target=target, value=parse_value(text))
     except ValueError as error:
         raise _refused(
             source, target, text, str(error), 'write it as YAML: 3, true, null, text, "3", [1, 2], {a: 1}'

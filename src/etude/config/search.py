@@ -11,6 +11,7 @@ from etude.analysis.direction import meaning_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.keys import spec_of
 from etude.search.dimensions import Dimension, dimension_of
+from etude.search.samplers.registry import check
 from etude.search.space import Condition, Forbidden, Space
 from etude.search.spec import METRIC, Search
 from etude.search.trials import Bound, Direction, Goal
@@ -82,8 +83,6 @@ def _sampler(said: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
 
 
 def _sampler_faults(said: Mapping[str, Any]) -> Iterator[Fault]:
-    from etude.search.samplers.registry import check
-
     yield from (_placed(fault) for fault in check(*_sampler(said)))
 
 

@@ -17,7 +17,7 @@ Keys = tuple[str, ...]
 """Keys from the top of the study inwards; an index in a list is its decimal text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What stands at one place of a tree."""
 
@@ -111,10 +111,10 @@ class PlainTree:
             else:
                 return MISSING
         if isinstance(at, Mapping):
-            return Look("mapping", names=tuple(at))
+            return Look(kind="mapping", names=tuple(at))
         if isinstance(at, list):
-            return Look("list", size=len(at))
-        return Look("nothing" if at is None else "value")
+            return Look(kind="list", size=len(at))
+        return Look(kind="nothing" if at is None else "value")
 
     def value(self, path: Keys) -> object:
         """The plain value here; None where nothing stands."""
@@ -139,7 +139,7 @@ class PlainTree:
         self.tree = _mapping(merge_trees(self.tree, data))
 
 
-MISSING: Final = Look("missing")
+MISSING: Final = Look(kind="missing")
 
 
 def _entered(at: object, key: str) -> object:

@@ -40,7 +40,7 @@ def build(events: Sequence[yaml.Event], file: str) -> Document:
     building = _Building(events, file)
     start = next(at for at, event in enumerate(events) if isinstance(event, yaml.DocumentStartEvent))
     tree, _ = building.value(start + 1, "", 0)
-    return Document(tree, building.lines, tuple(building.faults))
+    return Document(tree=tree, lines=building.lines, faults=tuple(building.faults))
 
 
 class _Building:
@@ -63,7 +63,7 @@ class _Building:
             raise too_many(self._file, line_of(event))
         if depth > MAX_DEPTH:
             raise too_deep(self._file, line_of(event))
-        self.lines.setdefault(path, SourceLine(self._file, line_of(event)))
+        self.lines.setdefault(path, SourceLine(file=self._file, line=line_of(event)))
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path), at + 1
         if isinstance(event, yaml.AliasEvent):
@@ -109,7 +109,7 @@ class _Building:
                 self._fault(event, join_path(path, key), reason, "keep one of the two")
             else:
                 first[key] = line_of(event)
-                self.lines.setdefault(join_path(path, key), SourceLine(self._file, line_of(event)))
+                self.lines.setdefault(join_path(path, key), SourceLine(file=self._file, line=line_of(event)))
                 entries[key], after = self.value(at, join_path(path, key), depth + 1)
             at = self._after(at) if after is None else after
         for source in merged:

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
+from etude.execute.devices import machine
+from etude.execute.inline_backend import InlineBackend
 from etude.execute.node_metering import Metering
+from etude.execute.process_backend import ProcessBackend
 from etude.execute.record_table import current_records
 from etude.execute.run_events import Event, EventKind, EventLog, Tell, now
 from etude.execute.runner import Policy, Runner, RunSummary
@@ -48,7 +51,7 @@ MOST_ROUNDS = 5
 """How often a run starts over after it found stored results damaged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """How a run of a study ended."""
 
@@ -90,7 +93,7 @@ class Conductor(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True)  # positional: users write Execution(prepared, options, tell).run()
 class Execution:
     """One run of one study, from its first event to its last."""
 
@@ -120,7 +123,7 @@ class Execution:
         if not self.prepared.plan.todo and not self.prepared.searches:
             with contextlib.suppress(OSError, StoreError):  # nothing was done, so nothing is lost
                 self._remember(self.prepared.history.run)
-            return Result(self.prepared, RunSummary(), "", time.perf_counter() - start)
+            return Result(prepared=self.prepared, summary=RunSummary(), run="", wall_s=time.perf_counter() - start)
         self._refuse_impossible()
         self._refuse_search_by_jobs()
         run = new_run_id(now())
@@ -141,7 +144,7 @@ class Execution:
                 succeeded = finished and self.summary.succeeded and not in_vain(self.prepared)
                 data = {"succeeded": succeeded, "wall_s": time.perf_counter() - start}
                 self._say(log, Event(EventKind.RUN_ENDED, now(), data=data))
-        return Result(self.prepared, self.summary, run, time.perf_counter() - start)
+        return Result(prepared=self.prepared, summary=self.summary, run=run, wall_s=time.perf_counter() - start)
 
     def interrupt(self) -> None:
         """Ask the run to stop at the next checkpoints."""
@@ -178,6 +181,7 @@ class Execution:
 
     def _search(self, run: str, tell: Tell) -> None:
         """Search until that is complete; what the trials came to is then part of the plan."""
+        # only a study that searches loads what searches
         from etude.study.searching import Searching
 
         prepared = self.prepared
@@ -192,7 +196,9 @@ class Execution:
                 prepared.other_study,
                 backend,
                 self._workers(),
-                Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store),
+                Provenance(
+                    study=prepared.study.name, run=run, project=prepared.workplace.project, store=prepared.store
+                ),
                 Policy(retries=prepared.study.place.retries, watch_walltime=self.options.cluster is None),
                 tell,
                 self.redact,
@@ -214,8 +220,6 @@ class Execution:
 
     def _workers(self) -> int:
         """How many trials a search has under way where it does not say."""
-        from etude.execute.devices import machine
-
         place = self.prepared.study.place
         if place.backend == "inline" or self._pause() is not None:
             return 1
@@ -240,7 +244,9 @@ class Execution:
         made = prepared.plan
         backend = self._backend(run)
         try:
-            provenance = Provenance(prepared.study.name, run, prepared.workplace.project, prepared.store)
+            provenance = Provenance(
+                study=prepared.study.name, run=run, project=prepared.workplace.project, store=prepared.store
+            )
             for _ in range(MOST_ROUNDS):
                 policy = Policy(
                     retries=prepared.study.place.retries,
@@ -281,10 +287,6 @@ class Execution:
 
     def _backend(self, run: str = "") -> Backend:
         """The backend of this run. A run with nothing to do has none, and loads none."""
-        from etude.execute.devices import machine
-        from etude.execute.inline_backend import InlineBackend
-        from etude.execute.process_backend import ProcessBackend
-
         study, workplace = self.prepared.study, self.prepared.workplace
         logs = self._logs()
         pause = self._pause()
@@ -313,6 +315,7 @@ class Execution:
         )
 
     def _cluster(self, profile: Profile, run: str) -> ParslBackend:
+        # heavy, and of clusters alone
         from etude.execute.parsl_backend import ParslBackend
 
         prepared, workplace = self.prepared, self.prepared.workplace

@@ -31,7 +31,7 @@ FillPoints = Callable[[Study, Sequence[Study]], Study]
 """A study with its points in place, where a search or the best of another study decides them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
     """A study laid out: its variants and all its nodes."""
 
@@ -122,7 +122,9 @@ def expand(
     Raises:
         ConfigError: The study does not fit its steps; carries every fault.
     """
-    expander = _Expander(study, files, other_study, list(faults), within, fill_points)
+    expander = _Expander(
+        study=study, files=files, other_study=other_study, faults=list(faults), within=within, fill_points=fill_points
+    )
     return expander.expand(points)
 
 
@@ -145,7 +147,7 @@ class VariantGrowth:
         Raises:
             ConfigError: They do not fit.
         """
-        self._expander = _Expander(study, files, other_study, [], ())
+        self._expander = _Expander(study=study, files=files, other_study=other_study, faults=[], within=())
         order = self._expander.begin()
         self._order = [name for name in order if name in study.pipeline]
 
@@ -158,7 +160,7 @@ class VariantGrowth:
         return self._expander.further(self._order, points)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Expander:
     study: Study
     files: FileDigests
@@ -234,7 +236,14 @@ class _Expander:
                 inputs = self._collect_inputs(name, all_variants, rows, collect, records)
                 collect[name] = self._node(name, base, inputs, {})
         self._raise_faults()
-        return Expansion(self.study, tuple(all_variants), tuple(rows), collect, records, self.library)
+        return Expansion(
+            study=self.study,
+            variants=tuple(all_variants),
+            nodes=tuple(rows),
+            collect=collect,
+            records=records,
+            library=self.library,
+        )
 
     # Checking: once per node as written.
 

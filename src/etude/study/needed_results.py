@@ -19,7 +19,7 @@ IDENTITY = "project.id"
 """File in a project's `.etude` that tells it from another at the same path on another machine."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class NeededResults:
     """Fingerprints that the studies of one project need, by study with its form."""
 

@@ -57,7 +57,7 @@ class Options:
     """Id of the batch job that this process runs in, where it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
     """The folders of one study."""
 
@@ -72,10 +72,10 @@ class Workplace:
         etude = study.project / ".etude"
         store = study.project / study.place.store if study.place.store else etude / "store"
         results = study.project / (study.place.results or Path("results") / study.name)
-        return Workplace(study.project, etude, store, results)
+        return Workplace(project=study.project, etude=etude, store=store, results=results)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedStudy:
     """A study ready to run."""
 
@@ -142,13 +142,13 @@ def prepare(
     _check_breakpoints(expansion, options)
     history = comparable_history(workplace.etude, study)
     return PreparedStudy(
-        study,
-        expansion,
-        made,
-        store,
-        files,
-        history,
-        workplace,
+        study=study,
+        expansion=expansion,
+        plan=made,
+        store=store,
+        files=files,
+        history=history,
+        workplace=workplace,
         partial=bool(options.only),
         search=state,
         whole=options.until is None and not options.only,

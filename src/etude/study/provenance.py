@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etude import __version__
 from etude.graph.node import Node
 from etude.graph.versions import versions_of
 from etude.store.store import Store
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Provenance:
     """Tells of each node of one run where its result comes from. What many nodes share is found once."""
 
@@ -33,8 +34,6 @@ class Provenance:
         return {**self._run_facts, "node": node.label(), **self._of_step(node), **said}
 
     def _facts(self) -> dict[str, object]:
-        from etude import __version__
-
         return {
             "study": self.study,
             "run": self.run,

@@ -12,7 +12,7 @@ from etude.graph.node import Node
 from etude.study.study import Study
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultHistory:
     """The latest results of one study, by label of the node."""
 
@@ -48,9 +48,11 @@ def read_history(folder: Path, study: str) -> ResultHistory:
     try:
         fields = json.loads(_file(folder, study).read_text(encoding="utf-8"))
         file, store = (str(fields.get(name, "")) for name in ("file", "store"))
-        return ResultHistory(study, dict(fields["results"]), str(fields["run"]), file, store)
+        return ResultHistory(
+            study=study, results=dict(fields["results"]), run=str(fields["run"]), file=file, store=store
+        )
     except (OSError, ValueError, KeyError, TypeError):
-        return ResultHistory(study)
+        return ResultHistory(study=study)
 
 
 def comparable_history(folder: Path, study: Study) -> ResultHistory:
@@ -83,7 +85,7 @@ def after(
             results[label] = node.fingerprint
         elif label in earlier.results:
             results[label] = earlier.results[label]
-    return ResultHistory(earlier.study, results, run, file, store)
+    return ResultHistory(study=earlier.study, results=results, run=run, file=file, store=store)
 
 
 def histories(folder: Path) -> Iterator[ResultHistory]:

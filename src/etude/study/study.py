@@ -238,7 +238,7 @@ class PlaceSettings:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLine:
     """Where a part of the study stands in a file."""
 

@@ -13,7 +13,7 @@ from etude.identity.canonical import canonical
 from etude.study.study import Study, Vary
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One point of `vary`: the values of all params of the study."""
 
@@ -73,7 +73,7 @@ def variants(study: Study, chosen: Sequence[Mapping[str, object]] | None = None)
 def _variant(study: Study, base: Mapping[str, str], point: Mapping[str, object]) -> Variant:
     label = " ".join(f"{name}={text_of(value)}" for name, value in point.items()) or "only"
     keys = {**base, **{name: canonical(value) for name, value in point.items()}}
-    return Variant(label, {**study.params, **point}, keys, _failed(study.vary, point))
+    return Variant(label=label, params={**study.params, **point}, keys=keys, failed=_failed(study.vary, point))
 
 
 def _failed(vary: Vary, point: Mapping[str, object]) -> str:
