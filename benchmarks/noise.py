@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etude.text import steps
-from etude.text.noise.perturbation import PerturbationKind, perturbed
+from etude.text.noise.perturbation import PerturbationKind, perturb
 from etude.text.noise.pools import FamilyName
 from etude.text.types import Splits
 
@@ -67,7 +67,7 @@ def main() -> None:
     for family in get_args(FamilyName):
         acts[f"step add_noise, {family}"] = lambda family=family: steps.add_noise(splits, family=family, seed=0)
     for kind in get_args(PerturbationKind):
-        acts[f"{kind}, {SEVERITY:.0%}"] = lambda kind=kind: perturbed(sample, ids, kind, severity=SEVERITY, seed=0)
+        acts[f"{kind}, {SEVERITY:.0%}"] = lambda kind=kind: perturb(sample, ids, kind, severity=SEVERITY, seed=0)
 
     shown = Table("noise", "texts per second", "quartiles", "of 50,000", title=f"{len(sample):,} texts")
     for name, act in acts.items():

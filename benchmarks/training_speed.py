@@ -32,16 +32,16 @@ from rich.console import Console
 from rich.table import Table
 
 from etude.nn.batches import Batches, Lengths, padding_ratio, shuffled_plan
+from etude.nn.classification import Classification
 from etude.nn.classifier import build_classifier
 from etude.nn.classifier_spec import ClassifierSpec, HeadSpec
+from etude.nn.embedding_subset import embedding_subset
 from etude.nn.fit import fit
+from etude.nn.model_types import Backbone, Tokens
 from etude.nn.precision import Format
-from etude.nn.trimmed import trimmed
+from etude.nn.token_batches import TokenBatch, collator, lengths, used_ids
+from etude.nn.training_spec import TrainingSpec
 from etude.text import steps
-from etude.text.classification import Classification
-from etude.text.token_batches import TokenBatch, collator, lengths, used_ids
-from etude.text.training_spec import TrainingSpec
-from etude.text.types import Backbone, Tokens
 
 RATE, CLIP, EXAMPLES, SEED = 5e-5, 1.0, 32, 0
 BARS = {
@@ -92,7 +92,7 @@ def ours(tokens: Tokens, backbone: Backbone, count: int, format_: Format, *, tri
     module = Classification(classifier, _training(budget, format_), steps=count)
     with tempfile.TemporaryDirectory() as scratch:
         before = time.process_time()
-        with trimmed(classifier.network, used_ids(tokens)) if trim else nullcontext():
+        with embedding_subset(classifier.network, used_ids(tokens)) if trim else nullcontext():
             fit(module, batches, ctx=Here(Path(scratch)), epochs=1, seed=SEED, clip=CLIP, precision=format_)
         took_s = time.process_time() - before
     return Trained(sum(map(len, chosen)), took_s, padding_ratio(sizes, plan))

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModel
 
 from etude.nn.backbone import BackboneCard, quiet, write_card
 from etude.nn.padding import pad
-from etude.nn.seeded import seeded
+from etude.nn.randomness import fixed_seed
 
 WORDS = 50
 """Rows of every embedding; id 0 is the padding, id 1 opens texts."""
@@ -66,7 +66,7 @@ def config(architecture: str, **changes: Any) -> Any:
 
 def made(architecture: str, folder: Path, **changes: Any) -> Path:
     """A backbone of random weights in a folder. Weights are large, so that a mistake shows in the logits."""
-    with seeded(5), quiet():
+    with fixed_seed(5), quiet():
         network = AutoModel.from_config(config(architecture, **changes))
         with torch.no_grad():
             for parameter in network.parameters():
@@ -79,7 +79,7 @@ def made(architecture: str, folder: Path, **changes: Any) -> Path:
 
 def texts(*lengths: int, seed: int = 3) -> list[list[int]]:
     """Token ids of made-up texts; each begins with id 1."""
-    with seeded(seed):
+    with fixed_seed(seed):
         return [[1, *torch.randint(3, WORDS, (length - 1,)).tolist()] for length in lengths]
 
 

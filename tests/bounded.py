@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from etude.nn.model_types import Tokens, TrainedModel
 from etude.text import steps
-from etude.text.types import Splits, Tokens, TrainedModel
+from etude.text.types import Splits
 from step_context import StepContext
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from etude.nn import fit as fitting
+from etude.nn.model_types import Tokens
 from etude.text import steps
-from etude.text.types import Tokens
 from step_context import StepContext
 
 

@@ -16,7 +16,7 @@ from etude.errors import StepError
 from etude.graph.metric import Metric, declared
 from etude.report.tables.means_table import laid_out
 from etude.store.codecs import is_metrics
-from etude.text.types import Evaluation, Quality
+from etude.text.types import Evaluation, PredictionQuality
 
 
 def words(text: str) -> list[str]:
@@ -90,7 +90,7 @@ def test_fields_of_records_say_what_their_numbers_are() -> None:
 def test_a_mark_leaves_a_result_what_it_was() -> None:
     assert is_metrics(dict[str, Annotated[float, metric(unit="s")]])
     assert is_metrics(Evaluation)
-    assert is_metrics(Quality)
+    assert is_metrics(PredictionQuality)
 
 
 def test_what_a_step_says_goes_before_its_name() -> None:

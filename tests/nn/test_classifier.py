@@ -15,13 +15,10 @@ from transformers import AutoModelForSequenceClassification
 from backbones import CAUSAL, ENCODERS, batch, made, texts
 from etude.errors import ConfigError, StepError
 from etude.nn.backbone import BackboneCard, most_tokens, open_network, quiet, require_readable, write_card
-from etude.nn.classifier import Classifier, build_classifier
-from etude.nn.classifier_spec import ClassifierSpec, HeadSpec, TuningSpec
-from etude.nn.library_head import LibraryHead
-from etude.nn.padding_check import require_blind_to_padding
-from etude.nn.pooling_kind import PoolingKind
-from etude.nn.seeded import seeded
-from etude.nn.spectral_spec import SpectralSpec
+from etude.nn.classifier import Classifier, build_classifier, require_blind_to_padding
+from etude.nn.classifier_heads import LibraryHead
+from etude.nn.classifier_spec import ClassifierSpec, HeadSpec, PoolingKind, SpectralSpec, TuningSpec
+from etude.nn.randomness import fixed_seed
 
 POOLINGS = get_args(PoolingKind)
 FILTERS: dict[str, SpectralSpec | None] = {
@@ -124,7 +121,7 @@ def test_the_own_head_gives_the_librarys_logits(architecture: str, folders: dict
     ours = build_classifier(
         folders[architecture], ClassifierSpec(pooling=None, head=HeadSpec(kind="default")), 4, seed=1
     ).eval()
-    with seeded(1), quiet():
+    with fixed_seed(1), quiet():
         theirs = AutoModelForSequenceClassification.from_pretrained(folders[architecture], num_labels=4).eval()
     ids, mask = batch(3, 12, 7)
     with torch.inference_mode():

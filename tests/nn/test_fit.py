@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from etude import Stopped
 from etude.nn.batches import Batches, shuffled_plan
 from etude.nn.fit import CHECKPOINT, fit
-from etude.nn.schedule import warm
-from etude.nn.seeded import seeded
+from etude.nn.optimisation import schedule_factor
+from etude.nn.randomness import fixed_seed
 from step_context import StepContext
 
 EPOCHS, STEPS_PER_EPOCH = 3, 4
@@ -49,7 +49,7 @@ class Regression(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=0.05)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warm(step, kind="cosine", steps=STEPS, warm_up=0.2)
+            optimizer, lambda step: schedule_factor(step, kind="cosine", steps=STEPS, warm_up=0.2)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -58,12 +58,12 @@ Alone: TypeAlias = tuple[Regression, list[dict[str, float]]]
 
 
 def regression(fails_at: int | None = None) -> Regression:
-    with seeded(7):
+    with fixed_seed(7):
         return Regression(fails_at)
 
 
 def data() -> tuple[Batches[Tensor], Batches[Tensor]]:
-    with seeded(1):
+    with fixed_seed(1):
         points, held_out = torch.randn(16, 3), torch.randn(8, 3)
 
     def plan(epoch: int) -> list[list[int]]:

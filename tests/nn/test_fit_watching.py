@@ -20,10 +20,9 @@ from etude import Stopped
 from etude.errors import ConfigError, StepError
 from etude.nn.batches import Batches, shuffled_plan
 from etude.nn.fit import Fitted, fit
-from etude.nn.milestones import Milestones
-from etude.nn.schedule import warm
-from etude.nn.seeded import seeded
-from etude.nn.watched import Watched
+from etude.nn.monitor import Milestones, Monitor
+from etude.nn.optimisation import schedule_factor
+from etude.nn.randomness import fixed_seed
 from step_context import StepContext
 
 EPOCHS, BATCHES = 4, 6
@@ -47,7 +46,7 @@ class Signs(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warm(step, kind="cosine", steps=EPOCHS * BATCHES, warm_up=0.2)
+            optimizer, lambda step: schedule_factor(step, kind="cosine", steps=EPOCHS * BATCHES, warm_up=0.2)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -57,12 +56,12 @@ def _truth(points: Tensor) -> Tensor:
 
 
 def signs(rate: float = 0.3) -> Signs:
-    with seeded(7):
+    with fixed_seed(7):
         return Signs(rate)
 
 
 def data() -> tuple[Batches[Tensor], Batches[Tensor]]:
-    with seeded(1):
+    with fixed_seed(1):
         points, held_out = torch.randn(24, 3), torch.randn(37, 3)
 
     def plan(epoch: int) -> list[list[int]]:
@@ -111,7 +110,7 @@ def train(run: StepContext, module: Signs, way: Way, *, every_s: float = 1e9) ->
         clip=1.0,
         precision=way.precision,
         accumulate=way.accumulate,
-        watched=Watched(metric="accuracy", higher_is_better=True, patience=way.patience, restore=way.restore),
+        watched=Monitor(metric="accuracy", higher_is_better=True, patience=way.patience, restore=way.restore),
         milestones=Milestones(metric="accuracy", values=(0.5, 0.8, 2.0)),
         validate_every=way.validate_every,
         checkpoint_every_s=every_s,
@@ -243,14 +242,14 @@ def test_a_snapshot_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 def test_watching_needs_validation(tmp_path: Path) -> None:
     training, _ = data()
-    rule = Watched(metric="accuracy", higher_is_better=True)
+    rule = Monitor(metric="accuracy", higher_is_better=True)
     with pytest.raises(ConfigError, match="validation"):
         fit(signs(), training, ctx=StepContext(tmp_path), epochs=1, seed=0, watched=rule)
 
 
 def test_a_watched_number_that_is_never_logged_is_named(tmp_path: Path) -> None:
     training, validation = data()
-    rule = Watched(metric="f1", higher_is_better=True)
+    rule = Monitor(metric="f1", higher_is_better=True)
     with pytest.raises(StepError, match=r"'f1'.*accuracy"):
         fit(signs(), training, validation=validation, ctx=StepContext(tmp_path), epochs=1, seed=0, watched=rule)
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etude.errors import ConfigError
-from etude.nn.class_weights import class_weights
-from etude.nn.losses import summed_cross_entropy, weight_of
+from etude.nn.losses import class_weights, summed_cross_entropy, weight_of
 
 C = 4
 

@@ -12,18 +12,17 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaModel
 
 from etude.nn.classifier import Classifier
-from etude.nn.classifier_spec import ClassifierSpec
+from etude.nn.classifier_spec import ClassifierSpec, PoolingKind
 from etude.nn.padding import pad
 from etude.nn.pooling import Pooling
-from etude.nn.pooling_kind import PoolingKind
-from etude.nn.seeded import seeded
+from etude.nn.randomness import fixed_seed
 
 KINDS = get_args(PoolingKind)
 WIDTH = 6
 
 
 def pooling(kind: PoolingKind) -> Pooling:
-    with seeded(0):
+    with fixed_seed(0):
         return Pooling(kind, WIDTH)
 
 
@@ -50,7 +49,7 @@ def test_padding_of_any_side_amount_and_content_leaves_the_pooled_state_as_witho
     kind: PoolingKind, lengths: list[int], extra: int, junk: float, seed: int, data: st.DataObject
 ) -> None:
     module = pooling(kind)
-    with seeded(seed):
+    with fixed_seed(seed):
         states = [torch.randn(length, WIDTH) for length in lengths]
     alone = torch.cat([module(own[None], torch.ones(1, len(own))) for own in states])
     room = max(lengths) + extra
@@ -102,7 +101,7 @@ def test_a_classifier_gives_each_text_the_logits_it_gives_it_alone(kind: Pooling
     config = LlamaConfig(
         vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, pad_token_id=0
     )
-    with seeded(3):
+    with fixed_seed(3):
         spec = ClassifierSpec(pooling=kind, dropout=0.5, embedded_dropout=0.5)
         model = Classifier(LlamaModel(config), spec, 4, pad_id=0).eval()
         texts = [torch.randint(1, 50, (length,)).tolist() for length in (1, 3, 12, 7)]

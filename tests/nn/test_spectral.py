@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from scipy import fft, signal
 from torch import Tensor
 
-from etude.nn.seeded import seeded
+from etude.nn.classifier_spec import SpectralSpec
+from etude.nn.randomness import fixed_seed
 from etude.nn.spectral import LegacyFilter, SpectralFilter
-from etude.nn.spectral_spec import SpectralSpec
 
 WIDTH = 5
 
 
 def states(length: int, seed: int = 0) -> Tensor:
-    with seeded(seed):
+    with fixed_seed(seed):
         return torch.randn(1, length, WIDTH)
 
 

@@ -13,7 +13,7 @@ from etude.errors import StepError
 from etude.nn.backbone import open_network
 from etude.nn.classifier import Classifier, build_classifier
 from etude.nn.classifier_spec import ClassifierSpec, TuningMethod, TuningSpec
-from etude.nn.tuning import feed_forward_of, targets_of
+from etude.nn.peft_adapters import feed_forward_of, targets_of
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from etude.nn.model_types import Tokens, TrainedModel
 from etude.text import steps
-from etude.text.types import Splits, Tokens, TrainedModel
+from etude.text.types import Splits
 from step_context import StepContext
 
 TOPICS = {

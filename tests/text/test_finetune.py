@@ -16,11 +16,12 @@ from transformers import PreTrainedTokenizerFast
 from backbones import made
 from etude.errors import ConfigError, StepError
 from etude.graph.signature import signature_of
-from etude.nn.artifact import load_classifier, read_spec
-from etude.nn.classifier_spec import HeadSpec, TuningSpec
-from etude.nn.spectral_spec import SpectralSpec
-from etude.text import fine_tuning, steps
-from etude.text.types import Backbone, Splits, Tokens, TrainedModel
+from etude.nn import classifier_training
+from etude.nn.classifier_folder import load_classifier, read_spec
+from etude.nn.classifier_spec import HeadSpec, SpectralSpec, TuningSpec
+from etude.nn.model_types import Backbone, Tokens, TrainedModel
+from etude.text import steps
+from etude.text.types import Splits
 from step_context import StepContext
 
 BERT = {
@@ -258,7 +259,7 @@ def test_a_probe_embeds_each_text_once_and_learns_as_if_in_every_epoch(
 ) -> None:
     settings = {"tuning": "probe", "epochs": 4, "learning_rate": 0.05, "pooling": pooling}
     once = tune(**settings)
-    monkeypatch.setattr(fine_tuning, "MOST_REMEMBERED", 0)
+    monkeypatch.setattr(classifier_training, "MOST_REMEMBERED", 0)
     again = tune(**settings)
     for name in ("validation_loss", "validation_accuracy"):
         assert once.curve[name].to_pylist() == pytest.approx(again.curve[name].to_pylist(), abs=1e-4)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from etude import Stopped
+from etude.nn.model_types import Backbone, Tokens, TrainedModel
 from etude.text import steps
-from etude.text.types import Backbone, Tokens, TrainedModel
 from step_context import StepContext
 
 BERT = {

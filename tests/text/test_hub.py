@@ -13,7 +13,7 @@ import pytest
 
 from etude.errors import StepError
 from etude.text import steps
-from etude.text.layouts import ClincVariant
+from etude.text.known_data_sets import ClincVariant
 
 
 class NotFoundError(FileNotFoundError):
@@ -122,11 +122,11 @@ def test_what_the_real_library_makes_is_understood() -> None:
     import datasets
 
     from etude.text.hub import _arrow, table_of
-    from etude.text.reading import Columns
+    from etude.text.labelled_files import TextColumns
 
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
     part = datasets.Dataset.from_dict({"text": ["x", "y"], "label": [1, 0]}, features=features)
-    table = table_of({"train": _arrow(part)}, Columns(text="text", label="label"), "made up")
+    table = table_of({"train": _arrow(part)}, TextColumns(text="text", label="label"), "made up")
     assert table["label"].to_pylist() == ["yes", "no"]
 
 

@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 
 from etude.errors import ConfigError, StepError
 from etude.text import steps
-from etude.text.noise.counter import key_of
-from etude.text.noise.edits import Edited, edits_of, restored
-from etude.text.noise.fragments import NoiseSpec, prepared
-from etude.text.noise.injection import injected
-from etude.text.noise.pools import LIGHT_WORDS, Family, FamilyName, Pools, family_named, light
-from etude.text.noise.typos import LEET, Typed, mistyped
+from etude.text.noise.edits import EditedText, edits_of, restore
+from etude.text.noise.fragments import NoiseSpec, prepare
+from etude.text.noise.injection import inject
+from etude.text.noise.noisy import FAMILIES
+from etude.text.noise.philox import key_of
+from etude.text.noise.pools import LIGHT_WORDS, Family, FamilyName, Pools, light
+from etude.text.noise.typos import LEET, PhraseToType, add_typos
 from etude.text.types import Splits
 
-FAMILIES: tuple[FamilyName, ...] = ("banking", "clinc")
+NAMES: tuple[FamilyName, ...] = ("banking", "clinc")
 SPEC = NoiseSpec(typos=0.2, corrections=0.18)
 WILD = NoiseSpec(typos=1.0, corrections=1.0, two_fragments=1.0, letter=0.5, correction_words=1, longest=9.0)
 SENTENCES = [
@@ -46,12 +47,12 @@ ROOT = Path(os.environ.get("ETUDE_REAL_DATA", Path(__file__).parents[3] / "share
 
 def noisy(
     texts: list[str], ids: list[int], family: FamilyName = "banking", seed: int = 0, spec: NoiseSpec = SPEC
-) -> list[Edited]:
-    pools = family_named(family)
-    return injected(texts, np.array(ids, dtype=np.int64), prepared(pools.train, pools.stop), spec, seed=seed)
+) -> list[EditedText]:
+    pools = FAMILIES[family]
+    return inject(texts, np.array(ids, dtype=np.int64), prepare(pools.train, pools.stop), spec, seed=seed)
 
 
-def in_chunks(part: tuple[list[str], list[int]]) -> list[Edited]:
+def in_chunks(part: tuple[list[str], list[int]]) -> list[EditedText]:
     return noisy(*part)
 
 
@@ -71,17 +72,17 @@ def runs(pools: Pools, length: int) -> set[tuple[str, ...]]:
 # ----- phrases
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_turn_of_phrase_is_in_both_the_training_and_the_test_pools(name: FamilyName) -> None:
-    family = family_named(name)
+    family = FAMILIES[name]
     assert not runs(family.train, 2) & runs(family.test, 2)
     whole = [{" ".join(bare(phrase)) for phrase in phrases(side)} for side in (family.train, family.test)]
     assert not whole[0] & whole[1]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_pools_hold_no_phrase_twice_and_always_something_light(name: FamilyName) -> None:
-    family = family_named(name)
+    family = FAMILIES[name]
     for side in (family.train, family.test):
         assert len(set(phrases(side))) == len(phrases(side))
         assert all(len(pool) >= 5 for pool in side)
@@ -91,7 +92,7 @@ def test_pools_hold_no_phrase_twice_and_always_something_light(name: FamilyName)
 
 
 def test_spoken_phrases_have_no_capitals_and_no_punctuation() -> None:
-    family = family_named("clinc")
+    family = FAMILIES["clinc"]
     assert all(re.fullmatch(r"[a-z' ]+", phrase) for side in (family.train, family.test) for phrase in phrases(side))
 
 
@@ -105,7 +106,7 @@ def test_no_phrase_has_a_word_that_tells_a_class_of_banking77() -> None:
         *("still", "when", "with", "your", "what", "wrong", "help", "work", "working", "personal", "details"),
     }
     assert {"card", "transfer", "refund"} <= telling
-    family = family_named("banking")
+    family = FAMILIES["banking"]
     for side in (family.train, family.test):
         assert not {word for phrase in phrases(side) for word in bare(phrase)} & telling
 
@@ -113,14 +114,14 @@ def test_no_phrase_has_a_word_that_tells_a_class_of_banking77() -> None:
 # ----- the text itself
 
 
-@given(texts=TEXTS, family=st.sampled_from(FAMILIES), seed=st.integers(0, 9), wild=st.booleans())
+@given(texts=TEXTS, family=st.sampled_from(NAMES), seed=st.integers(0, 9), wild=st.booleans())
 def test_without_what_was_put_there_every_text_is_as_it_was_byte_for_byte(
     texts: list[str], family: FamilyName, seed: int, wild: bool
 ) -> None:
     for text, (after, edits) in zip(
         texts, noisy(texts, list(range(len(texts))), family, seed, WILD if wild else SPEC), strict=True
     ):
-        assert restored(after, edits).encode() == text.encode()
+        assert restore(after, edits).encode() == text.encode()
         assert all(edit.was == "" for edit in edits)
         assert bool(edits) == bool(text.split())
 
@@ -155,7 +156,7 @@ def test_another_seed_and_another_id_give_other_noise() -> None:
 
 def test_another_seed_gives_other_typos() -> None:
     spec = replace(SPEC, typos=1.0, letter=0.5)
-    texts, ids, known = ["a text"] * 100, list(range(100)), set(phrases(family_named("banking").train))
+    texts, ids, known = ["a text"] * 100, list(range(100)), set(phrases(FAMILIES["banking"].train))
     seen = [
         {text[start:end].strip() for text, edits in noisy(texts, ids, seed=seed, spec=spec) for start, end, _ in edits}
         for seed in (0, 1)
@@ -165,7 +166,7 @@ def test_another_seed_gives_other_typos() -> None:
     assert len(typed[0] & typed[1]) < len(typed[0]) / 2
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", NAMES)
 def test_phrases_and_text_are_one_space_apart(family: FamilyName) -> None:
     texts, spec = ["a text without an end mark that has some words"] * 300, replace(WILD, typos=0.0)
     for after, _ in noisy(texts, list(range(300)), family, spec=spec):
@@ -176,7 +177,7 @@ def test_phrases_and_text_are_one_space_apart(family: FamilyName) -> None:
 # ----- how much there is
 
 
-@given(words=st.integers(1, 40), family=st.sampled_from(FAMILIES), longest=st.floats(1.0, 3.0))
+@given(words=st.integers(1, 40), family=st.sampled_from(NAMES), longest=st.floats(1.0, 3.0))
 def test_no_text_grows_beyond_its_guard_or_two_words(words: int, family: FamilyName, longest: float) -> None:
     text, ids = " ".join(["word"] * words), list(range(30))
     for after, _ in noisy([text] * 30, ids, family, spec=replace(WILD, longest=longest, typos=0.0)):
@@ -187,7 +188,7 @@ def test_shares_are_those_that_are_set() -> None:
     texts = [" ".join(f"w{number}" for number in range(60))] * 4000
     ids = list(range(4000))
     spec = NoiseSpec(typos=0.0, corrections=0.18)
-    pools = family_named("banking").train
+    pools = FAMILIES["banking"].train
     counts = {"corrected": 0, "two": 0, "follow": 0, "closed": 0}
     for after, edits in noisy(texts, ids, spec=spec):
         put = [after[start:end].strip() for start, end, _ in edits]
@@ -203,7 +204,7 @@ def test_shares_are_those_that_are_set() -> None:
 
 
 def test_a_text_that_is_too_short_is_not_corrected() -> None:
-    corrections = family_named("banking").train.corrections
+    corrections = FAMILIES["banking"].train.corrections
     spec = replace(WILD, correction_words=6, typos=0.0)
     for after, edits in noisy(["five words are too few"] * 50, list(range(50)), spec=spec):
         assert not any(after[start:end].strip() in corrections for start, end, _ in edits)
@@ -212,15 +213,15 @@ def test_a_text_that_is_too_short_is_not_corrected() -> None:
 @given(letter=st.floats(0.0, 1.0), seed=st.integers(0, 5))
 def test_typos_are_made_of_the_known_letters_alone(letter: float, seed: int) -> None:
     phrase = "Greetings, solid oak tables!"
-    found = mistyped([Typed(3, 0, phrase)], key_of(seed, "typos"), letter)[0]
+    found = add_typos([PhraseToType(3, 0, phrase)], key_of(seed, "typos"), letter)[0]
     kept = [character for character in found if character not in "".join([*LEET, *LEET.values(), "IEAOSLT"])]
     assert kept == [character for character in phrase if character not in "".join([*LEET, "IEAOSLT"])]
     assert found == phrase or letter > 0
 
 
 def test_typos_come_at_the_rate_that_is_set() -> None:
-    phrases = [Typed(row, 0, "ieaoslt") for row in range(3000)]
-    found = mistyped(phrases, key_of(0, "typos"), 0.02)
+    phrases = [PhraseToType(row, 0, "ieaoslt") for row in range(3000)]
+    found = add_typos(phrases, key_of(0, "typos"), 0.02)
     deleted = sum(len(phrase) == 6 for phrase in found)
     doubled = sum(len(phrase) == 8 for phrase in found)
     other = sum(len(phrase) == 7 and phrase != "ieaoslt" for phrase in found)
@@ -236,7 +237,7 @@ def test_a_share_that_is_none_is_refused(name: str, value: float) -> None:
 
 
 def test_a_phrase_after_a_text_without_an_end_mark_begins_a_sentence_of_its_own() -> None:
-    pools = family_named("banking").train
+    pools = FAMILIES["banking"].train
     for after, edits in noisy(["no mark at the end of this rather long text"] * 200, list(range(200))):
         put = [after[start:end] for start, end, _ in edits]
         assert all(phrase.startswith(". ") for phrase in put if phrase[2:] in pools.closers + pools.follow_ups)
@@ -247,7 +248,7 @@ def test_a_phrase_after_a_text_without_an_end_mark_begins_a_sentence_of_its_own(
 
 def test_test_texts_get_test_phrases_and_all_others_training_phrases(splits: Splits) -> None:
     found = steps.add_noise(splits, family="clinc", seed=0, train_typos=0.0, test_typos=0.0)
-    family: Family = family_named("clinc")
+    family: Family = FAMILIES["clinc"]
     for part, pools in ((found.train, family.train), (found.validation, family.train), (found.test, family.test)):
         known = set(phrases(pools))
         for text, edits in zip(part["text"].to_pylist(), edits_of(part), strict=True):
@@ -259,7 +260,7 @@ def test_the_splits_that_are_given_stay_as_they_are(splits: Splits) -> None:
     found = steps.add_noise(splits, family="banking", seed=0)
     assert [part.to_pydict() for part in (splits.train, splits.validation, splits.test)] == before
     for part, given_part in zip((found.train, found.validation, found.test), before, strict=True):
-        undone = [restored(text, edits) for text, edits in zip(part["text"].to_pylist(), edits_of(part), strict=True)]
+        undone = [restore(text, edits) for text, edits in zip(part["text"].to_pylist(), edits_of(part), strict=True)]
         assert undone == given_part["text"]
         assert part["id"].to_pylist() == given_part["id"]
         assert part["label"].to_pylist() == given_part["label"]
@@ -282,4 +283,4 @@ def test_noisy_splits_go_the_same_way_as_clean_ones(splits: Splits) -> None:
 def test_an_id_that_occurs_twice_is_refused() -> None:
     part = pa.table({"id": [1, 1], "text": ["a", "b"], "label": ["x", "y"]})
     with pytest.raises(StepError, match=r"1 ids occur more than once: \[1\]"):
-        steps.add_noise(Splits(part, part.slice(2), part.slice(2)), family="banking", seed=0)
+        steps.add_noise(Splits(train=part, validation=part.slice(2), test=part.slice(2)), family="banking", seed=0)

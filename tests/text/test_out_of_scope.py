@@ -17,8 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from etude.errors import ConfigError, StepError
 from etude.text import steps
-from etude.text.detection import auroc, average_precision, false_in_scope
-from etude.text.out_of_scope import Judged, candidates, threshold
+from etude.text.out_of_scope import ScoredTexts, auroc, average_precision, candidates, false_in_scope, threshold
 from etude.text.outputs import outputs_of
 from etude.text.scope_scores import mahalanobis, nearest_distance, scope_score
 from etude.text.types import ScopeMethod, ThresholdChoice
@@ -32,9 +31,9 @@ def arrays(rows: list[tuple[float, bool, bool]]) -> tuple[np.ndarray, np.ndarray
     return np.array([score for score, _, _ in rows]), np.array([outside for _, outside, _ in rows])
 
 
-def judged(rows: list[tuple[float, bool, bool]]) -> Judged:
+def judged(rows: list[tuple[float, bool, bool]]) -> ScoredTexts:
     score, outside = arrays(rows)
-    return Judged(score, outside, np.array([right for _, _, right in rows]) & ~outside)
+    return ScoredTexts(score=score, outside=outside, right=np.array([right for _, _, right in rows]) & ~outside)
 
 
 # ----- measures without a threshold

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.text import steps
-from etude.text.noise.edits import edits_of, restored
+from etude.text.noise.edits import edits_of, restore
 from etude.text.noise.lookalikes import CASES, HOMOGLYPHS, KEYBOARD, OCR
-from etude.text.noise.perturbation import PerturbationKind, perturbed
+from etude.text.noise.perturbation import PerturbationKind, perturb
 from etude.text.types import Splits
 
 KINDS: tuple[PerturbationKind, ...] = get_args(PerturbationKind)
@@ -25,7 +25,7 @@ TEXTS = st.lists(
 
 
 def altered(texts: list[str], kind: PerturbationKind, severity: float, seed: int = 0) -> list[str]:
-    return [text for text, _ in perturbed(texts, np.arange(len(texts)), kind, severity=severity, seed=seed)]
+    return [text for text, _ in perturb(texts, np.arange(len(texts)), kind, severity=severity, seed=seed)]
 
 
 @given(texts=TEXTS, kind=st.sampled_from(KINDS), severity=st.floats(0, 1), seed=st.integers(0, 3))
@@ -33,9 +33,9 @@ def test_undoing_the_edits_gives_every_text_back(
     texts: list[str], kind: PerturbationKind, severity: float, seed: int
 ) -> None:
     for text, (after, edits) in zip(
-        texts, perturbed(texts, np.arange(len(texts)), kind, severity=severity, seed=seed), strict=True
+        texts, perturb(texts, np.arange(len(texts)), kind, severity=severity, seed=seed), strict=True
     ):
-        assert restored(after, edits) == text
+        assert restore(after, edits) == text
         assert bool(edits) == (after != text) or kind == "word_swap"
 
 
@@ -44,10 +44,10 @@ def test_a_text_is_perturbed_the_same_alone_and_among_others(
     texts: list[str], kind: PerturbationKind, first: int
 ) -> None:
     ids = np.arange(len(texts)) * 3 + 1
-    together = perturbed(texts, ids, kind, severity=0.4, seed=5)
+    together = perturb(texts, ids, kind, severity=0.4, seed=5)
     order = np.roll(np.arange(len(texts)), first)
     for row in order.tolist():
-        assert perturbed([texts[row]], ids[row : row + 1], kind, severity=0.4, seed=5) == [together[row]]
+        assert perturb([texts[row]], ids[row : row + 1], kind, severity=0.4, seed=5) == [together[row]]
 
 
 @given(texts=TEXTS, kind=st.sampled_from(KINDS))
@@ -64,7 +64,7 @@ def test_severity_is_the_share_that_is_changed(kind: PerturbationKind, severity:
         places = 40 * 25 * sum(letter in OCR for letter in "sunsat")
     elif kind == "homoglyph":
         places = 40 * 25 * sum(letter in HOMOGLYPHS for letter in "sunsat")
-    count = sum(len(edits) for _, edits in perturbed(texts, np.arange(40), kind, severity=severity, seed=0))
+    count = sum(len(edits) for _, edits in perturb(texts, np.arange(40), kind, severity=severity, seed=0))
     if kind == "word_drop":  # A run of words at the end is one edit.
         count = 40 * 50 - sum(len(text.split()) for text in altered(texts, kind, severity))
     if kind == "word_swap":  # A word that was just exchanged is not exchanged again.
@@ -123,7 +123,7 @@ def test_words_by_hand() -> None:
 def test_the_step_perturbs_the_test_split_alone_unless_told_otherwise(splits: Splits) -> None:
     found = steps.perturb(splits, kind="keyboard", severity=0.2, seed=0)
     assert found.train is splits.train
-    undone = [restored(*row) for row in zip(found.test["text"].to_pylist(), edits_of(found.test), strict=True)]
+    undone = [restore(*row) for row in zip(found.test["text"].to_pylist(), edits_of(found.test), strict=True)]
     assert undone == splits.test["text"].to_pylist()
     assert found.test["text"] != splits.test["text"]
 
@@ -131,5 +131,5 @@ def test_the_step_perturbs_the_test_split_alone_unless_told_otherwise(splits: Sp
 def test_noise_on_noise_tells_the_last_edits(splits: Splits) -> None:
     once = steps.add_noise(splits, family="banking", seed=0)
     both = steps.perturb(once, kind="word_repeat", severity=0.5, seed=0)
-    undone = [restored(*row) for row in zip(both.test["text"].to_pylist(), edits_of(both.test), strict=True)]
+    undone = [restore(*row) for row in zip(both.test["text"].to_pylist(), edits_of(both.test), strict=True)]
     assert undone == once.test["text"].to_pylist()

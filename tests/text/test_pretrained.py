@@ -20,9 +20,10 @@ from transformers import AutoModel, PreTrainedTokenizerFast
 from backbones import config, made
 from etude.errors import StepError
 from etude.nn.backbone import open_network, read_card
+from etude.nn.model_types import Backbone
+from etude.nn.padding import padding_of
 from etude.text import steps
-from etude.text.pad_policy import padding_of
-from etude.text.types import Backbone, Splits
+from etude.text.types import Splits
 from step_context import StepContext
 
 BERT = {
@@ -62,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
 def splits(*texts: str) -> Splits:
     rows = {"id": range(len(texts)), "text": list(texts), "label": ["a", "b"] * (len(texts) // 2)}
     table = pa.table({name: list(values) for name, values in rows.items()})
-    return Splits(table, table.slice(0, 0), table)
+    return Splits(train=table, validation=table.slice(0, 0), test=table)
 
 
 def test_a_config_gives_random_weights_under_the_seed(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etude.nn.spectral_spec import SpectralSpec, spectral_spec
+from etude.nn.classifier_spec import SpectralSpec, spectral_spec
 from etude.text import steps
 from etude.text.types import Splits
 

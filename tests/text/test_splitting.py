@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from etude.errors import StepError
 from etude.text import steps
-from etude.text.splitting import divide, learnable, same_text
+from etude.text.splitting import divide, require_learnable, same_text
 from etude.text.types import Splits
 
 
@@ -141,14 +141,14 @@ def test_a_label_that_training_does_not_know_is_refused_unless_it_is_named_as_ou
     rows = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "oos")]
     splits = divided(table(rows, ["train", "train", "test", "test"]), validation=0.0)
     with pytest.raises(StepError, match=r"1 labels of the test split are in no training text: \['oos'\]"):
-        learnable(splits, outside=None)
-    assert learnable(splits, outside="oos") is splits
+        require_learnable(splits, outside=None)
+    assert require_learnable(splits, outside="oos") is splits
 
 
 def test_the_label_for_what_is_outside_is_none_that_can_be_told_apart() -> None:
     splits = divided(table([("one", "a"), ("two", "oos"), ("three", "a")], ["train", "train", "test"]), validation=0.0)
     with pytest.raises(StepError, match="one label, 'a'"):
-        learnable(splits, outside="oos")
+        require_learnable(splits, outside="oos")
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -14,8 +14,9 @@ import safetensors.numpy
 
 from etude import Stopped
 from etude.graph.step import options_of
+from etude.nn.model_types import Tokens, TrainedModel
 from etude.text import steps
-from etude.text.types import Splits, Tokens, TrainedModel
+from etude.text.types import Splits
 from step_context import StepContext
 
 STEPS = [

@@ -11,11 +11,11 @@ import torch
 
 from etude import Stopped
 from etude.errors import StepError
-from etude.nn.artifact import HEAD
-from etude.nn.artifact import load_classifier as load
+from etude.nn.classifier_folder import HEAD
+from etude.nn.classifier_folder import load_classifier as load
+from etude.nn.model_types import Tokens, TrainedModel
 from etude.nn.padding import pad
-from etude.text.token_batches import sequences
-from etude.text.types import Tokens, TrainedModel
+from etude.nn.token_batches import sequences
 from step_context import StepContext
 
 Train = Callable[..., TrainedModel]

@@ -21,7 +21,7 @@ def test_the_study_of_the_page_has_no_faults(tmp_path: Path) -> None:
 def test_the_page_names_every_setting_of_training() -> None:
     from dataclasses import fields
 
-    from etude.text.training_spec import TrainingSpec
+    from etude.nn.training_spec import TrainingSpec
 
     page = PAGE.read_text(encoding="utf-8")
     assert [field.name for field in fields(TrainingSpec) if f"`{field.name}`" not in page] == []

@@ -14,12 +14,12 @@ import torch
 from doomed import train_until_killed
 from etude import Stopped
 from etude.errors import ConfigError, StepError
-from etude.nn.artifact import load_classifier
 from etude.nn.batches import padding_ratio, shuffled_plan
+from etude.nn.classifier_folder import load_classifier
+from etude.nn.classifier_training import milestone_file
+from etude.nn.model_types import Tokens, TrainedModel
+from etude.nn.token_batches import lengths
 from etude.text import steps
-from etude.text.fine_tuning import milestone_file
-from etude.text.token_batches import lengths
-from etude.text.types import Tokens, TrainedModel
 from step_context import StepContext
 
 Train = Callable[..., TrainedModel]

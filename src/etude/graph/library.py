@@ -138,7 +138,9 @@ def full_reference(name: str) -> str:
 
 def step_rooms() -> tuple[str, ...]:
     """étude's own rooms of steps."""
-    return tuple(sorted(path.parent.name for path in _ROOT.glob("*/steps.py")))
+    return tuple(
+        sorted({path.relative_to(_ROOT).parts[0] for path in (*_ROOT.glob("*/steps.py"), *_ROOT.glob("*/steps/"))})
+    )
 
 
 def step_names(room: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Shapes: B batch, T tokens, D width, L layers with the embedding, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from etude.errors import StepError
-from etude.nn.alignment import left_aligned
 from etude.nn.backbone import most_tokens, open_network, read_card
+from etude.nn.classifier_heads import LibraryHead, head_of, library_classifier
 from etude.nn.classifier_spec import FROZEN, ClassifierSpec
-from etude.nn.heads import head_of
-from etude.nn.library_head import LibraryHead, library_classifier
+from etude.nn.padding import left_alignment, pad
 from etude.nn.pooling import Pooling
-from etude.nn.remembered import RememberedStates
-from etude.nn.seeded import seeded
+from etude.nn.randomness import fixed_seed
 from etude.nn.spectral import spectral_filter
-from etude.nn.tuning import tuned
+from etude.nn.tuning import apply_tuning
 
 
 class LayerMix(nn.Module):
@@ -78,12 +77,12 @@ class Classifier(nn.Module):
         self.pooling = Pooling(spec.pooling or "last", _width(network), spec.pooling_heads) if pools else None
         self.head = own if own is not None else head_of(spec.head, _pooled(self.pooling), classes, spec.dropout)
         self.embedded_dropout = nn.Dropout(spec.embedded_dropout)
-        self.backbone = tuned(network, spec.tuning)
+        self.backbone = apply_tuning(network, spec.tuning)
         most, taken = most_tokens(network), getattr(self.backbone, "positions", 0)
         self.most_tokens = None if most is None else most - taken
         """The longest text that there are positions for; None where there is no such end."""
         self._frozen = spec.tuning.method == "probe"
-        self._remembered: RememberedStates | None = None
+        self._remembered: StateCache | None = None
         self.train()
 
     @property
@@ -100,7 +99,7 @@ class Classifier(nn.Module):
     def forward(self, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
         """Logits, shape (B, C). The mask is 1 (or True) where a token stands."""
         length = self.spec.spectral.length if self.spec.spectral is not None else None
-        ids, mask = left_aligned(ids_BT, mask_BT, self.pad_id, length)
+        ids, mask = left_alignment(ids_BT, mask_BT, self.pad_id, length)
         if self.pooling is None:
             own: Tensor = self.head(self._outputs(ids, mask), ids, mask)
             return own
@@ -129,9 +128,9 @@ class Classifier(nn.Module):
 
         What is kept is the vector that the head takes, or the states below the first part that is trained.
         """
-        self._remembered = self._remembered or RememberedStates()
+        self._remembered = self._remembered or StateCache()
         length = self.spec.spectral.length if self.spec.spectral is not None else None
-        ids, mask = left_aligned(ids_BT, mask_BT, self.pad_id, length)
+        ids, mask = left_alignment(ids_BT, mask_BT, self.pad_id, length)
         with torch.no_grad():
             states_BTD = self._states(ids, mask)
             kept = states_BTD if self._keeps_states else self._vector(states_BTD, mask)[:, None]
@@ -189,7 +188,7 @@ def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed
             "pooling cls: this backbone's tokenizer opens no text with a classification token.\n"
             "    Mend: pooling: first for the first token whatever it is, or last for a causal model."
         )
-    with seeded(seed):
+    with fixed_seed(seed):
         if spec.head.kind == "default":
             network, own = library_classifier(backbone, classes)
         else:
@@ -213,3 +212,63 @@ def _width(network: PreTrainedModel) -> int:
 def _pooled(pooling: Pooling | None) -> int:
     assert pooling is not None
     return pooling.width
+
+
+class StateCache:
+    """The states of token sequences, each of its own length, found again by their tokens."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, int] = {}
+        self._states: list[Tensor] = []
+
+    def add(self, ids_BT: Tensor, mask_BT: Tensor, states_BTD: Tensor) -> None:
+        """Keep the states of sequences that stand at the left of their rows; T may be 1 for one state of each."""
+        for key, states_TD in zip(_keys(ids_BT, mask_BT), states_BTD, strict=True):
+            if key not in self._places:
+                self._places[key] = len(self._states)
+                self._states.append(states_TD[: len(key) // ids_BT.element_size()].clone())
+
+    def states(self, ids_BT: Tensor, mask_BT: Tensor, *, columns: int) -> Tensor | None:
+        """The states of these sequences, zeros behind each, shape (B, columns, D); None where one is not known."""
+        places = [self._places.get(key) for key in _keys(ids_BT, mask_BT)]
+        known = [self._states[place] for place in places if place is not None]
+        if len(known) < len(places):
+            return None
+        states_BTD = torch.nn.utils.rnn.pad_sequence(known, batch_first=True)
+        return torch.nn.functional.pad(states_BTD, (0, 0, 0, columns - states_BTD.shape[1]))
+
+
+def _keys(ids_BT: Tensor, mask_BT: Tensor) -> Iterator[bytes]:
+    ids, counts = ids_BT.cpu().numpy(), mask_BT.sum(dim=1).tolist()
+    return (row[:count].tobytes() for row, count in zip(ids, counts, strict=True))
+
+
+TOLERANCE = 0.02
+"""Of the largest logit: far beyond rounding even in bfloat16, far below what a leak does."""
+
+
+def require_blind_to_padding(classifier: Classifier, short: Sequence[int], long: Sequence[int]) -> None:
+    """Predict a short text alone and beside a long one; leave the classifier in the mode it was in.
+
+    Some architectures mix neighbouring tokens by convolutions that read no mask: what they predict is the batch's too.
+
+    Raises:
+        StepError: The logits of the short text are not the same. Nothing is checked under the `legacy` filter, for
+            which it is known.
+    """
+    spectral = classifier.spec.spectral
+    if (spectral is not None and spectral.kind == "legacy") or len(long) <= len(short):
+        return
+    training = classifier.training
+    classifier.eval()
+    try:
+        with torch.inference_mode():
+            alone = classifier(*pad([short], classifier.pad_id)).float()
+            beside = classifier(*pad([short, long], classifier.pad_id)).float()[:1]
+    finally:
+        classifier.train(training)
+    if (alone - beside).abs().max() > TOLERANCE * alone.abs().max():
+        raise StepError(
+            f"{classifier.network.config.model_type} lets padding into the states of a text: what it predicts would "
+            "depend on the batch.\n    Mend: another architecture."
+        )

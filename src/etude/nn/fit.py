@@ -22,11 +22,10 @@ import torch
 
 from etude import Context, Stopped
 from etude.errors import StepError, require
-from etude.nn.milestones import Milestones, Reached, Stretches
+from etude.nn.monitor import Milestones, MilestoneWindows, Monitor, ReachedMilestone, first_at_least, judge
 from etude.nn.precision import Format
-from etude.nn.seeded import random_state, seeded, set_random_state
-from etude.nn.snapshot import read_snapshot, write_snapshot
-from etude.nn.watched import Watched, first_at_least, judged
+from etude.nn.randomness import fixed_seed, random_state, set_random_state
+from etude.nn.weight_snapshot import read_snapshot, write_snapshot
 
 CHECKPOINT = "training.ckpt"
 """The one checkpoint in a node's scratch folder: always whole, replaced by the next."""
@@ -47,7 +46,7 @@ class Fitted:
     """The row of the curve with the best weights; None where nothing was watched."""
     restored: bool = False
     """Whether the module has the weights of that row, and not those of the last step."""
-    reached: tuple[Reached, ...] = ()
+    reached: tuple[ReachedMilestone, ...] = ()
     """One for each milestone, in rising order."""
 
 
@@ -62,7 +61,7 @@ def fit(
     clip: float | None = None,
     precision: Format = "fp32",
     accumulate: int = 1,
-    watched: Watched | None = None,
+    watched: Monitor | None = None,
     milestones: Milestones | None = None,
     validate_every: int | None = None,
     report: str | None = None,
@@ -106,10 +105,10 @@ def fit(
     asked = watched is not None or milestones is not None or validate_every is not None
     require(validation is not None or not asked, "validation", None, "validation batches, for what is watched on them")
     found = ctx.scratch / CHECKPOINT
-    stretches = Stretches(ctx, milestones if milestones and not found.exists() else None)
+    stretches = MilestoneWindows(ctx, milestones if milestones and not found.exists() else None)
     keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, watched, milestones, stretches, report)
     per_step = {} if validate_every is None else _every(validate_every * accumulate)
-    with seeded(seed, threads=ctx.cpus), _quiet(), _interruptible(), stretches:
+    with fixed_seed(seed, threads=ctx.cpus), _quiet(), _interruptible(), stretches:
         trainer = lightning.Trainer(
             max_epochs=epochs,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
@@ -141,9 +140,9 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         clock: Callable[[], float],
         every_s: float,
         accumulate: int,
-        watched: Watched | None,
+        watched: Monitor | None,
         milestones: Milestones | None,
-        stretches: Stretches,
+        stretches: MilestoneWindows,
         report: str | None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
@@ -168,11 +167,11 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
 
     def outcome(self, module: lightning.LightningModule, steps: int) -> Fitted:
         """What came of it, with the best weights in the module if they are wanted there."""
-        best, out_of_patience = judged(self._values(), self._watched) if self._watched else (None, False)
+        best, out_of_patience = judge(self._values(), self._watched) if self._watched else (None, False)
         restored = best is not None and self._watched is not None and self._watched.restore
         if best is not None and restored:
             read_snapshot(module, self._place(best), self.snapshots[best])
-        reached: tuple[Reached, ...] = ()
+        reached: tuple[ReachedMilestone, ...] = ()
         if self._milestones:
             reached = self._milestones.reached(self.curve, self._place)
         return Fitted(
@@ -269,7 +268,7 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         """The rows of the curve whose weights are kept: the best, and those at which a milestone was reached."""
         rows: set[int] = set()
         if self._watched:
-            best = judged(self._values(), self._watched).best
+            best = judge(self._values(), self._watched).best
             rows |= {best} if best is not None and self._watched.restore else set()
         if self._milestones:
             values = column(self.curve, self._milestones.metric)
@@ -283,7 +282,7 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         return column(self.curve, self._watched.metric) if self._watched else []
 
     def _out_of_patience(self) -> bool:
-        return self._watched is not None and judged(self._values(), self._watched).out_of_patience
+        return self._watched is not None and judge(self._values(), self._watched).out_of_patience
 
     def _validates_next(self, trainer: lightning.Trainer) -> bool:
         """Whether a validation follows the batch that has just been trained on, within an epoch."""

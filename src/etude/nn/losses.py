@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from etude.errors import ConfigError, Fault, nearest, require
+from etude.nn.training_spec import ClassWeights
 
 
 def weight_of(labels_B: Tensor, weights_C: Tensor | None) -> Tensor:
@@ -27,3 +32,28 @@ def summed_cross_entropy(
     return torch.nn.functional.cross_entropy(
         logits_BC.float(), labels_B, weight=weights_C, reduction="sum", label_smoothing=smoothing
     )
+
+
+def class_weights(choice: ClassWeights, labels: Tensor, classes: Sequence[str]) -> Tensor | None:
+    """The weight of each class, shape (C,); None where all count the same.
+
+    Args:
+        choice: What is wanted.
+        labels: Class indices of the training examples, shape (N,).
+        classes: The classes by name, in order. `balanced` gives weight 0 to one that has no example.
+
+    Raises:
+        ConfigError: A weight is below 0, or for a class that there is not.
+    """
+    if choice == "none":
+        return None
+    if choice == "balanced":
+        counts = torch.bincount(labels, minlength=len(classes)).double()
+        present = counts > 0
+        return torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.0).float()
+    for name, weight in choice.items():
+        if name not in classes:
+            reason = "there is no such class in training"
+            raise ConfigError([Fault(path="class_weights", value=name, reason=reason, mend=nearest(name, classes))])
+        require(weight >= 0, f"class_weights.{name}", weight, "0 or more")
+    return torch.tensor([choice.get(name, 1.0) for name in classes], dtype=torch.float32)

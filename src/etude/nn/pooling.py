@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.errors import require
-from etude.nn.pooling_kind import PoolingKind
+from etude.nn.classifier_spec import PoolingKind
 
 
 class Pooling(nn.Module):

@@ -1,9 +1,10 @@
-"""The number format that products are computed in while training: bfloat16 where the hardware multiplies it itself."""
+"""The number format that products are computed in: bfloat16 where the hardware multiplies it itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypeAlias
 
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 """`bf16`: products of matrices in bfloat16, weights and what adds up in float32. `auto`: that where it is faster."""
@@ -37,3 +38,12 @@ def _gpu_multiplies_bf16(name: str) -> bool:
         return False
     major, _ = torch.cuda.get_device_capability(name)
     return bool(torch.version.hip) or major >= 8
+
+
+def autocast(format_: Format, device: str) -> AbstractContextManager[Any]:
+    """While open, matrix products on this device are computed in this format."""
+    import torch
+
+    if format_ == "fp32":
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from etude.nn.spectral_spec import SpectralSpec
+from etude.nn.classifier_spec import SpectralSpec
 
 
 class SpectralFilter(nn.Module):

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from etude.errors import StepError, nearest
 from etude.graph.metric import metric
-from etude.nn.milestones import window_until
+from etude.nn.monitor import window_until
 
 _UNITS = {
     "accuracy_per_joule": metric(unit="1/J", lower_is_better=False),

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pyarrow as pa
 
 from etude.errors import StepError, shown
-from etude.text.noise.counter import key_of, uniforms
+from etude.text.noise.philox import key_of, uniforms
 from etude.text.types import Splits
 
 
-def sampled(splits: Splits, *, shots: int, seed: int, allow_fewer: bool) -> Splits:
+def sample(splits: Splits, *, shots: int, seed: int, allow_fewer: bool) -> Splits:
     """The splits with `shots` training texts per label, in the order of their source.
 
     Who is drawn depends on a row's id and the seed alone: more shots keep those of fewer, and a label's draw depends on

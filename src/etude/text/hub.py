@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from etude.errors import StepError
 from etude.text.file_kinds import with_class_names
-from etude.text.reading import Columns, identified, labelled, split_named
+from etude.text.labelled_files import TextColumns, select_columns, split_of_name, with_ids
 from etude.text.types import TextTable
 
 _log = logging.getLogger(__name__)
 
 
-def from_hub(name: str, columns: Columns, *, config: str | None = None, revision: str | None = None) -> TextTable:
+def from_hub(name: str, columns: TextColumns, *, config: str | None = None, revision: str | None = None) -> TextTable:
     """A data set of the hub with the splits it has; what was fetched once is found again without the hub.
 
     Args:
@@ -49,13 +49,13 @@ def from_hub(name: str, columns: Columns, *, config: str | None = None, revision
     return table_of({split: _arrow(part) for split, part in found.items()}, columns, name)
 
 
-def table_of(parts: dict[str, pa.Table], columns: Columns, name: str) -> TextTable:
+def table_of(parts: dict[str, pa.Table], columns: TextColumns, name: str) -> TextTable:
     """The splits of a data set as one table; splits of other names than the usual are told and not used.
 
     Raises:
         StepError: There is no training split, or a column is not there.
     """
-    names = {split: split_named(split) for split in parts}
+    names = {split: split_of_name(split) for split in parts}
     if "train" not in names.values():
         raise StepError(f"{name} has no training split; it has {', '.join(sorted(parts))}")
     unused = [f"{split} ({len(parts[split])} rows)" for split, known in names.items() if known is None]
@@ -64,9 +64,9 @@ def table_of(parts: dict[str, pa.Table], columns: Columns, name: str) -> TextTab
     tables = []
     for split, part in parts.items():
         if names[split] is not None:
-            table = labelled(with_class_names(part, columns.names(), name), columns, f"{name}, {split} split,")
+            table = select_columns(with_class_names(part, columns.names(), name), columns, f"{name}, {split} split,")
             tables.append(table.append_column("split", pa.array([names[split]] * len(table), pa.string())))
-    return identified(pa.concat_tables(tables), name)
+    return with_ids(pa.concat_tables(tables), name)
 
 
 def _arrow(part: Any) -> pa.Table:

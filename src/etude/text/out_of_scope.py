@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+from scipy.stats import rankdata
 
 from etude.errors import StepError
-from etude.text.detection import Mask, auroc, average_precision, false_in_scope
 from etude.text.outputs import Floats, Outputs
-from etude.text.types import OutOfScope, ThresholdChoice
+from etude.text.scope_scores import scope_score
+from etude.text.types import OutOfScope, ScopeMethod, ThresholdChoice
+
+Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoredTexts:
     """Scores with what they are to be held against; all of shape (N,)."""
 
     score: Floats
@@ -24,15 +28,29 @@ class Judged:
     """Whether the likeliest class in scope is the true one; never for what is out of scope."""
 
 
-def judged(found: Outputs, score: Floats, outside: str) -> Judged:
+def score_texts(
+    outputs: Outputs,
+    train: Outputs | None = None,
+    *,
+    method: ScopeMethod,
+    outside: str,
+    temperature: float,
+    neighbours: int,
+) -> ScoredTexts:
+    """Texts scored by a method, beside the truth; see `scope_score`."""
+    score = scope_score(outputs, method, train=train, outside=outside, temperature=temperature, neighbours=neighbours)
+    return against_truth(outputs, score, outside)
+
+
+def against_truth(outputs: Outputs, score: Floats, outside: str) -> ScoredTexts:
     """Scores beside the truth."""
-    inside = np.array([name != outside for name in found.classes])
-    names = np.array(found.classes, dtype=object)[inside]
-    guess = names[found.probabilities[:, inside].argmax(axis=1)]
-    return Judged(score, found.truth == outside, guess == found.truth)
+    inside = np.array([name != outside for name in outputs.classes])
+    names = np.array(outputs.classes, dtype=object)[inside]
+    guess = names[outputs.probabilities[:, inside].argmax(axis=1)]
+    return ScoredTexts(score=score, outside=outputs.truth == outside, right=guess == outputs.truth)
 
 
-def detected(validation: Judged, test: Judged, *, choose: ThresholdChoice, at_least: float) -> OutOfScope:
+def detection(validation: ScoredTexts, test: ScoredTexts, *, choose: ThresholdChoice, at_least: float) -> OutOfScope:
     """How well out-of-scope texts are detected in the test split.
 
     Args:
@@ -56,7 +74,7 @@ def detected(validation: Judged, test: Judged, *, choose: ThresholdChoice, at_le
     )
 
 
-def threshold(validation: Judged, *, choose: ThresholdChoice, at_least: float) -> float | None:
+def threshold(validation: ScoredTexts, *, choose: ThresholdChoice, at_least: float) -> float | None:
     """The score above which a text is rejected; None where the validation texts allow of none.
 
     Args:
@@ -94,7 +112,7 @@ def candidates(score: Floats) -> Floats:
     return np.concatenate([[np.nextafter(values[0], -np.inf)], (values[:-1] + values[1:]) / 2, values[-1:]])
 
 
-def curve(test: Judged) -> pa.Table:
+def curve(test: ScoredTexts) -> pa.Table:
     """Accuracy in scope, share kept in scope and recall out of scope at every threshold; null where there is none."""
     limits = candidates(test.score)
     inside = ~test.outside
@@ -115,7 +133,7 @@ def curve(test: Judged) -> pa.Table:
     )
 
 
-def _rejecting(test: Judged, rejected: Mask | None) -> dict[str, float | None]:
+def _rejecting(test: ScoredTexts, rejected: Mask | None) -> dict[str, float | None]:
     names = ("accuracy", "in_scope_accuracy", "in_scope_kept", "oos_recall", "oos_precision", "oos_f1")
     if rejected is None:
         return dict.fromkeys(names)
@@ -140,3 +158,37 @@ def _share(part: Mask, of: Mask) -> float | None:
 def _at_most(score: Floats, limits: Floats) -> Floats:
     """How many scores each limit lets pass."""
     return np.searchsorted(np.sort(score), limits, side="right").astype(np.float64)
+
+
+def auroc(score: Floats, outside: Mask) -> float | None:
+    """Chance that one out of scope scores above one in scope, ties counting half; None where either is lacking.
+
+    Source: Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve, 1982 (Mann and Whitney's U).
+    """
+    out, inside = int(outside.sum()), int((~outside).sum())
+    if not out or not inside:
+        return None
+    return float((rankdata(score)[outside].sum() - out * (out + 1) / 2) / (out * inside))
+
+
+def average_precision(score: Floats, positive: Mask) -> float | None:
+    """Area under precision over recall, as the sum over steps of recall; None where either kind is lacking."""
+    if positive.all() or not positive.any():
+        return None
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(positive[order])
+    last = np.append(np.diff(score[order]) != 0, True)  # Equal scores are one step.
+    precision, recall = (hits / np.arange(1, len(score) + 1))[last], (hits / hits[-1])[last]
+    return float(np.diff(recall, prepend=0.0) @ precision)
+
+
+def false_in_scope(score: Floats, outside: Mask, *, kept: float = 0.95) -> float | None:
+    """Share of the out-of-scope taken for in scope where at least this share of the in-scope is kept (FPR95).
+
+    None where either kind is lacking.
+    """
+    if outside.all() or not outside.any():
+        return None
+    inside = np.sort(score[~outside])
+    limit = inside[int(np.ceil(kept * len(inside) - 1e-9)) - 1]
+    return float((score[outside] <= limit).mean())

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from etude.errors import StepError
-from etude.text.types import Predictions
+from etude.nn.model_types import Predictions
 
 Floats = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outputs:
     """N examples, C classes, D the width of a state."""
 
@@ -65,7 +65,7 @@ def outputs_of(predictions: Predictions) -> Outputs:
     )
 
 
-def never_reached(predictions: Predictions) -> bool:
+def lacks_milestone(predictions: Predictions) -> bool:
     """Whether there are no rows because the training never reached the milestone that they were to be of."""
     return "unreached" in json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from etude.text.outputs import Floats, Names, Outputs
-from etude.text.types import LabelScores, Quality, ReliabilityTable
+from etude.text.types import LabelScores, PredictionQuality, ReliabilityTable
 
 
-def quality(found: Outputs, *, top: Sequence[int], bins: int) -> Quality:
+def quality(found: Outputs, *, top: Sequence[int], bins: int) -> PredictionQuality:
     """Numbers about predictions with probabilities.
 
     Args:
@@ -20,7 +20,7 @@ def quality(found: Outputs, *, top: Sequence[int], bins: int) -> Quality:
         bins: Of equal width, for the calibration error.
     """
     confidence = found.probabilities.max(axis=1)
-    return Quality(
+    return PredictionQuality(
         mcc=matthews(found.truth, found.prediction),
         top={str(k): top_k(found, k) for k in top},
         ece=calibration_error(confidence, found.truth == found.prediction, bins),

@@ -16,7 +16,7 @@ _CHUNK = 256
 """Resamples that are held at once."""
 
 
-def robustness(clean: Outputs, noisy: Outputs, *, resamples: int, seed: int) -> Robustness:
+def compare(clean: Outputs, noisy: Outputs, *, resamples: int, seed: int) -> Robustness:
     """Accuracy and macro F1 on both, and what is lost, with 95 % intervals by resampling examples.
 
     Examples are drawn with replacement, each with both its predictions, so that what they share cancels out. Intervals
@@ -39,9 +39,9 @@ def robustness(clean: Outputs, noisy: Outputs, *, resamples: int, seed: int) -> 
     broken, mended = int((right_before & ~right_after).sum()), int((~right_before & right_after).sum())
     cells, times = np.unique(np.stack([truth, before, after], axis=1).astype(str), axis=0, return_counts=True)
     counts = times.astype(float)
-    compare = _Comparison(cells)
-    (whole,) = compare.measured(counts[None, :])
-    low, high = _interval(compare, counts, resamples, seed)
+    comparison = _Comparison(cells)
+    (whole,) = comparison.measured(counts[None, :])
+    low, high = _interval(comparison, counts, resamples, seed)
     return Robustness(
         examples=len(truth),
         accuracy_clean=float(right_before.mean()),
@@ -103,12 +103,12 @@ class _Comparison:
 
 
 def _interval(
-    compare: _Comparison, counts: Floats, resamples: int, seed: int
+    comparison: _Comparison, counts: Floats, resamples: int, seed: int
 ) -> tuple[tuple[float | None, float | None], tuple[float | None, float | None]]:
     """The lower and the upper ends for accuracy and macro F1."""
     if counts.sum() < FEWEST_TO_RESAMPLE:
         return (None, None), (None, None)
-    drawn = np.concatenate([compare.measured(sample) for sample in _samples(counts, resamples, seed)])
+    drawn = np.concatenate([comparison.measured(sample) for sample in _samples(counts, resamples, seed)])
     lost = np.stack([drawn[:, 0], drawn[:, 1] - drawn[:, 2]], axis=1)
     low, high = np.quantile(lost, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
     return (float(low[0]), float(low[1])), (float(high[0]), float(high[1]))

@@ -42,7 +42,7 @@ def scores(truth: Sequence[str], predicted: Sequence[str]) -> Evaluation:
     )
 
 
-def of_milestone_never_reached() -> Evaluation:
+def unknown_scores() -> Evaluation:
     """What is known of predictions that there are none of."""
     return Evaluation(**dict.fromkeys((field.name for field in fields(Evaluation)), None))
 

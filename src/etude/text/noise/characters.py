@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from etude.text.noise.counter import Ids, along, at_places, key_of
-from etude.text.noise.edits import Change, Edited, changed
+from etude.text.noise.edits import EditedText, TextChange, apply_changes
 from etude.text.noise.lookalikes import Confusions
+from etude.text.noise.philox import Ids, along, at_places, key_of
 
 _Codes = npt.NDArray[np.uint32]
 _Mask = npt.NDArray[np.bool_]
 
 
-def confused(
+def confuse(
     texts: Sequence[str], ids: Ids, table: Confusions, *, severity: float, seed: int, purpose: str
-) -> list[Edited]:
+) -> list[EditedText]:
     """Each text with about this share of its confusable characters changed.
 
     What is changed at one severity is changed at any higher one in the same way, except where the higher one has
@@ -31,15 +31,15 @@ def confused(
     known = double | _singles(codes, [source for source in table if len(source) == 1])
     hits = np.flatnonzero(known & (along(key_of(seed, f"{purpose}/where"), ids, lengths) < severity))
     choices = at_places(key_of(seed, f"{purpose}/what"), ids[row[hits]], at[hits])[:, 0]
-    found: dict[int, list[Change]] = {}
+    found: dict[int, list[TextChange]] = {}
     each = zip(row[hits].tolist(), at[hits].tolist(), double[hits].tolist(), choices.tolist(), strict=True)
     for index, start, is_pair, choice in each:
         length = 2 if is_pair else 1
         options = table[texts[index][start : start + length]]
         changes = found.setdefault(index, [])
         if not changes or changes[-1].at + changes[-1].length <= start:
-            changes.append(Change(start, length, options[int(choice * len(options))]))
-    return [changed(text, found.get(index, ())) for index, text in enumerate(texts)]
+            changes.append(TextChange(start, length, options[int(choice * len(options))]))
+    return [apply_changes(text, found.get(index, ())) for index, text in enumerate(texts)]
 
 
 def _singles(codes: _Codes, sources: Sequence[str]) -> _Mask:

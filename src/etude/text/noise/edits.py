@@ -15,7 +15,7 @@ EDITS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("was", 
 """The type of a table's column `edits`."""
 
 
-class Change(NamedTuple):
+class TextChange(NamedTuple):
     """What to do to a text: put `by` in the place of `length` characters from `at` on."""
 
     at: int
@@ -31,10 +31,10 @@ class Edit(NamedTuple):
     was: str
 
 
-Edited: TypeAlias = tuple[str, list[Edit]]
+EditedText: TypeAlias = tuple[str, list[Edit]]
 
 
-def changed(text: str, changes: Sequence[Change]) -> Edited:
+def apply_changes(text: str, changes: Sequence[TextChange]) -> EditedText:
     """The text after changes that are in order and do not overlap, and the edits that undo them."""
     parts: list[str] = []
     edits: list[Edit] = []
@@ -48,7 +48,7 @@ def changed(text: str, changes: Sequence[Change]) -> Edited:
     return "".join(parts), edits
 
 
-def restored(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
+def restore(text: str, edits: Iterable[tuple[int, int, str]]) -> str:
     """The text as it was before it was edited, byte for byte."""
     parts: list[str] = []
     done = 0

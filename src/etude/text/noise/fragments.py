@@ -51,7 +51,7 @@ class NoiseSpec:
         require(self.longest >= 1, "longest", self.longest, "1 or more")
 
 
-class Piece(NamedTuple):
+class PlacedPhrase(NamedTuple):
     """A phrase and where it goes; `before` and `after` are the marks and spaces that come with it."""
 
     at: int
@@ -60,7 +60,7 @@ class Piece(NamedTuple):
     after: str
 
 
-class Prepared(NamedTuple):
+class PreparedPools(NamedTuple):
     """The pools of one side, ready to be drawn from."""
 
     forms: tuple[Phrases, ...]
@@ -72,10 +72,10 @@ class Prepared(NamedTuple):
     stop: str
 
 
-def prepared(pools: Pools, stop: str) -> Prepared:
+def prepare(pools: Pools, stop: str) -> PreparedPools:
     """Pools with their words counted."""
     forms = (pools.openers, pools.context, pools.asides, pools.justifications, pools.urgency, pools.follow_ups)
-    return Prepared(
+    return PreparedPools(
         forms=tuple(map(_counted, forms)),
         closers=_counted(pools.closers),
         corrections=_counted(pools.corrections),
@@ -85,7 +85,7 @@ def prepared(pools: Pools, stop: str) -> Prepared:
     )
 
 
-def pieces(text: str, draw: Sequence[float], pools: Prepared, spec: NoiseSpec) -> list[Piece]:
+def pieces(text: str, draw: Sequence[float], pools: PreparedPools, spec: NoiseSpec) -> list[PlacedPhrase]:
     """What is put around one text, in the order of its places.
 
     Args:
@@ -103,7 +103,7 @@ def pieces(text: str, draw: Sequence[float], pools: Prepared, spec: NoiseSpec) -
     return _placed(text, draw, fitting[0] if fitting else [_light(draw, pools)], pools.stop)
 
 
-def _fragments(draw: Sequence[float], pools: Prepared, spec: NoiseSpec, words: int) -> list[Fragment]:
+def _fragments(draw: Sequence[float], pools: PreparedPools, spec: NoiseSpec, words: int) -> list[Fragment]:
     """Forms with their phrases: one form or two that differ, and perhaps a correction."""
     first = int(draw[1] * 6)
     found = [(first, _phrase(first, draw[2], draw[3], pools, spec))]
@@ -120,13 +120,13 @@ def _words(found: Sequence[Fragment]) -> int:
     return sum(count for _, (_, count) in found)
 
 
-def _light(draw: Sequence[float], pools: Prepared) -> Fragment:
+def _light(draw: Sequence[float], pools: PreparedPools) -> Fragment:
     if draw[9] < 0.5:
         return _OPENER, _pick(pools.light_openers, draw[10])
     return _ENDING, _pick(pools.light_closers, draw[10])
 
 
-def _phrase(form: int, kind: float, choice: float, pools: Prepared, spec: NoiseSpec) -> tuple[str, int]:
+def _phrase(form: int, kind: float, choice: float, pools: PreparedPools, spec: NoiseSpec) -> tuple[str, int]:
     if form == _ENDING and kind >= spec.follow_up:
         return _pick(pools.closers, choice)
     return _pick(pools.forms[form], choice)
@@ -136,19 +136,19 @@ def _pick(phrases: Phrases, choice: float) -> tuple[str, int]:
     return phrases[int(choice * len(phrases))]
 
 
-def _placed(text: str, draw: Sequence[float], found: Sequence[Fragment], stop: str) -> list[Piece]:
-    front: list[Piece] = []
-    inner: list[Piece] = []
-    back: list[Piece] = []
+def _placed(text: str, draw: Sequence[float], found: Sequence[Fragment], stop: str) -> list[PlacedPhrase]:
+    front: list[PlacedPhrase] = []
+    inner: list[PlacedPhrase] = []
+    back: list[PlacedPhrase] = []
     for form, (phrase, _) in sorted(found):
         if form in (_ASIDE, _CORRECTION):
-            inner.append(Piece(_gap(text, draw[11 if form == _ASIDE else 12]), "", phrase, " "))
+            inner.append(PlacedPhrase(_gap(text, draw[11 if form == _ASIDE else 12]), "", phrase, " "))
         elif form in (_OPENER, _CONTEXT):
-            front.append(Piece(0, "", phrase, " "))
+            front.append(PlacedPhrase(0, "", phrase, " "))
         else:
             mark = "" if back or text[-1].isspace() or text[-1] in _MARKS else stop
             space = "" if text[-1].isspace() and not back else " "
-            back.append(Piece(len(text), mark + space, phrase, ""))
+            back.append(PlacedPhrase(len(text), mark + space, phrase, ""))
     return front + sorted(inner) + back
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -11,14 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from etude.errors import StepError, shown
-from etude.text.noise.edits import Edited, edits_column
-from etude.text.noise.fragments import NoiseSpec, prepared
-from etude.text.noise.injection import injected
-from etude.text.noise.pools import Family
-from etude.text.types import SplitName, Splits, TextTable
+from etude.nn.model_types import SplitName
+from etude.text.noise.banking import BANKING
+from etude.text.noise.clinc import CLINC
+from etude.text.noise.edits import EditedText, edits_column
+from etude.text.noise.fragments import NoiseSpec, prepare
+from etude.text.noise.injection import inject
+from etude.text.noise.pools import Family, FamilyName
+from etude.text.types import Splits, TextTable
 
-Alter: TypeAlias = Callable[[Sequence[str], npt.NDArray[np.int64]], list[Edited]]
+Alter: TypeAlias = Callable[[Sequence[str], npt.NDArray[np.int64]], list[EditedText]]
 """From texts and their ids to the texts as altered, with their edits."""
+
+FAMILIES: Mapping[FamilyName, Family] = {"banking": BANKING, "clinc": CLINC}
+"""The phrases that come with étude."""
 
 
 def with_phrases(
@@ -33,13 +39,13 @@ def with_phrases(
 
     def alter(name: SplitName) -> Alter:
         pools, spec = sides[name]
-        ready = prepared(pools, family.stop)
-        return lambda texts, ids: injected(texts, ids, ready, spec, seed=seed)
+        ready = prepare(pools, family.stop)
+        return lambda texts, ids: inject(texts, ids, ready, spec, seed=seed)
 
-    return altered(splits, {name: alter(name) for name in parts})
+    return alter_splits(splits, {name: alter(name) for name in parts})
 
 
-def altered(splits: Splits, alter: dict[SplitName, Alter]) -> Splits:
+def alter_splits(splits: Splits, alter: dict[SplitName, Alter]) -> Splits:
     """New splits with altered texts and a column `edits` that undoes them; splits without an entry stay as they are.
 
     Raises:

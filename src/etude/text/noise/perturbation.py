@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from etude.text.noise.characters import confused
-from etude.text.noise.counter import Ids
-from etude.text.noise.edits import Edited
+from etude.text.noise.characters import confuse
+from etude.text.noise.edits import EditedText
 from etude.text.noise.lookalikes import CASES, HOMOGLYPHS, KEYBOARD, OCR, Confusions
-from etude.text.noise.words import REWORDINGS, reworded
+from etude.text.noise.philox import Ids
+from etude.text.noise.words import REWORDINGS, reword
 
 PerturbationKind: TypeAlias = Literal["keyboard", "ocr", "homoglyph", "case", "word_drop", "word_repeat", "word_swap"]
 _TABLES: Mapping[str, Confusions] = {"keyboard": KEYBOARD, "ocr": OCR, "homoglyph": HOMOGLYPHS, "case": CASES}
@@ -17,17 +17,17 @@ _CHUNK = 4096
 """Texts that are worked on at once; it bounds memory and changes nothing."""
 
 
-def perturbed(texts: Sequence[str], ids: Ids, kind: PerturbationKind, *, severity: float, seed: int) -> list[Edited]:
+def perturb(texts: Sequence[str], ids: Ids, kind: PerturbationKind, *, severity: float, seed: int) -> list[EditedText]:
     """Each text with about the share `severity` of its characters or words changed, and the edits that undo it.
 
     Of the characters those count that the kind knows a change for; of the words all. Severity 0 changes nothing. What
     becomes of a text depends on its id, the kind, the severity and the seed, and on no other text.
     """
-    found: list[Edited] = []
+    found: list[EditedText] = []
     for start in range(0, len(texts), _CHUNK):
         part = slice(start, start + _CHUNK)
         if kind in _TABLES:
-            found += confused(texts[part], ids[part], _TABLES[kind], severity=severity, seed=seed, purpose=kind)
+            found += confuse(texts[part], ids[part], _TABLES[kind], severity=severity, seed=seed, purpose=kind)
         else:
-            found += reworded(texts[part], ids[part], REWORDINGS[kind], severity=severity, seed=seed, purpose=kind)
+            found += reword(texts[part], ids[part], REWORDINGS[kind], severity=severity, seed=seed, purpose=kind)
     return found

@@ -48,14 +48,6 @@ class Family:
     """What ends a text that has no end mark before a phrase follows; empty where texts have no punctuation."""
 
 
-def family_named(name: FamilyName) -> Family:
-    """One of the families that come with étude."""
-    from etude.text.noise.banking import BANKING
-    from etude.text.noise.clinc import CLINC
-
-    return {"banking": BANKING, "clinc": CLINC}[name]
-
-
 def light(phrases: tuple[str, ...]) -> tuple[str, ...]:
     """Those that are short enough for any text."""
     return tuple(phrase for phrase in phrases if len(phrase.split()) <= LIGHT_WORDS)

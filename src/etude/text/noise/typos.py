@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from etude.text.noise.counter import Key, at_places
-from etude.text.noise.edits import Change, changed
+from etude.text.noise.edits import TextChange, apply_changes
+from etude.text.noise.philox import StreamKey, at_places
 
 LEET = {"i": "1", "e": "3", "a": "4", "o": "0", "s": "5", "l": "1", "t": "7"}
 """The letters that are mistyped, and the digit that is typed for each."""
@@ -18,7 +18,7 @@ _PLACES = 4096
 """More letters than any phrase has: a text's phrases have random numbers of their own each."""
 
 
-class Typed(NamedTuple):
+class PhraseToType(NamedTuple):
     """One phrase to type: which example it belongs to, and which of its phrases it is."""
 
     example: int
@@ -26,7 +26,7 @@ class Typed(NamedTuple):
     phrase: str
 
 
-def mistyped(phrases: Sequence[Typed], key: Key, letter: float) -> list[str]:
+def add_typos(phrases: Sequence[PhraseToType], key: StreamKey, letter: float) -> list[str]:
     """The phrases with mistakes in about this share of the letters that can be mistyped."""
     places = [
         (row, typed.example, typed.number * _PLACES + at, at)
@@ -34,20 +34,23 @@ def mistyped(phrases: Sequence[Typed], key: Key, letter: float) -> list[str]:
         for at, character in enumerate(typed.phrase)
         if character in LEET
     ]
-    found: dict[int, list[Change]] = {}
+    found: dict[int, list[TextChange]] = {}
     if places:
         rows, examples, at_all, within = np.array(places, dtype=np.int64).T
         numbers = at_places(key, examples, at_all)
         for hit in np.flatnonzero(numbers[:, 0] < letter).tolist():
             row, at = int(rows[hit]), int(within[hit])
             found.setdefault(row, []).append(_mistake(phrases[row].phrase, at, numbers[hit, 1], numbers[hit, 2]))
-    return [changed(typed.phrase, found[row])[0] if row in found else typed.phrase for row, typed in enumerate(phrases)]
+    return [
+        apply_changes(typed.phrase, found[row])[0] if row in found else typed.phrase
+        for row, typed in enumerate(phrases)
+    ]
 
 
-def _mistake(phrase: str, at: int, kind: float, choice: float) -> Change:
+def _mistake(phrase: str, at: int, kind: float, choice: float) -> TextChange:
     letter = phrase[at]
     if kind < _DELETED:
-        return Change(at, 1, "")
+        return TextChange(at, 1, "")
     if kind < _DOUBLED:
-        return Change(at, 1, 2 * letter)
-    return Change(at, 1, letter.upper() if choice < 0.5 else LEET[letter])
+        return TextChange(at, 1, 2 * letter)
+    return TextChange(at, 1, letter.upper() if choice < 0.5 else LEET[letter])
