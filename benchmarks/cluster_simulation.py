@@ -29,16 +29,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude.cluster.pools import Pool, pool_of, refusal
 from etude.cluster.profile import Profile
-from etude.execute.attempt import Attempt, Cut
-from etude.execute.parsl_engine import BlockState, Machine
-from etude.execute.parsl_pool import Entry, PoolQueue
 from etude.execute.runner import Policy, Runner
 from etude.execute.task import Outcome, Status, Task
 from etude.graph.node import Feed, Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import plan
+from etude.pilots.attempt import Attempt, Cut
+from etude.pilots.node_pools import NodePool, pool_of, refusal
+from etude.pilots.parsl_engine import BlockState, PilotMachine
+from etude.pilots.pool_queue import PoolQueue, QueuedNode
 
 HOUR = 3600.0
 KINDS = {  # median seconds, spread of the logarithm, needs
@@ -137,7 +137,7 @@ class Block:
 class Cluster:
     """The engine of one pool, and the machines behind it."""
 
-    pool: Pool
+    pool: NodePool
     profile: Profile
     time: Time
     dice: random.Random
@@ -250,16 +250,16 @@ class Cluster:
             self.time.at(self.time.now + LOST_S, lambda future=future: future.set_exception(ManagerLost("preempted")))
 
     def blocks(self) -> dict[str, BlockState]:
-        return {name: BlockState(name, block.state) for name, block in self.blocks_.items()}
+        return {name: BlockState(job=name, state=block.state) for name, block in self.blocks_.items()}
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> list[PilotMachine]:
         return [
-            Machine(
-                name,
-                block.workers,
-                len(block.tasks),
-                0.0 if block.tasks else self.time.now - block.idle_since,
-                self._taking(block),
+            PilotMachine(
+                block=name,
+                workers=block.workers,
+                tasks=len(block.tasks),
+                idle_s=0.0 if block.tasks else self.time.now - block.idle_since,
+                taking=self._taking(block),
             )
             for name, block in self.running.items()
         ]
@@ -293,9 +293,9 @@ class Backend:
     dice: random.Random
     folder: Path
     figures: Figures
-    pools: dict[Pool, PoolQueue] = field(default_factory=dict)
+    pools: dict[NodePool, PoolQueue] = field(default_factory=dict)
     left: dict[str, float] = field(default_factory=dict)
-    known: dict[Needs, Pool] = field(default_factory=dict)
+    known: dict[Needs, NodePool] = field(default_factory=dict)
 
     def _queue(self, needs: Needs) -> PoolQueue:
         if needs not in self.known:
@@ -304,13 +304,13 @@ class Backend:
         if pool not in self.pools:
             engine = Cluster(pool, self.profile, self.time, self.dice, self.left, self.figures)
             made = PoolQueue(
-                pool,
-                self.profile,
-                engine,
-                self.folder / "jobs.log",
-                lambda _entry: None,
-                lambda _entry, _why: None,
-                lambda name: (engine.give_back([name]), made.left(name))[0],
+                pool=pool,
+                profile=self.profile,
+                engine=engine,
+                journal=self.folder / "jobs.log",
+                wait_for=lambda _entry: None,
+                moved=lambda _entry, _why: None,
+                ask_to_leave=lambda name: (engine.give_back([name]), made.left(name))[0],
                 clock=self.time,
             )
             engine.waiting = lambda: len(made.waiting)
@@ -331,7 +331,7 @@ class Backend:
 
     def submit(self, call: Task) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        self._queue(call.needs).put(Entry(call, future))
+        self._queue(call.needs).put(QueuedNode(call=call, future=future))
         return future
 
     def interrupt(self) -> None: ...

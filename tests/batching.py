@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etude.batch import layout
-from etude.batch.conductor import BatchConductor
-from etude.batch.job import BatchJob, End
+from etude.batch import run_folder
+from etude.batch.batch_driver import BatchDriver
+from etude.batch.batch_job import BatchJob, End
 from etude.cluster.profile import Profile
-from etude.cluster.schedulers.scheduler import Account, JobState, Phase
+from etude.cluster.schedulers.scheduler import JobAccount, JobState, Phase
 from etude.errors import JobRefused, SchedulerAway
 from etude.execute.run_events import Event, EventKind
 from etude.study.execution import Execution, Result
@@ -41,7 +41,7 @@ class FakeJob:
 
     id: str
     folder: Path
-    state: JobState = field(default_factory=lambda: JobState(Phase.QUEUED, "PENDING", "Resources"))
+    state: JobState = field(default_factory=lambda: JobState(phase=Phase.QUEUED, word="PENDING", reason="Resources"))
 
 
 Plot = Callable[["FakeScheduler"], Iterator[None]]
@@ -87,9 +87,11 @@ class FakeScheduler:
             self.cancelled.append(id_)
             self.ends(id_, "CANCELLED")
 
-    def account(self, ids: Sequence[str]) -> Mapping[str, Account]:
+    def account(self, ids: Sequence[str]) -> Mapping[str, JobAccount]:
         return {
-            id_: Account(word=self.jobs[id_].state.word, wall_s=7.0, energy_j=42.0) for id_ in ids if id_ in self.jobs
+            id_: JobAccount(word=self.jobs[id_].state.word, wall_s=7.0, energy_j=42.0)
+            for id_ in ids
+            if id_ in self.jobs
         }
 
     def clock(self) -> float:
@@ -100,13 +102,13 @@ class FakeScheduler:
     # What a plot says.
 
     def start(self, id_: str) -> None:
-        self.jobs[id_].state = JobState(Phase.RUNNING, "RUNNING")
+        self.jobs[id_].state = JobState(phase=Phase.RUNNING, word="RUNNING")
 
     def ends(self, id_: str, word: str = "COMPLETED", reason: str = "") -> None:
-        self.jobs[id_].state = JobState(Phase.ENDED, word, reason)
+        self.jobs[id_].state = JobState(phase=Phase.ENDED, word=word, reason=reason)
 
     def requeue(self, id_: str) -> None:
-        self.jobs[id_].state = JobState(Phase.QUEUED, "PENDING", "BeginTime")
+        self.jobs[id_].state = JobState(phase=Phase.QUEUED, word="PENDING", reason="BeginTime")
 
     def forget(self, id_: str) -> None:
         del self.jobs[id_]
@@ -115,9 +117,9 @@ class FakeScheduler:
         """Have a job compute its part here and now; or say that it stopped at a checkpoint."""
         folder = self.jobs[id_].folder
         if stop is None:
-            BatchJob(folder, environment()).run()
+            BatchJob(folder=folder, environment=environment()).run()
         else:
-            (folder / layout.ENDED).write_text(json.dumps({"end": stop, "reason": ""}))
+            (folder / run_folder.ENDED).write_text(json.dumps({"end": stop, "reason": ""}))
         self.ends(id_)
 
     def run_all(self) -> None:
@@ -148,11 +150,18 @@ class Batch:
     ) -> tuple[Result, FakeScheduler]:
         scheduler = scheduler or FakeScheduler(plot)
         fail_fast = bool(options.get("fail_fast"))
-        conductor = BatchConductor(self.profile, scheduler, fail_fast, 0.0, environment(), scheduler.clock)
+        batch_driver = BatchDriver(
+            profile=self.profile,
+            scheduler=scheduler,
+            fail_fast=fail_fast,
+            poll_s=0.0,
+            environment=environment(),
+            clock=scheduler.clock,
+        )
         prepared = self.prepare(**options)
         chosen = Options(environment=environment(), **options)  # type: ignore[arg-type]
         self.events.clear()
-        return Execution(prepared, chosen, self.events.append, conductor).run(), scheduler
+        return Execution(prepared, chosen, self.events.append, batch_driver).run(), scheduler
 
     def told(self) -> list[str]:
         """What was told of jobs: `1 submitted`."""

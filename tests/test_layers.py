@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config",
         "batch",
         "study",
+        "pilots",
         "execute",
         "cluster",
         "search",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from batching import Batch
-from etude.batch.jobs import Part, asked_for, parts_of, unique_name
-from etude.batch.packing import packed, unpacked
+from etude.batch.node_packing import pack_nodes, unpack_nodes
+from etude.batch.study_parts import StudyPart, job_request, parts_of, unique_name
 from etude.cluster.profile import Profile
 from etude.study.prepare import PreparedStudy
 
-PART = Part(name="one", label="k=1", targets=("a",), nodes=("a",), todo=("a",))
+PART = StudyPart(name="one", label="k=1", targets=("a",), nodes=("a",), todo=("a",))
 SITE = Profile(name="site", scheduler="slurm", walltime_s=3600, cpus=16, memory_bytes=64 * 10**9, gpus=4, grace_s=60)
 
 
-def parts(prepared: PreparedStudy) -> list[Part]:
+def parts(prepared: PreparedStudy) -> list[StudyPart]:
     return parts_of(prepared.expansion, prepared.plan, "study")
 
 
@@ -52,34 +52,34 @@ def test_names_are_fit_for_files_and_schedulers_and_never_equal() -> None:
 
 
 def test_a_part_without_gpus_asks_for_none_and_takes_the_share_of_memory_that_goes_with_its_cores() -> None:
-    _, job = asked_for(replace(PART, cpus=4), SITE)
+    _, job = job_request(replace(PART, cpus=4), SITE)
     assert (job.gpus, job.cpus, job.memory_bytes) == (0, 4, 16 * 10**9)
 
 
 def test_a_part_with_one_gpu_of_four_takes_a_quarter_of_the_machine() -> None:
-    _, job = asked_for(replace(PART, gpus=1), SITE)
+    _, job = job_request(replace(PART, gpus=1), SITE)
     assert (job.gpus, job.cpus, job.memory_bytes) == (1, 4, 16 * 10**9)
 
 
 def test_a_part_takes_what_its_nodes_need_where_that_is_more() -> None:
-    _, job = asked_for(replace(PART, gpus=1, cpus=8, memory_bytes=50 * 10**9), SITE)
+    _, job = job_request(replace(PART, gpus=1, cpus=8, memory_bytes=50 * 10**9), SITE)
     assert (job.cpus, job.memory_bytes) == (8, 50 * 10**9)
 
 
 def test_an_exclusive_profile_takes_the_machine() -> None:
-    _, job = asked_for(PART, replace(SITE, exclusive=True))
+    _, job = job_request(PART, replace(SITE, exclusive=True))
     assert (job.cpus, job.memory_bytes) == (16, 64 * 10**9)
 
 
 def test_the_walltime_is_the_profiles_or_what_the_nodes_say_with_something_to_spare() -> None:
-    assert asked_for(PART, SITE)[1].walltime_s == 3600
-    assert asked_for(replace(PART, walltime_s=300.0), SITE)[1].walltime_s == 300 + 60 + 120
-    assert asked_for(replace(PART, walltime_s=1e6), SITE)[1].walltime_s == 3600
+    assert job_request(PART, SITE)[1].walltime_s == 3600
+    assert job_request(replace(PART, walltime_s=300.0), SITE)[1].walltime_s == 300 + 60 + 120
+    assert job_request(replace(PART, walltime_s=1e6), SITE)[1].walltime_s == 3600
 
 
 def test_nodes_are_the_same_after_they_were_packed(batch: Batch) -> None:
     prepared = batch.prepare()
-    found = unpacked(packed(action.node for action in prepared.plan.actions))
+    found = unpack_nodes(pack_nodes(action.node for action in prepared.plan.actions))
     assert found.keys() == {action.node.fingerprint for action in prepared.plan.actions}
     for action in prepared.plan.actions:
         twin = found[action.node.fingerprint]
@@ -95,4 +95,4 @@ def test_a_chain_of_any_length_can_be_packed(batch: Batch) -> None:
         "@step\ndef base(*, value: int) -> int:\n    return value\n\n@step\ndef again(n: int) -> int:\n    return n\n"
     )
     plan = batch.project.prepare(batch.project.study(nodes)).plan
-    assert len(unpacked(packed([plan.actions[-1].node]))) >= 2000
+    assert len(unpack_nodes(pack_nodes([plan.actions[-1].node]))) >= 2000

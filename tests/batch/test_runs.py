@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from batching import Batch, FakeScheduler
-from etude.batch import layout
-from etude.batch.cancelling import cancel
-from etude.batch.handover import refuse_if_driven
-from etude.batch.journal import Entry, Journal, Step
+from etude.batch import run_folder
+from etude.batch.cancellation import cancel
+from etude.batch.job_journal import JobJournal, JournalEntry, JournalStep
 from etude.batch.overview import RunOverview, RunState, overviews
+from etude.batch.take_over import refuse_if_driven
 from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
 from etude.execute.run_events import Event, EventKind
@@ -43,8 +43,8 @@ def killed(batch: Batch, after: int = 2) -> FakeScheduler:
         batch.run(plot, scheduler)
     scheduler.cancel = cancelled  # type: ignore[method-assign]
     (run,) = batch.project.folder.glob(".etude/runs/*")
-    lines = (run / layout.EVENTS).read_text().splitlines(keepends=True)
-    (run / layout.EVENTS).write_text("".join(line for line in lines if "run_ended" not in line))
+    lines = (run / run_folder.EVENTS).read_text().splitlines(keepends=True)
+    (run / run_folder.EVENTS).write_text("".join(line for line in lines if "run_ended" not in line))
     gone = Owner("elsewhere", "0" * 12, 1, "1", "0" * 12)
     (run / DRIVER).write_text(json.dumps({"owner": gone.name}))
     return scheduler
@@ -137,7 +137,7 @@ def test_a_run_that_somebody_drives_is_asked_to_stop(batch: Batch) -> None:
     done = cancel(found, {}, seen_s + 1, schedulers=lambda *_: scheduler)
     assert done.driven_by == "process 1 on elsewhere"
     assert scheduler.cancelled == []
-    assert (found.folder / layout.CANCEL).exists()
+    assert (found.folder / run_folder.CANCEL).exists()
 
 
 def test_a_run_that_nobody_drives_is_ended_through_the_scheduler(batch: Batch) -> None:
@@ -158,26 +158,26 @@ def test_a_driver_shows_itself_and_heeds_the_mark(tmp_path: Path) -> None:
         assert driver is not None
         assert driver.job == "77"
         assert driver.lives(0.0), "it lives on this machine, whatever the clock says"
-        (tmp_path / layout.CANCEL).touch()
+        (tmp_path / run_folder.CANCEL).touch()
         assert stopped.wait(10)
 
 
 def test_the_journal_tells_the_latest_of_each_part(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "jobs.jsonl")
+    journal = JobJournal(path=tmp_path / "jobs.jsonl")
     assert journal.latest() == {}
-    journal.write(Entry("a", Step.INTENT, "f", "a.1"))
-    journal.write(Entry("a", Step.SUBMITTED, "f", "a.1", "7"))
-    journal.write(Entry("b", Step.SUBMITTED, "g", "b.1", "8"))
-    journal.write(Entry("b", Step.OVER, "g", "b.1", "8"))
+    journal.write(JournalEntry(part="a", step=JournalStep.INTENT, folder="f", name="a.1"))
+    journal.write(JournalEntry(part="a", step=JournalStep.SUBMITTED, folder="f", name="a.1", id="7"))
+    journal.write(JournalEntry(part="b", step=JournalStep.SUBMITTED, folder="g", name="b.1", id="8"))
+    journal.write(JournalEntry(part="b", step=JournalStep.OVER, folder="g", name="b.1", id="8"))
     with journal.path.open("a") as file:
         file.write('{"part": "c", "st')
     assert journal.ids() == ("7",)
-    assert journal.latest()["b"].step is Step.OVER
+    assert journal.latest()["b"].step is JournalStep.OVER
 
 
 def test_a_stopping_run_is_told_as_such() -> None:
     from etude.batch.overview import _take
 
-    found = RunOverview("run", Path())
+    found = RunOverview(run="run", folder=Path())
     _take(found, Event(EventKind.STOPPING, 1.0), {})
     assert found.state is RunState.STOPPING

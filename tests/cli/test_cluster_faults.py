@@ -14,10 +14,10 @@ from etude.cli.run_summary import _by_cause
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers.scheduler import JobState, Phase
-from etude.execute.cluster_check import Check
 from etude.execute.runner import Failure
 from etude.execute.task import Outcome, Status
 from etude.graph.node import Node
+from etude.pilots.cluster_check import Check
 from projects import CALLED, Project
 
 
@@ -31,7 +31,7 @@ class Queue:
         return "7"
 
     def look(self, job: str) -> JobState:
-        return JobState(Phase.QUEUED, "PENDING", "Resources")
+        return JobState(phase=Phase.QUEUED, word="PENDING", reason="Resources")
 
     def cancel(self, job: str) -> None:
         self.cancelled.append(job)
@@ -43,11 +43,15 @@ def test_a_try_that_a_signal_ends_leaves_no_job_in_the_queue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, waits: bool
 ) -> None:
     queue = Queue()
-    monkeypatch.setattr("etude.execute.cluster_check._submits", lambda *_: queue)
+    monkeypatch.setattr("etude.pilots.cluster_check._submits", lambda *_: queue)
     ends = lambda *_: os.kill(os.getpid(), number)  # noqa: E731
     tell = ends if waits else lambda _why: None
     check = Check(
-        Profile(name="site", scheduler="local"), tmp_path / "check", tmp_path / "store", os.environ, tell=tell
+        profile=Profile(name="site", scheduler="local"),
+        folder=tmp_path / "check",
+        store=tmp_path / "store",
+        environment=os.environ,
+        tell=tell,
     )
 
     def watch() -> None:

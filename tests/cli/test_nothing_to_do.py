@@ -54,7 +54,7 @@ LARGE = frozenset(
 )
 """Packages that take tenths of a second to seconds to import."""
 OF_RUNS = (
-    "etude.execute.parsl_backend",
+    "etude.pilots.pilot_backend",
     "etude.execute.process_backend",
     "etude.execute.inline_backend",
     "etude.execute.worker",

@@ -13,7 +13,7 @@ from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers import scheduler_of
 from etude.cluster.schedulers.scheduler import Scheduler
-from etude.cluster.scripts import rendered
+from etude.cluster.scripts import render_job
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Site:
         output = str(folder / ("output.{task}" if "array" in asked else "output"))
         job = Job(**{"name": "try", "command": command, "stdout": output, "stderr": output, "walltime_s": 600, **asked})
         script = folder / "job.sh"
-        made = rendered(replace(self.profile, walltime_s=job.walltime_s), job, str(script))
+        made = render_job(replace(self.profile, walltime_s=job.walltime_s), job, str(script))
         script.write_text(made.script)
         if made.description is None:
             return script

@@ -68,7 +68,7 @@ def test_undisturbed_every_variant_is_a_job_of_its_own(bed: SlurmBed, project: C
 
 def processes_of(project: ClusterProject) -> list[psutil.Process]:
     """The processes of the run's jobs that étude itself is in."""
-    jobs = [one for one in psutil.process_iter(["cmdline"]) if "etude.batch.job" in (one.info["cmdline"] or [])]
+    jobs = [one for one in psutil.process_iter(["cmdline"]) if "etude.batch.batch_job" in (one.info["cmdline"] or [])]
     return [one for one in jobs if str(project.folder) in " ".join(one.info["cmdline"])]
 
 

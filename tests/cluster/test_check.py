@@ -11,15 +11,17 @@ import pytest
 
 from cluster.sites import Site
 from etude.cluster.profile import Profile
-from etude.execute.cluster_check import Check, Finding
-from etude.execute.probe import ahead_s
+from etude.pilots.cluster_check import Check, CheckFinding
+from etude.pilots.probe import ahead_s
 
 pytest.importorskip("parsl")
 pytestmark = pytest.mark.slow
 
 
-def findings(profile: Profile, site: Site, tmp_path: Path, **how: Any) -> dict[str, Finding]:
-    check = Check(profile, tmp_path / "check", tmp_path / "store", dict(site.environment), **how)
+def findings(profile: Profile, site: Site, tmp_path: Path, **how: Any) -> dict[str, CheckFinding]:
+    check = Check(
+        profile=profile, folder=tmp_path / "check", store=tmp_path / "store", environment=dict(site.environment), **how
+    )
     return {finding.step: finding for finding in check.findings()}
 
 
@@ -69,7 +71,12 @@ def test_an_address_that_is_not_reached_from_the_cluster_is_told(site: Site, tmp
 
 
 def test_commands_that_are_not_installed_are_told_before_anything_is_submitted(tmp_path: Path) -> None:
-    check = Check(Profile(name="x", scheduler="lsf"), tmp_path / "check", tmp_path / "store", {"PATH": str(tmp_path)})
+    check = Check(
+        profile=Profile(name="x", scheduler="lsf"),
+        folder=tmp_path / "check",
+        store=tmp_path / "store",
+        environment={"PATH": str(tmp_path)},
+    )
     [finding] = list(check.findings())
     assert (finding.step, finding.works) == ("commands", False)
     assert finding.detail == "not on PATH: bsub, bjobs, bkill"

@@ -15,10 +15,10 @@ import pytest
 
 from cluster.slurm_bed import until
 from etude.config.cluster import read_profile
-from etude.execute.parsl_backend import ParslBackend
-from etude.execute.pilot import unfit
-from etude.execute.pilot_spec import PilotSpec
 from etude.graph.pipeline import Needs
+from etude.pilots.pilot import unfit
+from etude.pilots.pilot_backend import PilotBackend
+from etude.pilots.pilot_spec import PilotSpec
 from etude.study.execution import Execution
 from etude.study.prepare import Options
 from projects import CALLED, Project, environment
@@ -56,7 +56,7 @@ def pilots(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "etude.execute.pilot" in words and any(str(folder) in word for word in words):
+        if "etude.pilots.pilot" in words and any(str(folder) in word for word in words):
             found.append(process)
     return found
 
@@ -121,11 +121,14 @@ def test_an_interrupt_gives_back_nodes_that_still_wait(project: Project, tmp_pat
     backend.close()
 
 
-def backend_of(project: Project, tmp_path: Path) -> ParslBackend:
-    return ParslBackend(
-        read_profile("slurm", tmp_path), project.folder / ".etude/store", tmp_path / "logs", tmp_path / "run",
+def backend_of(project: Project, tmp_path: Path) -> PilotBackend:
+    return PilotBackend(
+        profile=read_profile("slurm", tmp_path),
+        store=project.folder / ".etude/store",
+        logs=tmp_path / "logs",
+        folder=tmp_path / "run",
         environment=environment(),
-    )  # fmt: skip
+    )
 
 
 def test_a_node_that_must_stay_here_runs_here_though_the_study_runs_on_a_cluster(project: Project) -> None:
@@ -156,7 +159,7 @@ def test_a_job_knows_why_its_machine_cannot_run_the_study(tmp_path: Path) -> Non
         pool="cpu",
         store=str(tmp_path / "store"),
         logs="",
-        board="",
+        mailbox="",
         import_path=(),
         snapshot=str(snapshot),
         meter=MeterSettings(),

@@ -6,7 +6,7 @@ import pytest
 
 from etude.cluster.schedulers import htcondor, pbs, scheduler_of, slurm
 from etude.cluster.schedulers.commands import chunks, clock_s
-from etude.cluster.schedulers.scheduler import Account, Phase, task_id
+from etude.cluster.schedulers.scheduler import JobAccount, Phase, task_id
 from etude.errors import BackendError
 
 
@@ -53,7 +53,7 @@ def test_slurms_accounts_take_memory_from_the_steps_and_energy_where_it_was_meas
         "9|RUNNING|5|00:00:00||0|0:0|node1\n"
     )
     accounts = slurm.accounts_in(said)
-    assert accounts["7"] == Account(
+    assert accounts["7"] == JobAccount(
         word="COMPLETED",
         exit_code=0,
         wall_s=3661.0,
@@ -81,7 +81,7 @@ def test_pbss_facts() -> None:
     assert account.peak_rss_bytes == 2048 * 1024
     assert account.nodes == "node1+node2"
     assert account.energy_j is None
-    assert pbs.account_of({"job_state": "Q"}) == Account(word="Q")
+    assert pbs.account_of({"job_state": "Q"}) == JobAccount(word="Q")
     assert pbs.state_of({"job_state": "B"}).phase is Phase.RUNNING
     assert pbs.account_of({"resources_used": {"mem": "3gb"}}).peak_rss_bytes == 3 * 2**30
 
@@ -108,7 +108,7 @@ def test_condors_accounts() -> None:
     account = htcondor.account_of(ad)
     assert (account.exit_code, account.wall_s, account.cpu_s) == (137, 12.0, 4.0)
     assert account.peak_rss_bytes == 1_024_000
-    assert htcondor.account_of({"JobStatus": 1}) == Account(word="idle")
+    assert htcondor.account_of({"JobStatus": 1}) == JobAccount(word="idle")
     assert htcondor.ads_in("") == {}
 
 

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.cluster.job import Job
-from etude.cluster.pools import block_profile, pool_of
 from etude.cluster.profile import COMMANDS, Mail, Profile
-from etude.cluster.providers import Scripts, provider_for
-from etude.cluster.scripts import rendered
-from etude.cluster.scripts.htcondor import dag
-from etude.cluster.scripts.shell import clock, job_name, on_each_machine, quoted
+from etude.cluster.scripts import render_job
+from etude.cluster.scripts.htcondor_script import dag
+from etude.cluster.scripts.shell import clock, job_name, on_each_machine, quote
 from etude.config.cluster import read_profile, ready_profiles
 from etude.graph.pipeline import Needs
+from etude.pilots.node_pools import block_profile, pool_of
+from etude.pilots.providers import Scripts, provider_for
 
 EXPECTED = Path(__file__).parent.parent / "expected" / "cluster"
 
@@ -73,7 +73,7 @@ def compare(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("scheduler", sorted(COMMANDS))
 def test_a_job_that_asks_for_everything_is_rendered_as_recorded(scheduler: str) -> None:
-    made = rendered(replace(FULL, scheduler=scheduler), JOB, "/run/heads.sh")
+    made = render_job(replace(FULL, scheduler=scheduler), JOB, "/run/heads.sh")
     compare(f"{scheduler}.sh", made.script)
     if made.description is not None:
         compare(f"{scheduler}.description", made.description)
@@ -84,8 +84,8 @@ def test_the_jobs_of_a_ready_profile_are_rendered_as_recorded(name: str, tmp_pat
     profile = read_profile(name, tmp_path)
     pool = pool_of(profile, Needs(gpus=1 if profile.gpus else 0))
     own = block_profile(profile, pool)
-    scripts = Scripts(own, f"study.{pool.name}", Path("/run/jobs"))
-    made = rendered(own, scripts.job("python -m etude.execute.pilot /run/pool.spec --block 0", Path("/run/jobs/job")))
+    scripts = Scripts(profile=own, name=f"study.{pool.name}", folder=Path("/run/jobs"))
+    made = render_job(own, scripts.job("python -m etude.pilots.pilot /run/pool.spec --block 0", Path("/run/jobs/job")))
     compare(f"ready-{name}.sh", made.script)
     if made.description is not None:
         compare(f"ready-{name}.description", made.description)
@@ -94,7 +94,7 @@ def test_the_jobs_of_a_ready_profile_are_rendered_as_recorded(name: str, tmp_pat
 @pytest.mark.parametrize("scheduler", sorted(COMMANDS))
 def test_every_script_is_one_that_bash_can_read(scheduler: str, tmp_path: Path) -> None:
     path = tmp_path / "job.sh"
-    path.write_text(rendered(replace(FULL, scheduler=scheduler), JOB, "/run/heads.sh").script)
+    path.write_text(render_job(replace(FULL, scheduler=scheduler), JOB, "/run/heads.sh").script)
     done = subprocess.run(["bash", "-n", str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -102,13 +102,13 @@ def test_every_script_is_one_that_bash_can_read(scheduler: str, tmp_path: Path) 
 @given(st.text(alphabet=st.characters(exclude_characters="$\0\r", exclude_categories=("Cs",)), max_size=30))
 def test_a_quoted_value_without_variables_is_the_same_in_the_shell(value: str) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"printf %s {quoted(value)}"], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+        ["bash", "-c", f"printf %s {quote(value)}"], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
     )
     assert done.stdout.decode("utf-8", "surrogateescape") == value
 
 
 def test_a_quoted_value_fills_in_variables_and_runs_nothing() -> None:
-    command = f"A=1; printf %s {quoted('$A/`date`/$(date)')}"
+    command = f"A=1; printf %s {quote('$A/`date`/$(date)')}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout == "1/`date`/$(date)"
 
@@ -148,7 +148,7 @@ def test_a_graph_of_jobs_for_htcondor() -> None:
 
 
 def test_a_pod_is_what_kubernetes_takes() -> None:
-    made = rendered(replace(FULL, scheduler="kubernetes"), JOB)
+    made = render_job(replace(FULL, scheduler="kubernetes"), JOB)
     pod = json.loads(str(made.description))
     assert pod["spec"]["activeDeadlineSeconds"] == 5400
     assert pod["spec"]["containers"][0]["resources"]["limits"] == {
@@ -180,12 +180,12 @@ def test_what_the_engines_provider_submits_is_what_is_rendered(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}:/usr/bin:/bin")
     profile = replace(FULL, scheduler=scheduler, nodes=1, mail=None)
-    scripts = Scripts(profile, "study.cpu", tmp_path / "jobs")
+    scripts = Scripts(profile=profile, name="study.cpu", folder=tmp_path / "jobs")
     provider: Any = provider_for(profile, scripts)
     assert provider.submit("run --block 0", 1, "parsl.cpu.block-0").startswith("7")
     [script] = [path for path in (tmp_path / "jobs").iterdir() if "#!/bin/bash" in path.read_text()]
-    again = Scripts(profile, "study.cpu", tmp_path / "jobs")
-    expected = rendered(profile, again.job("run --block 0", script), str(script))
+    again = Scripts(profile=profile, name="study.cpu", folder=tmp_path / "jobs")
+    expected = render_job(profile, again.job("run --block 0", script), str(script))
     assert script.read_text() == expected.script
     if expected.description is not None:
         assert script.with_suffix(".submit").read_text() == expected.description

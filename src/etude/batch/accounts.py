@@ -7,9 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from etude.batch.submitting import Submitter
-from etude.batch.tracking import Track
-from etude.cluster.schedulers.scheduler import Account, Scheduler
+from etude.batch.part_job import PartJob
+from etude.batch.submission import Submitter
+from etude.cluster.schedulers.scheduler import JobAccount, Scheduler
 from etude.errors import BackendError
 from etude.execute.node_metering import cost_columns
 from etude.execute.run_events import Event, EventKind, Tell, now
@@ -21,7 +21,7 @@ FILE = "jobs.csv"
 _SUMMED = ("wall_s", "cpu_s", "energy_j")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
     """One job, as the scheduler and as étude counts it. None where it was not measured."""
 
@@ -42,7 +42,7 @@ class JobRow:
     own_energy_j: float | None
 
 
-def tell_accounts(tracks: Sequence[Track], scheduler: Scheduler, submitter: Submitter, tell: Tell) -> None:
+def tell_accounts(tracks: Sequence[PartJob], scheduler: Scheduler, submitter: Submitter, tell: Tell) -> None:
     """Ask for the accounts of all jobs, tell them, and write them beside the study's tables.
 
     Where the site has no accounting, or it does not answer now, the scheduler's columns stay empty.
@@ -64,7 +64,7 @@ def tell_accounts(tracks: Sequence[Track], scheduler: Scheduler, submitter: Subm
     (folder / FILE).write_text(table_text(rows), encoding="utf-8")
 
 
-def job_rows(tracks: Sequence[Track], accounts: Mapping[str, Account], store: Store, run: str) -> list[JobRow]:
+def job_rows(tracks: Sequence[PartJob], accounts: Mapping[str, JobAccount], store: Store, run: str) -> list[JobRow]:
     """One row per job, in the order of the parts."""
     rows: list[JobRow] = []
     counted: set[str] = set()
@@ -72,11 +72,11 @@ def job_rows(tracks: Sequence[Track], accounts: Mapping[str, Account], store: St
         for number, id_ in enumerate(track.ids, 1):
             last = number == len(track.ids)
             own = _own(track, store, run, counted) if last else dict.fromkeys((*_SUMMED, "peak_rss_bytes"))
-            rows.append(_row(track, id_, number, accounts.get(id_, Account()), own))
+            rows.append(_row(track, id_, number, accounts.get(id_, JobAccount()), own))
     return rows
 
 
-def _row(track: Track, id_: str, attempt: int, account: Account, own: Mapping[str, float | None]) -> JobRow:
+def _row(track: PartJob, id_: str, attempt: int, account: JobAccount, own: Mapping[str, float | None]) -> JobRow:
     return JobRow(
         variant=track.part.label,
         job=id_,
@@ -95,7 +95,7 @@ def _row(track: Track, id_: str, attempt: int, account: Account, own: Mapping[st
     )
 
 
-def _own(track: Track, store: Store, run: str, counted: set[str]) -> dict[str, float | None]:
+def _own(track: PartJob, store: Store, run: str, counted: set[str]) -> dict[str, float | None]:
     """What this run's nodes of a part cost. A node that parts share counts for the first of them."""
     costs = []
     for fingerprint in track.part.todo:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from etude.batch import layout
-from etude.batch.journal import Journal
+from etude.batch import run_folder
+from etude.batch.job_journal import JobJournal
 from etude.execute.run_events import Event, EventKind, read_events
 from etude.study.driving import Driver, driver_of, pilots_of
 
@@ -25,7 +25,7 @@ class RunState(StrEnum):
     """Its driver is gone; the same command again takes over what it left."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class JobView:
     """One batch job, from the events about it."""
 
@@ -38,7 +38,7 @@ class JobView:
     account: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunOverview:
     """One run."""
 
@@ -64,18 +64,18 @@ class RunOverview:
     def living_jobs(self) -> tuple[str, ...]:
         """Ids of the batch jobs that are not known to be over."""
         pilots = pilots_of(self.folder) if self.ended_s is None else ()
-        return (*Journal(self.folder / layout.JOURNAL).ids(), *pilots)
+        return (*JobJournal(path=self.folder / run_folder.JOURNAL).ids(), *pilots)
 
 
 def overview(folder: Path, now_s: float) -> RunOverview | None:
     """One run; None where the folder holds none."""
     try:
-        events = read_events(folder / layout.EVENTS)
+        events = read_events(folder / run_folder.EVENTS)
     except (OSError, ValueError):
         return None
     if not events:
         return None
-    found = RunOverview(folder.name, folder, driver=driver_of(folder))
+    found = RunOverview(run=folder.name, folder=folder, driver=driver_of(folder))
     running: dict[str, str] = {}
     for event in events:
         _take(found, event, running)
@@ -124,7 +124,7 @@ def _take(found: RunOverview, event: Event, running: dict[str, str]) -> None:
 
 def _take_job(found: RunOverview, data: Mapping[str, object], at_s: float) -> None:
     id_ = str(data["id"])
-    job = found.jobs.setdefault(id_, JobView(id_, str(data.get("variant", ""))))
+    job = found.jobs.setdefault(id_, JobView(id=id_, variant=str(data.get("variant", ""))))
     account = data.get("account")
     if isinstance(account, Mapping):
         job.account = account

@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from etude.batch import handover
-from etude.batch.conductor import BatchConductor
+from etude.batch import take_over
+from etude.batch.batch_driver import BatchDriver
 from etude.cli.console import err, escape
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.cluster.schedulers import scheduler_of
-from etude.cluster.scripts import rendered
+from etude.cluster.scripts import render_job
 from etude.errors import BackendError, ConfigError, Fault, nearest
 from etude.study.driving import driver_of
-from etude.study.execution import Conductor
+from etude.study.execution import PlanDriver
 from etude.study.prepare import Options, PreparedStudy
 
 UNITS = ("variant",)
@@ -26,7 +26,7 @@ BEGINS_S = 120.0
 """How long a detached run may take to begin before it is left to itself."""
 
 
-def conductor_of(unit: str, options: Options) -> Conductor:
+def batch_driver_of(unit: str, options: Options) -> PlanDriver:
     """Who conducts a run as batch jobs, one for each such unit.
 
     Raises:
@@ -40,7 +40,13 @@ def conductor_of(unit: str, options: Options) -> Conductor:
         raise ConfigError([Fault("--one-job-per", "batch jobs need a cluster", unit, mend)])
     scheduler = scheduler_of(options.cluster.scheduler, options.environment)
     poll_s = options.cluster.poll_s or 30.0
-    return BatchConductor(options.cluster, scheduler, options.fail_fast, poll_s, options.environment)
+    return BatchDriver(
+        profile=options.cluster,
+        scheduler=scheduler,
+        fail_fast=options.fail_fast,
+        poll_s=poll_s,
+        environment=options.environment,
+    )
 
 
 def refuse_if_driven(prepared: PreparedStudy) -> None:
@@ -49,7 +55,7 @@ def refuse_if_driven(prepared: PreparedStudy) -> None:
     Raises:
         BackendError: Somebody has.
     """
-    handover.refuse_if_driven(prepared.workplace.etude / "runs", prepared.study.name, time.time())
+    take_over.refuse_if_driven(prepared.workplace.etude / "runs", prepared.study.name, time.time())
 
 
 def leave_running(prepared: PreparedStudy, options: Options, words: Sequence[str], *, as_job: bool) -> int:
@@ -122,7 +128,7 @@ def detach_as_job(
         cpus=1,
         requeue=True,
     )
-    text = rendered(own, job, str(script))
+    text = render_job(own, job, str(script))
     script.write_text(text.script, encoding="utf-8")
     if text.description is not None:
         script = folder / "job.submit"

@@ -19,10 +19,10 @@ from etude.execute.devices import machine
 from etude.execute.inline_backend import InlineBackend
 from etude.execute.node_metering import Metering
 from etude.execute.process_backend import ProcessBackend
+from etude.execute.project_sources import all_sources
 from etude.execute.record_table import current_records
 from etude.execute.run_events import Event, EventKind, EventLog, Tell, now
 from etude.execute.runner import Policy, Runner, RunSummary
-from etude.execute.snapshot import all_sources
 from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
@@ -42,8 +42,8 @@ from etude.study.run_snapshot import take_snapshot
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from etude.execute.parsl_backend import ParslBackend
     from etude.execute.perform import Pause
+    from etude.pilots.pilot_backend import PilotBackend
     from etude.search.driver import Observe
     from etude.study.searching import Searching
 
@@ -77,14 +77,14 @@ class Result:
         return self.prepared.store.read(nodes[0].fingerprint)
 
 
-class Conductor(Protocol):
+class PlanDriver(Protocol):
     """Has a plan computed where no backend of this process can: by batch jobs that run on their own."""
 
     def refuses(self, needs: Needs) -> str | None:
         """Why a node with these needs can never run there; None if it can."""
         ...
 
-    def conduct(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: RunSummary) -> None:
+    def drive(self, prepared: PreparedStudy, run: str, folder: Path, tell: Tell, summary: RunSummary) -> None:
         """See the plan to its end, and write into the summary what became of each node."""
         ...
 
@@ -100,7 +100,7 @@ class Execution:
     prepared: PreparedStudy
     options: Options
     tell: Tell
-    conductor: Conductor | None = None
+    batch_driver: PlanDriver | None = None
     """In place of a backend."""
     observe: Observe = field(default=lambda _event, _history: None)
     """Hears of everything that happens in a search."""
@@ -149,8 +149,8 @@ class Execution:
     def interrupt(self) -> None:
         """Ask the run to stop at the next checkpoints."""
         self.stopping = True
-        if self.conductor is not None:
-            self.conductor.interrupt()
+        if self.batch_driver is not None:
+            self.batch_driver.interrupt()
         elif self.searching is not None:
             self.searching.interrupt()
         elif self.runner is not None:
@@ -160,16 +160,16 @@ class Execution:
         """The project's files to keep: those that jobs may import, where there are jobs, else those that count."""
         reached = self.prepared.expansion.library.sources()
         folders = import_path(self.prepared.workplace.project)
-        return reached if self.conductor is None else all_sources(folders, reached)
+        return reached if self.batch_driver is None else all_sources(folders, reached)
 
     def _compute(self, run: str, folder: Path, tell: Tell) -> None:
-        if self.conductor is None:
+        if self.batch_driver is None:
             if self.prepared.searches:
                 self._search(run, tell)
             if not self.summary.interrupted:
                 self._rounds(run, tell)
         else:
-            self.conductor.conduct(self.prepared, run, folder, tell, self.summary)
+            self.batch_driver.drive(self.prepared, run, folder, tell, self.summary)
             self._gather_observed()
 
     def _gather_observed(self) -> None:
@@ -231,7 +231,7 @@ class Execution:
         Raises:
             ConfigError: It is to be run by batch jobs that nobody watches.
         """
-        if self.conductor is not None and self.prepared.searches:
+        if self.batch_driver is not None and self.prepared.searches:
             mend = (
                 "run it where a driver can stay: this machine, a login node or a job of its own, with a cluster profile"
             )
@@ -314,21 +314,21 @@ class Execution:
             workplace.etude / DIGESTS,
         )
 
-    def _cluster(self, profile: Profile, run: str) -> ParslBackend:
+    def _cluster(self, profile: Profile, run: str) -> PilotBackend:
         # heavy, and of clusters alone
-        from etude.execute.parsl_backend import ParslBackend
+        from etude.pilots.pilot_backend import PilotBackend
 
         prepared, workplace = self.prepared, self.prepared.workplace
-        return ParslBackend(
-            profile,
-            workplace.store,
-            self._logs(),
-            workplace.etude / "runs" / run / "cluster",
-            prepared.study.name,
-            import_path(workplace.project),
-            all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
-            self._heard,
-            self.options.environment,
+        return PilotBackend(
+            profile=profile,
+            store=workplace.store,
+            logs=self._logs(),
+            folder=workplace.etude / "runs" / run / "cluster",
+            study=prepared.study.name,
+            import_path=import_path(workplace.project),
+            sources=all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
+            tell=self._heard,
+            environment=self.options.environment,
             worker_environment=marked({}, prepared.study.secrets),
             meter=meter_settings(prepared),
             digests=workplace.etude / DIGESTS,
@@ -358,8 +358,8 @@ class Execution:
         Raises:
             ConfigError: Some node's needs exceed what there is.
         """
-        backend = self._backend() if self.conductor is None else None
-        judge = backend or self.conductor
+        backend = self._backend() if self.batch_driver is None else None
+        judge = backend or self.batch_driver
         assert judge is not None
         faults = {}
         for node in self.prepared.plan.todo:

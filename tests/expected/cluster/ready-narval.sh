@@ -21,4 +21,4 @@ export HF_HUB_OFFLINE="1"
 module load StdEnv/2023 python/3.11 cuda arrow
 source $HOME/etude-env/bin/activate
 
-python -m etude.execute.pilot /run/pool.spec --block 0
+python -m etude.pilots.pilot /run/pool.spec --block 0

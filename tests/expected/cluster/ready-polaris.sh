@@ -20,4 +20,4 @@ module use /soft/modulefiles
 module load conda
 conda activate $HOME/etude-env
 
-python -m etude.execute.pilot /run/pool.spec --block 0
+python -m etude.pilots.pilot /run/pool.spec --block 0

@@ -11,4 +11,4 @@
 
 export ETUDE_BLOCK_END=$(($(date +%s) + 3600))
 
-python -m etude.execute.pilot /run/pool.spec --block 0
+python -m etude.pilots.pilot /run/pool.spec --block 0

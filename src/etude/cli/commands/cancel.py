@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from etude.batch.cancelling import Cancelled
-from etude.batch.cancelling import cancel as stop
+from etude.batch.cancellation import Cancellation
+from etude.batch.cancellation import cancel as stop
 from etude.cli.commands.status import MOST_RUNS, living_run
 from etude.cli.console import err, escape
 from etude.environment import variables
@@ -30,7 +30,7 @@ def cancel(
     show_cancellation(stop(living_run(Path.cwd(), study), variables(), time.time(), at_once=at_once))
 
 
-def show_cancellation(done: Cancelled) -> None:
+def show_cancellation(done: Cancellation) -> None:
     """What was done to stop a run."""
     if done.jobs:
         err().print(f"the scheduler ends {len(done.jobs)} job(s): {', '.join(done.jobs[:MOST_RUNS])}")

@@ -16,19 +16,19 @@ from rich.table import Table
 from etude import units
 from etude.cli.arguments import AsJson
 from etude.cli.console import err, escape, out
-from etude.cluster.pools import block_profile, pool_of, refusal
-from etude.cluster.providers import Scripts
-from etude.cluster.scripts import rendered
+from etude.cluster.scripts import render_job
 from etude.config.cluster import profile_path, profile_schema, read_profile, ready_profiles
 from etude.config.document import project_around
 from etude.environment import variables_copy
 from etude.errors import ConfigError, Fault, require
-from etude.execute.cluster_check import Check
 from etude.execute.devices import usable_cpus
-from etude.execute.parsl_engine import pilot_command
 from etude.execute.run_events import now
 from etude.graph.pipeline import Needs
 from etude.interchange import json_text
+from etude.pilots.cluster_check import Check
+from etude.pilots.node_pools import block_profile, pool_of, refusal
+from etude.pilots.parsl_engine import pilot_command
+from etude.pilots.providers import Scripts
 from etude.study.execution import new_run_id
 
 EXAMPLES = """
@@ -143,9 +143,9 @@ def show_script(name: str, folder: Path, *, gpus: int, cpus: int, nodes: int) ->
     pool = pool_of(profile, needs, usable_cpus())
     own = block_profile(profile, pool)
     run = project / ".etude" / "runs" / "RUN" / "cluster"
-    scripts = Scripts(own, f"STUDY.{pool.name}", run / "jobs", spans=pool.nodes > 1)
+    scripts = Scripts(profile=own, name=f"STUDY.{pool.name}", folder=run / "jobs", spans=pool.nodes > 1)
     path = run / "jobs" / "JOB"
-    script = rendered(own, scripts.job(pilot_command(own, run / f"{pool.name}.spec", "0"), path), str(path))
+    script = render_job(own, scripts.job(pilot_command(own, run / f"{pool.name}.spec", "0"), path), str(path))
     if script.description is not None:
         out().print(script.description, markup=False, soft_wrap=True)
         out().print(f"[dim]# {path}[/]", soft_wrap=True)
@@ -162,7 +162,14 @@ def check_profile(name: str, folder: Path, store: Path | None, timeout: str, *, 
         raise ConfigError([Fault("--timeout", str(error), timeout)]) from error
     place = project / ".etude" / "checks" / new_run_id(now())
     tell = lambda why: err().print(f"[dim]  waits: {escape(why)}[/]")  # noqa: E731
-    check = Check(profile, place, store or project / ".etude" / "store", variables_copy(), limit_s, tell)
+    check = Check(
+        profile=profile,
+        folder=place,
+        store=store or project / ".etude" / "store",
+        environment=variables_copy(),
+        timeout_s=limit_s,
+        tell=tell,
+    )
     findings = []
     with _ended_by_signals(), closing(check.findings()) as steps:
         for finding in steps:

@@ -32,7 +32,7 @@ from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, Fault
 from etude.execute.run_events import Event, Tell
 from etude.search.driver import Observe
-from etude.study.execution import Conductor, Execution, Result
+from etude.study.execution import Execution, PlanDriver, Result
 from etude.study.prepare import Options, PreparedStudy
 
 if TYPE_CHECKING:
@@ -109,18 +109,18 @@ def run(
     if one_job_per is not None or detach or detach_as_job:
         # Schedulers and batch drivers: no run that stays here needs them.
         from etude.cli import background
-    conductor = None if one_job_per is None else background.conductor_of(one_job_per, options)
+    batch_driver = None if one_job_per is None else background.batch_driver_of(one_job_per, options)
     prepared = prepare_file(study, with_backend(overrides, on, options.cluster), profile, options)
     if dry_run:
         show_plan(prepared, why=False)
         return
     show_namesake(prepared)
-    if conductor is not None:
+    if batch_driver is not None:
         background.refuse_if_driven(prepared)
     if (detach or detach_as_job) and prepared.plan.todo:
         raise typer.Exit(background.leave_running(prepared, options, sys.argv[1:], as_job=detach_as_job))
     follower = follower_of(prepared, track or ())
-    with show_progress(prepared, options, follower, conductor) as execution:
+    with show_progress(prepared, options, follower, batch_driver) as execution:
         result = execution.run()
     raise typer.Exit(show_end(result, follower, repeated=repeated_words(overrides, profile)))
 
@@ -152,7 +152,7 @@ def show_end(result: Result, follower: RunFollower | None, *, repeated: Sequence
 
 @contextmanager
 def show_progress(
-    prepared: PreparedStudy, options: Options, also: Tell | None = None, conductor: Conductor | None = None
+    prepared: PreparedStudy, options: Options, also: Tell | None = None, batch_driver: PlanDriver | None = None
 ) -> Iterator[Execution]:
     """An execution of what is to be done, showing how it goes; who else listens hears of each event as well.
 
@@ -166,7 +166,7 @@ def show_progress(
         observe = progress.observe
     try:
         with progress:
-            execution = Execution(prepared, options, _both(progress, also), conductor, observe)
+            execution = Execution(prepared, options, _both(progress, also), batch_driver, observe)
             with stopping_on_interrupt(execution) if moving else nullcontext():
                 yield execution
     except KeyboardInterrupt:

@@ -26,11 +26,11 @@ def scheduler_of(name: str, environment: Mapping[str, str]) -> Scheduler:
     """
     match name:
         case "slurm":
-            return Slurm(environment)
+            return Slurm(environment=environment)
         case "pbs":
-            return Pbs(environment)
+            return Pbs(environment=environment)
         case "htcondor":
-            return HtCondor(environment)
+            return HtCondor(environment=environment)
     raise BackendError(
         f"one job per variant is not done on {name}: only on {', '.join(SPOKEN)}.\n"
         "    Mend: run without --one-job-per, so that the study's nodes share pilot jobs."

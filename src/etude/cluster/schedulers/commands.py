@@ -17,7 +17,7 @@ _LEAKING = ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "PBS_", "_CONDOR_")
 _KEPT = frozenset({"SLURM_CONF", "PBS_CONF_FILE", "PBS_SERVER", "PBS_DEFAULT", "_CONDOR_CONFIG"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
     """Programs of one batch system, called in one environment."""
 

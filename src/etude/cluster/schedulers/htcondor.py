@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.cluster.schedulers.commands import Commands, chunks
-from etude.cluster.schedulers.scheduler import Account, JobState, Phase
+from etude.cluster.schedulers.scheduler import JobAccount, JobState, Phase
 from etude.errors import BackendError, SchedulerAway
 
 _AWAY = ("failed to connect", "can't connect", "can't find address", "failed to fetch ads", "timed out")
@@ -37,7 +37,7 @@ _ATTRIBUTES = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class HtCondor:
     """The HTCondor pool that this machine's commands speak to."""
 
@@ -45,7 +45,7 @@ class HtCondor:
     _ask: Commands = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ask = Commands("HTCondor", self.environment, _AWAY)
+        self._ask = Commands(system="HTCondor", environment=self.environment, away=_AWAY)
 
     def submit(self, script: Path) -> str:
         said = self._ask("condor_submit", "-terse", str(script), refusable=True)
@@ -64,7 +64,7 @@ class HtCondor:
         for some in chunks(there):
             self._ask("condor_rm", *some)
 
-    def account(self, ids: Sequence[str]) -> Mapping[str, Account]:
+    def account(self, ids: Sequence[str]) -> Mapping[str, JobAccount]:
         found = self._queue(ids)
         found |= self._history([id_ for id_ in ids if id_ not in found])
         return {id_: account_of(ad) for id_, ad in found.items()}
@@ -106,17 +106,17 @@ def state_of(ad: Mapping[str, Any]) -> JobState:
     phase = _PHASES.get(status, Phase.ENDED)
     if status == _HELD and ad.get("HoldReasonCode", _BY_USER) != _BY_USER:
         phase = Phase.ENDED
-    return JobState(phase, _WORDS.get(status, str(status)), str(reason))
+    return JobState(phase=phase, word=_WORDS.get(status, str(status)), reason=str(reason))
 
 
-def account_of(ad: Mapping[str, Any]) -> Account:
+def account_of(ad: Mapping[str, Any]) -> JobAccount:
     """What a job used, of its ad. HTCondor counts no energy."""
     signal = ad.get("ExitSignal") if ad.get("ExitBySignal") else None
     code = ad.get("ExitCode") if signal is None else 128 + int(signal)
     cpu = [ad[name] for name in ("RemoteUserCpu", "RemoteSysCpu") if name in ad]
     memory = ad.get("ResidentSetSize")
     wall = ad.get("RemoteWallClockTime")
-    return Account(
+    return JobAccount(
         word=_WORDS.get(int(ad.get("JobStatus", 4)), ""),
         exit_code=None if code is None else int(code),
         wall_s=None if wall is None else float(wall),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.cluster.schedulers.commands import Commands, chunks, clock_s
-from etude.cluster.schedulers.scheduler import Account, JobState, Phase
+from etude.cluster.schedulers.scheduler import JobAccount, JobState, Phase
 from etude.errors import BackendError, SchedulerAway
 from etude.units import bytes_of
 
@@ -19,7 +19,7 @@ _QUEUED = frozenset("QHWTM")
 _RUNNING = frozenset("RESUB")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Pbs:
     """The PBS that this machine's commands speak to."""
 
@@ -27,7 +27,7 @@ class Pbs:
     _ask: Commands = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ask = Commands("PBS", self.environment, _AWAY)
+        self._ask = Commands(system="PBS", environment=self.environment, away=_AWAY)
 
     def submit(self, script: Path) -> str:
         return self._ask("qsub", str(script), refusable=True).strip()
@@ -48,7 +48,7 @@ class Pbs:
                 if not _is_unknown(error):
                     raise
 
-    def account(self, ids: Sequence[str]) -> Mapping[str, Account]:
+    def account(self, ids: Sequence[str]) -> Mapping[str, JobAccount]:
         return {id_: account_of(facts) for id_, facts in self._facts(ids).items()}
 
     def _facts(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -82,15 +82,15 @@ def state_of(facts: Mapping[str, Any]) -> JobState:
     """How far a job is of which `qstat -f` says this."""
     word = str(facts.get("job_state", ""))
     phase = Phase.QUEUED if word in _QUEUED else Phase.RUNNING if word in _RUNNING else Phase.ENDED
-    return JobState(phase, word, str(facts.get("comment", "")))
+    return JobState(phase=phase, word=word, reason=str(facts.get("comment", "")))
 
 
-def account_of(facts: Mapping[str, Any]) -> Account:
+def account_of(facts: Mapping[str, Any]) -> JobAccount:
     """What a job used, of what `qstat -f` says. PBS counts no energy."""
     used = facts.get("resources_used", {})
     code = facts.get("Exit_status")
     memory = str(used.get("mem", ""))
-    return Account(
+    return JobAccount(
         word=str(facts.get("job_state", "")),
         exit_code=None if code is None else int(code),
         wall_s=clock_s(str(used.get("walltime", ""))),

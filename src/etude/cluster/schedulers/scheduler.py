@@ -17,7 +17,7 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
     """What a scheduler says of one job."""
 
@@ -29,7 +29,7 @@ class JobState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class JobAccount:
     """What a scheduler's own accounting says of one job. None where it does not say."""
 
     word: str = ""
@@ -68,7 +68,7 @@ class Scheduler(Protocol):
         """End these jobs, whether they wait or run. One that is over is left as it is."""
         ...
 
-    def account(self, ids: Sequence[str]) -> Mapping[str, Account]:
+    def account(self, ids: Sequence[str]) -> Mapping[str, JobAccount]:
         """What the accounting says of these jobs; a job that it does not know is left out."""
         ...
 

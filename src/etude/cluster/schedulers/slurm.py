@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etude.cluster.schedulers.commands import Commands, chunks, clock_s, user
-from etude.cluster.schedulers.scheduler import Account, JobState, Phase
+from etude.cluster.schedulers.scheduler import JobAccount, JobState, Phase
 from etude.errors import BackendError, SchedulerAway
 from etude.units import bytes_of
 
@@ -25,7 +25,7 @@ _RUNNING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALIN
 _COLUMNS = ("JobID", "State", "ElapsedRaw", "TotalCPU", "MaxRSS", "ConsumedEnergyRaw", "ExitCode", "NodeList")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Slurm:
     """The SLURM that this machine's commands speak to."""
 
@@ -33,7 +33,7 @@ class Slurm:
     _ask: Commands = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ask = Commands("SLURM", self.environment, _AWAY)
+        self._ask = Commands(system="SLURM", environment=self.environment, away=_AWAY)
 
     def submit(self, script: Path) -> str:
         said = self._ask("sbatch", "--parsable", str(script), refusable=True)
@@ -51,14 +51,14 @@ class Slurm:
         whose = ("--user", user(), "--states", "all", "--array", "--noheader")
         for line in self._ask("squeue", *whose, "--format", "%i|%T|%r|%j").splitlines():
             id_, word, reason, name = line.strip().split("|", 3)
-            yield id_, name, JobState(phase_of(word), word, "" if reason == "None" else reason)
+            yield id_, name, JobState(phase=phase_of(word), word=word, reason="" if reason == "None" else reason)
 
     def cancel(self, ids: Sequence[str]) -> None:
         for some in chunks(ids):
             self._ask("scancel", "--quiet", *some)
 
-    def account(self, ids: Sequence[str]) -> Mapping[str, Account]:
-        accounts: dict[str, Account] = {}
+    def account(self, ids: Sequence[str]) -> Mapping[str, JobAccount]:
+        accounts: dict[str, JobAccount] = {}
         for some in chunks(ids):
             which = ("--jobs", ",".join(some), "--format", ",".join(_COLUMNS))
             try:
@@ -79,7 +79,7 @@ def phase_of(word: str) -> Phase:
     return Phase.RUNNING if word in _RUNNING else Phase.ENDED
 
 
-def accounts_in(text: str) -> dict[str, Account]:
+def accounts_in(text: str) -> dict[str, JobAccount]:
     """Accounts by job, of what `sacct --parsable2` prints with our columns.
 
     A job's own line has no memory: that stands in the lines of its steps, of which the largest counts. Energy is 0
@@ -98,7 +98,7 @@ def accounts_in(text: str) -> dict[str, Account]:
     return {id_: _together([_account(lines) for lines in segments]) for id_, segments in rows.items()}
 
 
-def _together(segments: Sequence[Account]) -> Account:
+def _together(segments: Sequence[JobAccount]) -> JobAccount:
     if len(segments) == 1:
         return segments[0]
     ran = [segment for segment in segments if segment.nodes]
@@ -118,12 +118,12 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
-def _account(lines: Sequence[Sequence[str]]) -> Account:
+def _account(lines: Sequence[Sequence[str]]) -> JobAccount:
     own = lines[0]
     memory = [size for line in lines if (size := _bytes(line[4])) is not None]
     energy = max((float(line[5]) for line in lines if line[5].isdigit()), default=0.0)
     code, _, signal = own[6].partition(":")
-    return Account(
+    return JobAccount(
         word=own[1],
         exit_code=_exit_code(code, signal) if phase_of(own[1]) is Phase.ENDED else None,
         wall_s=float(own[2]) if own[2].isdigit() else None,

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
-from etude.cluster.scripts import htcondor, kubernetes, lsf, pbs, sge, slurm
+from etude.cluster.scripts import htcondor_script, kubernetes_script, lsf_script, pbs_script, sge_script, slurm_script
 from etude.cluster.scripts.shell import body
 
 
-class Rendered(NamedTuple):
+class RenderedJob(NamedTuple):
     """What is handed to a scheduler."""
 
     script: str
@@ -22,10 +22,15 @@ class Rendered(NamedTuple):
 
 
 _DIRECTIVES: Mapping[str, Callable[[Profile, Job], list[str]]] = MappingProxyType(
-    {"slurm": slurm.directives, "pbs": pbs.directives, "lsf": lsf.directives, "sge": sge.directives}
+    {
+        "slurm": slurm_script.directives,
+        "pbs": pbs_script.directives,
+        "lsf": lsf_script.directives,
+        "sge": sge_script.directives,
+    }
 )
 _DESCRIPTIONS: Mapping[str, Callable[[Profile, Job, str], str]] = MappingProxyType(
-    {"htcondor": htcondor.description, "kubernetes": kubernetes.manifest}
+    {"htcondor": htcondor_script.description, "kubernetes": kubernetes_script.manifest}
 )
 _TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -37,7 +42,7 @@ _TASKS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def rendered(profile: Profile, job: Job, script_path: str = "job.sh") -> Rendered:
+def render_job(profile: Profile, job: Job, script_path: str = "job.sh") -> RenderedJob:
     """What is submitted for a job on a cluster.
 
     Args:
@@ -51,4 +56,4 @@ def rendered(profile: Profile, job: Job, script_path: str = "job.sh") -> Rendere
     task = _TASKS.get(scheduler, "") if job.array is not None else ""
     script = "\n".join([*head, "", *body(profile, job, task), ""])
     describe = _DESCRIPTIONS.get(scheduler)
-    return Rendered(script, describe(profile, job, script_path) if describe else None)
+    return RenderedJob(script, describe(profile, job, script_path) if describe else None)

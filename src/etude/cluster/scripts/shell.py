@@ -20,14 +20,14 @@ def body(profile: Profile, job: Job, task: str = "") -> list[str]:
     if task:
         lines.append(f"export {TASK}={task}")
     if profile.scratch:
-        lines += [f"export TMPDIR={quoted(profile.scratch)}", 'mkdir -p "$TMPDIR"']
+        lines += [f"export TMPDIR={quote(profile.scratch)}", 'mkdir -p "$TMPDIR"']
     for name, value in {**profile.environment, **job.environment}.items():
-        lines.append(f"export {name}={quoted(value)}")
+        lines.append(f"export {name}={quote(value)}")
     lines += profile.setup
     return [*lines, "", job.command]
 
 
-def quoted(value: str) -> str:
+def quote(value: str) -> str:
     """A value in double quotes, so that variables in it are filled in and nothing else is."""
     return '"' + re.sub(r'([\\"`])|\$(?=\()', lambda match: "\\" + match[0], value) + '"'
 
