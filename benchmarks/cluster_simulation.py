@@ -345,7 +345,18 @@ def campaign(nodes: int) -> list[Node]:
     def node(name: str, turn: int, reads: Node | None) -> Node:
         inputs = {"value": Feed(reads)} if reads else {}
         needs = KINDS[name][2]
-        return Node(name, f"sim:{name}", None, {}, f"turn={turn}", "", (), inputs, needs, {"turn": turn})
+        return Node(
+            name=name,
+            step=f"sim:{name}",
+            use=None,
+            settings={},
+            settings_text=f"turn={turn}",
+            code="",
+            pins=(),
+            inputs=inputs,
+            needs=needs,
+            params={"turn": turn},
+        )
 
     ends, prepared = [], node("prepare", 0, None)
     for turn in range(nodes // 4):

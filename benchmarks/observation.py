@@ -148,14 +148,14 @@ def of_plan() -> None:
             Path(folder, name).write_text(name)
         time.sleep(2.1)  # digests are remembered of files that were left alone for two seconds
         files = FileDigests()
-        present = Present(folder, files, CodeIndex, {})
+        present = Present(project=folder, files=files, index=CodeIndex, environment={})
         kept = [
             {f"file {name}": present.digest(f"file {name}") for name in (names[number % 90 : number % 90 + 10])}
             for number in range(1000)
         ]
 
         def compare() -> None:
-            differences = Present(folder, files, CodeIndex, {}).compare()
+            differences = Present(project=folder, files=files, index=CodeIndex, environment={}).compare()
             assert not any(differences(copy.copy(observed)) for observed in kept)
 
         base, more = paired(lambda: None, compare)

@@ -22,7 +22,7 @@ def source(text: str) -> Source:
     """`node`, `node.item` or `node[*]`, as a study file would say it."""
     across = text.endswith("[*]")
     node, _, item = text.removesuffix("[*]").partition(".")
-    return Source(node, item or None, across)
+    return Source(node=node, item=item or None, across=across)
 
 
 def node(name: str, step: str, reads: Any = None, settings: Mapping[str, object] | None = None, **on: Any) -> NodeSpec:

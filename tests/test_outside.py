@@ -111,7 +111,7 @@ def signature_text(value: object) -> str:
 
 def steps() -> dict[str, Any]:
     """Every step of étude's own: what it takes, and its settings with their defaults."""
-    library = StepLibrary(Path(tempfile.gettempdir()))
+    library = StepLibrary(project=Path(tempfile.gettempdir()))
     taken = {}
     for room in STEP_ROOMS:
         module = __import__(f"etude.{room}.steps", fromlist=["steps"])

@@ -257,21 +257,21 @@ PIECES = st.one_of(
 def test_a_stream_gives_the_same_as_the_whole_however_it_is_cut(pieces: list[str], cuts: list[int], reach: int) -> None:
     redact = Redactor.of({"TOKEN": "hunter22", "PASSWORD": "two\nlines of one"})
     data = "".join(pieces).encode("utf-8", "surrogatepass")
-    stream = RedactedStream(redact, reach)
+    stream = RedactedStream(redact=redact, reach=reach)
     at = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     told = b"".join(stream.feed(data[start:end]) for start, end in pairwise(at)) + stream.end()
     assert told == redact.data(data)
 
 
 def test_a_stream_holds_no_more_than_a_secret_may_be_long() -> None:
-    stream = RedactedStream(Redactor())
+    stream = RedactedStream(redact=Redactor())
     told = b"".join(stream.feed(b"sk-proj-" + b"A" * 8192 if n == 0 else b"A" * 8192) for n in range(500))
     assert len(stream._held) < 5 * stream.reach
     assert told + stream.end() == HIDDEN.encode()
 
 
 def test_a_stream_gives_a_line_as_soon_as_it_has_ended() -> None:
-    stream = RedactedStream(Redactor.of({"TOKEN": "hunter22"}))
+    stream = RedactedStream(redact=Redactor.of({"TOKEN": "hunter22"}))
     assert stream.feed(b"epoch 1, hunt") == b""
     assert stream.feed(b"er22 0.5\nepoch") == f"epoch 1, {HIDDEN} 0.5\n".encode()
 

@@ -82,7 +82,7 @@ class Exhausted(SearchError):
     """A sampler has nothing more to propose: every point of its space has been."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # positional: it reads as it is told: where, what, which value, what to do
 class Fault:
     """One thing that is wrong with a study."""
 

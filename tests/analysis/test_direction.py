@@ -77,13 +77,13 @@ class Scores:
 def test_fields_of_records_say_what_their_numbers_are() -> None:
     assert declared(Scores) == {
         "score": Metric(better="higher"),
-        "weight": Metric("g"),
-        "maybe": Metric("kB"),
-        "row.energy": Metric("J", "lower"),
+        "weight": Metric(unit="g"),
+        "maybe": Metric(unit="kB"),
+        "row.energy": Metric(unit="J", better="lower"),
     }
-    assert declared(Typed) == {"parts.*": Metric("ms")}
-    assert declared(dict[str, Annotated[float, metric(unit="s")]]) == {"*": Metric("s")}
-    assert declared(Annotated[float, metric(unit="s")]) == {"*": Metric("s")}
+    assert declared(Typed) == {"parts.*": Metric(unit="ms")}
+    assert declared(dict[str, Annotated[float, metric(unit="s")]]) == {"*": Metric(unit="s")}
+    assert declared(Annotated[float, metric(unit="s")]) == {"*": Metric(unit="s")}
     assert declared(dict[str, float]) == declared(object) == {}
 
 
@@ -94,15 +94,15 @@ def test_a_mark_leaves_a_result_what_it_was() -> None:
 
 
 def test_what_a_step_says_goes_before_its_name() -> None:
-    said = {"q.loss": Metric(better="higher"), "parts.*": Metric("ms", "lower")}
+    said = {"q.loss": Metric(better="higher"), "parts.*": Metric(unit="ms", better="lower")}
     assert meaning_of("q.loss", said).better == "higher"
-    assert meaning_of("parts.a.b", said) == Metric("ms", "lower")
+    assert meaning_of("parts.a.b", said) == Metric(unit="ms", better="lower")
     assert meaning_of("q.f1_w", said).unit == meaning_of("q.weight_g", said).unit == ""
 
 
 def test_what_etude_measures_itself_has_its_unit() -> None:
-    assert meaning_of("model.cost.energy_j", {}) == Metric("J", "lower")
-    assert meaning_of("model.cost.window.prefill.wall_s", {}) == Metric("s", "lower")
+    assert meaning_of("model.cost.energy_j", {}) == Metric(unit="J", better="lower")
+    assert meaning_of("model.cost.window.prefill.wall_s", {}) == Metric(unit="s", better="lower")
 
 
 def test_every_score_of_etude_s_evaluation_has_a_direction() -> None:

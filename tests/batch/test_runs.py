@@ -45,7 +45,7 @@ def killed(batch: Batch, after: int = 2) -> FakeScheduler:
     (run,) = batch.project.folder.glob(".etude/runs/*")
     lines = (run / run_folder.EVENTS).read_text().splitlines(keepends=True)
     (run / run_folder.EVENTS).write_text("".join(line for line in lines if "run_ended" not in line))
-    gone = Owner("elsewhere", "0" * 12, 1, "1", "0" * 12)
+    gone = Owner(host="elsewhere", machine="0" * 12, pid=1, started="1", token="0" * 12)
     (run / DRIVER).write_text(json.dumps({"owner": gone.name}))
     return scheduler
 

@@ -17,14 +17,14 @@ NODE = "pipeline: {{a: {{step: x.y}}, b: {{step: x.y}}, n: {{step: x.y, {}}}}}"
 @pytest.mark.parametrize(
     ("written", "sources"),
     [
-        ("from: a", {"": Source("a")}),
-        ("from: a.train", {"": Source("a", item="train")}),
-        ("from: a.en-US", {"": Source("a", item="en-US")}),
-        ("from: '@other/a'", {"": Source("a", study="other")}),
-        ("from: '@studies/other.yaml/a.x'", {"": Source("a", item="x", study="studies/other.yaml")}),
-        ("from: [a, b.x]", {"0": Source("a"), "1": Source("b", item="x")}),
-        ("from: {u: a, v: b}", {"u": Source("a"), "v": Source("b")}),
-        ("from: {u: [a, b], v: b}", {"u": (Source("a"), Source("b")), "v": Source("b")}),
+        ("from: a", {"": Source(node="a")}),
+        ("from: a.train", {"": Source(node="a", item="train")}),
+        ("from: a.en-US", {"": Source(node="a", item="en-US")}),
+        ("from: '@other/a'", {"": Source(node="a", study="other")}),
+        ("from: '@studies/other.yaml/a.x'", {"": Source(node="a", item="x", study="studies/other.yaml")}),
+        ("from: [a, b.x]", {"0": Source(node="a"), "1": Source(node="b", item="x")}),
+        ("from: {u: a, v: b}", {"u": Source(node="a"), "v": Source(node="b")}),
+        ("from: {u: [a, b], v: b}", {"u": (Source(node="a"), Source(node="b")), "v": Source(node="b")}),
         ("with: {from: 1}", {}),
     ],
 )
@@ -37,12 +37,12 @@ def test_sources(read: Read, written: str, sources: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("written", "source"),
     [
-        ("records", Source("records")),
-        ("'n[*]'", Source("n", across=True)),
-        ("'n.x[*]'", Source("n", item="x", across=True)),
-        ("'@other/n[*]'", Source("n", study="other", across=True)),
-        ("first", Source("first")),
-        ("n", Source("n")),
+        ("records", Source(node="records")),
+        ("'n[*]'", Source(node="n", across=True)),
+        ("'n.x[*]'", Source(node="n", item="x", across=True)),
+        ("'@other/n[*]'", Source(node="n", study="other", across=True)),
+        ("first", Source(node="first")),
+        ("n", Source(node="n")),
     ],
 )
 def test_sources_of_collect_nodes(read: Read, written: str, source: Source) -> None:

@@ -86,7 +86,9 @@ class Growing:
         self.backend = Held(InlineBackend(self.store, folder / "logs"))
         self.ended: dict[str, list[Outcome | None]] = {}
         self.told = threading.Condition()
-        self.runner = Runner(Plan(()), self.store, self.backend, lambda _: {}, growing=True, on_end=self._on_end)
+        self.runner = Runner(
+            Plan(actions=()), self.store, self.backend, lambda _: {}, growing=True, on_end=self._on_end
+        )
         self.thread = threading.Thread(target=self.runner.run, daemon=True)
         self.thread.start()
 

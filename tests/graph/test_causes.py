@@ -18,7 +18,18 @@ Store = dict[str, Manifest | Damaged]
 
 def node(name: str, *reads: Node, **settings: object) -> Node:
     inputs = {f"from_{read.name}": Feed(read) for read in reads}
-    return Node(name, f"m:{name}", None, settings, str(settings), "code", (), inputs, Needs(), settings)
+    return Node(
+        name=name,
+        step=f"m:{name}",
+        use=None,
+        settings=settings,
+        settings_text=str(settings),
+        code="code",
+        pins=(),
+        inputs=inputs,
+        needs=Needs(),
+        params=settings,
+    )
 
 
 def manifest(of: Node, made: Mapping[str, Made], observed: Mapping[str, str] | None = None) -> Manifest:
@@ -87,8 +98,8 @@ def test_what_was_seen_and_is_as_it_was_or_is_not_asked_for_is_used() -> None:
 
 def test_a_damaged_result_runs_with_its_reason_where_it_is_needed_and_only_there() -> None:
     store = stored(BASE, MIDDLE, LAST)
-    store[LAST.fingerprint] = Damaged(LAST.fingerprint, "torn")
-    store[BASE.fingerprint] = Damaged(BASE.fingerprint, "torn")
+    store[LAST.fingerprint] = Damaged(fingerprint=LAST.fingerprint, reason="torn")
+    store[BASE.fingerprint] = Damaged(fingerprint=BASE.fingerprint, reason="torn")
     decided = plan([LAST], store.get)
     assert told(decided) == {"base": ("unneeded", None), "middle": ("cached", None), "last": ("run", "damaged")}
     assert decided.actions[2].detail == "torn"
@@ -126,20 +137,56 @@ def test_each_node_stands_once_and_behind_all_that_it_reads_in_the_order_of_the_
 def test_a_node_reads_each_other_node_once_through_inputs_and_rows() -> None:
     one, two = node("one"), node("two")
     inputs = {"a": Feed(one), "b": (Feed(two), Feed(one)), "c": Spread(({"k": 1},), (Feed(two, "x"),))}
-    reader = Node("it", "m:it", None, {}, "", "", (), inputs, Needs(), {}, rows=(Row("v", {}, (BASE, one)),))
+    reader = Node(
+        name="it",
+        step="m:it",
+        use=None,
+        settings={},
+        settings_text="",
+        code="",
+        pins=(),
+        inputs=inputs,
+        needs=Needs(),
+        params={},
+        rows=(Row("v", {}, (BASE, one)),),
+    )
     assert reader.feeds() == [Feed(one), Feed(two), Feed(one), Feed(two, "x")]
     assert reader.upstream() == [one, two, BASE]
 
 
 def test_a_label_tells_the_study_where_it_is_another_one_and_the_params() -> None:
     assert node("model", pooling="max", seed=0).label() == "model pooling=max seed=0"
-    other = Node("model", "m:f", None, {}, "", "", (), {}, Needs(), {}, study="search")
+    other = Node(
+        name="model",
+        step="m:f",
+        use=None,
+        settings={},
+        settings_text="",
+        code="",
+        pins=(),
+        inputs={},
+        needs=Needs(),
+        params={},
+        study="search",
+    )
     assert other.label() == other.title == "@search/model"
 
 
 def test_of_rows_the_state_of_the_variant_and_what_it_cost_count() -> None:
     def contents(row: Row, made: Made) -> dict[str, str] | None:
-        reader = Node("records", "etude:records/1", None, {}, "", "", (), {}, Needs(), {}, rows=(row,))
+        reader = Node(
+            name="records",
+            step="etude:records/1",
+            use=None,
+            settings={},
+            settings_text="",
+            code="",
+            pins=(),
+            inputs={},
+            needs=Needs(),
+            params={},
+            rows=(row,),
+        )
         return input_contents(reader, {BASE.fingerprint: made})
 
     plain = contents(Row("v", {}, (BASE,)), Made("x", {"wall_s": 1.0}))
@@ -171,7 +218,18 @@ def test_the_trace_is_of_what_was_read_and_the_fingerprint_of_how_it_was_made() 
 
 def test_an_item_and_the_variants_of_a_spread_count() -> None:
     def reader(source: Feed | tuple[Feed, ...] | Spread) -> Node:
-        return Node("it", "m:it", None, {}, "", "", (), {"a": source}, Needs(), {})
+        return Node(
+            name="it",
+            step="m:it",
+            use=None,
+            settings={},
+            settings_text="",
+            code="",
+            pins=(),
+            inputs={"a": source},
+            needs=Needs(),
+            params={},
+        )
 
     made = {BASE.fingerprint: Made("x", {})}
     sources = [
@@ -196,7 +254,7 @@ def test_an_object_of_a_class_that_the_reader_does_not_name_counts_with_the_node
 
     def contents(*symbols: str) -> dict[str, str] | None:
         found = SymbolMap(symbols=dict.fromkeys(symbols, ""), opaque=(), packages=(), files={}, digest="")
-        use = StepUse("m:reader", signature_of("m:reader", reader), found)
+        use = StepUse(reference="m:reader", signature=signature_of("m:reader", reader), symbols=found)
         return input_contents(replace_use(MIDDLE, use), made)
 
     assert contents("m:Seen", "m:Other") == {"from_base": "x"}
@@ -205,4 +263,15 @@ def test_an_object_of_a_class_that_the_reader_does_not_name_counts_with_the_node
 
 
 def replace_use(of: Node, use: StepUse) -> Node:
-    return Node(of.name, of.step, use, {}, of.settings_text, of.code, (), of.inputs, Needs(), {})
+    return Node(
+        name=of.name,
+        step=of.step,
+        use=use,
+        settings={},
+        settings_text=of.settings_text,
+        code=of.code,
+        pins=(),
+        inputs=of.inputs,
+        needs=Needs(),
+        params={},
+    )

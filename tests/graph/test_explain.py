@@ -26,16 +26,26 @@ def train(*, rate: float = 0.1) -> float:
 def node(step: str = "m:train", rate: object = 0.1, code: str = "a" * 64, **rest: Any) -> Node:
     text = canonical({"rate": rate, "words": {"content": rest.pop("words", "w" * 64)}})
     given: dict[str, Any] = {"use": None, "pins": (), "inputs": {}, **rest}
-    return Node("model", step, given.pop("use"), {}, text, code, needs=Needs(), params={}, **given)
+    return Node(
+        name="model",
+        step=step,
+        use=given.pop("use"),
+        settings={},
+        settings_text=text,
+        code=code,
+        needs=Needs(),
+        params={},
+        **given,
+    )
 
 
 def use(**symbols: str) -> StepUse:
     found = SymbolMap(symbols=symbols, opaque=(), packages=(), files={}, digest="d")
-    return StepUse("m:train", signature_of("m:train", train), found)
+    return StepUse(reference="m:train", signature=signature_of("m:train", train), symbols=found)
 
 
 def earlier(of: Node, **symbols: str) -> Earlier:
-    return Earlier(of.fingerprint, of.identity(), symbols)
+    return Earlier(fingerprint=of.fingerprint, identity=of.identity(), symbols=symbols)
 
 
 def told(new: Node, old: Node, **symbols: str) -> list[str]:
@@ -43,7 +53,7 @@ def told(new: Node, old: Node, **symbols: str) -> list[str]:
 
 
 def test_a_node_that_does_not_run_needs_no_reason() -> None:
-    assert why(Action(node(), State.CACHED), None) == ()
+    assert why(Action(node=node(), state=State.CACHED), None) == ()
 
 
 @pytest.mark.parametrize(
@@ -57,17 +67,19 @@ def test_a_node_that_does_not_run_needs_no_reason() -> None:
     ],
 )
 def test_each_cause_is_told_in_its_own_words(cause: Cause, text: str) -> None:
-    assert [str(change) for change in why(Action(node(), State.RUN, cause, "it"), None)] == [text]
+    assert [str(change) for change in why(Action(node=node(), state=State.RUN, cause=cause, detail="it"), None)] == [
+        text
+    ]
 
 
 def test_a_result_made_before_with_the_same_identity_is_gone() -> None:
-    told = why(Action(node(), State.RUN, Cause.NEW), earlier(node()))
+    told = why(Action(node=node(), state=State.RUN, cause=Cause.NEW), earlier(node()))
     assert [str(change) for change in told] == ["its result is no longer in the store"]
 
 
 def test_nothing_that_differs_is_told_as_never_computed() -> None:
     other = replace(earlier(node()), fingerprint="0" * 64)
-    assert why(Action(node(), State.RUN, Cause.NEW), other) == (Change(Kind.MISSING, ""),)
+    assert why(Action(node=node(), state=State.RUN, cause=Cause.NEW), other) == (Change(kind=Kind.MISSING, what=""),)
 
 
 def test_a_setting_that_differs_is_told_with_both_values() -> None:

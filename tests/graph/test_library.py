@@ -16,7 +16,7 @@ from projects import Project
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepLibrary:
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    return StepLibrary(tmp_path)
+    return StepLibrary(project=tmp_path)
 
 
 def test_a_room_s_step_and_a_user_s_have_their_references() -> None:

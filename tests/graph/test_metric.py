@@ -28,13 +28,13 @@ class Whole:
 
 
 def test_numbers_are_named_by_their_way_from_the_result() -> None:
-    seconds = Metric("s", "lower")
+    seconds = Metric(unit="s", better="lower")
     assert declared(Whole) == {"part.wall": seconds, "parts.*.wall": seconds, "maybe": seconds}
 
 
 @pytest.mark.parametrize("annotation", [Seconds, dict[str, Seconds], Seconds | None])
 def test_a_number_without_a_name_of_its_own_speaks_for_all(annotation: Any) -> None:
-    assert declared(annotation) == {"*": Metric("s", "lower")}
+    assert declared(annotation) == {"*": Metric(unit="s", better="lower")}
 
 
 @pytest.mark.parametrize("annotation", [float, dict, dict[str, float], list[Seconds], object])
@@ -47,7 +47,9 @@ def test_a_direction_is_known_only_where_it_is_said(lower: bool | None, better: 
     assert metric(lower_is_better=lower).better == better
 
 
-@pytest.mark.parametrize("said", [Metric(), Metric("J"), Metric("J", "lower"), Metric(better="higher")])
+@pytest.mark.parametrize(
+    "said", [Metric(), Metric(unit="J"), Metric(unit="J", better="lower"), Metric(better="higher")]
+)
 def test_plain_values_give_the_same_metric_back(said: Metric) -> None:
     assert Metric.from_json(said.as_json()) == said
 

@@ -73,7 +73,7 @@ def bind(function: object, sources: dict[str, Source | tuple[Source, ...]]) -> t
     return wiring, [f"{fault.path}|{fault.reason}|{fault.mend}" for fault in faults]
 
 
-WORDS, NUMBER = Source("words"), Source("number")
+WORDS, NUMBER = Source(node="words"), Source(node="number")
 
 
 def test_a_single_source_feeds_the_first_input() -> None:
@@ -83,8 +83,8 @@ def test_a_single_source_feeds_the_first_input() -> None:
 
 
 def test_sources_bind_by_name_and_by_position() -> None:
-    assert bind(two, {"right": WORDS, "left": Source("splits", "train")})[0].bindings == {
-        "left": Source("splits", "train"),
+    assert bind(two, {"right": WORDS, "left": Source(node="splits", item="train")})[0].bindings == {
+        "left": Source(node="splits", item="train"),
         "right": WORDS,
     }
     assert bind(two, {"0": WORDS, "1": WORDS})[0].bindings == {"left": WORDS, "right": WORDS}
@@ -128,25 +128,25 @@ def test_a_producer_of_the_wrong_type_is_told_with_both_types() -> None:
 
 
 def test_an_unknown_item_suggests_the_nearest() -> None:
-    assert "'train'" in bind(two, {"": Source("splits", "trian")})[1][0]
+    assert "'train'" in bind(two, {"": Source(node="splits", item="trian")})[1][0]
 
 
 def test_a_result_of_unknown_type_is_left_to_the_run() -> None:
-    assert not bind(two, {"": Source("unknown")})[1]
+    assert not bind(two, {"": Source(node="unknown")})[1]
 
 
 def test_all_variants_need_an_input_that_takes_them() -> None:
-    assert not bind(across, {"": Source("number", across=True)})[1]
-    assert "Across[list[int]]" in bind(gather, {"": Source("number", across=True)})[1][0]
+    assert not bind(across, {"": Source(node="number", across=True)})[1]
+    assert "Across[list[int]]" in bind(gather, {"": Source(node="number", across=True)})[1][0]
     assert "number[*]" in bind(across, {"": NUMBER})[1][0]
 
 
 def test_the_items_across_variants_are_checked_too() -> None:
-    assert bind(across, {"": Source("words", across=True)})[1]
+    assert bind(across, {"": Source(node="words", across=True)})[1]
 
 
 def test_all_variants_of_a_node_cannot_be_one_of_several_sources() -> None:
-    every_variant = Source("number", across=True)
+    every_variant = Source(node="number", across=True)
     for function, sources in ((gather, {"parts": (NUMBER, every_variant)}), (every, {"0": NUMBER, "1": every_variant})):
         _, (fault,) = bind(function, sources)
         assert "number[*] gives a whole input by itself" in fault
@@ -172,26 +172,26 @@ def test_a_fault_of_one_source_stands_at_its_input() -> None:
 
 
 def test_an_item_of_a_number_is_refused_as_it_has_none() -> None:
-    _, (fault,) = bind(single, {"": Source("number", "part")})
+    _, (fault,) = bind(single, {"": Source(node="number", item="part")})
     assert "node 'number' gives no item 'part'|its result has no items" in fault
 
 
 def test_an_item_is_judged_by_its_own_type() -> None:
-    assert not bind(two, {"": Source("splits", "train")})[1]
-    assert bind(single, {"": Source("splits", "train")})[1]
+    assert not bind(two, {"": Source(node="splits", item="train")})[1]
+    assert bind(single, {"": Source(node="splits", item="train")})[1]
 
 
 def test_a_node_whose_step_is_not_known_is_left_to_the_run() -> None:
-    assert not bind(single, {"": Source("gone")})[1]
-    assert not bind(single, {"": Source("words", study="other")})[1]
-    assert bind(single, {"": Source("far", study="other")})[1]
+    assert not bind(single, {"": Source(node="gone")})[1]
+    assert not bind(single, {"": Source(node="words", study="other")})[1]
+    assert bind(single, {"": Source(node="far", study="other")})[1]
 
 
 def test_the_table_of_records_is_a_table() -> None:
-    assert not bind(table, {"": Source("records")})[1]
-    assert "gives Table" in bind(single, {"": Source("records")})[1][0]
+    assert not bind(table, {"": Source(node="records")})[1]
+    assert "gives Table" in bind(single, {"": Source(node="records")})[1][0]
 
 
 def test_all_variants_without_a_said_type_are_taken_as_they_come() -> None:
-    assert not bind(anything, {"": Source("words", across=True)})[1]
-    assert not bind(any_across, {"": Source("words", across=True)})[1]
+    assert not bind(anything, {"": Source(node="words", across=True)})[1]
+    assert not bind(any_across, {"": Source(node="words", across=True)})[1]

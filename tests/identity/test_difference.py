@@ -47,7 +47,7 @@ def test_whatever_can_be_written_can_be_read(value: object) -> None:
 
 def test_a_changed_setting_is_told_by_name_with_both_values() -> None:
     (difference,) = differences(canonical({"epochs": 3, "rate": 0.1}), canonical({"epochs": 5, "rate": 0.1}))
-    assert difference == Difference("epochs", "3", "5")
+    assert difference == Difference(path="epochs", old="3", new="5")
 
 
 def test_nested_places_are_dotted_paths() -> None:

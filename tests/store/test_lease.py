@@ -35,7 +35,7 @@ class World:
     def process(self, name: str, *, alive: bool | None = True) -> Leases:
         """The leases as a process of that name takes them; `alive=None`: on another machine."""
         self.alive[name] = alive
-        layout = Layout(str(self.root))
+        layout = Layout(root=str(self.root))
         return Leases(layout, owner=owner(name), is_living=lambda one: self.alive[one.token], now=lambda: self.now_s)
 
     def heard(self, name: str, ago_s: float) -> None:
@@ -45,7 +45,7 @@ class World:
 
 
 def owner(name: str) -> Owner:
-    return Owner("host", "machine", 1, "0", name)
+    return Owner(host="host", machine="machine", pid=1, started="0", token=name)
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_a_lease_is_held_by_one_and_free_again_after(world: World) -> None:
     one, two = world.process("one"), world.process("two")
     with one.take(A) as lease:  # type: ignore[union-attr]
         assert isinstance(lease, Lease)
-        assert two.take(A) == Holder(owner("one"))
-        assert two.holder(A) == Holder(owner("one"))
+        assert two.take(A) == Holder(owner=owner("one"))
+        assert two.holder(A) == Holder(owner=owner("one"))
         assert isinstance(two.take(B), Lease)
     assert two.holder(A) is None
     assert isinstance(two.take(A), Lease)
@@ -78,7 +78,7 @@ def test_the_lease_of_a_dead_process_is_taken_over(world: World) -> None:
     world.alive["one"] = False
     assert two.holder(A) is None
     assert isinstance(two.take(A), Lease)
-    assert three.take(A) == Holder(owner("two"))
+    assert three.take(A) == Holder(owner=owner("two"))
 
 
 @pytest.mark.parametrize(("silent_s", "taken"), [(SILENCE_S - 1, False), (SILENCE_S + 1, True)])
@@ -99,7 +99,7 @@ def test_one_heartbeat_keeps_all_leases_of_a_process(world: World) -> None:
     assert two.holder(A) is None
     one.beat()
     world.now_s = heart.stat().st_mtime
-    assert two.holder(A) == two.holder(B) == Holder(owner("one"))
+    assert two.holder(A) == two.holder(B) == Holder(owner=owner("one"))
 
 
 def test_a_heartbeat_that_was_removed_comes_back_and_counts(world: World) -> None:
@@ -110,7 +110,7 @@ def test_a_heartbeat_that_was_removed_comes_back_and_counts(world: World) -> Non
     heart.unlink()
     one.beat()
     world.now_s = heart.stat().st_mtime
-    assert two.take(A) == Holder(owner("one"))
+    assert two.take(A) == Holder(owner=owner("one"))
     assert isinstance(one.take(B), Lease)
 
 
@@ -121,22 +121,22 @@ def test_giving_back_a_lease_that_was_taken_over_harms_nobody(world: World) -> N
     two.take(A)
     lease.release()  # type: ignore[union-attr]
     lease.release()  # type: ignore[union-attr]
-    assert three.take(A) == Holder(owner("two"))
+    assert three.take(A) == Holder(owner=owner("two"))
 
 
 def test_while_one_taker_lives_no_other_removes_the_dead_lease(world: World) -> None:
     dead, one, two = (world.process(name) for name in ("dead", "one", "two"))
     dead.take(A)
     world.alive["dead"] = False
-    claim = f"{Layout(str(world.root)).lease(A)}~dead"
+    claim = f"{Layout(root=str(world.root)).lease(A)}~dead"
     assert one._create(claim)
-    assert two.take(A) == Holder(owner("one"))
+    assert two.take(A) == Holder(owner=owner("one"))
 
 
 def test_a_taker_that_died_while_it_took_over_is_replaced_too(world: World) -> None:
     dead, one, two = (world.process(name) for name in ("dead", "one", "two"))
     dead.take(A)
-    claim = f"{Layout(str(world.root)).lease(A)}~dead"
+    claim = f"{Layout(root=str(world.root)).lease(A)}~dead"
     assert one._create(claim)
     world.alive |= {"dead": False, "one": False}
     assert isinstance(two.take(A), Lease)
@@ -146,7 +146,7 @@ def test_a_taker_that_died_while_it_took_over_is_replaced_too(world: World) -> N
 def test_a_torn_lease_is_dead_after_the_silence(world: World) -> None:
     one = world.process("one")
     world.alive[""] = None
-    path = Path(Layout(str(world.root)).lease(A))
+    path = Path(Layout(root=str(world.root)).lease(A))
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     world.alive[f"torn{path.stat().st_ino}"] = None
@@ -163,7 +163,7 @@ def test_leases_work_where_links_cannot_be(world: World, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "link", no_links)
     one, two = world.process("one", alive=None), world.process("two")
     lease = one.take(A)
-    assert two.take(A) == Holder(owner("one"))
+    assert two.take(A) == Holder(owner=owner("one"))
     lease.release()  # type: ignore[union-attr]
     assert isinstance(two.take(A), Lease)
 

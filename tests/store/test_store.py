@@ -380,7 +380,7 @@ def test_a_result_in_the_place_of_another_is_damage(store: Store) -> None:
     folder(store, A).rename(folder(store, B).parent.parent / "moved")
     folder(store, B).parent.mkdir(exist_ok=True)
     (store.root / "moved").rename(folder(store, B))
-    assert store.inspect(B) == Damaged(B, f"its manifest is that of {A[:12]}")
+    assert store.inspect(B) == Damaged(fingerprint=B, reason=f"its manifest is that of {A[:12]}")
 
 
 def test_large_and_long_results_are_synced_and_small_ones_are_not(

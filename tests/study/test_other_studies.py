@@ -56,7 +56,7 @@ def run(study: Study, first: Study) -> PreparedStudy:
 
 
 def test_a_node_of_another_study_is_the_same_node_with_that_studys_own_params(project: Project, first: Study) -> None:
-    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source(node="n", study="first")})
     ready = run(replace(first, name="second", pipeline={"d": double}, vary=Vary()), first)
     assert project.calls() == ["number3", "double"]
     (node,) = ready.expansion.named("d")
@@ -64,7 +64,7 @@ def test_a_node_of_another_study_is_the_same_node_with_that_studys_own_params(pr
 
 
 def test_an_unknown_node_of_another_study_is_a_fault(project: Project, first: Study) -> None:
-    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("m", study="first")})
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source(node="m", study="first")})
     with pytest.raises(ConfigError, match="no node 'm'"):
         prepared(replace(first, name="second", pipeline={"d": double}, vary=Vary()), first)
 
@@ -127,7 +127,7 @@ def test_the_best_of_the_best_are_those_of_the_study_between(first: Study) -> No
 
 def test_studies_that_read_each_other_are_told_with_their_circle(project: Project, first: Study) -> None:
     def reading(name: str, other: str) -> Study:
-        spec = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("d", study=other)})
+        spec = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source(node="d", study=other)})
         return replace(first, name=name, pipeline={"d": spec}, vary=Vary())
 
     studies = {"a": reading("a", "b"), "b": reading("b", "a")}
@@ -139,7 +139,7 @@ def test_studies_that_read_each_other_are_told_with_their_circle(project: Projec
 
 
 def test_a_node_of_another_study_is_told_from_one_of_the_same_name_here(project: Project, first: Study) -> None:
-    here = NodeSpec(name="n", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    here = NodeSpec(name="n", step=f"{project.module}:double", sources={"": Source(node="n", study="first")})
     ready = run(replace(first, name="second", pipeline={"n": here}, vary=Vary()), first)
     labels = {action.node.label() for action in ready.plan.actions}
     assert {"n", "@first/n x=3 seed=0"} <= labels
@@ -181,7 +181,7 @@ def rows(records: object) -> int:
 def varied(project: Project, first: Study) -> Study:
     """A study with variants, a node and collect nodes."""
     project.write(STEPS + ACROSS)
-    total = NodeSpec(name="t", step=f"{project.module}:total", sources={"": Source("n", across=True)})
+    total = NodeSpec(name="t", step=f"{project.module}:total", sources={"": Source(node="n", across=True)})
     return replace(first, collect={"t": total})
 
 
@@ -194,11 +194,11 @@ def reading(project: Project, first: Study, step: str, source: Source) -> Study:
 @pytest.mark.parametrize(
     ("step", "source", "value"),
     [
-        ("total", Source("n", across=True, study="first"), 2 * (9 + 24 + 25 + 9) + 4),
-        ("total", Source("n", across=True), -(100 * 90) - 200 * 190),
-        ("names", Source("n", across=True, study="first"), "1 1 4 4 5 5 9 9"),
-        ("plus_one", Source("t", study="first"), 2 * (9 + 24 + 25 + 9) + 4 + 1),
-        ("rows", Source("records", study="first"), 8),
+        ("total", Source(node="n", across=True, study="first"), 2 * (9 + 24 + 25 + 9) + 4),
+        ("total", Source(node="n", across=True), -(100 * 90) - 200 * 190),
+        ("names", Source(node="n", across=True, study="first"), "1 1 4 4 5 5 9 9"),
+        ("plus_one", Source(node="t", study="first"), 2 * (9 + 24 + 25 + 9) + 4 + 1),
+        ("rows", Source(node="records", study="first"), 8),
     ],
 )
 def test_a_source_of_another_study_is_of_that_studys_variants(
@@ -212,9 +212,9 @@ def test_a_source_of_another_study_is_of_that_studys_variants(
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (Source("m", across=True, study="first"), "no node 'm'"),
-        (Source("t", across=True, study="first"), "runs once"),
-        (Source("records", across=True, study="first"), "runs once"),
+        (Source(node="m", across=True, study="first"), "no node 'm'"),
+        (Source(node="t", across=True, study="first"), "runs once"),
+        (Source(node="records", across=True, study="first"), "runs once"),
     ],
 )
 def test_a_source_across_another_study_that_means_nothing_is_a_fault(
@@ -230,14 +230,14 @@ def test_the_best_of_a_third_study_are_the_variants_that_are_read_across(project
         varied, name="best", collect={}, vary=Vary(top=Top(of="first", by="n.value", k=2, direction="maximize"))
     )
     studies = {"first": varied, "best": best}
-    study = reading(project, varied, "names", Source("n", across=True, study="best"))
+    study = reading(project, varied, "names", Source(node="n", across=True, study="best"))
     ready = prepare(study, other_study=lambda name: studies[name])
     assert Execution(ready, Options(), lambda _event: None).run().succeeded
     assert ready.store.read(ready.expansion.named("c")[0].fingerprint) == "5 4"
 
 
 def test_params_of_a_node_here_are_not_those_of_its_namesake_elsewhere(project: Project, first: Study) -> None:
-    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source("n", study="first")})
+    double = NodeSpec(name="d", step=f"{project.module}:double", sources={"": Source(node="n", study="first")})
     study = replace(first, name="second", pipeline={**first.pipeline, "d": double}, vary=Vary(grid={"x": (1, 4)}))
     (node,) = prepared(study, first).expansion.named("d")
     assert node.label() == "d"

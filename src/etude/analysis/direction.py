@@ -63,7 +63,7 @@ def meaning_of(number: str, said: Mapping[str, Metric]) -> Metric:
     """
     if ".cost." in number:
         unit = _COSTS.get(number.rpartition(".")[2])
-        return Metric(unit or "", "lower" if unit else None)
+        return Metric(unit=unit or "", better="lower" if unit else None)
     if number in said:
         return said[number]
     place = number

@@ -194,7 +194,12 @@ class BatchJob:
         """What is there now of what steps touched; the code as it was when the study was submitted."""
         index = CodeIndex(sources=kept_sources(run_folder.run_of(self.folder)))
         files = FileDigests(Path(self.order.digests))
-        return Present(str(Path(self.order.project).resolve()), files, lambda: index, self.environment)
+        return Present(
+            project=str(Path(self.order.project).resolve()),
+            files=files,
+            index=lambda: index,
+            environment=self.environment,
+        )
 
     def _heard(self, progress: Progress) -> None:
         if self.runner is not None:

@@ -39,7 +39,7 @@ def unpack_nodes(data: bytes) -> dict[str, Node]:
     steps, parts = pickle.loads(data)  # noqa: S301 - written by this run's own driver
     # A step's signature holds the function itself, so it is not written: whoever calls the step reads it anew.
     known: dict[str, object] = {
-        number: StepUse(reference, None, symbols)  # type: ignore[arg-type]
+        number: StepUse(reference=reference, signature=None, symbols=symbols)  # type: ignore[arg-type]
         for number, (reference, symbols) in steps.items()
     }
     nodes: dict[str, Node] = {}

@@ -51,7 +51,7 @@ class LogFile:
     _left_out: int = 0
 
     def __post_init__(self) -> None:
-        self._stream = RedactedStream(self.redact)
+        self._stream = RedactedStream(redact=self.redact)
 
     def feed(self, data: bytes) -> None:
         """Take what the step has printed."""
@@ -80,7 +80,7 @@ class LogFile:
         self._full = False
         self._last.clear()
         self._last_size = self._left_out = 0
-        self._stream = RedactedStream(self.redact)
+        self._stream = RedactedStream(redact=self.redact)
         if self._file is not None:
             os.close(self._file)
             self._file, self._size = None, 0

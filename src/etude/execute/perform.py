@@ -206,7 +206,7 @@ def _load(store: Store, ref: InputRef, annotation: object, *, many: bool) -> obj
         arguments = get_args(plain(annotation))
         each = arguments[0] if arguments else object
         readers = tuple(partial(_read, store, one, each) for one in ref.refs)
-        return Across(ref.variants, readers)
+        return Across(variants=ref.variants, readers=readers)
     each = annotation if many else element_type(annotation) or object
     values = [_read(store, one, each) for one in ref]
     return tuple(values) if plain(annotation) is tuple else values

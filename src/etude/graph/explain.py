@@ -34,7 +34,7 @@ class Kind(StrEnum):
     """The result was made before and is no longer in the store."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One thing that differs."""
 
@@ -62,7 +62,7 @@ class Change:
                 return f"{self.kind} {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """The last result of a node: what it was made with."""
 
@@ -81,18 +81,18 @@ def why(action: Action, earlier: Earlier | None) -> tuple[Change, ...]:
     if action.state is not State.RUN:
         return ()
     if action.cause is Cause.FORCED:
-        return (Change(Kind.FORCED, ""),)
+        return (Change(kind=Kind.FORCED, what=""),)
     if action.cause is Cause.DAMAGED:
-        return (Change(Kind.DAMAGED, action.detail),)
+        return (Change(kind=Kind.DAMAGED, what=action.detail),)
     if action.cause is Cause.OBSERVED:
-        return (Change(Kind.OBSERVED, action.detail),)
+        return (Change(kind=Kind.OBSERVED, what=action.detail),)
     if action.cause is Cause.UPSTREAM:
-        return (Change(Kind.UPSTREAM, action.detail),)
+        return (Change(kind=Kind.UPSTREAM, what=action.detail),)
     if earlier is None:
-        return (Change(Kind.MISSING, ""),)
+        return (Change(kind=Kind.MISSING, what=""),)
     if earlier.fingerprint == action.node.fingerprint:
-        return (Change(Kind.GONE, ""),)
-    return changes(action.node, earlier) or (Change(Kind.MISSING, ""),)
+        return (Change(kind=Kind.GONE, what=""),)
+    return changes(action.node, earlier) or (Change(kind=Kind.MISSING, what=""),)
 
 
 def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
@@ -100,18 +100,18 @@ def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
     old, new = earlier.identity, node.identity()
     found: list[Change] = []
     if old.get("step") != new["step"]:
-        found.append(Change(Kind.STEP, "", str(old.get("step")), str(new["step"])))
+        found.append(Change(kind=Kind.STEP, what="", old=str(old.get("step")), new=str(new["step"])))
     settings = str(old.get("settings") or "")
     for difference in differences(settings, node.settings_text) if settings and node.settings_text else ():
         setting, inside, _ = difference.path.partition(".content")
         if inside:
-            found.append(Change(Kind.FILE, f"{setting} has other content"))
+            found.append(Change(kind=Kind.FILE, what=f"{setting} has other content"))
         else:
-            found.append(Change(Kind.SETTING, setting, difference.old or "", difference.new or ""))
+            found.append(Change(kind=Kind.SETTING, what=setting, old=difference.old or "", new=difference.new or ""))
     if old.get("code") != new["code"]:
         found.extend(_code_changes(node, earlier))
     if old.get("pins", []) != new["pins"]:
-        found.append(Change(Kind.VERSION, "pinned", _text(old.get("pins")), _text(new["pins"])))
+        found.append(Change(kind=Kind.VERSION, what="pinned", old=_text(old.get("pins")), new=_text(new["pins"])))
     found.extend(_input_changes(_mapping(old.get("inputs")), _mapping(new["inputs"])))
     return tuple(found)
 
@@ -119,13 +119,13 @@ def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
 def _code_changes(node: Node, earlier: Earlier) -> list[Change]:
     old, new = _tracking(str(earlier.identity.get("code"))), _tracking(node.code)
     if old != new:
-        return [Change(Kind.CODE, "tracking", old, new)]
+        return [Change(kind=Kind.CODE, what="tracking", old=old, new=new)]
     if node.use is None or not earlier.symbols:
-        return [Change(Kind.SYMBOL, "code", str(earlier.identity.get("code"))[:12], node.code[:12])]
+        return [Change(kind=Kind.SYMBOL, what="code", old=str(earlier.identity.get("code"))[:12], new=node.code[:12])]
     told = explain_code(earlier.symbols, node.use.symbols.symbols)
-    found = [Change(Kind.SYMBOL, f"{name} changed") for name in told.changed]
-    found += [Change(Kind.SYMBOL, f"{name} is new") for name in told.added]
-    return found + [Change(Kind.SYMBOL, f"{name} is gone") for name in told.removed]
+    found = [Change(kind=Kind.SYMBOL, what=f"{name} changed") for name in told.changed]
+    found += [Change(kind=Kind.SYMBOL, what=f"{name} is new") for name in told.added]
+    return found + [Change(kind=Kind.SYMBOL, what=f"{name} is gone") for name in told.removed]
 
 
 def _tracking(code: str) -> str:
@@ -138,7 +138,7 @@ def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
         if old.get(name) != new.get(name):
             known = name in old and name in new
             text = f"{name} is made anew" if known else f"{name} is {'new' if name in new else 'gone'}"
-            found.append(Change(Kind.UPSTREAM, text))
+            found.append(Change(kind=Kind.UPSTREAM, what=text))
     return found
 
 
@@ -152,4 +152,4 @@ def _text(value: object) -> str:
 
 def earlier_of(manifest: Manifest, symbols: Mapping[str, str]) -> Earlier:
     """What a stored result was made with."""
-    return Earlier(manifest.fingerprint, manifest.identity, symbols)
+    return Earlier(fingerprint=manifest.fingerprint, identity=manifest.identity, symbols=symbols)

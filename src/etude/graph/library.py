@@ -18,7 +18,7 @@ from etude.identity.map_cache import MapCache
 _ROOT = Path(__file__).parent.parent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StepUse:
     """A step ready to be planned: its signature and the code that it reaches."""
 
@@ -27,7 +27,7 @@ class StepUse:
     symbols: SymbolMap
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StepLibrary:
     """The steps that one project can name. Each is looked up once."""
 
@@ -93,7 +93,7 @@ class StepLibrary:
             function = import_function(reference)
         finally:
             _require_own(reference, symbols)
-        return StepUse(reference, signature_of(reference, function), symbols)
+        return StepUse(reference=reference, signature=signature_of(reference, function), symbols=symbols)
 
 
 def _require_own(reference: str, symbols: SymbolMap) -> None:

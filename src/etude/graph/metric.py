@@ -15,7 +15,7 @@ ANY = "*"
 """Stands for every name where an annotation speaks of all values of a mapping, or of a number without a name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A mark of a number in a step's result; made by `metric`."""
 
@@ -31,7 +31,7 @@ class Metric:
     @staticmethod
     def from_json(said: Mapping[str, Any]) -> Metric:
         """The same from plain values."""
-        return Metric(said.get("unit", ""), said.get("better") or None)
+        return Metric(unit=said.get("unit", ""), better=said.get("better") or None)
 
 
 def metric(*, unit: str = "", lower_is_better: bool | None = None) -> Metric:
@@ -44,7 +44,7 @@ def metric(*, unit: str = "", lower_is_better: bool | None = None) -> Metric:
         unit: As it is written behind a number: `J`, `ms`; empty for a share or a count.
         lower_is_better: True or False; None where neither is, so that no group is called the best.
     """
-    return Metric(unit, None if lower_is_better is None else "lower" if lower_is_better else "higher")
+    return Metric(unit=unit, better=None if lower_is_better is None else "lower" if lower_is_better else "higher")
 
 
 def declared(annotation: Any) -> dict[str, Metric]:

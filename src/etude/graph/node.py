@@ -48,7 +48,7 @@ class Row(NamedTuple):
 InputOf = Feed | tuple[Feed, ...] | Spread
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Node:
     """One planned node. Nodes with the same fingerprint are one node, whoever asked for them."""
 

@@ -30,7 +30,7 @@ OWN_COLUMNS = ("variant", "status", "missing", "results", "accepted", "by_chance
 """What every record says of itself, besides its params, metrics and costs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where one input of a node comes from."""
 

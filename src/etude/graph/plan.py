@@ -40,7 +40,7 @@ class Cause(StrEnum):
     """Something that its step touched when it ran, and that no plan knows, is different now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """What a plan means to do about one node, and why."""
 
@@ -52,7 +52,7 @@ class Action:
     """Of the stored result, where there is a usable one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Every node of a study in an order in which each comes after what it reads."""
 
@@ -114,7 +114,9 @@ def plan(
         needed |= more
         states = _states(order, found, stale, needed)
     actions = tuple(states[node.fingerprint] for node in order)
-    return Plan(actions, frozenset(force), {action.node.fingerprint: action for action in actions})
+    return Plan(
+        actions=actions, forced=frozenset(force), by_fingerprint={action.node.fingerprint: action for action in actions}
+    )
 
 
 def _states(
@@ -181,11 +183,11 @@ def _stale(
 
 def _action(node: Node, found: Manifest | Damaged | None, stale: tuple[Cause, str] | None, needed: bool) -> Action:
     if stale is not None and (needed or stale[0] in (Cause.FORCED, Cause.OBSERVED)):
-        return Action(node, State.RUN, *stale)
+        return Action(node=node, state=State.RUN, cause=stale[0], detail=stale[1])
     if isinstance(found, Manifest) and stale is None:
-        return Action(node, State.CACHED, manifest=found)
+        return Action(node=node, state=State.CACHED, manifest=found)
     if not needed:
-        return Action(node, State.UNNEEDED)
+        return Action(node=node, state=State.UNNEEDED)
     if isinstance(found, Damaged):
-        return Action(node, State.RUN, Cause.DAMAGED, found.reason)
-    return Action(node, State.RUN, Cause.NEW)
+        return Action(node=node, state=State.RUN, cause=Cause.DAMAGED, detail=found.reason)
+    return Action(node=node, state=State.RUN, cause=Cause.NEW)

@@ -25,7 +25,7 @@ class NotAStep(EtudeError):
         self.mend = mend
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """A positional parameter: the result of another node."""
 
@@ -38,7 +38,7 @@ class Input:
     """Whether it is passed by its name, for a setting stands before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A keyword-only parameter: a value from the study file."""
 
@@ -54,7 +54,7 @@ class Setting:
         return self.default is EMPTY
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Signature:
     """What one step takes and gives."""
 
@@ -180,16 +180,18 @@ def signature_of(reference: str, function: object, given: Collection[str] = ()) 
             many = parameter.kind is parameter.VAR_POSITIONAL
             required = parameter.default is EMPTY and not many
             wanted = object if annotation is EMPTY else annotation
-            inputs.append(Input(name, wanted, required, many=many, by_name=bool(settings) and not many))
+            inputs.append(
+                Input(name=name, annotation=wanted, required=required, many=many, by_name=bool(settings) and not many)
+            )
     return Signature(
-        reference,
-        function,
-        tuple(inputs),
-        settings,
-        hints.get("return", object),
-        context,
-        options is None or options.deterministic,
-        {},
+        reference=reference,
+        function=function,
+        inputs=tuple(inputs),
+        settings=settings,
+        returns=hints.get("return", object),
+        context=context,
+        deterministic=options is None or options.deterministic,
+        validators={},
         plain=options is None,
     )
 
@@ -214,7 +216,9 @@ def _setting(reference: str, parameter: inspect.Parameter, annotation: object) -
             f"{reference}: the setting {parameter.name!r} is a Path, and a path alone says nothing of its content",
             "use InputFile or InputFolder for what is read, Annotated[Path, placement] for what changes no result",
         )
-    return Setting(parameter.name, annotation, parameter.default, is_placement, reads)
+    return Setting(
+        name=parameter.name, annotation=annotation, default=parameter.default, placement=is_placement, reads=reads
+    )
 
 
 def _marks_inside(annotation: object) -> Iterator[object]:

@@ -15,12 +15,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__etude_step__"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Marks a setting that cannot change the result: `workers: Annotated[int, placement] = 1`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileInput:
     """Marks a setting that names a file or folder whose content, not whose path, is identity."""
 
@@ -80,7 +80,7 @@ class Context(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # positional: it is public, and users may build it so
 class Across(Generic[T]):
     """The results of one node across all variants (`node[*]`), read one at a time."""
 
@@ -102,7 +102,7 @@ class Across(Generic[T]):
     @staticmethod
     def of(variants: Sequence[Mapping[str, object]], values: Sequence[T]) -> Across[T]:
         """The same from values at hand, for tests and scripts."""
-        return Across(tuple(variants), tuple(partial(_same, value) for value in values))
+        return Across(variants=tuple(variants), readers=tuple(partial(_same, value) for value in values))
 
 
 def _same(value: T) -> T:

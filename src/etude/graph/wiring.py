@@ -15,7 +15,7 @@ from etude.graph.step import Across
 Sources = Source | tuple[Source, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """Input → where it comes from, in the order of the step's parameters."""
 
@@ -54,7 +54,7 @@ def wire(spec: NodeSpec, signature: Signature, returns: Mapping[str, object], pa
     for name, sources in bindings.items():
         faults.extend(_type_faults(inputs[name], sources, returns, signature, f"{path}.from"))
     in_order = {name: bindings[name] for name in inputs if name in bindings}
-    return Wiring(in_order), faults
+    return Wiring(bindings=in_order), faults
 
 
 def _several(sources: Sources) -> tuple[Source, ...]:

@@ -23,7 +23,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SHOWN = 160
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One place where two values differ."""
 
@@ -59,7 +59,7 @@ def readable(text: str) -> str:
     return _shown(_parsed(text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Tree:
     text: str
     kind: str
@@ -90,20 +90,22 @@ def _malformed(text: str, at: int) -> IdentityError:
 
 def _value(text: str, start: int) -> tuple[_Tree, int]:
     if string := _STRING.match(text, start):
-        return _Tree(string[0], ""), string.end()
+        return _Tree(text=string[0], kind=""), string.end()
     word = _WORD.match(text, start)
     at = word.end() if word else start
     bracket = text[at : at + 1]
     if bracket not in _CLOSE or not bracket:
         if word is None:
             raise _malformed(text, start)
-        return _Tree(word[0], ""), at
+        return _Tree(text=word[0], kind=""), at
     tag = word[0] if word else ""
     entries, end = _entries(text, at + 1, _CLOSE[bracket])
     if tag == "data" and bracket == "(" and text[end : end + 1] == "{" and len(entries) == 1:
         fields, end_of_fields = _entries(text, end + 1, "}")
-        return _Tree(text[start:end_of_fields], "data{", fields, entries[0][1].text), end_of_fields
-    return _Tree(text[start:end], tag + bracket, entries), end
+        return _Tree(
+            text=text[start:end_of_fields], kind="data{", entries=fields, type=entries[0][1].text
+        ), end_of_fields
+    return _Tree(text=text[start:end], kind=tag + bracket, entries=entries), end
 
 
 def _entries(text: str, at: int, close: str) -> tuple[tuple[tuple[_Tree | None, _Tree], ...], int]:
@@ -137,7 +139,7 @@ def _compared(path: str, old: _Tree, new: _Tree) -> Iterator[Difference]:
         if before == after:  # what people read may hide what differs, such as the module of a class
             before, after = old.text, new.text
         same = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
-        yield Difference(path, _cut(before, same), _cut(after, same))
+        yield Difference(path=path, old=_cut(before, same), new=_cut(after, same))
 
 
 def _compared_keys(path: str, old: _Tree, new: _Tree) -> Iterator[Difference]:
@@ -146,9 +148,9 @@ def _compared_keys(path: str, old: _Tree, new: _Tree) -> Iterator[Difference]:
     for key in sorted(before.keys() | after.keys()):
         place = _joined(path, key)
         if key not in after:
-            yield Difference(place, _cut(_shown(before[key])), None)
+            yield Difference(path=place, old=_cut(_shown(before[key])), new=None)
         elif key not in before:
-            yield Difference(place, None, _cut(_shown(after[key])))
+            yield Difference(path=place, old=None, new=_cut(_shown(after[key])))
         else:
             yield from _compared(place, before[key], after[key])
 
@@ -157,17 +159,17 @@ def _compared_places(path: str, old: list[_Tree], new: list[_Tree]) -> Iterator[
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
         yield from _compared(f"{path}[{index}]", before, after)
     for index, before in enumerate(old[len(new) :], start=len(new)):
-        yield Difference(f"{path}[{index}]", _cut(_shown(before)), None)
+        yield Difference(path=f"{path}[{index}]", old=_cut(_shown(before)), new=None)
     for index, after in enumerate(new[len(old) :], start=len(old)):
-        yield Difference(f"{path}[{index}]", None, _cut(_shown(after)))
+        yield Difference(path=f"{path}[{index}]", old=None, new=_cut(_shown(after)))
 
 
 def _compared_members(path: str, old: list[_Tree], new: list[_Tree]) -> Iterator[Difference]:
     before, after = Counter(tree.text for tree in old), Counter(tree.text for tree in new)
     for text in sorted((before - after).elements()):
-        yield Difference(f"{path}{{}}", _cut(readable(text)), None)
+        yield Difference(path=f"{path}{{}}", old=_cut(readable(text)), new=None)
     for text in sorted((after - before).elements()):
-        yield Difference(f"{path}{{}}", None, _cut(readable(text)))
+        yield Difference(path=f"{path}{{}}", old=None, new=_cut(readable(text)))
 
 
 def _joined(path: str, key: str) -> str:

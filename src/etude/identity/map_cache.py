@@ -112,7 +112,7 @@ def _map_to_json(symbols: SymbolMap) -> dict[str, object]:
 def _map_from_json(entry: Any) -> SymbolMap:
     return SymbolMap(
         symbols=entry["symbols"],
-        opaque=tuple(Opaque(symbol, line, reason) for symbol, line, reason in entry["opaque"]),
+        opaque=tuple(Opaque(symbol=symbol, line=line, reason=reason) for symbol, line, reason in entry["opaque"]),
         packages=tuple(entry["packages"]),
         files={Path(path): digest for path, digest in entry["files"].items()},
         digest=entry["digest"],

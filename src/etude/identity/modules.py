@@ -58,7 +58,7 @@ class Owner(Enum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """A module that was looked for."""
 
@@ -152,25 +152,25 @@ class ModuleFinder:
     def _find(self, name: str) -> Module:
         parent_name, _, last = name.rpartition(".")
         if not last or name.startswith("."):
-            return Module(name, Owner.MISSING)
+            return Module(name=name, owner=Owner.MISSING)
         if not parent_name:
             return self._find_top(name)
         parent = self.find(parent_name)
         if parent.owner in (Owner.PACKAGE, Owner.PYTHON):
-            return Module(name, parent.owner)
+            return Module(name=name, owner=parent.owner)
         own = name.removeprefix("etude.")
         if parent.owner is Owner.MACHINERY and not counts(own):
             locations = [f"{folder}/{last}" for folder in parent.locations] if may_hold_counted(own) else []
-            return Module(name, Owner.MACHINERY, locations=tuple(locations))
+            return Module(name=name, owner=Owner.MACHINERY, locations=tuple(locations))
         spec = self._spec(name, parent.locations)
-        return Module(name, Owner.MISSING) if spec is None else self._module(spec, within=parent)
+        return Module(name=name, owner=Owner.MISSING) if spec is None else self._module(spec, within=parent)
 
     def _find_top(self, name: str) -> Module:
         if name in sys.builtin_module_names:
-            return Module(name, Owner.PYTHON)
+            return Module(name=name, owner=Owner.PYTHON)
         spec = self._spec(name, self._path) or _from_other_finders(name)
         if spec is None:
-            return Module(name, Owner.PYTHON if name in sys.stdlib_module_names else Owner.MISSING)
+            return Module(name=name, owner=Owner.PYTHON if name in sys.stdlib_module_names else Owner.MISSING)
         return self._module(spec)
 
     def _spec(self, name: str, locations: Sequence[str]) -> ModuleSpec | None:
@@ -203,19 +203,28 @@ class ModuleFinder:
         name, locations = spec.name, tuple(spec.submodule_search_locations or ())
         tracked = within is not None and within.owner in (Owner.PROJECT, Owner.COMPILED, Owner.MACHINERY)
         if name == "etude":
-            return Module(name, Owner.MACHINERY, locations=locations)
+            return Module(name=name, owner=Owner.MACHINERY, locations=locations)
         if spec.loader is None:
             owners = {self._owner(Path(location)) for location in locations}
             if tracked or Owner.PROJECT in owners:
-                return Module(name, Owner.FOLDER, None, locations)
-            return Module(name, Owner.PACKAGE if Owner.PACKAGE in owners else Owner.PYTHON)
+                return Module(name=name, owner=Owner.FOLDER, path=None, locations=locations)
+            return Module(name=name, owner=Owner.PACKAGE if Owner.PACKAGE in owners else Owner.PYTHON)
         path = Path(spec.origin or "")
         if not path.is_file() and path not in self._given:  # frozen, in an archive, or made by a loader of its own
-            return Module(name, Owner.PYTHON if name in sys.stdlib_module_names else Owner.COMPILED, None, locations)
+            return Module(
+                name=name,
+                owner=Owner.PYTHON if name in sys.stdlib_module_names else Owner.COMPILED,
+                path=None,
+                locations=locations,
+            )
         owner = Owner.PROJECT if tracked else self._owner(path)
         if owner is Owner.PROJECT and path.suffix not in SOURCE_SUFFIXES:
             owner = Owner.COMPILED
-        return Module(name, owner, path, locations) if owner in (Owner.PROJECT, Owner.COMPILED) else Module(name, owner)
+        return (
+            Module(name=name, owner=owner, path=path, locations=locations)
+            if owner in (Owner.PROJECT, Owner.COMPILED)
+            else Module(name=name, owner=owner)
+        )
 
     def _owner(self, path: Path) -> Owner:
         if not _INSTALLED.isdisjoint(path.parts):

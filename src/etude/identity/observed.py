@@ -91,7 +91,7 @@ def value_digest(variable: str, value: str) -> str:
     return hashlib.sha256(f"{variable}={value}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Present:
     """Tells what things are now, in one project."""
 

@@ -29,7 +29,7 @@ _PLACE += ("extract_stack", "inspect.stack")
 """Words of code that may ask for the module that other code stands in, or for what is written around it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One symbol: what its code is, and what it names."""
 
@@ -90,7 +90,9 @@ class Pieces:
         gathered = _Gathered(symbol)
         for number in numbers:
             facts = table.facts[number]
-            gathered.opaque.update(Opaque(str(symbol), line, reason) for line, reason in facts.hidden)
+            gathered.opaque.update(
+                Opaque(symbol=str(symbol), line=line, reason=reason) for line, reason in facts.hidden
+            )
             for source in facts.loads_later:
                 gathered.loads.update(dict.fromkeys(self._resolver.loaded(source)))
             for ref, use in facts.refs.items():
@@ -231,7 +233,7 @@ class _Gathered:
                 self.packages.add(package)
                 if use.roles & NEEDED and alone and not target.guarded:
                     reason = f"{package} is not installed here; it is taken to be third-party"
-                    self.absent.setdefault(package, Opaque(str(self.symbol), use.line, reason))
+                    self.absent.setdefault(package, Opaque(symbol=str(self.symbol), line=use.line, reason=reason))
             case Found.MISSING if use.roles & NEEDED and alone and not target.guarded:
                 self.hidden(use, f"{target.text.removeprefix(':')} is not found")
 
@@ -240,13 +242,15 @@ class _Gathered:
         self.seeds.update(chance.seeded_by(dotted))
         generator = chance.drawn_from(dotted)
         if generator is not None and use.roles & CALLED:
-            self.draws.setdefault(generator, Opaque(str(self.symbol), use.line, chance.reason(generator)))
+            self.draws.setdefault(
+                generator, Opaque(symbol=str(self.symbol), line=use.line, reason=chance.reason(generator))
+            )
         elif use.roles & BARE and chance.unseeded(dotted):
             self.hidden(use, f"makes a {dotted} without a seed: equal runs may differ")
 
     def hidden(self, use: Use, reason: str | None) -> None:
         if reason is not None:
-            self.opaque.add(Opaque(str(self.symbol), use.line, reason))
+            self.opaque.add(Opaque(symbol=str(self.symbol), line=use.line, reason=reason))
 
 
 def _is_everywhere(target: Target) -> bool:

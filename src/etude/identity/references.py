@@ -40,7 +40,7 @@ class Ref(NamedTuple):
     """What an import inside a function or class binds the root to; None for a name of the module."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Use:
     """How a statement uses a reference."""
 

@@ -50,7 +50,7 @@ _OPEN_NAMES = frozenset(name for name in OPEN_ATTRIBUTES if name.startswith("__"
 _WRITTEN = (ast.Store, ast.Del)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What one top-level statement binds, reads, calls and changes."""
 
@@ -102,7 +102,7 @@ class _Kind(Enum):
     COMPREHENSION = auto()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class _Scope:
     kind: _Kind
     parent: _Scope | None
@@ -147,7 +147,7 @@ class _Walk:
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.module = _Scope(_Kind.MODULE, None, later=False)
+        self.module = _Scope(kind=_Kind.MODULE, parent=None, later=False)
         self.scopes = [self.module]
         self.reads: list[_Read] = []
         self.binds: list[tuple[_Scope, str, int, Import | None]] = []
@@ -175,7 +175,7 @@ class _Walk:
         self.todo.extend([(node, at) for node in nodes if node is not None])
 
     def inner(self, kind: _Kind, at: _At) -> _At:
-        scope = _Scope(kind, at.scope, at.scope.later or kind is _Kind.FUNCTION)
+        scope = _Scope(kind=kind, parent=at.scope, later=at.scope.later or kind is _Kind.FUNCTION)
         self.scopes.append(scope)
         return at._replace(scope=scope, order=0, annotation=False)
 
@@ -607,7 +607,7 @@ class _Found:
     def add(self, ref: Ref, line: int, roles: int, later: bool) -> None:
         use = self.refs.get(ref)
         if use is None:
-            use = self.refs[ref] = Use(line)
+            use = self.refs[ref] = Use(line=line)
         use.line = min(use.line or line, line or use.line)
         if later:
             use.later |= roles

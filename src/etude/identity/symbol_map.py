@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class Opaque:
     """A place in reached code that the syntax does not see through."""
 
@@ -45,7 +45,7 @@ class SymbolMap:
         return outside or f"{module}:{name.partition('.')[0]}" in self.symbols
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodeChanges:
     """How two symbol maps differ, by symbol."""
 

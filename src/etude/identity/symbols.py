@@ -28,7 +28,7 @@ _ONLY_SHOWN = frozenset({"logging", "warnings"})
 """Statements such as `logging.basicConfig(...)` change what is shown, not what is computed."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One name of a module."""
 
@@ -45,7 +45,7 @@ class Entry:
         return not self.bindings and bool(self.imports)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """The names and statements of one module."""
 

@@ -20,7 +20,7 @@ MARKED = "ETUDE_SECRETS"
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redactor:
     """Puts secrets out of sight. Without values it knows them by their form alone."""
 
@@ -31,7 +31,7 @@ class Redactor:
     def of(environment: Mapping[str, str]) -> Redactor:
         """What the secrets of this environment are."""
         found = {way for secret in _secrets(environment) for way in _written(secret)}
-        return Redactor(tuple(sorted(found, key=lambda way: (-len(way), way))))
+        return Redactor(values=tuple(sorted(found, key=lambda way: (-len(way), way))))
 
     @property
     def reach(self) -> int:

@@ -17,7 +17,7 @@ _LAST_LINE = 80
 """Characters that its last line needs at most."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RedactedStream:
     """Takes the secrets out of a text that comes in pieces: the same as of the whole, however it is cut.
 

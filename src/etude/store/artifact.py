@@ -32,7 +32,9 @@ def inspect(layout: Layout, fingerprint: str) -> Manifest | Damaged | None:
         except FileNotFoundError:
             return None
         except (NotADirectoryError, IsADirectoryError):
-            return Damaged(fingerprint, "something else stands in the place of its folder or manifest")
+            return Damaged(
+                fingerprint=fingerprint, reason="something else stands in the place of its folder or manifest"
+            )
         except OSError as error:
             raise store_error(error, layout.root, f"read result {fingerprint[:12]}") from error
         try:
@@ -44,8 +46,8 @@ def inspect(layout: Layout, fingerprint: str) -> Manifest | Damaged | None:
             if reason is None:
                 return found
         if _unchanged(folder, data):
-            return Damaged(fingerprint, reason or "")
-    return Damaged(fingerprint, "it is replaced again and again")
+            return Damaged(fingerprint=fingerprint, reason=reason or "")
+    return Damaged(fingerprint=fingerprint, reason="it is replaced again and again")
 
 
 def _missized(folder: str, files: tuple[StoredFile, ...]) -> str | None:

@@ -20,7 +20,7 @@ _FORGOTTEN_S = 3600.0
 _DIGESTS = re.compile(rb"[0-9a-f]{64}")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Removed:
     """What a sweep removed, or would remove."""
 

@@ -49,7 +49,7 @@ def checked(digest: str) -> str:
     return digest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The paths of one store, as plain text: they are built some thousand times in a plan."""
 

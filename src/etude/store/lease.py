@@ -36,7 +36,7 @@ SILENCE_S = 60.0
 _ATTEMPTS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
     """Who holds a lease that one did not get."""
 
@@ -69,7 +69,7 @@ class Lease:
         self.release()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
     """What stands in a lease file."""
 
@@ -112,7 +112,7 @@ class Leases:
         path = self._layout.lease(fingerprint)
         with self._lock:
             if path in self._held:
-                return Holder(self._owner)
+                return Holder(owner=self._owner)
             self._held.add(path)
         try:
             other = self._seize(path)
@@ -130,7 +130,7 @@ class Leases:
     def holder(self, fingerprint: str) -> Holder | None:
         """Who holds a lease, unless it is free or its holder is dead."""
         standing = self._read(self._layout.lease(fingerprint))
-        return None if standing is None or self._is_dead(standing) else Holder(standing.owner)
+        return None if standing is None or self._is_dead(standing) else Holder(owner=standing.owner)
 
     def beat(self) -> None:
         """Show that this process lives. A thread does so every few seconds from the first lease on."""
@@ -168,11 +168,11 @@ class Leases:
             if standing.owner == self._owner:
                 return None
             if not self._is_dead(standing):
-                return Holder(standing.owner)
+                return Holder(owner=standing.owner)
             other = self._evict(path, standing.owner)
             if other is not None:
                 return other
-        return Holder(standing.owner if standing else self._owner)
+        return Holder(owner=standing.owner if standing else self._owner)
 
     def _evict(self, path: str, dead: Owner) -> Holder | None:
         """Remove a dead holder's lease, or say who is about to."""
@@ -228,7 +228,10 @@ class Leases:
             owner = Owner.parse(orjson.loads(data)["owner"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
             owner = None
-        return _Standing(owner or Owner("unknown", "", 0, "", f"torn{found.st_ino}"), found.st_mtime)
+        return _Standing(
+            owner=owner or Owner(host="unknown", machine="", pid=0, started="", token=f"torn{found.st_ino}"),
+            touched_s=found.st_mtime,
+        )
 
     def _is_dead(self, standing: _Standing) -> bool:
         alive = self._is_living(standing.owner)

@@ -53,7 +53,7 @@ class StoredFile(NamedTuple):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What is stored under a fingerprint."""
 
@@ -81,7 +81,7 @@ class Manifest:
         return sum(file.size for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
     """Something stands under a fingerprint that is no sound result."""
 
@@ -166,19 +166,19 @@ def parsed(data: bytes, fingerprint: str) -> Manifest:
     for path, _, _ in files:
         require_inside(path)
     return Manifest(
-        fingerprint,
-        found["content"],
-        found["codec"],
-        files,
-        found["trace"],
-        found["inputs"],
-        found["identity"],
-        found["provenance"],
-        found["cost"],
-        found["deterministic"],
-        found["created"],
-        SCHEMA,
-        found.get("observed", {}),
+        fingerprint=fingerprint,
+        content=found["content"],
+        codec=found["codec"],
+        files=files,
+        trace=found["trace"],
+        inputs=found["inputs"],
+        identity=found["identity"],
+        provenance=found["provenance"],
+        cost=found["cost"],
+        deterministic=found["deterministic"],
+        created=found["created"],
+        schema=SCHEMA,
+        observed=found.get("observed", {}),
     )
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """One process, told apart from every other that was or will be."""
 
@@ -36,7 +36,7 @@ class Owner:
         if len(parts) != 5 or not parts[2].isdigit():
             return None
         host, machine, pid, started, token = parts
-        return Owner(host, machine, int(pid), started, token)
+        return Owner(host=host, machine=machine, pid=int(pid), started=started, token=token)
 
     @staticmethod
     def current() -> Owner:
@@ -57,7 +57,7 @@ def living(owner: Owner) -> bool | None:
 
 @lru_cache(maxsize=4)
 def _owner_of(pid: int) -> Owner:
-    return Owner(_host(), _machine(), pid, _started(pid) or "0", secrets.token_hex(6))
+    return Owner(host=_host(), machine=_machine(), pid=pid, started=_started(pid) or "0", token=secrets.token_hex(6))
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from etude.store.layout import Layout
 _PROJECT = "project.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """One project that uses a store."""
 
@@ -74,7 +74,7 @@ def _registration(folder: str, key: str) -> Registration:
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         project = ""
     roots = (_fingerprints(entry.path) for entry in disk.listed(folder) if entry.name != _PROJECT)
-    return Registration(key, project, frozenset().union(*roots))
+    return Registration(key=key, project=project, roots=frozenset().union(*roots))
 
 
 def _study_file(folder: str, study: str) -> str:

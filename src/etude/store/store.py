@@ -34,7 +34,7 @@ _DAY_S = 86400.0
 _SWAPS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a full check found under one fingerprint."""
 
@@ -57,7 +57,7 @@ class Store:
             clock: The present time for manifests, with its zone; None for this machine's.
         """
         self.root = root
-        self._layout = Layout(str(root))
+        self._layout = Layout(root=str(root))
         self._clock = clock or (lambda: datetime.now(UTC))
         self._leases = Leases(self._layout)
         self._verified = Verified()
@@ -222,12 +222,14 @@ class Store:
                 found = self.inspect(fingerprint)
                 damage = self._damage(found) if isinstance(found, Manifest) else None
             except StoreError as error:
-                yield Verdict(fingerprint, None, 0, str(error))
+                yield Verdict(fingerprint=fingerprint, damage=None, size=0, unknown=str(error))
                 continue
             if isinstance(found, Manifest):
-                yield Verdict(fingerprint, damage, found.size)
+                yield Verdict(fingerprint=fingerprint, damage=damage, size=found.size)
             else:
-                yield Verdict(fingerprint, found.reason if found else "there is no such result", 0)
+                yield Verdict(
+                    fingerprint=fingerprint, damage=found.reason if found else "there is no such result", size=0
+                )
 
     def gc(self, keep: Collection[str], *, dry_run: bool = False, older_than_s: float = _DAY_S) -> Removed:
         """Remove results that are not to be kept, and what is left over: see `Removed`.

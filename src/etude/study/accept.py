@@ -60,7 +60,7 @@ def earlier_result(store: Store, history: ResultHistory, node: Node) -> Earlier 
     note = manifest.provenance.get("symbols")
     document = store.note("symbols", str(note)) if note else None
     symbols = {str(key): str(value) for key, value in document.items()} if isinstance(document, Mapping) else {}
-    return Earlier(manifest.fingerprint, manifest.identity, symbols)
+    return Earlier(fingerprint=manifest.fingerprint, identity=manifest.identity, symbols=symbols)
 
 
 def _to_run(prepared: PreparedStudy, node: Node) -> bool:

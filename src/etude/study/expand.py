@@ -186,7 +186,7 @@ class _Expander:
     """Step → what it says of its metrics."""
 
     def __post_init__(self) -> None:
-        self.library = StepLibrary(self.study.project, self.study.sources)
+        self.library = StepLibrary(project=self.study.project, given_sources=self.study.sources)
 
     def begin(self) -> list[str]:
         """Check what does not depend on variants. The names of all nodes, producers before consumers."""
@@ -462,16 +462,16 @@ class _Expander:
         spec, use = self._spec(name), self.uses[name]
         settings = self.settings[name, tuple(variant.keys[param] for param in self.own_params[name])]
         return Node(
-            name,
-            use.reference,
-            use,
-            settings.given,
-            settings.text,
-            _code_of(spec, use),
-            tuple(f"{package}=={version_of(package)}" for package in spec.pin),
-            inputs,
-            spec.needs,
-            params,
+            name=name,
+            step=use.reference,
+            use=use,
+            settings=settings.given,
+            settings_text=settings.text,
+            code=_code_of(spec, use),
+            pins=tuple(f"{package}=={version_of(package)}" for package in spec.pin),
+            inputs=inputs,
+            needs=spec.needs,
+            params=params,
             metrics=self._gives_metrics(use),
             declared=self._declared_by(use),
             files=settings.files,
@@ -513,7 +513,20 @@ class _Expander:
         text = f"{settings}"
         study = self.study.name if self.within else ""
         needs = Needs(login=True)
-        return Node(RECORDS, RECORDS_STEP, None, settings, text, "", (), {}, needs, {}, rows=gathered, study=study)
+        return Node(
+            name=RECORDS,
+            step=RECORDS_STEP,
+            use=None,
+            settings=settings,
+            settings_text=text,
+            code="",
+            pins=(),
+            inputs={},
+            needs=needs,
+            params={},
+            rows=gathered,
+            study=study,
+        )
 
     def _declared_by(self, use: StepUse) -> dict[str, dict[str, str]]:
         """What a step says of its metrics."""

@@ -177,7 +177,7 @@ def present_in(project: Path, files: FileDigests, library: StepLibrary, options:
     """What is there now in a project, for nodes that run here or where a cluster's profile says."""
     given = options.environment or (variables() if inline else {})
     environment = {**given, **(options.cluster.environment if options.cluster else {})}
-    return Present(str(project.resolve()), files, lambda: library.index, environment)
+    return Present(project=str(project.resolve()), files=files, index=lambda: library.index, environment=environment)
 
 
 def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:

@@ -32,7 +32,7 @@ from etude.study.warm import warm_results
 if TYPE_CHECKING:
     from etude.study.prepare import PreparedStudy
 
-EMPTY = Plan(())
+EMPTY = Plan(actions=())
 
 
 def no_observer(_event: object, _history: object) -> None:

@@ -91,7 +91,7 @@ class Observation:
 
     def written(self) -> frozenset[str]:
         """The files and folders that the node wrote, by the names that they would have in `observed`."""
-        name_of = Present(self._project, FileDigests(), CodeIndex).name_of
+        name_of = Present(project=self._project, files=FileDigests(), index=CodeIndex).name_of
         return frozenset(name_of(path) for path in self._accesses.written if not path.startswith("$"))
 
 
@@ -126,7 +126,7 @@ def _present_in(project: str, run: str, digests: FileDigests) -> Present:
     key = (project, run)
     if key not in _present:
         _present.clear()
-        _present[key] = Present(project, digests, _index_once())
+        _present[key] = Present(project=project, files=digests, index=_index_once())
     _present[key].files = digests
     return _present[key]
 

@@ -145,10 +145,10 @@ def _entry(name: str, array: np.ndarray[Any, Any]) -> Entry:
 
     little = array.dtype.newbyteorder("<")
     return Entry(
-        name,
-        _DTYPES[array.dtype.name],
-        array.shape,
-        lambda: np.ascontiguousarray(array, little).reshape(-1).view(np.uint8),
+        name=name,
+        dtype=_DTYPES[array.dtype.name],
+        shape=array.shape,
+        data=lambda: np.ascontiguousarray(array, little).reshape(-1).view(np.uint8),
     )
 
 

@@ -32,7 +32,7 @@ class Kind(Enum):
     NEVER = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     kind: Kind
     reason: str = ""
@@ -40,7 +40,7 @@ class Shape:
 
 
 _JSON, _OPEN, _LEAF, _COMPOSITE, _UNION = (
-    Shape(kind) for kind in (Kind.JSON, Kind.OPEN, Kind.LEAF, Kind.COMPOSITE, Kind.UNION)
+    Shape(kind=kind) for kind in (Kind.JSON, Kind.OPEN, Kind.LEAF, Kind.COMPOSITE, Kind.UNION)
 )
 _SCALARS = (
     *(bool, int, float, str, bytes, complex, type(None), Enum, uuid.UUID, decimal.Decimal),
@@ -190,4 +190,4 @@ def _together(shapes: Iterable[Shape]) -> Shape:
 
 
 def _never(reason: str) -> Shape:
-    return Shape(Kind.NEVER, reason)
+    return Shape(kind=Kind.NEVER, reason=reason)

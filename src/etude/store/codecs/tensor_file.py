@@ -44,7 +44,7 @@ ITEM_BYTES = {
 _MAPPED = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One tensor to be written."""
 

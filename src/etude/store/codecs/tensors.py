@@ -76,7 +76,7 @@ def entry_of(name: str, tensor: torch.Tensor) -> Entry:
             f"{place}a tensor of {tensor.dtype} is not stored.\n"
             "    Mend: convert it (complex128 by torch.view_as_real, quantised ones by dequantize())."
         )
-    return Entry(name, dtype, tuple(tensor.shape), lambda: _bytes_of(tensor))
+    return Entry(name=name, dtype=dtype, shape=tuple(tensor.shape), data=lambda: _bytes_of(tensor))
 
 
 def tensor_of(buffer: Any, stored: Stored) -> torch.Tensor:
