@@ -22,7 +22,8 @@ from etude.analysis.steps import aggregate
 from etude.analysis.summary import Summary
 from etude.errors import StepError
 from etude.graph.signature import signature_of
-from etude.report.export import export_results, summaries_of
+from etude.report.export import export_results
+from etude.report.tables.summaries import summaries_of
 from etude.study.study import Vary
 from projects import Project
 

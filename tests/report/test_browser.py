@@ -75,6 +75,24 @@ PROBE = """
   mark.focus();
   told.tip = by("#tip").hidden ? null : by("#tip").textContent;
   told.expected = mark.dataset.tip;
+  const marks = Array.from(figures[1].querySelectorAll("g.mark"));
+  const press = (key) =>
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  press("ArrowRight");
+  told.second = document.activeElement === marks[1] && by("#tip").textContent === marks[1].dataset.tip;
+  press("End");
+  told.end = document.activeElement === marks.at(-1);
+  press("ArrowRight");
+  told.stays = document.activeElement === marks.at(-1);
+  press("Home");
+  told.home = document.activeElement === marks[0];
+  const all = (selector) => Array.from(document.querySelectorAll(selector));
+  const drawn = all(".plot svg[role]");
+  told.stops = drawn.map((svg) => svg.querySelectorAll('[tabindex="0"]').length);
+  told.plots = all(".plot").length;
+  told.named = drawn.map((svg) => svg.getAttribute("aria-label"));
+  told.untold = all("[data-tip]").filter((each) => each.getAttribute("aria-label") !== each.dataset.tip).length;
+  told.faults = drawn.filter((svg) => /NaN|undefined|Infinity/.test(svg.outerHTML)).length;
   document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
   told.closed = by("#tip").hidden;
   mark.blur();
@@ -87,7 +105,7 @@ PROBE = """
   told.left = by("#tip").hidden;
   location.hash = "#study0-v1";
   told.requests = performance.getEntriesByType("resource").length;
-  told.scripts = document.scripts.length;
+  told.scripts = Array.from(document.scripts).filter((each) => each.type !== "application/json").length;
   told.wide = document.documentElement.scrollWidth <= document.documentElement.clientWidth;
   setTimeout(() => {
     told.opened = by("#study0-v1").open && by("#study0-all-variants").open;
@@ -144,6 +162,12 @@ def test_a_browser_can_sort_filter_choose_and_open_without_any_request(tmp_path:
     assert told["pressed"] == "false"
     assert told["hiddenSeries"] == 1
     assert told["tip"] == told["expected"]
+    assert all(told[key] for key in ("second", "end", "stays", "home")), "arrow keys go from mark to mark"
+    assert set(told["stops"]) == {1}, "each picture is one stop of the Tab key"
+    assert told["plots"] == len(told["named"]) > 5
+    assert all(told["named"])
+    assert told["untold"] == 0
+    assert told["faults"] == 0
     assert told["closed"]
     assert told["hovered"]
     assert told["left"]
@@ -209,3 +233,28 @@ def test_the_report_breaks_no_rule_of_accessibility(tmp_path: Path, page: str, w
     found = probed(tmp_path, page, width, checker)
     assert found["passed"] > 10
     assert found["rules"] == []
+
+
+WITHOUT_SCRIPTS = """<!doctype html><meta charset="utf-8"><body><script>
+const frame = document.createElement("iframe");
+frame.sandbox = "allow-same-origin";
+frame.style.width = "900px";
+frame.onload = () => {
+  const inner = frame.contentDocument, all = (selector) => Array.from(inner.querySelectorAll(selector));
+  const told = all("noscript table").filter((table) => table.getClientRects().length).map((table) => table.innerText);
+  const drawn = all(".plot svg").length;
+  document.body.textContent = `PROBED${JSON.stringify({ told, drawn, plots: all(".plot").length })}DONE`;
+};
+frame.srcdoc = PAGE;
+document.body.append(frame);
+</script></body>"""
+
+
+def test_without_scripts_the_numbers_of_every_chart_can_be_read(tmp_path: Path, page: str) -> None:
+    text = json.dumps(page).replace("<", "\\u003c")
+    found = probed(tmp_path, WITHOUT_SCRIPTS.replace("PAGE", text), 1000, "")
+    assert found["drawn"] == 0
+    assert found["plots"] == len(found["told"]) > 5
+    told = "\n".join(found["told"])
+    for part in ("quality.accuracy, in words", "width=1: 0.5000", "loss (nats) 0.2500 at epoch 3"):
+        assert part in told

@@ -7,7 +7,8 @@ from typing import Any
 
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Group, Summary
-from etude.report.page.comparison import comparable
+from etude.report.charts.plot import Boxes
+from etude.report.page.comparison import comparison_charts
 
 ACCURACY = "q.accuracy"
 
@@ -35,8 +36,14 @@ def study(varied: tuple[str, ...], *groups: tuple[Mapping[str, Any], float]) -> 
 
 
 def pairs(one: Summary, other: Summary) -> dict[str, tuple[float | None, ...]]:
-    (chart,) = comparable({"one": one, "other": other})
-    return {group: tuple(row[at].mean for row in chart.values) for at, group in enumerate(chart.groups)}
+    (chart,) = comparison_charts({"one": one, "other": other})
+    (panel,) = chart.panels
+    rows = [
+        {round((box.low + box.high) / 2): box.right for box in mark.boxes}
+        for mark in panel.marks
+        if isinstance(mark, Boxes)
+    ]
+    return {group: tuple(row.get(round(at)) for row in rows) for at, group in panel.y.marks}
 
 
 def test_a_group_meets_the_one_with_its_params_though_the_studies_vary_others() -> None:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from etude.report.charts.gallery import gallery, groups_of, path_to
-from etude.report.export import export_results, summaries_of, told
+from etude.report.charts.plot import Line
+from etude.report.export import export_results, told
+from etude.report.tables.summaries import summaries_of
 from etude.study.execution import Result
 from projects import Project
 
@@ -17,11 +19,16 @@ from projects import Project
 def test_a_study_gives_bars_pareto_charts_curves_and_confusions(finished: Result) -> None:
     (_, summary), *_ = summaries_of(finished.prepared)
     made = gallery(finished.prepared, summary, finished.records().to_pylist())
-    assert [chart.metric for chart in made.bars] == ["quality.accuracy", "quality.latency_ms"]
-    assert [chart.cost for chart in made.pareto] == ["energy_j", "wall_s", "quality.latency_ms"]
-    assert [(chart.node, chart.column, chart.y_label) for chart in made.curves] == [("model", "loss", "loss (nats)")]
-    assert [len(curve.runs) for curve in made.curves[0].curves] == [2, 2]
-    assert [(matrix.name, matrix.examples) for matrix in made.confusions] == [("width=1", 8), ("width=2", 8)]
+    assert [chart.title for chart in made.bars] == ["quality.accuracy", "quality.latency_ms"]
+    costs = ["energy_j", "wall_s", "quality.latency_ms"]
+    assert [chart.name for chart in made.pareto] == [f"quality.accuracy_against_{cost}" for cost in costs]
+    assert [(chart.name, chart.panels[0].y.label) for chart in made.curves] == [("model.loss_curves", "loss (nats)")]
+    thin = [mark.name for mark in made.curves[0].panels[0].marks if isinstance(mark, Line) and mark.width < 1]
+    assert thin == ["width=1", "width=1", "width=2", "width=2"]
+    assert [(matrix.title, "n = 8" in matrix.caption) for matrix in made.confusions] == [
+        ("width=1 (scored)", True),
+        ("width=2 (scored)", True),
+    ]
 
 
 def test_the_cost_of_a_variant_covers_what_its_quality_needs_and_no_baseline(finished: Result) -> None:
@@ -82,9 +89,9 @@ def test_the_quality_of_energy_is_that_of_the_variants_shown(finished: Result) -
     for row in rows[:2]:
         row.update({"model.cost.energy_j": None, "model.cost.energy_quality": None})
     made = gallery(finished.prepared, summary, rows).pareto[0]
-    assert [point.name for point in made.points] == ["width=2"]
-    assert "energy absent" not in made.covers
-    assert "; energy " in made.covers
+    assert [tip.partition(":")[0] for _, tip in made.tips] == ["width=2"]
+    assert "energy absent" not in made.caption
+    assert "; energy " in made.caption
 
 
 def test_a_folder_of_charts_is_told_as_one() -> None:
@@ -96,7 +103,7 @@ def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, 
     (_, summary), *_ = summaries_of(finished.prepared)
     rows = [{**row, "model.cost.energy_j": None} for row in finished.records().to_pylist()]
     made = gallery(finished.prepared, summary, rows)
-    assert [chart.cost for chart in made.pareto] == ["wall_s", "quality.latency_ms"]
+    assert [chart.name.partition("_against_")[2] for chart in made.pareto] == ["wall_s", "quality.latency_ms"]
     assert made.notes == ("no chart of quality.accuracy against energy_j: there is no group of which both are known",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -111,12 +112,15 @@ def test_a_page_asks_nothing_of_any_network(page: str, root: Element) -> None:
 
 
 def test_what_users_write_is_text_and_the_only_script_is_our_own(page: str, root: Element) -> None:
-    (script,) = all_of(root, "script")
-    assert script.own == files("etude.report.page").joinpath("report.js").read_text(encoding="utf-8")
+    *plots, script = all_of(root, "script")
+    own = (files("etude.report.page").joinpath(name).read_text(encoding="utf-8") for name in ("plot.js", "report.js"))
+    assert script.own == "".join(own)
+    assert {each.attributes["type"] for each in plots} == {"application/json"}
+    assert all(json.loads(each.own)["panels"] for each in plots)
     assert HOSTILE in all_of(root, "h1")[0].text()
     assert HOSTILE in all_of(root, "main")[0].text()
     assert not [name for element in root.walk() for name in element.attributes if name.startswith("on")]
-    assert not all_of(all_of(root, "main")[0], "b", "script")
+    assert not all_of(all_of(root, "main")[0], "b")
 
 
 def test_identities_are_unique_and_links_lead_somewhere(root: Element) -> None:
@@ -190,10 +194,24 @@ def test_everything_that_can_be_worked_has_a_name_and_can_be_reached_by_keyboard
             assert element.attributes.get("aria-label")
 
 
-def test_every_picture_has_a_name_and_tells_its_numbers_to_the_keyboard_too(root: Element) -> None:
+def test_what_a_chart_tells_stands_in_a_table_where_no_script_runs(root: Element) -> None:
+    for figure in all_of(root, "figure"):
+        if all_of(figure, "script"):
+            (plot,), (table,) = all_of(figure, "script"), all_of(all_of(figure, "noscript")[0], "table")
+            told = table.text()
+            marks = [mark for panel in json.loads(plot.own)["panels"] for mark in panel["marks"]]
+            tips = [
+                each[-1 if mark["kind"] == "dots" else 4]
+                for mark in marks
+                for each in (*mark.get("dots", ()), *mark.get("boxes", ()))
+            ]
+            assert tips
+            assert all(tip in told for tip in tips)
+
+
+def test_the_picture_of_the_plan_has_a_name_and_tells_its_numbers_to_the_keyboard_too(root: Element) -> None:
+    assert all_of(root, "svg")
     for svg in all_of(root, "svg"):
-        if svg.attributes.get("aria-hidden") == "true":
-            continue
         assert svg.attributes.get("aria-label")
         told = [element for element in svg.walk() if "data-tip" in element.attributes]
         if svg.attributes["role"] == "group":
@@ -234,10 +252,10 @@ def test_text_has_a_contrast_of_four_and_a_half_on_every_ground() -> None:
 
 
 def test_numbers_in_a_matrix_can_be_read_on_their_shade() -> None:
-    from etude.report.charts.palette import ink_on, shade
+    from etude.report.charts.palette import SHARES, ink_on, shade
 
     for percent in range(101):
-        assert contrast(ink_on(percent / 100), shade(percent / 100)) >= 4.5
+        assert contrast(ink_on(percent / 100), shade(percent / 100, SHARES)) >= 4.5
 
 
 def test_a_page_tells_params_provenance_and_costs_of_each_result(root: Element, found: Findings) -> None:
@@ -276,6 +294,6 @@ def test_studies_that_share_nothing_are_told_so(found: Findings) -> None:
 
 
 def test_a_comparison_lays_the_studies_side_by_side_by_name(root: Element) -> None:
-    table = next(each for each in all_of(root, "table") if each.attributes["id"] == "compare-table")
+    table = next(each for each in all_of(root, "table") if each.attributes.get("id") == "compare-table")
     studies = {row.children[0].text() for row in all_of(all_of(table, "tbody")[0], "tr")}
     assert studies == {f"A study {HOSTILE}", "Another"}

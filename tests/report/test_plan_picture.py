@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.report.page.graph_layout import crossings, layered
-from etude.report.page.ticks import log_ticks, ticks
+from etude.report.charts.plot import log_ticks, ticks
+from etude.report.page.plan_graph import crossings, layers_of
 
 
 @st.composite
@@ -19,7 +19,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[str], list[tuple[str, str]]]:
 
 @given(graphs())
 def test_every_edge_runs_to_the_right_one_layer_at_a_time(graph: tuple[list[str], list[tuple[str, str]]]) -> None:
-    drawn = layered(*graph)
+    drawn = layers_of(*graph)
     for source, target, places in drawn.edges:
         assert places[0] == drawn.nodes[source]
         assert places[-1] == drawn.nodes[target]
@@ -29,7 +29,7 @@ def test_every_edge_runs_to_the_right_one_layer_at_a_time(graph: tuple[list[str]
 
 @given(graphs())
 def test_no_two_nodes_share_a_place_and_none_lies_on_an_edge(graph: tuple[list[str], list[tuple[str, str]]]) -> None:
-    drawn = layered(*graph)
+    drawn = layers_of(*graph)
     assert len(set(drawn.nodes.values())) == len(graph[0])
     between = [place for _, _, places in drawn.edges for place in places[1:-1]]
     assert not set(between) & set(drawn.nodes.values())
@@ -38,11 +38,11 @@ def test_no_two_nodes_share_a_place_and_none_lies_on_an_edge(graph: tuple[list[s
 
 @given(graphs())
 def test_a_graph_is_laid_out_the_same_way_each_time(graph: tuple[list[str], list[tuple[str, str]]]) -> None:
-    assert layered(*graph) == layered(*graph)
+    assert layers_of(*graph) == layers_of(*graph)
 
 
 def test_crossings_that_can_be_undone_are_undone() -> None:
-    drawn = layered(["a", "b", "x", "y"], [("a", "y"), ("b", "x")])
+    drawn = layers_of(["a", "b", "x", "y"], [("a", "y"), ("b", "x")])
     ys = {name: place[1] for name, place in drawn.nodes.items()}
     assert (ys["a"] - ys["b"]) * (ys["y"] - ys["x"]) > 0
     assert crossings([["a", "b"], ["x", "y"]], [("a", "y"), ("b", "x")]) == 1
@@ -50,7 +50,7 @@ def test_crossings_that_can_be_undone_are_undone() -> None:
 
 def test_a_circle_is_refused() -> None:
     with pytest.raises(AssertionError, match="circle"):
-        layered(["a", "b"], [("a", "b"), ("b", "a")])
+        layers_of(["a", "b"], [("a", "b"), ("b", "a")])
 
 
 FINITE = st.floats(-1e12, 1e12)

@@ -15,19 +15,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.search.results import Dimension, SearchResults, read_results
-from etude.report.charts.drawing import drawn
-from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Panel, Plot, Rule, Scale, Words, scale, stepped
-from etude.report.charts.search.charts import SearchCharts, search_charts
+from etude.report.charts.drawing import images
+from etude.report.charts.plot import (
+    Box,
+    Boxes,
+    Dot,
+    Dots,
+    Line,
+    Panel,
+    Plot,
+    Rule,
+    Scale,
+    Words,
+    scale,
+    short_number,
+    stairs,
+    tick_texts,
+)
+from etude.report.charts.search.charts import SearchCharts, charts_of_study, search_charts
 from etude.report.charts.search.params import _shares
 from etude.report.charts.search.trajectories import trajectories
 from etude.report.charts.search.wording import option_texts
 from etude.report.export import export_results
+from etude.report.page.figures import figure, plot_json
 from etude.report.page.findings import findings
-from etude.report.page.picture_plot import picture_of_plot
 from etude.report.page.report_page import document
 from etude.report.page.search_section import search_section, story
-from etude.report.page.ticks import short_number, tick_texts
-from etude.report.search_results import searched
 from etude.search.dimensions import Float
 from etude.search.space import Space
 from etude.search.spec import Search
@@ -95,7 +108,7 @@ def test_the_baseline_is_drawn_wherever_values_or_trials_are(frnn: SearchCharts)
     assert {rule.value for rule in marks(named(frnn, "trajectory"), Rule)} == {value}
     assert {rule.value for rule in marks(named(frnn, "slices"), Rule)} == {value}
     for name in ("parallel_all", "parallel_better", "parallel_top_20"):
-        assert [line.dashed for line in marks(named(frnn, name), Line) if line.name == "baseline"] == [True]
+        assert [line.dash for line in marks(named(frnn, name), Line) if line.name == "baseline"] == [1]
     assert [len(dots.dots) for dots in marks(named(frnn, "workers"), Dots) if dots.name == "baseline"] == [1]
 
 
@@ -166,21 +179,13 @@ def test_every_chart_is_drawn_for_print_and_for_the_page(which: str, request: py
     for name in ("trajectory", "parallel_all", "front"):
         for plot in found.plots:
             if plot.name == name:
-                assert drawn(plot).png.startswith(b"\x89PNG")
+                assert images(plot).png.startswith(b"\x89PNG")
 
 
 def test_the_same_search_gives_the_same_pictures(conditional: SearchCharts) -> None:
     plot = named(conditional, "slices")
-    assert drawn(plot) == drawn(plot)
-    assert picture_of_plot(plot, "a") == picture_of_plot(plot, "a")
-
-
-def test_marks_can_be_reached_with_the_keyboard_unless_there_are_too_many(frnn: SearchCharts) -> None:
-    few, many = picture_of_plot(named(frnn, "outcomes"), "a"), picture_of_plot(named(frnn, "slices"), "b")
-    assert few.count("data-tip") == few.count('class="mark"') > 0
-    assert few.count('tabindex="0"') == few.count("data-tip") + 1  # the frame that scrolls is the other one
-    assert many.count("data-tip") > 2000
-    assert many.count('tabindex="0"') == 1
+    assert images(plot) == images(plot)
+    assert figure(plot, "a") == figure(plot, "a")
 
 
 def results_of(rows: list[dict[str, Any]]) -> SearchResults:
@@ -208,7 +213,7 @@ def test_a_search_that_says_little_is_charted_all_the_same(rows: list[dict[str, 
     assert search_section(found, "s0")
     for plot in found.plots:
         if plot.name in ("trajectory", "slices"):
-            assert drawn(plot).png
+            assert images(plot).png
 
 
 def test_several_searches_are_drawn_with_the_interval_of_their_mean() -> None:
@@ -219,13 +224,13 @@ def test_several_searches_are_drawn_with_the_interval_of_their_mean() -> None:
     plot = trajectories(groups)
     assert plot.legend == ("adaptive", "random")
     assert "n = 4" in plot.caption
-    assert drawn(plot).svg
+    assert images(plot).svg
 
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.sampled_from([1.0, 2.0, 3.0])), min_size=1, max_size=20))
 def test_a_stair_goes_level_or_upright_and_keeps_its_corners(points: list[tuple[float, float]]) -> None:
     ordered = sorted(dict(points).items())
-    found = stepped(ordered)
+    found = stairs(ordered)
     assert found[0] == ordered[0]
     assert found[-1] == ordered[-1]
     assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(found))
@@ -247,14 +252,29 @@ def test_ticks_that_differ_are_told_apart() -> None:
     assert tick_texts([1e9 + 1, 1e9 + 2]) == ["1.000000001·10⁹", "1.000000002·10⁹"]
 
 
-def test_marks_of_every_kind_keep_their_places_in_both_renderers() -> None:
+def test_a_plot_as_json_has_what_its_marks_tell_and_leaves_out_what_is_as_it_is_left_out() -> None:
     panel = named(search_charts(results_of([row(0, 0.5, 1.0)])), "outcomes").panels[0]
-    made = Plot("x", "x", "x", (panel._replace(x=Scale(0, 10), y=Scale(0, 10), marks=(
-        Boxes((Box(2, 4, 0, 5, "told"),), "#000000"), Words(5, 5, "said"), Rule(5, "rule"))),))  # fmt: skip
-    picture = picture_of_plot(made, "p")
-    assert 'data-tip="told"' in picture
-    assert ">said<" in picture
-    assert ">rule<" in picture
+    marks = (Boxes((Box(2, 4, 0, 5, "told"),), "#000000"), Words(5, 5, "said"), Rule(5, "rule"))
+    made = plot_json(Plot("x", "x", "x", (panel._replace(x=Scale(0, 10), y=Scale(0, 10), marks=marks),)))
+    assert made["panels"][0]["marks"] == [
+        {"kind": "boxes", "boxes": [[2, 4, 0, 5, "told", ""]], "ink": "#000000"},
+        {"kind": "words", "x": 5, "y": 5, "text": "said"},
+        {"kind": "rule", "value": 5, "text": "rule"},
+    ]
+    assert made["panels"][0]["x"]["ticks"][0] == (0, "0")
+
+
+def test_a_mark_nowhere_breaks_no_page() -> None:
+    marks = (Line(((0.0, 1.0), (1.0, float("nan"))), "#000000"),)
+    made = Plot("x", "x", "x", (Panel(Scale(0, 1), Scale(0, 1), marks),))
+    assert plot_json(made)["panels"][0]["marks"][0]["points"] == [[0.0, 1.0], [1.0, None]]
+
+
+def test_numbers_along_a_side_have_as_many_decimals_each() -> None:
+    assert [text for _, text in Scale(0.69, 0.72).ticks()] == [
+        f"0.{at}" for at in ("690", "695", "700", "705", "710", "715", "720")
+    ]
+    assert [text for _, text in Scale(0.1, 100.0, logarithmic=True).ticks()] == ["0.1", "1", "10", "100"]
 
 
 SEARCHED = """
@@ -313,7 +333,7 @@ def test_a_study_that_was_not_searched_yet_has_no_section_on_it(searched_study: 
     known = searched_study.prepared.study
     vary = replace(known.vary, points=(), failed={})
     study = replace(known, project=project.folder, vary=vary)
-    assert searched(prepare(study)) is None
+    assert charts_of_study(prepare(study)) is None
 
 
 @pytest.mark.parametrize(
@@ -326,11 +346,12 @@ def test_an_axis_of_shares_has_round_steps_that_suit_its_length(longest: float, 
     assert [place for place, _ in ticks] == [int(share) / 100 for share in shown.split()]
 
 
-@pytest.mark.parametrize(("opacity", "said"), [(1.0, False), (0.4, True)])
-def test_only_what_is_not_opaque_says_how_opaque_it_is(opacity: float, said: bool) -> None:
+@pytest.mark.parametrize("opacity", [1.0, 0.4])
+def test_only_what_is_not_opaque_says_how_opaque_it_is(opacity: float) -> None:
     dots = Dots((Dot(0.5, 0.5, "#123456"),), opacity=opacity)
     chart = Plot("p", "t", "c", (Panel(Scale(0.0, 1.0, "x"), Scale(0.0, 1.0, "y"), (dots,)),))
-    assert ('opacity="0.4"' in str(picture_of_plot(chart, "p"))) == said
+    assert plot_json(chart)["panels"][0]["marks"][0].get("opacity", 1.0) == opacity
+    assert ("opacity" in plot_json(chart)["panels"][0]["marks"][0]) == (opacity < 1)
 
 
 @pytest.mark.parametrize(
@@ -343,6 +364,7 @@ def test_only_what_is_not_opaque_says_how_opaque_it_is(opacity: float, said: boo
         (["deberta-v3-base", "deberta-v3-large", "bert-base-cased"], ["…v3-base", "…v3-large", "…base-cased"]),
         (["one_long_name_of_a_thing"], ["one_long…"]),
         (["a_b_long_word_here_c", "a_b_long_word_here_d", "a_c_long_word_here_c"], None),
+        (["hinge", "cross", "balanced_hinge", "balanced_cross"], None),
         (["encyclopaedia", "encyclopaedic"], ["encyclopaedia", "encyclopaedic"]),
     ],
 )

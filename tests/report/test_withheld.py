@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from etude.report.page.findings import findings
+from etude.report.page.findings import WITHHELD, findings, without_secrets
 from etude.report.page.report_page import document
-from etude.report.page.withheld import WITHHELD, without_secrets
 from etude.study.execution import Result
 from etude.study.prepare import prepare
 

@@ -13,12 +13,13 @@ from etude.graph.explain import Change, why
 from etude.graph.labels import text_of
 from etude.graph.node import Node
 from etude.graph.plan import Action, State
-from etude.report.export import export_results, summaries_of
+from etude.report.export import export_results
 from etude.report.report_file import write_report
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.latex import latex_text
 from etude.report.tables.markdown import markdown_text
 from etude.report.tables.means_table import laid_out
+from etude.report.tables.summaries import summaries_of
 from etude.report.tables.table_files import statistics_text
 from etude.report.tables.terminal import TerminalTable
 from etude.study.accept import earlier_result

@@ -5,32 +5,27 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.analysis.records import rows_of
-from etude.analysis.summary import Summary
-from etude.errors import EtudeError
-from etude.execute.record_table import current_records
-from etude.graph.node import RECORDS, Feed, Node
 from etude.interchange import json_text
 from etude.report.charts.labels import file_stem
+from etude.report.tables.summaries import summaries_of
 from etude.report.tables.table_files import export, write_bytes, write_text
 from etude.report.tables.terminal import TerminalTable
 from etude.report.tables.value_files import write_parquet, write_value
 from etude.store.manifest import Manifest
-from etude.study.aggregate_checks import AGGREGATE
 from etude.study.execution import Result
 from etude.study.prepare import PreparedStudy
 
 if TYPE_CHECKING:
-    from etude.report.charts.drawing import Chart
+    from etude.report.charts.plot import Plot
     from etude.report.charts.search.charts import SearchCharts
 
 STAMP = ".exported.json"
-FORM = "6"
+FORM = "7"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
 CHARTS = "charts"
 RECOMMENDED = "recommendation.json"
@@ -102,49 +97,6 @@ def _collected(prepared: PreparedStudy) -> Iterator[tuple[str, Manifest]]:
             yield name, manifest
 
 
-def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
-    """The summaries that the study's collect nodes gave, by the name of the node.
-
-    Where one could not be made, for some variants or another node failed, its table is made of what there is; the
-    summary's notes say what is missing. Such a table is never stored.
-    """
-    absent: list[Node] = []
-    for name, node in prepared.expansion.collect.items():
-        if node.use is None or node.use.signature.returns is not Summary:
-            continue
-        if isinstance(prepared.store.inspect(node.fingerprint), Manifest):
-            summary = prepared.store.read(node.fingerprint, as_type=Summary)
-            assert isinstance(summary, Summary)
-            yield name, summary
-        else:
-            absent.append(node)
-    if absent:
-        yield from _of_what_there_is(prepared, absent)
-
-
-def _of_what_there_is(prepared: PreparedStudy, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
-    """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
-    records = current_records(prepared.store, prepared.expansion.records)
-    if "done" not in records["status"].to_pylist():
-        return
-    for node in absent:
-        reads = [source.node.name for source in node.inputs.values() if isinstance(source, Feed)]
-        if node.use is None or node.use.reference != AGGREGATE:
-            continue
-        signature = node.use.signature
-        try:
-            settings = {name: signature.validated(name, value) for name, value in node.settings.items()}
-            if reads == [RECORDS]:
-                yield node.name, signature.function(records, **settings)
-                continue
-            names = ("by", "replicate", "baseline")
-            summary = signature.function(records, **{name: settings[name] for name in names if name in settings})
-            told = f"incomplete: {', '.join(reads)} could not be read, so these are means of the records as they are"
-            yield node.name, replace(summary, notes=(told, *summary.notes))
-        except (EtudeError, ValueError):
-            continue  # the run has told why it cannot be made
-
-
 def _write_collected(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     summaries = dict(summaries_of(prepared))
     for name, summary in summaries.items():
@@ -173,10 +125,10 @@ def _write_search(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     """A search's table of results and its charts."""
     if prepared.search is None:
         return
-    from etude.report.search_results import searched
+    from etude.report.charts.search.charts import charts_of_study
     from etude.search.table import csv_text
 
-    table, found = prepared.search.table(), searched(prepared)
+    table, found = prepared.search.table(), charts_of_study(prepared)
     if table is None or found is None:
         return
     place = folder / SEARCH
@@ -212,15 +164,15 @@ def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
     }
 
 
-def _write_drawn(charts: Iterable[tuple[str, Chart]], place: Path) -> Iterator[Path]:
+def _write_drawn(charts: Iterable[tuple[str, Plot]], place: Path) -> Iterator[Path]:
     """Each chart as PNG and as SVG; those that are there from earlier are removed."""
-    from etude.report.charts.drawing import drawn
+    from etude.report.charts.drawing import images
 
     place.mkdir(parents=True, exist_ok=True)
     written = set()
     for stem, chart in charts:
-        images = drawn(chart)
-        for suffix, data in (("png", images.png), ("svg", images.svg)):
+        drawing = images(chart)
+        for suffix, data in (("png", drawing.png), ("svg", drawing.svg)):
             path = place / f"{stem}.{suffix}"
             write_bytes(path, data)
             written.add(path)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from etude.errors import ConfigError, Fault
 from etude.redaction import Redactor
-from etude.report.charts.drawing import drawn
+from etude.report.charts.drawing import images
 from etude.report.charts.labels import file_stem
-from etude.report.page.comparison import comparable, first_summaries
+from etude.report.page.comparison import comparison_charts, first_summaries
 from etude.report.page.findings import Findings, findings
 from etude.report.page.report_page import document
 from etude.report.tables.table_files import write_bytes, write_text
@@ -84,13 +84,13 @@ def _place(studies: Sequence[PreparedStudy]) -> Path:
 
 def _write_charts(found: Sequence[Findings], report: Path) -> Path | None:
     """A bar chart of every metric that the studies share, in a folder beside the report."""
-    charts = comparable(first_summaries(found))
+    charts = comparison_charts(first_summaries(found))
     folder = report.parent / f"{report.stem}-charts"
     for chart in charts:
         folder.mkdir(exist_ok=True)
-        images = drawn(chart)
-        write_bytes(folder / f"{file_stem(chart.metric)}.png", images.png)
-        write_bytes(folder / f"{file_stem(chart.metric)}.svg", images.svg)
+        drawing = images(chart)
+        write_bytes(folder / f"{chart.name}.png", drawing.png)
+        write_bytes(folder / f"{chart.name}.svg", drawing.svg)
     return folder if charts else None
 
 

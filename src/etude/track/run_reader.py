@@ -16,8 +16,7 @@ from etude.execute.record_table import record_table
 from etude.execute.task import task_of
 from etude.graph.node import Node
 from etude.redaction import Redactor
-from etude.report.charts.curves import AXES
-from etude.report.curve_tables import curve_tables
+from etude.report.charts.curves import AXES, curve_tables
 from etude.store.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 from etude.track.sink import MetricCurve, Plain, TrackerRun

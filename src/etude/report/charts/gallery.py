@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,12 @@ from etude.analysis.grouping import key_of
 from etude.analysis.summary import Summary
 from etude.graph.node import Node
 from etude.meter.sources.quantity import Quality, worst
-from etude.report.charts.bars import Bars, bars
-from etude.report.charts.confusion import Confusion, confusion
-from etude.report.charts.curves import Curves, learning_curves
-from etude.report.charts.labels import file_stem
-from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_points
-from etude.report.charts.short_names import shortly_named
-from etude.report.curve_tables import curve_tables
+from etude.report.charts.bars import bars
+from etude.report.charts.confusion import confusion_chart
+from etude.report.charts.curves import curve_tables, learning_curves
+from etude.report.charts.labels import with_short_names
+from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_chart, pareto_points
+from etude.report.charts.plot import Plot
 from etude.store.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
@@ -29,34 +29,23 @@ WHOLE_COSTS = ("energy_j", "wall_s")
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
     """All charts of one summary of one study."""
 
-    bars: tuple[Bars, ...]
-    pareto: tuple[ParetoPoints, ...]
-    curves: tuple[Curves, ...]
-    confusions: tuple[Confusion, ...]
+    bars: tuple[Plot, ...] = ()
+    pareto: tuple[Plot, ...] = ()
+    curves: tuple[Plot, ...] = ()
+    confusions: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()
     """What there is no chart of, and why."""
 
-    def named(self) -> Iterator[tuple[str, Bars | ParetoPoints | Curves | Confusion]]:
+    def named(self) -> Iterator[tuple[str, Plot]]:
         """Each chart with the stem of its file's name, no two alike."""
-        seen: dict[str, int] = {}
-        for stem, chart in self._stems():
-            stem = file_stem(stem)
-            seen[stem] = seen.get(stem, 0) + 1
-            yield (stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"), chart
-
-    def _stems(self) -> Iterator[tuple[str, Bars | ParetoPoints | Curves | Confusion]]:
-        for chart in self.bars:
-            yield chart.metric, chart
-        for points in self.pareto:
-            yield f"{points.quality}_against_{points.cost}", points
-        for curves in self.curves:
-            yield f"{curves.node}.{curves.column}_curves", curves
-        for matrix in self.confusions:
-            yield f"{matrix.node}_confusion_{matrix.name}", matrix
+        seen: Counter[str] = Counter()
+        for chart in (*self.bars, *self.pareto, *self.curves, *self.confusions):
+            seen[chart.name] += 1
+            yield (chart.name if seen[chart.name] == 1 else f"{chart.name}-{seen[chart.name]}"), chart
 
 
 def gallery(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> Gallery:
@@ -68,14 +57,13 @@ def gallery(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> G
         rows: Its records, one for each variant, in order.
     """
     if not summary.groups:
-        return Gallery((), (), (), ())
-    (summary,) = shortly_named([summary])
+        return Gallery()
+    (summary,) = with_short_names([summary])
     groups = groups_of(summary, rows)
-    shown = summary.metrics[:MOST_METRICS]
     pareto = [*_pareto(prepared, summary, rows)]
     return Gallery(
-        bars=tuple(bars(summary, metric) for metric in shown),
-        pareto=tuple(points for points in pareto if points.points),
+        bars=tuple(bars({"": summary}, metric) for metric in summary.metrics[:MOST_METRICS]),
+        pareto=tuple(pareto_chart(points) for points in pareto if points.points),
         curves=tuple(_curves(prepared, groups)),
         confusions=tuple(_confusions(prepared, groups)),
         notes=tuple(_empty(points) for points in pareto if not points.points),
@@ -138,7 +126,7 @@ def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
     return f"; energy {worst(known)}" if known else ""
 
 
-def _curves(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Curves]:
+def _curves(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Plot]:
     for name in prepared.study.pipeline:
         for item in _items(prepared, name):
             found: dict[str, list[list[Row]]] = {}
@@ -174,7 +162,7 @@ def _stored(prepared: PreparedStudy, name: str) -> Manifest | None:
     return None
 
 
-def _confusions(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Confusion]:
+def _confusions(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Plot]:
     for name in prepared.study.pipeline:
         if not _is_prediction(prepared, name):
             continue
@@ -189,7 +177,7 @@ def _confusions(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Conf
                     table = prepared.store.read(fingerprint).select(["label", "prediction"])
                     replicates[fingerprint] = [(each["label"], each["prediction"]) for each in table.to_pylist()]
         for group, replicates in found.items():
-            yield confusion(name, group, list(replicates.values()))
+            yield confusion_chart(name, group, list(replicates.values()))
 
 
 def _is_prediction(prepared: PreparedStudy, name: str) -> bool:

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from etude.analysis.estimates import estimate
 from etude.analysis.grouping import Row, is_finite, key_of
 from etude.analysis.summary import Estimate, Summary
 from etude.analysis.trust import Trusted, sum_of, trusted_values, with_shared_error
+from etude.digits import between_text, half_width, number_text
 from etude.execute.node_metering import trust_of
-from etude.report.charts.labels import label_of, scale_of
+from etude.report.charts.labels import file_stem, label_of, one_line, scale_of
+from etude.report.charts.palette import FAINT, SERIES
+from etude.report.charts.plot import (
+    Anchor,
+    Dot,
+    Dots,
+    Line,
+    Mark,
+    Panel,
+    Plot,
+    Scale,
+    Whisker,
+    Words,
+    counts_text,
+    scale,
+)
 
 FEWEST_FOR_INTERVAL = 3
 """Of two values the interval is that wide that it hides the chart."""
 
 
-MOST_TOLD = 12
+MOST_NAMED = 12
 """More points than this would hide each other behind names and whiskers."""
+LOGARITHMIC_FROM = 20.0
+"""Costs whose largest is more than this many times the smallest stand on a logarithmic axis."""
+HEIGHT_IN = 4.2
+PANEL_PT = (440.0, 250.0)
+"""About how wide and high the panel is, so that names can be kept apart."""
+LETTER_PT = 6.0
 
 
 class Point(NamedTuple):
@@ -58,23 +81,10 @@ class ParetoPoints(NamedTuple):
         return tuple(sorted((point for point in self.points if point.on_front), key=lambda point: point.cost))
 
     @property
-    def told(self) -> frozenset[str]:
+    def named(self) -> frozenset[str]:
         """The points that have their name and their whiskers: all, or of many those on the front."""
-        crowded = len(self.points) > MOST_TOLD
+        crowded = len(self.points) > MOST_NAMED
         return frozenset(point.name for point in self.points if point.on_front or not crowded)
-
-    @property
-    def caption(self) -> str:
-        """What the points, the line and the whiskers mean."""
-        counts = sorted({point.n for point in self.points})
-        spread = any(point.quality_interval or point.cost_interval for point in self.points)
-        crowded = len(self.told) < len(self.points)
-        only = f"; names and whiskers of the front only, {len(self.points)} groups in all" if crowded else ""
-        whiskers = "whiskers: 95 % interval of the mean" if spread else "too few replicates for intervals"
-        n = f"n = {counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "") if counts else "n = 0"
-        missing = f"; not measured: {', '.join(self.missing)}" if self.missing else ""
-        covers = f"; cost of {self.covers}" if self.covers else ""
-        return f"line: groups that no other beats in both; {whiskers}, {n}{only}{covers}{missing}"
 
 
 def pareto_points(
@@ -114,7 +124,7 @@ def pareto_points(
             )
         )
     # A group of which replicates are missing beats none: those that failed may be the bad ones.
-    judged = on_front([(known[at].cost, known[at].quality if lower else -known[at].quality) for at in whole])
+    judged = front_mask([(known[at].cost, known[at].quality if lower else -known[at].quality) for at in whole])
     best = {at for at, held in zip(whole, judged, strict=True) if held}
     return ParetoPoints(
         quality=quality,
@@ -128,7 +138,7 @@ def pareto_points(
     )
 
 
-def on_front(values: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
+def front_mask(values: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
     """For each pair, both to be small, whether no other is at least as small in both and smaller in one."""
     best: float | None = None
     held = [False] * len(values)
@@ -141,6 +151,87 @@ def on_front(values: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
         elif place and held[order[place - 1]] and values[order[place - 1]] == (first, second):
             held[index] = True
     return tuple(held)
+
+
+def pareto_chart(points: ParetoPoints) -> Plot:
+    """Points with their intervals; those on the front filled and joined, their names where no other lies."""
+    costs = [point.cost for point in points.points]
+    logarithmic = min(costs, default=0.0) > 0 and max(costs) / min(costs) > LOGARITHMIC_FROM
+    reached = [value for point in points.points for value in (point.cost, *(point.cost_interval or ()))]
+    less = "less" if points.lower_is_better else "more"
+    across = scale(reached, f"{points.cost_label}, less is better", logarithmic=logarithmic, pad=0.1)
+    heights = [value for point in points.points for value in (point.quality, *(point.quality_interval or ()))]
+    up = scale(heights, f"{points.quality_label}, {less} is better", pad=0.1)
+    front = points.front
+    steps = [(point.cost, before.quality) for before, point in pairwise(front)]
+    corners = [corner for pair in zip_longest(((p.cost, p.quality) for p in front), steps) for corner in pair if corner]
+    marks: list[Mark] = [Line(tuple(corners), SERIES[0], width=1.6, opacity=0.7)]
+    for point in points.points:
+        if point.name in points.named:
+            ink = SERIES[0] if point.on_front else FAINT
+            if point.cost_interval:
+                low, high = (min(max(end, across.low), across.high) for end in point.cost_interval)
+                marks.append(Whisker(low, high, point.quality, ink=ink))
+            if point.quality_interval:
+                marks.append(Whisker(*point.quality_interval, point.cost, level=False, ink=ink))
+    for held, shape, size, ink in ((False, 3, 8.0, FAINT), (True, 0, 9.0, SERIES[0])):
+        chosen = [point for point in points.points if point.on_front == held]
+        dots = tuple(Dot(point.cost, point.quality, ink, _tip(points, point)) for point in chosen)
+        marks.append(Dots(dots, shape, size, hollow=not held))
+    panel = Panel(across, up, (*marks, *_names(points, across, up)))
+    stem, title = f"{points.quality}_against_{points.cost}", f"{points.quality} against {points.cost_label}"
+    return Plot(file_stem(stem), title, _caption(points), (panel,), height=HEIGHT_IN)
+
+
+def _caption(points: ParetoPoints) -> str:
+    """What the points, the line and the whiskers mean."""
+    spread = any(point.quality_interval or point.cost_interval for point in points.points)
+    crowded = len(points.named) < len(points.points)
+    only = f"; names and whiskers of the front only, {len(points.points)} groups in all" if crowded else ""
+    whiskers = "whiskers: 95 % interval of the mean" if spread else "too few replicates for intervals"
+    missing = f"; not measured: {', '.join(points.missing)}" if points.missing else ""
+    covers = f"; cost of {points.covers}" if points.covers else ""
+    n = counts_text(point.n for point in points.points)
+    return f"line: groups that no other beats in both; {whiskers}, {n}{only}{covers}{missing}"
+
+
+def _tip(points: ParetoPoints, point: Point) -> str:
+    def number(value: float, interval: tuple[float, float] | None) -> str:
+        if interval is None:
+            return number_text(value)
+        return f"{number_text(value, half_width(*interval))} (95 %: {between_text(*interval)})"
+
+    return (
+        f"{point.name}: {points.quality_label} {number(point.quality, point.quality_interval)}, "
+        f"{points.cost_label} {number(point.cost, point.cost_interval)}, n = {point.n}"
+        f"{', on the front' if point.on_front else ''}"
+    )
+
+
+def _names(points: ParetoPoints, across: Scale, up: Scale) -> Iterator[Words]:
+    """Each name beside its point, towards the middle, below or above names that are there already."""
+    taken: list[tuple[float, float, float]] = []
+    for point in sorted(points.points, key=lambda each: (not each.on_front, each.cost, -each.quality)):
+        if point.name not in points.named:
+            continue
+        name, right = one_line(point.name, 44), across.at(point.cost) < 0.6
+        x, y = across.at(point.cost) * PANEL_PT[0], up.at(point.quality) * PANEL_PT[1]
+        width = LETTER_PT * len(name)
+        start = x + 9.0 if right else x - 9.0 - width
+        offsets = sorted((sign * (9.0 + 12.5 * step) for step in range(9) for sign in (1, -1)), key=abs)
+        free = [each for each in offsets if _is_free(taken, start, y + each, width)]
+        if free:
+            taken.append((start, y + free[0], width))
+            anchor: Anchor = "start" if right else "end"
+            aside = 9.0 if right else -9.0
+            yield Words(point.cost, point.quality, name, anchor, faint=not point.on_front, aside=aside, above=free[0])
+
+
+def _is_free(taken: Sequence[tuple[float, float, float]], start: float, y: float, width: float) -> bool:
+    return 5 < y < PANEL_PT[1] - 5 and not any(
+        abs(y - other_y) < 12 and start < other + other_width and other < start + width
+        for other, other_y, other_width in taken
+    )
 
 
 def costs_of_variants(rows: Iterable[Row], summary: Summary, nodes: Sequence[str], cost: str) -> Mapping[str, Estimate]:

@@ -1,6 +1,7 @@
 """A chart as what stands on it: panels with scales and marks in the numbers of the data, for any renderer.
 
-One record is drawn as PNG and SVG for print and inline in the page, where marks tell their numbers when pointed at.
+`drawing.py` draws it as PNG and SVG for print, `page/plot.js` in a browser, where marks tell their numbers when they
+are pointed at. A new chart is a function that returns one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from etude.report.page.ticks import log_ticks, tick_texts, ticks
+from etude.report.charts.labels import one_line
+from etude.report.charts.palette import INK, RAMP
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 
-RAMP = ("#C9D6E2", "#7FB0D8", "#0072B2", "#08306B")
-"""From the least to the most: light enough to stand back, dark enough to be seen."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MOST_DIGITS = 15
+LONGEST = 36
+"""Letters of a name beside a panel."""
 
 
 class Scale(NamedTuple):
@@ -43,14 +47,15 @@ class Scale(NamedTuple):
         """Ticks within the ends, each with its text."""
         if self.bare or self.marks:
             return () if self.bare else self.marks
-        slack = 1e-9 * (self.high - self.low)
+        low, high = sorted((self.low, self.high))
+        slack = 1e-9 * (high - low)
         if self.logarithmic:
-            found = [tick for tick in log_ticks(self.low, self.high) if self.low * 0.999 <= tick <= self.high * 1.001]
-            found = found[:: max(1, math.ceil(len(found) / most))]
-        else:
-            near = [t for t in ticks(self.low, self.high, most) if self.low - slack <= t <= self.high + slack]
-            found = [min(max(tick, self.low), self.high) for tick in near]
-        return tuple(zip(found, tick_texts(found), strict=True))
+            near = [tick for tick in log_ticks(low, high) if low * 0.999 <= tick <= high * 1.001]
+            near = near[:: max(1, math.ceil(len(near) / most))]
+            return tuple(zip(near, tick_texts(near), strict=True))
+        near = [tick for tick in ticks(low, high, most) if low - slack <= tick <= high + slack]
+        near = [min(max(tick, low), high) for tick in near]
+        return tuple(zip(near, _alike(tick_texts(near)), strict=True))
 
 
 class Line(NamedTuple):
@@ -61,7 +66,8 @@ class Line(NamedTuple):
     name: str = ""
     """In the legend; empty for none."""
     width: float = 2.0
-    dashed: bool = False
+    dash: int = 0
+    """Number of the pattern of dashes; 0 for a whole line."""
     opacity: float = 1.0
     tip: str = ""
     """What it tells when it is pointed at; empty for nothing."""
@@ -106,6 +112,8 @@ class Box(NamedTuple):
     low: float
     high: float
     tip: str = ""
+    ink: str = ""
+    """Of its own; empty for that of its kind."""
 
 
 class Boxes(NamedTuple):
@@ -138,6 +146,7 @@ class Whisker(NamedTuple):
     at: float
     level: bool = True
     """Whether it lies along x, at a value of y."""
+    ink: str = INK
 
 
 class Words(NamedTuple):
@@ -155,6 +164,8 @@ class Words(NamedTuple):
     """Points above the point."""
     turned: bool = False
     """Whether it rises to the right, so that long texts stand side by side."""
+    ink: str = ""
+    """Of its own, on a ground of its own; empty for that of all texts."""
 
 
 Mark: TypeAlias = Line | Band | Dots | Boxes | Rule | Whisker | Words
@@ -169,6 +180,8 @@ class Panel(NamedTuple):
     title: str = ""
     grid: str = "xy"
     """The sides whose ticks have lines across the panel."""
+    square: bool = False
+    """Whether both sides are as long as each other."""
 
 
 class Key(NamedTuple):
@@ -177,6 +190,15 @@ class Key(NamedTuple):
     label: str
     low: str
     high: str
+    ramp: tuple[str, ...] = RAMP
+
+
+class Table(NamedTuple):
+    """Numbers that a chart tells to the eye alone, in words."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 class Plot(NamedTuple):
@@ -194,6 +216,7 @@ class Plot(NamedTuple):
     """Of each row, where they differ."""
     width: float = 7.2
     key: Key | None = None
+    table: Table | None = None
 
     @property
     def rows(self) -> int:
@@ -202,11 +225,38 @@ class Plot(NamedTuple):
 
     @property
     def legend(self) -> tuple[str, ...]:
-        """The names of its marks, each once."""
-        named = [mark.name for panel in self.panels for mark in panel.marks if isinstance(mark, Line | Dots | Boxes)]
-        named = [*named, *(mark.name for panel in self.panels for mark in panel.marks if isinstance(mark, Band))]
-        found = tuple(dict.fromkeys(name for name in named if name))
-        return found if len(found) > 1 or self.key is not None else ()
+        """The names of its marks, each once, areas last."""
+        named = [mark for panel in self.panels for mark in panel.marks if isinstance(mark, Line | Dots | Boxes | Band)]
+        ordered = sorted(named, key=lambda mark: isinstance(mark, Band))
+        return tuple(dict.fromkeys(mark.name for mark in ordered if mark.name))
+
+    @property
+    def most_ticks(self) -> int:
+        """Along one side of a panel."""
+        return 6 if self.columns == 1 else 4
+
+    @property
+    def tips(self) -> tuple[tuple[str, str], ...]:
+        """All that its marks tell when they are pointed at, each behind the name of its kind."""
+        return tuple(
+            (getattr(mark, "name", "") or panel.title, tip)
+            for panel in self.panels
+            for mark in panel.marks
+            for tip in _tips(mark)
+            if tip
+        )
+
+
+def _tips(mark: Mark) -> tuple[str, ...]:
+    match mark:
+        case Line():
+            return (mark.tip,)
+        case Dots():
+            return tuple(dot.tip for dot in mark.dots)
+        case Boxes():
+            return tuple(box.tip for box in mark.boxes)
+        case _:
+            return ()
 
 
 def scale(
@@ -224,7 +274,7 @@ def scale(
     return Scale(0.0 if zero and low == 0 else low - room, high + room, label)
 
 
-def stepped(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+def stairs(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """A curve that holds each value until the next one, as the corners of its stairs."""
     found: list[tuple[float, float]] = []
     for x, y in points:
@@ -236,13 +286,20 @@ def stepped(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float],
     return tuple(found)
 
 
-def shaded(share: float) -> str:
-    """The ink of a share from 0 to 1."""
-    place = min(1.0, max(0.0, share)) * (len(RAMP) - 1)
-    at = min(len(RAMP) - 2, int(place))
-    ends = [[int(RAMP[at + end][part : part + 2], 16) for part in (1, 3, 5)] for end in (0, 1)]
-    mixed = (round(low + (high - low) * (place - at)) for low, high in zip(*ends, strict=True))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
+def name_ticks(names: Iterable[str]) -> tuple[tuple[float, str], ...]:
+    """A tick for each name, at 0, 1, 2 and so on."""
+    return tuple((float(place), one_line(name, LONGEST)) for place, name in enumerate(names))
+
+
+def counts_text(counts: Iterable[int]) -> str:
+    """`n = 3`, or `n = 2 to 3` where they differ."""
+    ordered = sorted(set(counts)) or [0]
+    return f"n = {ordered[0]}" if len(ordered) == 1 else f"n = {ordered[0]} to {ordered[-1]}"
+
+
+def more_text(count: int, name: str) -> str:
+    """The end of a caption that says how many are not shown; empty for none."""
+    return f"; {count} more {name}{'s' * (count > 1)} not shown" if count else ""
 
 
 def time_scale(longest_s: float) -> tuple[float, str]:
@@ -251,3 +308,53 @@ def time_scale(longest_s: float) -> tuple[float, str]:
         if longest_s >= 3 * length_s:
             return length_s, unit
     return 1.0, "s"
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers that cover a range: steps of 1, 2 or 5 times a power of ten."""
+    if not high > low:
+        half = abs(low) / 2 or 0.5
+        low, high = low - half, high + half
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 12 - math.floor(math.log10(step))) for index in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten around a range above 0, with 2 and 5 between where it is short."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    factors = (1, 2, 5) if last - first <= 2 else (1,)
+    every = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+    start = max((index for index, tick in enumerate(every) if tick <= low), default=0)
+    end = min((index for index, tick in enumerate(every) if tick >= high), default=len(every) - 1)
+    return every[start : end + 1]
+
+
+def tick_texts(found: Sequence[float]) -> list[str]:
+    """The numbers along an axis, in as many digits as tell them apart."""
+    texts: list[str] = []
+    for digits in range(6, _MOST_DIGITS + 1):
+        texts = [short_number(tick, digits) for tick in found]
+        if len(set(texts)) == len(set(found)):
+            break
+    return texts
+
+
+def _alike(texts: Sequence[str]) -> Sequence[str]:
+    """Numbers with as many decimals each, where none has an exponent: `0.700` beside `0.705`."""
+    if any(not text.lstrip("-").replace(".", "", 1).isdigit() for text in texts):
+        return texts
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return [f"{float(text):.{decimals}f}" for text in texts]
+
+
+def short_number(value: float, digits: int = 6) -> str:
+    """A round number without the noughts at its end; a far power of ten with its exponent raised."""
+    if value and not 1e-3 <= abs(value) < 1e5:
+        power = math.floor(math.log10(abs(value)) + 1e-9)
+        factor = f"{value / 10.0**power:.{digits}g}"
+        raised = f"10{str(power).translate(_RAISED)}"
+        return raised if factor == "1" else f"{factor}·{raised}"
+    return f"{value:.{digits}g}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import Group, Summary
 from etude.digits import between_text, spread_text
-from etude.report.charts.bars import Bars, bars_of_studies
-from etude.report.charts.short_names import named_alike, shortly_named
+from etude.report.charts.bars import bars
+from etude.report.charts.labels import label_of, scale_of, with_names_in_common, with_short_names
+from etude.report.charts.plot import Plot
 from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.figures import Choice, choosable, figure, name_of
+from etude.report.page.figures import Choice, choosable, figure
 from etude.report.page.findings import Findings
 from etude.report.page.markup import Markup, joined, tag
 
@@ -19,28 +20,35 @@ def first_summaries(studies: Sequence[Findings]) -> Mapping[str, Summary]:
     return {found.title: found.summaries[0].summary for found in studies if found.summaries}
 
 
-def comparable(summaries: Mapping[str, Summary]) -> tuple[Bars, ...]:
+def comparison_charts(summaries: Mapping[str, Summary]) -> tuple[Plot, ...]:
     """A chart for each metric that at least two of the studies have."""
-    if len(summaries) < 2:
-        return ()
+    alike = _alike(summaries)
+    return tuple(bars(alike, metric) for metric in _shared(summaries))
+
+
+def _shared(summaries: Mapping[str, Summary]) -> list[str]:
     metrics = dict.fromkeys(metric for summary in summaries.values() for metric in summary.metrics)
-    shared = [metric for metric in metrics if sum(metric in one.metrics for one in summaries.values()) > 1]
-    named = dict(zip(summaries, shortly_named(named_alike([*summaries.values()])), strict=True))
-    return tuple(bars_of_studies(named, metric) for metric in shared)
+    return [metric for metric in metrics if sum(metric in one.metrics for one in summaries.values()) > 1]
+
+
+def _alike(summaries: Mapping[str, Summary]) -> Mapping[str, Summary]:
+    """The summaries with the same name for the same group."""
+    return dict(zip(summaries, with_short_names(with_names_in_common([*summaries.values()])), strict=True))
 
 
 def comparison_section(studies: Sequence[Findings]) -> Markup:
     """Charts and a table of what the studies share; a sentence where they share nothing."""
-    charts = comparable(first_summaries(studies))
+    summaries = first_summaries(studies)
+    charts = comparison_charts(summaries)
     if not charts:
         body = tag("p", "These studies have no metric in common, so there is nothing to lay side by side.")
     else:
-        chosen = [Choice(name_of(chart), figure(chart, f"compare-{at}")) for at, chart in enumerate(charts)]
-        body = joined(choosable("Metric", "compare-metric", chosen), _table(charts))
+        chosen = [Choice(chart.title, figure(chart, f"compare-{at}")) for at, chart in enumerate(charts)]
+        body = joined(choosable("Metric", "compare-metric", chosen), _table(_alike(summaries), _shared(summaries)))
     return tag("section", tag("h2", "Comparison", id="compare-head"), body, aria_labelledby="compare-head")
 
 
-def _table(charts: Sequence[Bars]) -> Markup:
+def _table(summaries: Mapping[str, Summary], metrics: Sequence[str]) -> Markup:
     columns = (
         Column("study"),
         Column("group"),
@@ -49,20 +57,27 @@ def _table(charts: Sequence[Bars]) -> Markup:
         Column("mean ± std", numeric=True),
         Column("95 % interval", numeric=True),
     )
-    rows = []
-    for chart in charts:
-        for series, values in zip(chart.series, chart.values, strict=True):
-            for group, bar in zip(chart.groups, values, strict=True):
-                if bar.mean is not None:
-                    low, high = bar.interval or (None, None)
-                    rows.append(
-                        [
-                            Cell(series),
-                            Cell(group),
-                            Cell(chart.metric),
-                            Cell(str(bar.n), float(bar.n)),
-                            Cell(spread_text(bar.mean, bar.std), bar.mean),
-                            Cell(between_text(low, high), low),
-                        ]
-                    )
+    rows = [
+        _row(study, group, summary, metric)
+        for metric in metrics
+        for study, summary in summaries.items()
+        if metric in summary.metrics
+        for group in summary.groups
+        if group.estimates[metric].mean is not None
+    ]
     return data_table("The studies side by side", "compare-table", columns, rows)
+
+
+def _row(study: str, group: Group, summary: Summary, metric: str) -> list[Cell]:
+    one, unit = group.estimates[metric], summary.units.get(metric, "")
+    factor, shown = scale_of(metric, unit), label_of(metric, unit).rpartition(" (")[2] if unit else ""
+    mean = (one.mean or 0.0) * factor
+    low, high = (one.t_interval.low * factor, one.t_interval.high * factor) if one.t_interval else (None, None)
+    return [
+        Cell(study),
+        Cell(group.name),
+        Cell(f"{metric} ({shown}" if shown else metric),
+        Cell(one.counts, float(one.n)),
+        Cell(spread_text(mean, None if one.std is None else one.std * factor), mean),
+        Cell(between_text(low, high), low),
+    ]

@@ -54,6 +54,13 @@ def data_table(
     )
 
 
+def plain_table(name: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> Markup:
+    """A table that is only read."""
+    heads = (tag("th", column.head, scope="col") for column in columns)
+    body = tag("tbody", *(_row(row, columns) for row in rows))
+    return tag("table", tag("caption", name), tag("thead", tag("tr", *heads)), body)
+
+
 def _head(column: Column) -> Markup:
     button = tag("button", column.head, tag("span", class_="arrow", aria_hidden="true"), type="button", class_="sort")
     return tag("th", button, scope="col", class_="number" if column.numeric else None, aria_sort="none")

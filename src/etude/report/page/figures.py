@@ -1,24 +1,25 @@
-"""Charts as figures with captions; where there are many of a kind, one is chosen from a list."""
+"""Charts as figures with captions; where there are many of a kind, one is chosen from a list.
+
+`plot.js` draws them in the browser from their data, which stand beside them as JSON; where no script runs, what their
+marks tell stands there as a table.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from etude.report.charts.bars import Bars
-from etude.report.charts.confusion import Confusion
-from etude.report.charts.curves import Curves
-from etude.report.charts.drawing import Chart
 from etude.report.charts.gallery import Gallery
-from etude.report.charts.pareto import ParetoPoints
-from etude.report.charts.plot import Plot
-from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.markup import Markup, joined, tag
-from etude.report.page.picture_bars import picture_of_bars
-from etude.report.page.picture_curves import picture_of_curves
-from etude.report.page.picture_matrix import picture_of_confusion
-from etude.report.page.picture_pareto import picture_of_pareto
-from etude.report.page.picture_plot import picture_of_plot
+from etude.report.charts.palette import shade
+from etude.report.charts.plot import Mark, Panel, Plot, Scale, Table
+from etude.report.page.data_tables import Cell, Column, data_table, plain_table
+from etude.report.page.markup import Markup, joined, raw, tag
+
+MOST_TOLD = 300
+"""Marks told in words where no script runs."""
+KEY_STEPS = 8
 
 
 class Choice(NamedTuple):
@@ -30,17 +31,17 @@ class Choice(NamedTuple):
 
 def figures(charts: Gallery, prefix: str) -> Markup:
     """All charts of a summary by kind, each kind under its heading."""
-    kinds: tuple[tuple[str, str, Sequence[Chart]], ...] = (
+    kinds: tuple[tuple[str, str, Sequence[Plot]], ...] = (
         ("Means by group", "Metric", charts.bars),
         ("Quality against cost", "Cost", charts.pareto),
         ("Learning curves", "Number", charts.curves),
         ("Confusion", "Group", charts.confusions),
     )
     parts = []
-    for place, (title, label, found) in enumerate(kinds):
-        if found:
+    for place, (title, label, plots) in enumerate(kinds):
+        if plots:
             identity = f"{prefix}-chart-{place}"
-            chosen = [Choice(name_of(chart), figure(chart, f"{identity}-{at}")) for at, chart in enumerate(found)]
+            chosen = [Choice(plot.title, figure(plot, f"{identity}-{at}")) for at, plot in enumerate(plots)]
             parts += [tag("h4", title), choosable(label, identity, chosen)]
     return joined(*parts)
 
@@ -55,50 +56,78 @@ def choosable(label: str, identity: str, choices: Sequence[Choice]) -> Markup:
     return joined(control, tag("div", *(choice.figure for choice in choices), id=f"{identity}-figures"))
 
 
-def name_of(chart: Chart) -> str:
-    """What a chart is called among others of its kind."""
-    match chart:
-        case Bars():
-            return chart.metric
-        case ParetoPoints():
-            return f"{chart.quality} against {chart.cost_label}"
-        case Curves():
-            return f"{chart.node}: {chart.y_label}"
-        case Confusion():
-            return chart.name if chart.node == "" else f"{chart.name} ({chart.node})"
-        case Plot():
-            return chart.title
-
-
-def figure(chart: Chart, prefix: str) -> Markup:
-    """One chart with its caption."""
+def figure(plot: Plot, identity: str) -> Markup:
+    """One chart: its place, its data, its caption, and its numbers in words."""
     return tag(
         "figure",
-        _picture(chart, prefix),
-        tag("figcaption", f"{name_of(chart)}: {chart.caption}."),
-        _beside(chart, prefix),
+        tag("div", class_="plot", id=identity),
+        tag("script", raw(plot_text(plot)), type="application/json"),
+        tag("noscript", _tips(plot)),
+        tag("figcaption", f"{plot.title}: {plot.caption}."),
+        _table(plot.table, f"{identity}-table") if plot.table else None,
     )
 
 
-def _picture(chart: Chart, prefix: str) -> Markup:
-    match chart:
-        case Bars():
-            return picture_of_bars(chart, prefix)
-        case ParetoPoints():
-            return picture_of_pareto(chart)
-        case Curves():
-            return picture_of_curves(chart)
-        case Confusion():
-            return picture_of_confusion(chart)
-        case Plot():
-            return picture_of_plot(chart, prefix)
+def _tips(plot: Plot) -> Markup:
+    heads = (Column("shown"), Column("what it tells"))
+    told = plot.tips
+    more = tag("p", f"and {len(told) - MOST_TOLD} more, which the records hold") if len(told) > MOST_TOLD else None
+    rows = [[Cell(name or "–"), Cell(tip, css="long")] for name, tip in told[:MOST_TOLD]]
+    return joined(plain_table(f"{plot.title}, in words", heads, rows), more)
 
 
-def _beside(chart: Chart, prefix: str) -> Markup | None:
-    """The commonest mistakes in words, for a matrix tells its numbers to the eye alone."""
-    if not isinstance(chart, Confusion) or not chart.worst():
-        return None
-    columns = (Column("true class"), Column("predicted class"), Column("count", numeric=True))
-    rows = [[Cell(true), Cell(said), Cell(str(count))] for true, said, count in chart.worst()]
-    table = data_table(f"Commonest mistakes, {chart.name}", f"{prefix}-mistakes", columns, rows)
-    return tag("details", tag("summary", "Commonest mistakes"), table)
+def _table(table: Table, identity: str) -> Markup:
+    *_, last = table.heads
+    columns = [Column(head, numeric=head == last) for head in table.heads]
+    rows = [[*map(Cell, row)] for row in table.rows]
+    return tag("details", tag("summary", table.title), data_table(table.title, identity, columns, rows))
+
+
+def plot_text(plot: Plot) -> str:
+    """A plot as JSON that can stand in a script element: `<` is written so that no text ends it."""
+    return json.dumps(plot_json(plot), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def plot_json(plot: Plot) -> dict[str, Any]:
+    """All that is drawn in a browser, as plain values; what is as it is left out is not there.
+
+    A scale has its ticks, chosen as for print. Dots, boxes and points are lists of their fields.
+    """
+    key = plot.key
+    steps = [shade(at / (KEY_STEPS - 1), key.ramp) for at in range(KEY_STEPS)] if key else []
+    return {
+        "title": plot.title,
+        "columns": plot.columns,
+        "heights": plot.heights or (plot.height,) * plot.rows,
+        "width": plot.width,
+        "legend": plot.legend,
+        "key": {"label": key.label, "low": key.low, "high": key.high, "steps": steps} if key else None,
+        "panels": [_panel_json(panel, plot.most_ticks) for panel in plot.panels],
+    }
+
+
+def _panel_json(panel: Panel, most_ticks: int) -> dict[str, Any]:
+    return {
+        **_changed(panel._replace(marks=())),
+        "x": _scale_json(panel.x, most_ticks),
+        "y": _scale_json(panel.y, most_ticks),
+        "grid": panel.grid,
+        "marks": [{"kind": type(mark).__name__.lower(), **_changed(mark)} for mark in panel.marks],
+    }
+
+
+def _scale_json(scale: Scale, most_ticks: int) -> dict[str, Any]:
+    return {**_changed(scale._replace(marks=())), "ticks": scale.ticks(most_ticks)}
+
+
+def _changed(record: Mark | Panel | Scale) -> dict[str, Any]:
+    """The fields of a record that are not as they are left out, numbers in nine digits."""
+    defaults = record._field_defaults
+    fields = record._asdict()
+    return {name: _rounded(value) for name, value in fields.items() if name not in defaults or value != defaults[name]}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    return [_rounded(each) for each in value] if isinstance(value, tuple) else value

@@ -12,13 +12,15 @@ from etude.analysis.summary import Summary
 from etude.errors import EtudeError
 from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Node
+from etude.redaction.names import names_a_secret
 from etude.report.charts.gallery import Gallery, Row, gallery
-from etude.report.charts.search.charts import SearchCharts
-from etude.report.export import summaries_of
-from etude.report.page.withheld import without_secrets
-from etude.report.search_results import searched
+from etude.report.charts.search.charts import SearchCharts, charts_of_study
+from etude.report.tables.summaries import summaries_of
 from etude.store.manifest import Damaged, Manifest
 from etude.study.prepare import PreparedStudy
+
+WITHHELD = "(withheld)"
+"""In place of a value whose name says that it is secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def findings(prepared: PreparedStudy, title: str = "") -> Findings:
         boxes=boxes,
         edges=edges,
         notes=(*notes, *_unfinished(rows)),
-        search=searched(prepared),
+        search=charts_of_study(prepared),
     )
 
 
@@ -218,3 +220,16 @@ def _box(prepared: PreparedStudy, name: str, nodes: Mapping[str, Node]) -> NodeB
     kind = "records" if name == RECORDS else "collect" if name in prepared.expansion.collect else "pipeline"
     stored = sum(isinstance(prepared.store.inspect(fingerprint), Manifest) for fingerprint in nodes)
     return NodeBox(name, next(iter(nodes.values())).step, len(nodes), stored, kind)
+
+
+def without_secrets(value: Any) -> Any:
+    """What may be mailed and published: the same without texts under telling names (`api_key`, `hub_token`)."""
+    if isinstance(value, Mapping):
+        return {name: WITHHELD if _is_secret(name, inner) else without_secrets(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_secrets(inner) for inner in value]
+    return value
+
+
+def _is_secret(name: object, value: object) -> bool:
+    return isinstance(value, str) and bool(value) and names_a_secret(str(name), value)

@@ -4,6 +4,9 @@
   root.classList.remove("no-script");
   const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
 
+  // Charts.
+  for (const place of all("figure > .plot")) drawPlot(place, JSON.parse(place.nextElementSibling.textContent));
+
   // Tables: a click on a head sorts by it, a second one the other way round; what is not known stays last.
   const key = (row, column) => {
     const cell = row.cells[column];
@@ -47,41 +50,6 @@
     select.addEventListener("change", choose);
     choose();
   }
-
-  // Legends hide and show their series.
-  for (const button of all("button.legend")) {
-    button.addEventListener("click", () => {
-      const on = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(on));
-      for (const series of all(`g.series[data-series="${button.dataset.series}"]`, button.closest("figure"))) {
-        series.classList.toggle("off", !on);
-      }
-    });
-  }
-
-  // What a mark tells, beside the pointer or the mark itself.
-  const tip = document.getElementById("tip");
-  const show = (mark, x, y) => {
-    tip.textContent = mark.dataset.tip;
-    tip.hidden = false;
-    const box = tip.getBoundingClientRect();
-    tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - box.width - 8))}px`;
-    tip.style.top = `${y - box.height - 12 > 4 ? y - box.height - 12 : y + 18}px`;
-  };
-  const hide = () => { tip.hidden = true; };
-  const marked = (event) => (event.target instanceof Element ? event.target.closest("[data-tip]") : null);
-  document.addEventListener("pointermove", (event) => {
-    const mark = marked(event);
-    if (mark) show(mark, event.clientX, event.clientY); else if (!document.activeElement?.dataset?.tip) hide();
-  });
-  document.addEventListener("focusin", (event) => {
-    const mark = marked(event);
-    if (!mark) { hide(); return; }
-    const box = mark.getBoundingClientRect();
-    show(mark, box.right, box.top);
-  });
-  document.addEventListener("focusout", hide);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
   // A link into a part that is closed opens it.
   const reveal = () => {

@@ -24,7 +24,7 @@ def document(studies: Sequence[Findings]) -> str:
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("title", f"Report: {title}"),
-        tag("style", _own("report.css")),
+        tag("style", _own("report.css"), _own("plot.css")),
     )
     several = len(studies) > 1
     body = tag(
@@ -39,8 +39,7 @@ def document(studies: Sequence[Findings]) -> str:
             id="report",
         ),
         tag("footer", tag("p", "Written by étude. Intervals are 95 %; ± is one sample standard deviation.")),
-        tag("div", id="tip", role="status", aria_hidden="true", hidden=True),
-        tag("script", _own("report.js")),
+        tag("script", _own("plot.js"), _own("report.js")),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en', class_='no-script')}\n"
 

@@ -15,7 +15,7 @@ from etude.report.page.figures import figures
 from etude.report.page.findings import Finding, Findings
 from etude.report.page.markup import Markup, joined, tag
 from etude.report.page.means import table_of_comparisons, table_of_costs, table_of_means
-from etude.report.page.picture_graph import picture_of_graph
+from etude.report.page.plan_graph import picture_of_graph
 from etude.report.page.search_section import search_section
 from etude.report.tables.means_table import laid_out, short_names
 

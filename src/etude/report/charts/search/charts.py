@@ -1,4 +1,4 @@
-"""All charts of one search, made once for files and pages alike."""
+"""All charts of one search, as far as it has come, made once for files and pages alike."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from etude.analysis.search.importance import Importances, importances
 from etude.analysis.search.influence import Influence, influences
 from etude.analysis.search.recommendation import Recommendation, recommendation
-from etude.analysis.search.results import SearchResults
+from etude.analysis.search.results import SearchResults, read_results
 from etude.report.charts.plot import Plot
 from etude.report.charts.search.objectives import objectives
 from etude.report.charts.search.parallel import parallels
 from etude.report.charts.search.params import importance_chart, influence_chart, slices
 from etude.report.charts.search.trajectories import beaten, trajectory
 from etude.report.charts.search.workers import failures, workers
+from etude.study.prepare import PreparedStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,17 @@ class SearchCharts:
     """In the order in which they are read."""
     recommended: Recommendation | None = None
     """Of a search with one metric: which trial to take, where its values say enough."""
+
+
+def charts_of_study(prepared: PreparedStudy) -> SearchCharts | None:
+    """The charts of a study's search; None where it has none, or no trial has ended yet."""
+    table = prepared.search.table() if prepared.search is not None else None
+    if table is None:
+        return None
+    results = read_results(table)
+    if all(trial.ended_s is None for trial in results.trials):
+        return None
+    return search_charts(results)
 
 
 def search_charts(results: SearchResults) -> SearchCharts:

@@ -8,7 +8,7 @@ from etude.analysis.search.front import front, growth
 from etude.analysis.search.results import SearchResults
 from etude.digits import number_text
 from etude.report.charts.palette import FAINT, SERIES
-from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, Scale, scale, stepped
+from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, Scale, scale, stairs
 from etude.report.charts.search.wording import better_word, goal_label, no_baseline, shown, trial_tip
 
 SPREAD_FROM = 20.0
@@ -24,7 +24,7 @@ def objectives(results: SearchResults) -> Plot | None:
     grown = growth(results)
     ends = [each.hypervolume for each in grown]
     line = Line(
-        stepped([(float(each.evaluations), each.hypervolume) for each in grown]), SERIES[2], width=2.4,
+        stairs([(float(each.evaluations), each.hypervolume) for each in grown]), SERIES[2], width=2.4,
         tip=f"hypervolume {number_text(ends[-1])} after {grown[-1].evaluations} evaluations" if grown else "",
     )  # fmt: skip
     panels.append(

@@ -8,8 +8,8 @@ from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text
 from etude.report.charts.labels import one_line
-from etude.report.charts.palette import FAINT, SERIES
-from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, shaded
+from etude.report.charts.palette import FAINT, SERIES, shade
+from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, short_number
 from etude.report.charts.search.wording import (
     BETTER,
     better_word,
@@ -19,7 +19,6 @@ from etude.report.charts.search.wording import (
     shown,
     trial_tip,
 )
-from etude.report.page.ticks import short_number
 
 TOP = 20
 MOST_LINES = 300
@@ -65,7 +64,7 @@ def _chart(
         marks.append(
             Line(
                 _path(axes, trial, share),
-                shaded(_rank_share(values, value)),
+                shade(_rank_share(values, value)),
                 width=1.6 if few else 0.7 + 1.0 * share**3,
                 opacity=0.9 if few else 0.35 + 0.5 * share,
                 tip=trial_tip(results, trial),
@@ -76,7 +75,7 @@ def _chart(
         value = shown(results, base.values[at], at)
         share = 1.0 if best == worst else min(1.0, max(-0.04, (value - worst) / (best - worst)))
         tip = trial_tip(results, base)
-        marks.append(Line(_path(axes, base, share), BETTER, "baseline", 2.4, dashed=True, tip=tip))
+        marks.append(Line(_path(axes, base, share), BETTER, "baseline", 2.4, dash=1, tip=tip))
     for place, dimension in enumerate(axes):
         marks += _axis_marks(float(place), dimension)
     marks += _goal_marks(float(len(axes)), goal_label(results, at), worst, best)

@@ -10,7 +10,7 @@ from etude.analysis.search.ranking import top
 from etude.analysis.search.results import Dimension, SearchResults
 from etude.digits import number_text
 from etude.report.charts.labels import one_line, scale_of
-from etude.report.charts.palette import SERIES
+from etude.report.charts.palette import SERIES, shade
 from etude.report.charts.plot import (
     Band,
     Box,
@@ -26,7 +26,6 @@ from etude.report.charts.plot import (
     Whisker,
     Words,
     scale,
-    shaded,
 )
 from etude.report.charts.search.wording import (
     BETTER,
@@ -106,7 +105,7 @@ def influence_chart(tests: tuple[Influence, ...]) -> Plot | None:
             marks.append(Dots(tuple(dots), shape, 8.0, verdict))
     names = tuple((float(row), one_line(test.name, 28)) for row, test in enumerate(tested))
     longest = max(test.at_most or 0.0 for test in tested)
-    limit = Line(((NEGLIGIBLE, -0.6), (NEGLIGIBLE, len(tested) - 0.4)), SERIES[5], width=1.2, dashed=True)
+    limit = Line(((NEGLIGIBLE, -0.6), (NEGLIGIBLE, len(tested) - 0.4)), SERIES[5], width=1.2, dash=1)
     panel = Panel(
         Scale(0.0, longest * 1.25, "explains at most, of what the other params leave open (95 %)"),
         Scale(len(tested) - 0.4, -0.6, marks=names),
@@ -183,7 +182,7 @@ def _slice(
         elif trial.number in best:
             stars.append(Dot(place, value, BETTER, tip))
         else:
-            dots.append(Dot(place, value, shaded(age / count), tip))
+            dots.append(Dot(place, value, shade(age / count), tip))
     marks.append(Dots(tuple(dots[:: -(-len(dots) // MOST_PLACES) or 1]), size=3.4, opacity=0.85))
     if effect is not None:
         marks += _effect_marks(dimension, effect, scale_of(results.metrics[at]))

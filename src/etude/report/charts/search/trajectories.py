@@ -12,7 +12,7 @@ from etude.analysis.search.trajectory import Band as Held
 from etude.analysis.search.trajectory import Moment, beaten_after, ended, moments, together
 from etude.digits import number_text
 from etude.report.charts.palette import SERIES, colour
-from etude.report.charts.plot import Band, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stepped
+from etude.report.charts.plot import Band, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stairs
 from etude.report.charts.search.wording import (
     BETTER,
     baseline_rule,
@@ -60,7 +60,7 @@ def trajectory(results: SearchResults, at: int = 0) -> Plot:
         marks: list[Mark] = [
             *baseline_rule(results, at),
             Dots(tuple(dots), size=4.0, name="trial", opacity=0.55),
-            Line(stepped(best), SERIES[0], "best so far", 2.4, tip=_told(results, path, at)),
+            Line(stairs(best), SERIES[0], "best so far", 2.4, tip=_told(results, path, at)),
         ]
         lost = [trial for trial in ended(results) if trial.outcome in causes]
         crosses = [Dot(place(drawn[trial.number]), y.low, BETTER, trial_tip(results, trial, 8)) for trial in lost]
@@ -88,7 +88,7 @@ def beaten(results: SearchResults, at: int = 0) -> Plot:
         end = max(x for x, _ in line) * 1.02 or 1.0
         high = max(1.0, max(y for _, y in line) * 1.08)
         counts = f"{path[-1].better_than_baseline if path else 0} of {len(path)} trials are better than the baseline"
-        marks: list[Mark] = [Line(stepped(line), BETTER, "", 2.4, tip=counts)]
+        marks: list[Mark] = [Line(stairs(line), BETTER, "", 2.4, tip=counts)]
         if first is not None:
             marks.append(Rule(place(first), f"baseline beaten by trial {first.number}", level=False))
         panels.append(Panel(Scale(0.0, end, label), Scale(0.0, high, "better than baseline"), tuple(marks)))
@@ -146,7 +146,7 @@ def _curve(results: SearchResults, place: Callable[[Moment], float], at: int) ->
 def _group_marks(name: str, bands: Sequence[Held], ink: str, n: int) -> list[Mark]:
     area = tuple((band.at, band.low, band.high) for band in bands if band.low is not None and band.high is not None)
     last = f"{name}: {number_text(bands[-1].mean)} in the end, n = {n}" if bands else name
-    line = Line(stepped([(band.at, band.mean) for band in bands]), ink, name, 2.2, tip=last)
+    line = Line(stairs([(band.at, band.mean) for band in bands]), ink, name, 2.2, tip=last)
     return [Band(area, ink), line] if area else [line]
 
 

@@ -105,7 +105,7 @@ def option_texts(dimension: Dimension, most: int = 12) -> list[str]:
     tail = min(_shared([each[::-1] for each in words]), least - 1 - head)
     for side in ("first", "last"):
         cut = [_cut(each, head, len(each) - tail, most, side) for each in words]
-        if len(set(cut)) == len(cut):
+        if len({text.strip("…") for text in cut}) == len(cut):
             return cut
     return texts
 

@@ -101,7 +101,7 @@ def _share_marks(found: Utilisation, unit_s: float) -> tuple[Mark, ...]:
     )
     assert found.overall is not None
     ends = (found.start_s / unit_s, found.end_s / unit_s)
-    mean = Line(((ends[0], found.overall), (ends[1], found.overall)), INK, "", 1.4, dashed=True)
+    mean = Line(((ends[0], found.overall), (ends[1], found.overall)), INK, "", 1.4, dash=1)
     above = -8.0 if found.overall > 0.85 else 8.0
     words = Words(ends[1], found.overall, f"{found.overall:.1%} overall", "end", strong=True, aside=-4.0, above=above)
     return (Boxes(boxes, SERIES[6], opacity=0.45), mean, words)

@@ -7,8 +7,8 @@ from typing import Any
 
 from etude.analysis.estimates import estimate
 from etude.analysis.summary import Comparison, Group, Summary
+from etude.report.charts.labels import with_names_in_common, with_short_names
 from etude.report.charts.pareto import pareto_points
-from etude.report.charts.short_names import named_alike, shortly_named
 
 
 def summary(*params: dict[str, Any]) -> Summary:
@@ -34,7 +34,7 @@ def summary(*params: dict[str, Any]) -> Summary:
 
 
 def names(*params: dict[str, Any]) -> list[str]:
-    (found,) = shortly_named([summary(*params)])
+    (found,) = with_short_names([summary(*params)])
     return [group.name for group in found.groups]
 
 
@@ -62,7 +62,7 @@ def test_short_names_stay_and_so_do_those_whose_values_tell_nothing_apart() -> N
 
 def test_one_group_has_one_name_in_all_studies() -> None:
     one, other = summary({"head": "linear", "pooling": "attention"}), summary({"head": "linear", "pooling": "max"})
-    assert [group.name for each in shortly_named([one, other]) for group in each.groups] == [
+    assert [group.name for each in with_short_names([one, other]) for group in each.groups] == [
         "linear, attention",
         "linear, max",
     ]
@@ -80,15 +80,15 @@ def test_comparisons_have_the_short_names_of_their_groups_too() -> None:
         {"the_pooling": "mean of all", "spectral": None}, {"the_pooling": "max of all", "spectral": "lowpass"}
     )
     one, other = (group.name for group in made.groups)
-    (found,) = shortly_named([replace(made, comparisons=(compared(other, one),))])
+    (found,) = with_short_names([replace(made, comparisons=(compared(other, one),))])
     assert [group.name for group in found.groups] == ["mean of all", "max of all, lowpass"]
     assert (found.comparisons[0].group, found.comparisons[0].baseline) == ("max of all, lowpass", "mean of all")
 
 
-def test_comparisons_of_groups_that_are_named_alike_follow_their_groups() -> None:
+def test_comparisons_of_groups_that_are_with_names_in_common_follow_their_groups() -> None:
     wide, narrow = summary({"k": 1}, {"k": 2}), summary({"k": 1, "j": 3}, {"k": 2, "j": 4})
     wide = replace(wide, comparisons=(compared("k=2", "k=1"),))
-    found, _ = named_alike(
+    found, _ = with_names_in_common(
         [replace(wide, groups=tuple(replace(g, params={**g.params, "j": 3}) for g in wide.groups)), narrow]
     )
     assert {found.comparisons[0].group, found.comparisons[0].baseline} == {group.name for group in found.groups}

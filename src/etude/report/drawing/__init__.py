@@ -1,1 +1,0 @@
-"""Charts drawn with matplotlib, as PNG and SVG."""
