@@ -47,8 +47,7 @@ def pick(values: Across[Scores]) -> float:
 def describe(records: object) -> str:
     return "all"
 
-def no_step() -> int:
-    return 0
+no_step = 0
 
 @step
 def opaque() -> Project:
@@ -140,7 +139,7 @@ def test_an_input_file_counts_by_content_and_not_by_path(project: Project) -> No
         ({"data": ("text.lod", None, {})}, "pipeline.data.step", "load"),
         ({"data": ("txt.load", None, {})}, "pipeline.data.step", "text"),
         ({"data": ("no_such_module.load", None, {})}, "pipeline.data.step", "room"),
-        ({"data": ("no_step", None, {})}, "pipeline.data.step", "@step"),
+        ({"data": ("no_step", None, {})}, "pipeline.data.step", "function"),
         ({"data": ("opaque", None, {})}, "pipeline.data.step", "cannot be stored"),
         ({"data": ("load", None, {"cuont": 3})}, "pipeline.data.with.cuont", "count"),
         ({"data": ("load", None, {"count": "3"})}, "pipeline.data.with.count", "int"),

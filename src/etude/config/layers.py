@@ -17,8 +17,8 @@ from etude.config.overrides import (
     Override,
     apply,
     binding_faults,
-    check_allowed,
     check_target,
+    check_value,
     override_of,
     parse_override,
 )
@@ -130,7 +130,7 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
         if text := environment.get(variable, ""):
             try:
                 override = override_of(source, target, text)
-                check_allowed(override, binding.get("one_of"))
+                check_value(override, binding.get("one_of"))
                 _lay(layers, override, layer=1)
             except ConfigError as error:
                 layers.faults += error.faults

@@ -102,7 +102,7 @@ def binding_faults(variable: str, said: object) -> list[Fault]:
     return []
 
 
-def check_allowed(override: Override, allowed: object) -> None:
+def check_value(override: Override, allowed: object) -> None:
     """Refuse a value that is none of those that may be, where that is said.
 
     Raises:
