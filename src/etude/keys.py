@@ -233,8 +233,8 @@ class ListOf:
         if len(value) < self.least:
             faults.append(Fault(path=path, reason="is empty", mend=f"give {self.least} or more values, or remove it"))
             return BAD
-        found = [self.item.read(inner, join_path(path, index), faults) for index, inner in enumerate(value)]
-        return [inner for inner in found if inner is not BAD]
+        items = [self.item.read(inner, join_path(path, index), faults) for index, inner in enumerate(value)]
+        return [inner for inner in items if inner is not BAD]
 
     def schema(self, partial: bool = False) -> JsonSchema:
         """An array."""
@@ -568,8 +568,8 @@ def _is_too_large(value: object) -> bool:
 def _refuse(
     faults: list[Fault], path: str, value: object, expected: str, mend: str = "", *, right_kind: bool = False
 ) -> object:
-    found = "" if right_kind else f", found {kind_of(value)}"
-    faults.append(Fault(path=path, value=value, reason=f"expected {expected}{found}", mend=mend))
+    kind = "" if right_kind else f", found {kind_of(value)}"
+    faults.append(Fault(path=path, value=value, reason=f"expected {expected}{kind}", mend=mend))
     return BAD
 
 

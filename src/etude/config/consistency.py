@@ -63,8 +63,10 @@ def _unequal(points: Sequence[Mapping[str, object]]) -> Iterator[Fault]:
     for index, point in enumerate(points):
         missing, extra = sorted(points[0].keys() - point.keys()), sorted(point.keys() - points[0].keys())
         if missing or extra:
-            told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(extra)} besides"] * bool(extra)
-            reason = f"every point names the same params; against the first this one {' and '.join(told)}"
+            differences = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(extra)} besides"] * bool(
+                extra
+            )
+            reason = f"every point names the same params; against the first this one {' and '.join(differences)}"
             yield Fault(path=f"vary.list.{index}", value=dict(point), reason=reason, mend="give each point all of them")
     if points and not points[0]:
         yield Fault(path="vary.list.0", reason="the point names no param", mend="write a point as {param: value}")
@@ -74,10 +76,10 @@ def _overlapping(study: Study) -> Iterator[Fault]:
     pointed = {param for point in study.vary.points for param in point}
     sections = {"vary.list": pointed, "vary.grid": set(study.vary.grid), "vary.repeat": set(study.vary.repeat)}
     for param in sorted(set().union(*sections.values())):
-        found = [section for section, params in sections.items() if param in params]
-        if len(found) > 1:
-            path = f"{found[-1]}.{param}"
-            yield Fault(path=path, reason=f"{param!r} is varied twice: also by {found[0]}", mend="keep one of the two")
+        within = [section for section, params in sections.items() if param in params]
+        if len(within) > 1:
+            path = f"{within[-1]}.{param}"
+            yield Fault(path=path, reason=f"{param!r} is varied twice: also by {within[0]}", mend="keep one of the two")
 
 
 _PARTS: Final = (*SETTABLE, *FILE_ONLY)
@@ -122,8 +124,8 @@ def _setting_faults(
 ) -> Iterator[Fault]:
     for inner, text in texts_in(node.settings, path):
         for name in references(text):
-            if params is not None and (told := unknown(name, params)):
-                yield Fault(path=inner, value=text, reason=told[0], mend=told[1])
+            if params is not None and (unknown_param := unknown(name, params)):
+                yield Fault(path=inner, value=text, reason=unknown_param[0], mend=unknown_param[1])
             elif (param := name.partition(".")[0]) in varied:
                 reason = f"a collect node sees all variants, so {param!r} has no one value here"
                 yield Fault(path=inner, value=text, reason=reason, mend="read it from the records, or leave it out")

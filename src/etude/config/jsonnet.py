@@ -67,11 +67,11 @@ class JsonnetTree:
 
     def look(self, path: Keys) -> Look:
         """What stands here, without its values."""
-        found = self._evaluate(_at(path) + _LOOK)
-        if found["kind"] == "missing":
+        answer = self._evaluate(_at(path) + _LOOK)
+        if answer["kind"] == "missing":
             return MISSING
-        kind: Any = _KINDS.get(found["kind"], "value")
-        return Look(kind=kind, names=tuple(found.get("names", ())), size=found.get("size", 0))
+        kind: Any = _KINDS.get(answer["kind"], "value")
+        return Look(kind=kind, names=tuple(answer.get("names", ())), size=answer.get("size", 0))
 
     def value(self, path: Keys) -> object:
         """The plain value here; None where nothing stands."""

@@ -41,10 +41,10 @@ MEMORY = 86
 
 def _imported(folder: str, name: str) -> tuple[str, str]:
     _write({"import": [folder, name]})
-    found = _read()
-    if found is None or "path" not in found:
+    answer = _read()
+    if answer is None or "path" not in answer:
         raise RuntimeError(f"cannot import {name}")
-    return found["path"], found["text"]
+    return answer["path"], answer["text"]
 
 
 def _allow_s(cpu_s: float) -> None:
@@ -59,8 +59,8 @@ def _read() -> Any:
     return json.loads(line) if line else None
 
 
-def _write(told: object) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
+def _write(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 

@@ -54,25 +54,25 @@ class JsonnetProcess:
         self._send({"program": program})
         refused: BaseException | None = None
         while True:
-            told = self._receive()
-            if "import" in told:
+            message = self._receive()
+            if "import" in message:
                 try:
-                    path, text = imported(*told["import"])
+                    path, text = imported(*message["import"])
                 except Exception as error:  # raised again below, when the engine has come back
                     refused = error
                     self._send({})
                 else:
                     self._send({"path": path, "text": text})
-            elif "error" in told:
-                raise refused or JsonnetError(told["error"])
+            elif "error" in message:
+                raise refused or JsonnetError(message["error"])
             else:
-                return str(told["text"])
+                return str(message["text"])
 
-    def _send(self, told: object) -> None:
+    def _send(self, message: object) -> None:
         process = self._started()
         assert process.stdin is not None
         try:
-            process.stdin.write(json.dumps(told) + "\n")
+            process.stdin.write(json.dumps(message) + "\n")
             process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
@@ -83,8 +83,8 @@ class JsonnetProcess:
         line = process.stdout.readline()
         if not line.endswith("\n"):
             raise self._died()
-        told: dict[str, list[str] | str] = json.loads(line)
-        return told
+        message: dict[str, list[str] | str] = json.loads(line)
+        return message
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:

@@ -50,8 +50,8 @@ class Layers:
     def profiles(self) -> dict[str, Mapping[str, object]]:
         """The profiles that are mappings; the check of the whole study tells of others."""
         written = self.study_tree.value(("profiles",))
-        found = written if isinstance(written, Mapping) else {}
-        return {name: data for name, data in found.items() if isinstance(data, Mapping)}
+        mapping = written if isinstance(written, Mapping) else {}
+        return {name: data for name, data in mapping.items() if isinstance(data, Mapping)}
 
     def came(self, paths: Sequence[str], source: str) -> None:
         """Note where the values at these places came from: from outside of any file."""
@@ -114,9 +114,9 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
     bindings = layers.study_tree.value(("env",))
     if layers.study_tree.look(("params",)).kind in ("list", "value"):
         return  # the fault of params itself says enough
-    for variable, said in bindings.items() if isinstance(bindings, Mapping) else ():
-        binding = said if isinstance(said, Mapping) else {"sets": said}
-        layers.faults += binding_faults(variable, said)
+    for variable, declaration in bindings.items() if isinstance(bindings, Mapping) else ():
+        binding = declaration if isinstance(declaration, Mapping) else {"sets": declaration}
+        layers.faults += binding_faults(variable, declaration)
         target = binding.get("sets")
         if not isinstance(target, str):
             continue
@@ -124,7 +124,7 @@ def lay_environment(layers: Layers, environment: Mapping[str, str]) -> None:
         try:
             check_target(layers.study_tree, Override(source=source, target=target))
         except ConfigError as error:
-            path = f"env.{variable}" if binding is not said else f"env.{variable}.sets"
+            path = f"env.{variable}" if binding is not declaration else f"env.{variable}.sets"
             layers.faults += [replace(fault, path=path, value=target, file="") for fault in error.faults]
             continue
         if text := environment.get(variable, ""):
@@ -161,7 +161,7 @@ def fitting(study_tree: StudyTree, name: str, data: Mapping[str, object]) -> tup
     that the study does not have.
     """
     faults: list[Fault] = []
-    kept: dict[str, object] = {}
+    parts: dict[str, object] = {}
     for part, value in data.items():
         path = f"profiles.{name}.{part}"
         if part not in PROFILE.keys:
@@ -170,26 +170,26 @@ def fitting(study_tree: StudyTree, name: str, data: Mapping[str, object]) -> tup
         elif part in ("params", "pipeline", "collect") and isinstance(value, Mapping):
             known = study_tree.look((part,)).names
             unknown = [key for key, inner in value.items() if key not in known and not _is_node(part, inner)]
-            kept[part] = {key: inner for key, inner in value.items() if key not in unknown}
+            parts[part] = {key: inner for key, inner in value.items() if key not in unknown}
             what = "param" if part == "params" else f"node of {part}"
             for key in unknown:
                 reason = f"no {what} is called {key!r}"
                 faults.append(Fault(path=f"{path}.{key}", value=value[key], reason=reason, mend=nearest(key, known)))
         else:
-            kept[part] = value
-    return kept, faults
+            parts[part] = value
+    return parts, faults
 
 
 def profile_faults(base: Mapping[str, object], name: str, data: Mapping[str, object]) -> Iterator[Fault]:
     """What is wrong with a study under this profile that is right without it."""
     study_tree = PlainTree(base)
-    kept, misfits = fitting(study_tree, name, data)
+    parts, misfits = fitting(study_tree, name, data)
     yield from misfits
-    overlay(study_tree, kept)
-    known = {(fault.path, fault.reason) for fault in build(base, name=name).faults}
+    overlay(study_tree, parts)
+    without_it = {(fault.path, fault.reason) for fault in build(base, name=name).faults}
     for fault in build(study_tree.tree, name=name).faults:
-        if (fault.path, fault.reason) not in known:
-            if _holds(kept, fault.path):
+        if (fault.path, fault.reason) not in without_it:
+            if _holds(parts, fault.path):
                 yield replace(fault, path=f"profiles.{name}.{fault.path}")
             else:
                 yield replace(fault, reason=f"{fault.reason} (with profile {name})")

@@ -89,15 +89,15 @@ def parse_value(text: str) -> object:
     return document.tree
 
 
-def binding_faults(variable: str, said: object) -> list[Fault]:
+def binding_faults(variable: str, binding: object) -> list[Fault]:
     """What is wrong with how `env` binds a variable, besides the form of it."""
-    if not isinstance(said, Mapping) or not said:
+    if not isinstance(binding, Mapping) or not binding:
         return []
-    secret = said.get("secret") is True
-    if secret and said.keys() & {"sets", "one_of"}:
+    secret = binding.get("secret") is True
+    if secret and binding.keys() & {"sets", "one_of"}:
         reason = "a secret sets nothing: params and settings are kept beside every result"
         return [Fault(path=f"env.{variable}", reason=reason, mend="take away `secret`, or all else")]
-    if not secret and said.get("sets") is None:
+    if not secret and binding.get("sets") is None:
         return [Fault(path=f"env.{variable}", reason="sets nothing", mend="add `sets: PARAM`, or `secret: true`")]
     return []
 
@@ -218,12 +218,12 @@ def _refuse_part(override: Override, path: Keys, axis: Keys) -> None:
 
 
 def _points_with(points: Sequence[object], name: str, override: Override) -> list[object]:
-    kept: list[object] = []
-    kept += [point for point in points if isinstance(point, Mapping) and same(point.get(name), override.value)]
-    if not kept:
+    matching: list[object] = []
+    matching += [point for point in points if isinstance(point, Mapping) and same(point.get(name), override.value)]
+    if not matching:
         known = [point.get(name) for point in points if isinstance(point, Mapping)]
         raise _told(override, f"no point of vary.list has this {name!r}; there are {known}", "set vary.list itself")
-    return kept
+    return matching
 
 
 def same(one: object, other: object) -> bool:

@@ -36,17 +36,17 @@ def search_of(read: Mapping[str, Any], params: Mapping[str, object], faults: lis
     return spec_of(Search, read, space=space, goal=goal, sampler=name, settings=settings, baseline=baseline)
 
 
-def search_faults(study: Study, tree: Mapping[str, object], said: Mapping[str, Any]) -> Iterator[Fault]:
+def search_faults(study: Study, tree: Mapping[str, object], section: Mapping[str, Any]) -> Iterator[Fault]:
     """What does not fit the rest of the study.
 
     Args:
         study: The study.
         tree: The whole tree it was made of.
-        said: `vary.search` in it, as far as it could be read.
+        section: `vary.search` in it, as far as it could be read.
     """
     params, pipeline = tree.get("params"), tree.get("pipeline")
     known = tuple(params) if isinstance(params, Mapping) else ()
-    for name in said.get("space", {}):
+    for name in section.get("space", {}):
         if name not in known:
             yield Fault(f"{WHERE}.space.{name}", f"no param is called {name!r}", mend=nearest(name, known))
         elif name in study.vary.repeat:
@@ -57,10 +57,10 @@ def search_faults(study: Study, tree: Mapping[str, object], said: Mapping[str, A
         if isinstance(written, Mapping) and written.get(other):
             mend = f"move its params into the space, or leave out `{other}`; only `repeat` goes with a search"
             yield Fault(f"vary.{other}", "a study is searched or laid out, not both", mend=mend)
-    if "trials" not in said and "timeout" not in said:
+    if "trials" not in section and "timeout" not in section:
         yield Fault(WHERE, "nothing ends the search", mend="write `trials:` or `timeout:` or both")
     nodes = tuple(pipeline) if isinstance(pipeline, Mapping) else ()
-    for path, metric in _metrics(said):
+    for path, metric in _metrics(section):
         node = metric.partition(".")[0]
         if not re.fullmatch(METRIC, metric):
             yield Fault(path, "expected a metric: node.metric, as the records call it", metric, "write quality.auc")
@@ -69,21 +69,21 @@ def search_faults(study: Study, tree: Mapping[str, object], said: Mapping[str, A
             yield Fault(path, reason, metric, nearest(node, nodes))
         elif node == "cost" and metric.count(".") != 1:
             yield Fault(path, "no cost is called so", metric, "write cost.energy_j or cost.wall_s")
-    yield from _sampler_faults(said)
+    yield from _sampler_faults(section)
     if study.vary.search is not None:
         yield from _early_faults(study.vary.search)
 
 
-def _sampler(said: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
+def _sampler(section: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
     """The sampler's name, and its settings."""
-    sampler = said.get("sampler", "auto")
+    sampler = section.get("sampler", "auto")
     if isinstance(sampler, str):
         return sampler, {}
     return str(sampler.get("name", "auto")), {key: value for key, value in sampler.items() if key != "name"}
 
 
-def _sampler_faults(said: Mapping[str, Any]) -> Iterator[Fault]:
-    yield from (_placed(fault) for fault in check(*_sampler(said)))
+def _sampler_faults(section: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from (_placed(fault) for fault in check(*_sampler(section)))
 
 
 def _early_faults(search: Search) -> Iterator[Fault]:
@@ -95,15 +95,15 @@ def _early_faults(search: Search) -> Iterator[Fault]:
         yield Fault(f"{WHERE}.stop_early.reduction", "expected a number above 1", value, "write 3")
 
 
-def _metrics(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    objective = said.get("objective", ())
+def _metrics(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    objective = section.get("objective", ())
     if isinstance(objective, str):
         yield f"{WHERE}.objective", objective
     elif isinstance(objective, Mapping):
         yield from ((f"{WHERE}.objective.{metric}", metric) for metric in objective)
     else:
         yield from ((f"{WHERE}.objective.{index}", metric) for index, metric in enumerate(objective))
-    yield from ((f"{WHERE}.constraints.{metric}", metric) for metric in said.get("constraints", {}))
+    yield from ((f"{WHERE}.constraints.{metric}", metric) for metric in section.get("constraints", {}))
 
 
 def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
@@ -111,19 +111,19 @@ def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
     conditions: list[Condition] = []
     if "space" not in read:
         return None
-    for name, said in read["space"].items():
+    for name, keys in read["space"].items():
         path = f"{WHERE}.space.{name}"
         if any(fault.path.startswith(f"{path}.") for fault in faults):
             continue
-        told = _kind_fault(path, said)
-        if told is not None:
-            faults.append(told)
+        fault_of_kind = _kind_fault(path, keys)
+        if fault_of_kind is not None:
+            faults.append(fault_of_kind)
             continue
-        kind = next(kind for kind in _KINDS if kind in said)
+        kind = next(kind for kind in _KINDS if kind in keys)
         if kind == "float":
-            said = {**said, "float": [float(bound) for bound in said["float"]]}
-        dimensions[name] = dimension_of(said)
-        for on, values in said.get("when", {}).items():
+            keys = {**keys, "float": [float(bound) for bound in keys["float"]]}
+        dimensions[name] = dimension_of(keys)
+        for on, values in keys.get("when", {}).items():
             conditions.append(Condition(name, on, tuple(values) if isinstance(values, list) else (values,)))
     forbidden = tuple(
         Forbidden({name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
@@ -135,25 +135,25 @@ def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
     return Space(dimensions, tuple(conditions), forbidden)
 
 
-def _kind_fault(path: str, said: Mapping[str, Any]) -> Fault | None:
-    kinds = [kind for kind in _KINDS if kind in said]
+def _kind_fault(path: str, keys: Mapping[str, Any]) -> Fault | None:
+    kinds = [kind for kind in _KINDS if kind in keys]
     if len(kinds) != 1:
         reason = f"a dimension is one of {', '.join(_KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else "")
-        return Fault(path, reason, dict(said) or None, "write {float: [low, high]} or {choice: [a, b]}")
+        return Fault(path, reason, dict(keys) or None, "write {float: [low, high]} or {choice: [a, b]}")
     kind = kinds[0]
     if kind in ("choice", "ordinal"):
-        extra = next((key for key in ("log", "step") if key in said), None)
+        extra = next((key for key in ("log", "step") if key in keys), None)
         if extra:
             mend = f"leave it out, or write float or int instead of {kind}"
-            return Fault(f"{path}.{extra}", f"{extra} is of numbers, and this is a {kind}", said[extra], mend)
+            return Fault(f"{path}.{extra}", f"{extra} is of numbers, and this is a {kind}", keys[extra], mend)
         return None
-    bounds = said[kind]
+    bounds = keys[kind]
     if len(bounds) != 2:
         return Fault(f"{path}.{kind}", "expected a lower and an upper bound", list(bounds), "write [low, high]")
     if kind == "int":
         if any(isinstance(bound, float) and not bound.is_integer() for bound in bounds):
             return Fault(f"{path}.int", "the bounds of whole numbers are whole", list(bounds), "write float")
-        step = said.get("step", 1)
+        step = keys.get("step", 1)
         if isinstance(step, float) and not step.is_integer():
             return Fault(f"{path}.step", "the step of whole numbers is whole", step, "write float, or a whole step")
     return None
@@ -175,13 +175,13 @@ def _goal(read: Mapping[str, Any], faults: list[Fault]) -> Goal | None:
             faults.append(Fault(f"{WHERE}.objective", "a metric stands there twice", metrics, "leave one out"))
         directions = {metric: direction or _direction(metric) for metric in metrics}
     bounds = []
-    for metric, said in read.get("constraints", {}).items():
+    for metric, limits in read.get("constraints", {}).items():
         path = f"{WHERE}.constraints.{metric}"
-        if not said:
+        if not limits:
             faults.append(Fault(path, "no limit is named", mend="write {at_most: …} or {at_least: …}"))
-        elif said.get("at_least", said.get("at_most", 0)) > said.get("at_most", said.get("at_least", 0)):
-            faults.append(Fault(path, "no value is at least the one and at most the other", said, "swap the two"))
-        bounds.append(Bound(metric, said.get("at_most"), said.get("at_least")))
+        elif limits.get("at_least", limits.get("at_most", 0)) > limits.get("at_most", limits.get("at_least", 0)):
+            faults.append(Fault(path, "no value is at least the one and at most the other", limits, "swap the two"))
+        bounds.append(Bound(metric, limits.get("at_most"), limits.get("at_least")))
     return Goal(tuple(directions), tuple(directions.values()), tuple(bounds))
 
 
@@ -191,11 +191,11 @@ def _direction(metric: str) -> Direction:
 
 
 def _baseline(
-    said: str | Mapping[str, object] | None, space: Space, params: Mapping[str, object], faults: list[Fault]
+    point: str | Mapping[str, object] | None, space: Space, params: Mapping[str, object], faults: list[Fault]
 ) -> Mapping[str, object] | None:
-    if said is None:
+    if point is None:
         return None
-    given: Mapping[str, object] = {} if isinstance(said, str) else said
+    given: Mapping[str, object] = {} if isinstance(point, str) else point
     own = {name: params[name] for name in space.columns if name in params}
     try:
         return space.read({**own, **given})

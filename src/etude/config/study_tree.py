@@ -60,8 +60,8 @@ class StudyTree(Protocol):
 
 def overlay(study_tree: StudyTree, data: Mapping[str, object]) -> None:
     """Lay a profile or a child study over a tree. There null takes away a node, an axis or a key that is there."""
-    kept, removed = _split(data, ())
-    study_tree.merge(kept)
+    rest, removed = _split(data, ())
+    study_tree.merge(rest)
     for path in removed:
         if study_tree.look(path).kind == "missing":
             study_tree.assign(path, None)
@@ -167,18 +167,18 @@ def _mapping(tree: object) -> dict[str, object]:
 
 def _split(data: Mapping[str, object], path: Keys) -> tuple[dict[str, object], list[Keys]]:
     """The data without the nulls that take something away, and the places of those."""
-    kept: dict[str, object] = {}
+    rest: dict[str, object] = {}
     removed: list[Keys] = []
     for key, value in data.items():
         inner = (*path, key)
         if value is None and not _may_be_null(inner):
             removed.append(inner)
         elif isinstance(value, Mapping) and not _may_be_null(inner):
-            kept[key], below = _split(value, inner)
+            rest[key], below = _split(value, inner)
             removed += below
         else:
-            kept[key] = value
-    return kept, removed
+            rest[key] = value
+    return rest, removed
 
 
 def _may_be_null(path: Keys) -> bool:

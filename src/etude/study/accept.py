@@ -34,21 +34,21 @@ def accept_node(prepared: PreparedStudy, name: str, because: str) -> Mapping[str
     if not nodes:
         raise ConfigError([Fault(name, "nothing to accept: no variant of this node is to be run")])
     adoptions = [_adoption(prepared, node) for node in nodes]
-    faults = [found for found in adoptions if isinstance(found, Fault)]
+    faults = [adoption for adoption in adoptions if isinstance(adoption, Fault)]
     if faults:
         raise ConfigError(faults)
-    told = {}
-    for node, found in zip(nodes, adoptions, strict=True):
-        assert not isinstance(found, Fault)
-        manifest, differ = found
+    differences = {}
+    for node, adoption in zip(nodes, adoptions, strict=True):
+        assert not isinstance(adoption, Fault)
+        manifest, differ = adoption
         prepared.store.adopt(node.fingerprint, manifest.fingerprint, _header(prepared, node, manifest, differ, because))
-        told[node.label()] = differ
+        differences[node.label()] = differ
     done = {node.fingerprint: None for node in nodes}
     history, workplace = prepared.history, prepared.workplace
     changed = after(history, nodes, done, history.run, history.file, str(prepared.store.root))
     write_history(workplace.etude, replace(changed, results={**history.results, **changed.results}))
     register(prepared.store, workplace.project, changed.study, done.keys())
-    return told
+    return differences
 
 
 def earlier_result(store: Store, history: ResultHistory, node: Node) -> Earlier | None:
@@ -89,12 +89,12 @@ def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Chan
 def _header(
     prepared: PreparedStudy, node: Node, manifest: Manifest, differ: tuple[Change, ...], because: str
 ) -> Header:
-    made = {}
+    upstream = {}
     for other in node.upstream():
-        found = prepared.store.inspect(other.fingerprint)
-        if isinstance(found, Manifest):
-            made[other.fingerprint] = Made.of(found)
-    contents = input_contents(node, made)
+        upstream_manifest = prepared.store.inspect(other.fingerprint)
+        if isinstance(upstream_manifest, Manifest):
+            upstream[other.fingerprint] = Made.of(upstream_manifest)
+    contents = input_contents(node, upstream)
     if contents is None:
         raise ConfigError([Fault(node.label(), "what it reads is not in the store", mend="run or accept that first")])
     accepted = {"from": manifest.fingerprint, "because": because, "changes": [str(change) for change in differ]}

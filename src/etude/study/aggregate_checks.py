@@ -32,19 +32,19 @@ def aggregate_faults(study: Study, uses: Mapping[str, StepUse]) -> Iterator[Faul
         if use is None or use.reference != AGGREGATE:
             continue
         try:
-            said = resolve(spec.settings, study.params)
+            settings = resolve(spec.settings, study.params)
         except EtudeError:
             continue  # told where settings are read
-        assert isinstance(said, Mapping)
+        assert isinstance(settings, Mapping)
         where = f"collect.{name}.with"
         sources = [one for given in spec.sources.values() for one in (given if isinstance(given, tuple) else (given,))]
-        yield from _params_faults(study, said, where)
+        yield from _params_faults(study, settings, where)
         if all(source.node == RECORDS and not source.study for source in sources):
-            yield from _metrics_faults(study, said, uses, where)
+            yield from _metrics_faults(study, settings, uses, where)
 
 
-def _params_faults(study: Study, said: Mapping[str, Any], where: str) -> Iterator[Fault]:
-    replicate, by, baseline = said.get("replicate"), said.get("by"), said.get("baseline")
+def _params_faults(study: Study, settings: Mapping[str, Any], where: str) -> Iterator[Fault]:
+    replicate, by, baseline = settings.get("replicate"), settings.get("by"), settings.get("baseline")
     named = [("replicate", replicate)] if isinstance(replicate, str) else []
     named += [("by", one) for one in by if isinstance(one, str)] if isinstance(by, list) else []
     named += [("baseline", one) for one in baseline] if isinstance(baseline, Mapping) else []
@@ -52,12 +52,14 @@ def _params_faults(study: Study, said: Mapping[str, Any], where: str) -> Iterato
     for setting, one in unknown:
         yield Fault(f"{where}.{setting}", f"the study has no param {one!r}", one, nearest(one, study.params))
     if isinstance(baseline, Mapping) and baseline and not unknown and study.vary.search is None:
-        yield from _baseline_faults(study, said, baseline, where)
+        yield from _baseline_faults(study, settings, baseline, where)
 
 
-def _baseline_faults(study: Study, said: Mapping[str, Any], baseline: Mapping[str, Any], where: str) -> Iterator[Fault]:
-    repeat = said.get("replicate") or next(iter(study.vary.repeat), None)
-    keys = [name for name in said.get("by") or study.params if name != repeat or said.get("by")]
+def _baseline_faults(
+    study: Study, settings: Mapping[str, Any], baseline: Mapping[str, Any], where: str
+) -> Iterator[Fault]:
+    repeat = settings.get("replicate") or next(iter(study.vary.repeat), None)
+    keys = [name for name in settings.get("by") or study.params if name != repeat or settings.get("by")]
     for name in baseline:
         if name not in keys:
             yield Fault(
@@ -76,13 +78,15 @@ def _baseline_faults(study: Study, said: Mapping[str, Any], baseline: Mapping[st
         yield Fault(f"{where}.baseline", reason, dict(baseline), f"there are {'; '.join(known[:12])}")
 
 
-def _metrics_faults(study: Study, said: Mapping[str, Any], uses: Mapping[str, StepUse], where: str) -> Iterator[Fault]:
+def _metrics_faults(
+    study: Study, settings: Mapping[str, Any], uses: Mapping[str, StepUse], where: str
+) -> Iterator[Fault]:
     for setting in ("metrics", "lower_is_better", "higher_is_better"):
-        given = said.get(setting)
+        given = settings.get(setting)
         for metric in given if isinstance(given, (list, tuple)) else ():
             if isinstance(metric, str):
                 yield from _metric_faults(metric, study, uses, f"{where}.{setting}")
-    references = said.get("references")
+    references = settings.get("references")
     for node in references if isinstance(references, Mapping) else ():
         if node not in study.pipeline:
             mend = nearest(node, study.pipeline)
@@ -116,7 +120,7 @@ def _names(annotation: Any, within: Sequence[type] = ()) -> list[str] | None:
     cls = class_of(bare(annotation))
     if cls is None or cls in within or not is_record(cls):
         return None
-    found: list[str] = []
+    columns: list[str] = []
     try:
         hints = fields_of(cls)
     except NameError:
@@ -128,7 +132,7 @@ def _names(annotation: Any, within: Sequence[type] = ()) -> list[str] | None:
         simple = class_of(plain) in (None, int, float, bool, str) and all(
             one in _SIMPLE for one in members[1:] or members
         )
-        found += (
+        columns += (
             [f"{name}.{each}" for each in inner] if inner is not None else [name] if simple else [name, f"{name}.*"]
         )
-    return found
+    return columns

@@ -241,7 +241,7 @@ class Execution:
     def _rounds(self, run: str, tell: Tell) -> None:
         """Run the plan; where stored results were found damaged, plan anew and go on."""
         prepared, total = self.prepared, self.summary
-        made = prepared.plan
+        current = prepared.plan
         backend = self._backend(run)
         try:
             provenance = Provenance(
@@ -255,7 +255,7 @@ class Execution:
                 )
                 failed = {failure.node.fingerprint for failure in total.failures}
                 self.runner = Runner(
-                    made,
+                    current,
                     prepared.store,
                     backend,
                     provenance,
@@ -275,10 +275,13 @@ class Execution:
                     _add(total, summary)
                 if not summary.damaged or summary.interrupted or (summary.failures and self.options.fail_fast):
                     break
-                done = made.forced & total.computed.keys()
-                targets = [action.node for action in made.actions]
-                made = plan(
-                    _ends(targets), prepared.store.inspect, force=made.forced - done, differences=_differences(prepared)
+                done = current.forced & total.computed.keys()
+                targets = [action.node for action in current.actions]
+                current = plan(
+                    _ends(targets),
+                    prepared.store.inspect,
+                    force=current.forced - done,
+                    differences=_differences(prepared),
                 )
             else:
                 total.damaged = summary.damaged
@@ -292,18 +295,18 @@ class Execution:
         pause = self._pause()
         if self.options.cluster is not None and pause is None:
             return self._cluster(self.options.cluster, run)
-        found = machine(
+        here = machine(
             self.options.environment,
             workers=study.place.workers,
             gpus=study.place.gpus,
             memory_bytes=study.place.memory_bytes,
         )
         if study.place.backend == "inline" or pause is not None:
-            devices = tuple(f"cuda:{index}" for index in range(len(found.devices)))
+            devices = tuple(f"cuda:{index}" for index in range(len(here.devices)))
             metering, digests = Metering(meter_settings(self.prepared)), self.prepared.files
             return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests, self.redact)
         return ProcessBackend(
-            found,
+            here,
             workplace.store,
             logs,
             import_path(workplace.project),
@@ -393,9 +396,9 @@ class Execution:
         }
 
     def _say(self, log: EventLog, event: Event) -> None:
-        told = replace(event, data=self.redact.within(event.data))
-        log(told)
-        self.tell(told)
+        redacted = replace(event, data=self.redact.within(event.data))
+        log(redacted)
+        self.tell(redacted)
 
     def _logs(self) -> Path:
         return self.prepared.workplace.etude / "logs" / self.prepared.study.name

@@ -51,8 +51,8 @@ class Expansion:
         wanted = [row for variant, row in zip(self.variants, self.nodes, strict=True) if not variant.failed]
         all_nodes = unique(node for row in wanted for node in row.values())
         read = {other.fingerprint for node in all_nodes for other in node.upstream()}
-        kept = [node for node in all_nodes if node.fingerprint not in read or node.metrics or _is_charted(node)]
-        return [*kept, self.records, *self.collect.values()]
+        exported = [node for node in all_nodes if node.fingerprint not in read or node.metrics or _is_charted(node)]
+        return [*exported, self.records, *self.collect.values()]
 
     def named(self, name: str) -> list[Node]:
         """All nodes of that name over the variants, each once.

@@ -22,14 +22,14 @@ def locate(faults: Iterable[Fault], study: Study) -> tuple[Fault, ...]:
     return tuple(_with_origin(_located(fault, study.lines), study) for fault in faults)
 
 
-def together(found: Sequence[Fault], later: Iterable[Fault]) -> tuple[Fault, ...]:
+def together(earlier: Sequence[Fault], later: Iterable[Fault]) -> tuple[Fault, ...]:
     """Faults of the reader and of a later check of the same study, without the later ones that follow from earlier.
 
     What the reader finds faulty it leaves out of the study, so a later check may miss it there: its fault at, inside or
     just around such a place says nothing new.
     """
-    told = [fault.path for fault in found if fault.path]
-    return (*found, *(fault for fault in later if not any(_follows(fault.path, path) for path in told)))
+    faulty = [fault.path for fault in earlier if fault.path]
+    return (*earlier, *(fault for fault in later if not any(_follows(fault.path, path) for path in faulty)))
 
 
 def in_order(faults: Iterable[Fault], files: Sequence[Path]) -> tuple[Fault, ...]:
@@ -56,11 +56,11 @@ def _with_origin(fault: Fault, study: Study) -> Fault:
         return fault
     setting = node.settings.get(place["setting"])
     names = [name for name in _REFERENCE.findall(str(setting)) if f"params.{name}" in study.origin]
-    told = "".join(f"; {name} comes from {study.origin[f'params.{name}']}" for name in dict.fromkeys(names))
-    return replace(fault, reason=f"{fault.reason}{told}")
+    origins = "".join(f"; {name} comes from {study.origin[f'params.{name}']}" for name in dict.fromkeys(names))
+    return replace(fault, reason=f"{fault.reason}{origins}")
 
 
-def _follows(path: str, told: str) -> bool:
-    if path == told or path.startswith(told + "."):
+def _follows(path: str, faulty: str) -> bool:
+    if path == faulty or path.startswith(faulty + "."):
         return True
-    return path.count(".") >= 2 and told.startswith(path + ".")
+    return path.count(".") >= 2 and faulty.startswith(path + ".")

@@ -35,10 +35,10 @@ def needed_results(etude: Path) -> NeededResults:
     Args:
         etude: The project's `.etude`.
     """
-    found = NeededResults()
+    needs = NeededResults()
     for history in histories(etude):
-        found.latest[history.study] = set(history.results.values())
-        found.recorded[history.study] = set(history.results.values())
+        needs.latest[history.study] = set(history.results.values())
+        needs.recorded[history.study] = set(history.results.values())
     for run in sorted((etude / "runs").glob("*")):
         try:
             resolved = json.loads((run / "resolved.json").read_text(encoding="utf-8"))
@@ -49,10 +49,10 @@ def needed_results(etude: Path) -> NeededResults:
         living = _lives(run)
         if living or resolved.get("searches", True):  # its trials stand in no plan that was made before it
             fingerprints |= _stored(run)
-        found.recorded.setdefault(study, set()).update(fingerprints)
+        needs.recorded.setdefault(study, set()).update(fingerprints)
         if living:
-            found.latest.setdefault(study, set()).update(fingerprints)
-    return found
+            needs.latest.setdefault(study, set()).update(fingerprints)
+    return needs
 
 
 def register(store: Store, project: Path, study: str, fingerprints: Collection[str]) -> None:

@@ -30,7 +30,7 @@ def turns(expansion: Expansion, seed: int) -> dict[str, int]:
         blocks.setdefault(tuple(variant.keys[name] for name in repeated), {})[condition] = index
     chance = random.Random(seed)
     order: list[tuple[str, ...]] = []
-    found: dict[str, int] = {}
+    turn_of: dict[str, int] = {}
     for place, block in enumerate(blocks.values()):
         if place % 2 and order:
             order = [condition for condition in reversed(order) if condition in block]
@@ -41,5 +41,5 @@ def turns(expansion: Expansion, seed: int) -> dict[str, int]:
         order += more
         for condition in order:
             for node in expansion.nodes[block[condition]].values():
-                found.setdefault(node.fingerprint, len(found))
-    return found
+                turn_of.setdefault(node.fingerprint, len(turn_of))
+    return turn_of

@@ -137,14 +137,14 @@ def prepare(
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
     present = present_in(workplace.project, files, expansion.library, options, inline=study.place.backend == "inline")
     wanted = [*targets, *_forced_nodes(expansion, options.rerun)]
-    made = plan(wanted, store.inspect, force=force, differences=present.compare())
+    work = plan(wanted, store.inspect, force=force, differences=present.compare())
     expansion.library.add_observed(present.maps())
     _check_breakpoints(expansion, options)
     history = comparable_history(workplace.etude, study)
     return PreparedStudy(
         study=study,
         expansion=expansion,
-        plan=made,
+        plan=work,
         store=store,
         files=files,
         history=history,

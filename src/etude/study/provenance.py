@@ -30,8 +30,8 @@ class Provenance:
         """The provenance of one node's result."""
         if not self._run_facts:
             self._run_facts = {**self._facts(), **git_state(self.project)}
-        said = {"metrics": dict(node.declared)} if node.declared else {}
-        return {**self._run_facts, "node": node.label(), **self._of_step(node), **said}
+        metrics = {"metrics": dict(node.declared)} if node.declared else {}
+        return {**self._run_facts, "node": node.label(), **self._of_step(node), **metrics}
 
     def _facts(self) -> dict[str, object]:
         return {

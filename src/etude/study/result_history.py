@@ -27,9 +27,9 @@ class ResultHistory:
 
     def last(self, node: Node) -> str | None:
         """The fingerprint of this node's last result; of the same node in another variant where it is a new one."""
-        found = self.results.get(node.label())
-        if found is not None:
-            return found
+        own = self.results.get(node.label())
+        if own is not None:
+            return own
         others = (result for label, result in self.results.items() if label.split(" ", 1)[0] == node.title)
         return next(others, None)
 

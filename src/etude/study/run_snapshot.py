@@ -24,7 +24,7 @@ def take_snapshot(prepared: PreparedStudy, folder: Path, redact: Redactor, sourc
         sources: Files of the project, by absolute path.
     """
     project = prepared.workplace.project
-    kept: dict[str, dict[str, str]] = {}
+    copies: dict[str, dict[str, str]] = {}
     for path, source in sources.items():
         relative = Path(path)
         if relative.is_relative_to(project):
@@ -32,8 +32,8 @@ def take_snapshot(prepared: PreparedStudy, folder: Path, redact: Redactor, sourc
         copy = Path("sources") / str(relative).lstrip("/")
         (folder / copy).parent.mkdir(parents=True, exist_ok=True)
         (folder / copy).write_bytes(redact.data(source))
-        kept[path] = {"copy": str(copy), "sha256": sha256(source).hexdigest()}
-    (folder / SOURCES).write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        copies[path] = {"copy": str(copy), "sha256": sha256(source).hexdigest()}
+    (folder / SOURCES).write_text(json.dumps(copies, indent=1), encoding="utf-8")
     for file in prepared.study.files:
         (folder / "study").mkdir(exist_ok=True)
         (folder / "study" / file.name).write_bytes(redact.data(file.read_bytes()))
@@ -56,11 +56,11 @@ def kept_sources(folder: Path) -> dict[str, bytes]:
     Raises:
         BackendError: A copy is not what was planned: it was changed, or a secret was taken out of it.
     """
-    kept: dict[str, dict[str, str]] = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
+    copies: dict[str, dict[str, str]] = json.loads((folder / SOURCES).read_text(encoding="utf-8"))
     sources: dict[str, bytes] = {}
-    for path, known in kept.items():
-        source = sources[path] = (folder / known["copy"]).read_bytes()
-        if sha256(source).hexdigest() != known["sha256"]:
+    for path, one in copies.items():
+        source = sources[path] = (folder / one["copy"]).read_bytes()
+        if sha256(source).hexdigest() != one["sha256"]:
             raise BackendError(
                 f"{path}: its copy in {folder} is not what was planned, so no job can run it.\n"
                 "    Mend: if the file holds a secret, which no run writes down, read that from the environment; "

@@ -20,7 +20,7 @@ def unrecorded_numbers(prepared: PreparedStudy) -> dict[str, list[str]]:
     Nodes of étude's own steps are left out, whose metrics are known, and sequences that the step's annotation names:
     they are data.
     """
-    found: dict[str, list[str]] = {}
+    numbers_of: dict[str, list[str]] = {}
     for name in prepared.study.pipeline:
         for row in prepared.expansion.nodes:
             node = row[name]
@@ -39,9 +39,9 @@ def unrecorded_numbers(prepared: PreparedStudy) -> dict[str, list[str]]:
                 except EtudeError:
                     numbers = []
                 if numbers:
-                    found[name] = numbers
+                    numbers_of[name] = numbers
             break
-    return found
+    return numbers_of
 
 
 def _is_data(returns: object) -> bool:

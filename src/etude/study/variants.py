@@ -53,10 +53,10 @@ def too_many(study: Study) -> Fault | None:
     listed = {"list": len(vary.points)} if vary.points else {}
     shown = [f"{name} {size:,}" for name, size in {**listed, **sizes}.items() if size > 1]
     axes = " × ".join(shown[:6] + ["…"] * (len(shown) > 6))
-    told = f"{count:,}" if count < 10**15 else f"about 1e{math.log10(count):.0f}"
+    count_text = f"{count:,}" if count < 10**15 else f"about 1e{math.log10(count):.0f}"
     mend = "search the space (`search:`), or list the points that matter (`list:`)"
     mend += f", or allow so many: `place: {{most_variants: {count}}}`" if count <= 10**9 else ""
-    return Fault("vary", f"this study has {told} variants ({axes}), and {most:,} are allowed", mend=mend)
+    return Fault("vary", f"this study has {count_text} variants ({axes}), and {most:,} are allowed", mend=mend)
 
 
 def variants(study: Study, chosen: Sequence[Mapping[str, object]] | None = None) -> list[Variant]:
