@@ -134,7 +134,7 @@ def backend_of(project: Project, tmp_path: Path) -> PilotBackend:
 def test_a_node_that_must_stay_here_runs_here_though_the_study_runs_on_a_cluster(project: Project) -> None:
     study = project.write(STEPS).study({"it": ("where", None, {"turn": 1}, {"login": True})})
     profile = replace(read_profile("local", project.folder), scheduler="slurm")
-    result = project.run(study, cluster=profile, until="it")
+    result = project.run(study, cluster=profile, until=("it",))
     assert result.succeeded, result.summary.failures
     assert result.value("it")["cluster"] is False
     assert not list(project.folder.glob(".etude/runs/*/cluster/jobs")), "no job was asked for"

@@ -125,7 +125,7 @@ def test_another_content_is_told_before_the_step_starts(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_changed_before_it_is_watched_is_damaged(project: Project) -> None:
     study = project.study({"folder": ("folder",), "listed": ("listed", "folder")})
-    result = project.run(study, until="folder")
+    result = project.run(study, until=("folder",))
     stored = (
         result.prepared.store.folder(result.prepared.expansion.named("folder")[0].fingerprint)
         / "value"

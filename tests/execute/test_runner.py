@@ -287,7 +287,7 @@ def test_a_result_that_goes_missing_during_the_run_is_computed_again(project: Pr
     study = project.write(STEPS).study(
         {"n": ("number", None, {"value": 1}), "d": ("double", "n"), "e": ("double", "d")}
     )
-    project.run(study, until="d")
+    project.run(study, until=("d",))
     prepared = project.prepare(study)
     (inner,) = prepared.expansion.named("d")
     prepared.store.quarantine(inner.fingerprint, "for the test")
@@ -340,7 +340,7 @@ def test_only_what_a_node_needs_runs_until_it(project: Project) -> None:
     study = project.write(STEPS).study(
         {"n": ("number", None, {"value": 1}), "d": ("double", "n"), "e": ("double", "d")}
     )
-    project.run(study, until="d")
+    project.run(study, until=("d",))
     assert project.calls() == ["number1", "double1"]
 
 

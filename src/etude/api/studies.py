@@ -167,7 +167,7 @@ class Study:
         *,
         workers: int | None = None,
         on: str | None = None,
-        until: str | None = None,
+        until: str | Sequence[str] = (),
         only: Mapping[str, object] | None = None,
         rerun: Sequence[str] = (),
         fail_fast: bool = False,
@@ -179,7 +179,7 @@ class Study:
         Args:
             workers: Worker processes on this machine.
             on: `inline`, `processes`, or a cluster's profile.
-            until: Run this node and what it reads, no more.
+            until: Run this node, or these, and what they read, no more.
             only: Only the variants with these values of params.
             rerun: Nodes to compute again even if their results are there.
             fail_fast: Stop at the first failure.
@@ -208,7 +208,7 @@ class Study:
         *,
         workers: int | None = None,
         on: str | None = None,
-        until: str | None = None,
+        until: str | Sequence[str] = (),
         only: Mapping[str, object] | None = None,
         rerun: Sequence[str] = (),
         fail_fast: bool = False,
@@ -221,7 +221,7 @@ class Study:
         project = reading.study.project
         folder = reading.study.file.parent if reading.study.file else project
         options = Options(
-            until=until,
+            until=(until,) if isinstance(until, str) else tuple(until),
             only={name: str(value) for name, value in (only or {}).items()},
             rerun=tuple(rerun),
             fail_fast=fail_fast,

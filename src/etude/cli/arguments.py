@@ -8,26 +8,48 @@ from typing import Annotated, Optional
 
 import typer
 
+from etude.cli.completion import node_names, param_assignments, variant_values
 from etude.errors import ConfigError, Fault
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file: YAML, JSON or Jsonnet.", show_default=False)]
 Set = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a value; a bare name is a param. Repeatable."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a value; a bare name is a param. Repeatable.",
+        autocompletion=param_assignments,
+    ),
 ]
 Profile = Annotated[Optional[str], typer.Option(help="Use one of the study's profiles.")]  # noqa: UP045
-Until = Annotated[Optional[str], typer.Option(metavar="NODE", help="Only this node and what it reads.")]  # noqa: UP045
+Until = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="NODE", help="Only this node and what it reads. Repeatable.", autocompletion=node_names),
+]
 Only = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--only-variant", metavar="PARAM=VALUE", help="Only the variants with this value. Repeatable."),
+    typer.Option(
+        "--only-variant",
+        metavar="PARAM=VALUE",
+        help="Only the variants with this value. Repeatable.",
+        autocompletion=variant_values,
+    ),
 ]
 Rerun = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option(metavar="NODE", help="Compute this node again even if its result is there. Repeatable."),
+    typer.Option(
+        metavar="NODE",
+        help="Compute this node again even if its result is there. Repeatable.",
+        autocompletion=node_names,
+    ),
 ]
 Track = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(metavar="TRACKER", help="Tell this tracker too: mlflow, wandb or tensorboard. Repeatable."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but what failed.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print why each node runs, and when it starts, as well.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
@@ -45,6 +67,17 @@ def assignments(texts: Sequence[str] | None, option: str) -> dict[str, str]:
             raise ConfigError([Fault(option, "expected PARAM=VALUE", text)])
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def refuse_together(**chosen: bool) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        ConfigError: More than one is chosen.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, is_given in chosen.items() if is_given]
+    if len(given) > 1:
+        raise ConfigError([Fault(given[0], f"cannot go with {', '.join(given[1:])}", mend="leave one of them out")])
 
 
 def repeated_words(overrides: Sequence[str] | None, profile: str | None) -> list[str]:

@@ -178,10 +178,11 @@ def picture(view: RunView, now_s: float) -> RenderableType:
 class LiveProgress:
     """Shows a run on a terminal as it goes, and as plain lines where there is none."""
 
-    def __init__(self, console: Console, *, moving: bool = True) -> None:
+    def __init__(self, console: Console, *, moving: bool = True, verbose: bool = False) -> None:
         self.console = console
         self.view = RunView()
         self._moving = moving and console.is_terminal
+        self._verbose = verbose
         self._live: Live | None = None
 
     def __enter__(self) -> LiveProgress:
@@ -198,6 +199,8 @@ class LiveProgress:
         if self._live is not None and not self._live.is_started:
             self._live.start()
         line = line_of(event, self.view)
+        if self._verbose and event.kind is EventKind.STARTED:
+            line = f"  [dim]▸ {escape(event.label)}[/]"
         if line:
             self.console.print(line, soft_wrap=True)
 

@@ -5,30 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import join
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from etude.cli.console import err, escape, out
+from etude.cli.console import err, escape, out, redactor
 from etude.cli.search_progress import search_lines
 from etude.execute.runner import Failure
 from etude.graph.labels import text_of
 from etude.graph.node import Node
 from etude.identity.observed import unseeded
+from etude.interchange import json_text
 from etude.study.execution import Result
 from etude.study.prepare import PreparedStudy
 from etude.study.unrecorded_numbers import unrecorded_numbers
 from etude.units import readable_seconds
 
+if TYPE_CHECKING:
+    from etude.track.delivery_queue import Delivery
+
 MOST_FAILURES = 5
 MOST_OBSERVED = 5
 
 
-def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
+def show_outcome(result: Result, *, repeated: Sequence[str] = (), quiet: bool = False, as_json: bool = False) -> int:
     """Print what a run came to and where its files are. Returns the exit code.
 
     Args:
         result: The run.
         repeated: What of the command line belongs into a command that runs one failed node alone.
+        quiet: Print failures alone.
+        as_json: Print JSON where there would be tables and lines.
     """
     # After the run: tables and charts are none of what a run needs to start.
     from etude.report.export import export_results, search_advice, terminal_tables
@@ -49,10 +56,14 @@ def show_outcome(result: Result, *, repeated: Sequence[str] = ()) -> int:
         names = sorted({prepared.plan.by_fingerprint[fingerprint].node.label() for fingerprint in blocked})
         listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         err().print(f"[yellow]not run, for what they read failed:[/] {escape(listed)}")
-    for table in () if prepared.partial else terminal_tables(result):
+    silent = quiet or as_json
+    for table in () if prepared.partial or silent else terminal_tables(result):
         out().print(table)
     exported = () if prepared.partial else export_results(result)
-    _show_closing(result, exported, search_advice(prepared) if prepared.search is not None else "")
+    if not silent:
+        _show_closing(result, exported, search_advice(prepared) if prepared.search is not None else "")
+    if as_json:
+        out().print_json(json_text(_result_fields(result, exported, repeated)))
     if summary.interrupted:
         return 130
     return 0 if result.succeeded else 1
@@ -73,7 +84,7 @@ def _show_closing(result: Result, exported: Sequence[object], advice: str) -> No
             if summary.interrupted
             else ("[green]done[/]" if result.succeeded else "[red]failed[/]")
         )
-        out().print(f"{word} in {readable_seconds(result.wall_s)}: {', '.join(_counts(result))}")
+        out().print(f"{word} in {readable_seconds(result.wall_s)}: {_counts_text(_counts(result))}")
     for line in observed_lines(summary.observed.values()):
         out().print(line, soft_wrap=True)
     if numbers := unrecorded_numbers(prepared):
@@ -92,6 +103,37 @@ def _show_closing(result: Result, exported: Sequence[object], advice: str) -> No
     elif exported:
         out().print(f"results: {escape(prepared.workplace.results)}/", soft_wrap=True)
         out().print(escape("  " + "  ".join(str(name) for name in exported)), soft_wrap=True)
+
+
+def _result_fields(result: Result, exported: Sequence[object], repeated: Sequence[str]) -> dict[str, object]:
+    """What a run came to, for other programs."""
+    summary, prepared = result.summary, result.prepared
+    return {
+        "study": prepared.study.name,
+        "run": result.run or None,
+        "succeeded": result.succeeded,
+        "interrupted": summary.interrupted,
+        "wall_s": result.wall_s,
+        "nodes": _counts(result),
+        "failures": [
+            {
+                "node": failure.node.title,
+                "label": failure.node.label(),
+                "params": dict(failure.node.params),
+                "fingerprint": failure.node.fingerprint,
+                "attempts": failure.attempts,
+                "error": failure.outcome.error,
+                "traceback": failure.outcome.traceback or None,
+                "log": failure.outcome.log or None,
+                "command": None if failure.node.study else _alone(failure.node, prepared, repeated),
+            }
+            for failure in summary.failures
+        ],
+        "observed": {node.label(): dict(things) for node, things in summary.observed.values()},
+        "unrecorded": {name: [*numbers] for name, numbers in unrecorded_numbers(prepared).items()},
+        "results": str(prepared.workplace.results) if exported else None,
+        "files": [str(name) for name in exported],
+    }
 
 
 def observed_lines(observed: Iterable[tuple[Node, Mapping[str, str]]]) -> list[str]:
@@ -115,19 +157,30 @@ def observed_lines(observed: Iterable[tuple[Node, Mapping[str, str]]]) -> list[s
     return lines
 
 
-def _counts(result: Result) -> list[str]:
+def _counts(result: Result) -> dict[str, int]:
     """What became of the nodes, in numbers that add up to all of the plan."""
     summary, plan = result.summary, result.prepared.plan
-    parts = [f"{len(summary.computed)} computed", f"{len(summary.reused)} reused", f"{len(plan.cached)} cached"]
-    if summary.failures:
-        parts.append(f"[red]{len(summary.failures)} failed[/]")
-    if summary.stopped:
-        parts.append(f"{len(summary.stopped)} stopped at a checkpoint")
     ended = {failure.node.fingerprint for failure in summary.failures} | {node.fingerprint for node in summary.stopped}
     left = {node.fingerprint for node in plan.todo} - summary.computed.keys() - summary.reused.keys() - ended
-    if left:
-        parts.append(f"{len(left)} not run")
-    return parts
+    return {
+        "computed": len(summary.computed),
+        "reused": len(summary.reused),
+        "cached": len(plan.cached),
+        "failed": len(summary.failures),
+        "stopped": len(summary.stopped),
+        "not_run": len(left),
+    }
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    parts = [f"{counts[name]} {name}" for name in ("computed", "reused", "cached")]
+    if counts["failed"]:
+        parts.append(f"[red]{counts['failed']} failed[/]")
+    if counts["stopped"]:
+        parts.append(f"{counts['stopped']} stopped at a checkpoint")
+    if counts["not_run"]:
+        parts.append(f"{counts['not_run']} not run")
+    return ", ".join(parts)
 
 
 def _by_cause(failures: Sequence[Failure]) -> list[list[Failure]]:
@@ -162,3 +215,22 @@ def _alone(node: Node, prepared: PreparedStudy, repeated: Sequence[str]) -> str:
 
 def _file(prepared: PreparedStudy) -> str:
     return str(prepared.study.file or prepared.study.name)
+
+
+def show_deliveries(deliveries: Sequence[Delivery], prepared: PreparedStudy, *, failures_only: bool = False) -> bool:
+    """Say once what each tracker was told, or only what it was not. Returns whether all of them know everything."""
+    file = str(prepared.study.file or prepared.study.name)
+    for each in deliveries:
+        if each.left or each.error:
+            share = f"{each.sent + each.known} of {each.sent + each.known + each.left} runs told"
+            text = f"{each.tracker}: {share}; {each.error or 'the rest is left'}"
+            err().print(f"[yellow]note[/] {escape(redactor()(text))}", soft_wrap=True)
+            err().print(f"    the rest: etude track {escape(file)} --to {each.tracker}", soft_wrap=True)
+        elif not failures_only:
+            counts = f"{_runs(each.sent)} told" + (f", {each.known} known already" if each.known else "")
+            out().print(f"{each.tracker}: {counts}: {escape(each.place)}", soft_wrap=True)
+    return not any(each.left or each.error for each in deliveries)
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"

@@ -20,7 +20,7 @@ from etude.identity.files import FileDigests
 from etude.identity.observed import Present
 from etude.search.space import Point
 from etude.store.store import Store
-from etude.study.expand import Expansion, LoadStudy, expand, no_other
+from etude.study.expand import Expansion, LoadStudy, expand, no_other, unique
 from etude.study.fault_places import locate
 from etude.study.result_history import ResultHistory, comparable_history
 from etude.study.searched import SearchState, check_objective, state_of, with_search
@@ -36,8 +36,8 @@ DIGESTS = "digests.json"
 class Options:
     """What a user may ask of one run besides what the study says. None of it is identity."""
 
-    until: str | None = None
-    """Run this node and what it reads, no more."""
+    until: tuple[str, ...] = ()
+    """Run these nodes and what they read, no more; everything where none is named."""
     only: Mapping[str, str] = field(default_factory=dict)
     """Run only the variants with these values of params, each as a label shows it."""
     rerun: tuple[str, ...] = ()
@@ -131,8 +131,9 @@ def prepare(
     fill_points = partial(_with_points, store=store, files=files, other_study=other_study)
     expansion = expand(study, files, points=chosen, other_study=other_study, fill_points=fill_points, faults=faults)
     check_objective(study, expansion.nodes[0])
-    targets = expansion.targets() if options.until is None else expansion.named(options.until)
-    if options.only and options.until is None:
+    ends = unique(node for name in options.until for node in expansion.named(name))
+    targets = ends or expansion.targets()
+    if options.only and not options.until:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
     force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
     present = present_in(workplace.project, files, expansion.library, options, inline=study.place.backend == "inline")
@@ -151,7 +152,7 @@ def prepare(
         workplace=workplace,
         partial=bool(options.only),
         search=state,
-        whole=options.until is None and not options.only,
+        whole=not options.until and not options.only,
         other_study=other_study,
         present=present,
         again=lambda: prepare(asked, options, faults=faults, other_study=other_study, create=create),

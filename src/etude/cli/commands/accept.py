@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from etude.cli.arguments import Profile, Set, StudyFile
+from etude.cli.completion import node_names
 from etude.cli.console import escape, out
 from etude.cli.study_file import prepare_file
 from etude.study.accept import accept_node
@@ -20,7 +21,9 @@ EXAMPLES = """
 
 def accept(
     study: StudyFile,
-    node: Annotated[str, typer.Argument(help="The node whose old results to adopt.", show_default=False)],
+    node: Annotated[
+        str, typer.Argument(help="The node whose old results to adopt.", show_default=False, autocompletion=node_names)
+    ],
     because: Annotated[str, typer.Option(help="Why the change does not matter; kept in the record.")] = "",
     overrides: Set = None,
     profile: Profile = None,

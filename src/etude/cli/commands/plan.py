@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from etude.cli.arguments import AsJson, Only, Profile, Rerun, Set, StudyFile, Until, assignments
@@ -42,7 +43,7 @@ def plan(
     why: Annotated[bool, typer.Option("--why", help="Show what changed, for every node that would run.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    options = Options(until=until, only=assignments(only, "--only-variant"), rerun=tuple(rerun or ()))
+    options = Options(until=tuple(until or ()), only=assignments(only, "--only-variant"), rerun=tuple(rerun or ()))
     show_plan(prepare_file(study, overrides, profile, options), why=why, as_json=as_json)
 
 
@@ -71,7 +72,7 @@ def show_plan(prepared: PreparedStudy, *, why: bool, as_json: bool = False) -> N
         out().print(f"[yellow]unseen[/] {escape(place)} [dim]({UNLESS_SEEN})[/]", soft_wrap=True)
     show_namesake(prepared)
     if why:
-        _show_why(prepared)
+        show_why(prepared, out())
 
 
 def _by_name(prepared: PreparedStudy) -> dict[str, list[Action]]:
@@ -96,7 +97,8 @@ def _short_text(changes: Sequence[Change], most: int = 2) -> str:
     return "; ".join(texts) + (f"; and {len(changes) - most} more" if len(changes) > most else "")
 
 
-def _show_why(prepared: PreparedStudy) -> None:
+def show_why(prepared: PreparedStudy, console: Console) -> None:
+    """Print a reason for each node that would run, those together that have the same."""
     for name, actions in _by_name(prepared).items():
         run = [action for action in actions if action.state is State.RUN]
         alike: dict[tuple[str, ...], list[str]] = {}
@@ -104,11 +106,11 @@ def _show_why(prepared: PreparedStudy) -> None:
             alike.setdefault(tuple(map(str, changes)), []).append(label)
         for texts, labels in alike.items():
             head = labels[0] if len(labels) == 1 else f"{name} ({len(labels)} variants)"
-            out().print(f"[bold]{escape(head)}[/]")
+            console.print(f"[bold]{escape(head)}[/]")
             for text in texts[:MOST_CHANGES]:
-                out().print(f"    {escape(text)}", soft_wrap=True)
+                console.print(f"    {escape(text)}", soft_wrap=True)
             if len(texts) > MOST_CHANGES:
-                out().print(f"    and {len(texts) - MOST_CHANGES} more: --json shows all")
+                console.print(f"    and {len(texts) - MOST_CHANGES} more: --json shows all")
 
 
 def _plan_fields(prepared: PreparedStudy) -> dict[str, object]:

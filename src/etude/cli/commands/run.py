@@ -9,27 +9,32 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+from rich.console import Console
 
 from etude.cli.arguments import (
+    AsJson,
     Only,
     Profile,
+    Quiet,
     Rerun,
     Set,
     StudyFile,
     Track,
     Until,
+    Verbose,
     assignments,
+    refuse_together,
     repeated_words,
 )
-from etude.cli.commands.plan import show_plan
+from etude.cli.commands.plan import show_plan, show_why
+from etude.cli.completion import node_names
 from etude.cli.console import err
 from etude.cli.interrupts import stopping_on_interrupt
 from etude.cli.run_progress import LiveProgress
-from etude.cli.run_summary import show_outcome
+from etude.cli.run_summary import show_deliveries, show_outcome
 from etude.cli.search_progress import SearchProgress
 from etude.cli.study_file import cluster_of, prepare_file, show_namesake, with_backend
 from etude.environment import variables, variables_copy
-from etude.errors import ConfigError, Fault
 from etude.execute.run_events import Event, Tell
 from etude.search.driver import Observe
 from etude.study.execution import Execution, PlanDriver, Result
@@ -48,6 +53,8 @@ EXAMPLES = """
   etude run study.yaml --until model --only-variant seed=0
 
   etude run study.yaml --rerun model --fail-fast
+
+  etude run study.yaml --quiet --json > run.json     [dim](for other programs)[/]
 
   etude run study.yaml --on cluster/narval.yaml     [dim](see `etude cluster`)[/]
 
@@ -84,17 +91,28 @@ def run(
         bool, typer.Option("--detach-as-job", help="On a cluster: leave it to a batch job that drives it.")
     ] = False,
     track: Track = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
     break_before: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NODE", help="Open a debugger before this node, its inputs at hand (runs inline)."),
+        typer.Option(
+            metavar="NODE",
+            help="Open a debugger before this node, its inputs at hand (runs inline).",
+            autocompletion=node_names,
+        ),
     ] = None,
     break_after: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NODE", help="Open a debugger after this node, its value at hand (runs inline)."),
+        typer.Option(
+            metavar="NODE",
+            help="Open a debugger after this node, its value at hand (runs inline).",
+            autocompletion=node_names,
+        ),
     ] = None,
 ) -> None:
     options = Options(
-        until=until,
+        until=tuple(until or ()),
         only=assignments(only, "--only-variant"),
         rerun=tuple(rerun or ()),
         fail_fast=not keep_going,
@@ -105,14 +123,15 @@ def run(
         cluster=cluster_of(on, study),
         job=own_job(variables()),
     )
-    _refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
+    refuse_together(detach=detach, detach_as_job=detach_as_job, dry_run=dry_run)
+    refuse_together(quiet=quiet, verbose=verbose)
     if one_job_per is not None or detach or detach_as_job:
         # Schedulers and batch drivers: no run that stays here needs them.
         from etude.cli import background
     batch_driver = None if one_job_per is None else background.batch_driver_of(one_job_per, options)
     prepared = prepare_file(study, with_backend(overrides, on, options.cluster), profile, options)
     if dry_run:
-        show_plan(prepared, why=False)
+        show_plan(prepared, why=verbose, as_json=as_json)
         return
     show_namesake(prepared)
     if batch_driver is not None:
@@ -120,9 +139,10 @@ def run(
     if (detach or detach_as_job) and prepared.plan.todo:
         raise typer.Exit(background.leave_running(prepared, options, sys.argv[1:], as_job=detach_as_job))
     follower = follower_of(prepared, track or ())
-    with show_progress(prepared, options, follower, batch_driver) as execution:
+    with show_progress(prepared, options, follower, batch_driver, quiet=quiet, verbose=verbose) as execution:
         result = execution.run()
-    raise typer.Exit(show_end(result, follower, repeated=repeated_words(overrides, profile)))
+    repeated = repeated_words(overrides, profile)
+    raise typer.Exit(show_end(result, follower, repeated=repeated, quiet=quiet, as_json=as_json))
 
 
 def follower_of(prepared: PreparedStudy, names: Sequence[str]) -> RunFollower | None:
@@ -139,30 +159,38 @@ def follower_of(prepared: PreparedStudy, names: Sequence[str]) -> RunFollower | 
     return follower_for(prepared, names)
 
 
-def show_end(result: Result, follower: RunFollower | None, *, repeated: Sequence[str]) -> int:
+def show_end(
+    result: Result, follower: RunFollower | None, *, repeated: Sequence[str], quiet: bool = False, as_json: bool = False
+) -> int:
     """Print what a run came to and what its trackers were told. Returns the exit code."""
-    code = show_outcome(result, repeated=repeated)
+    code = show_outcome(result, repeated=repeated, quiet=quiet, as_json=as_json)
     if follower is not None:
-        # As above.
-        from etude.cli.commands.track import show_deliveries
-
-        show_deliveries(follower.finish(result.prepared), result.prepared)
+        show_deliveries(follower.finish(result.prepared), result.prepared, failures_only=quiet or as_json)
     return code
 
 
 @contextmanager
 def show_progress(
-    prepared: PreparedStudy, options: Options, also: Tell | None = None, batch_driver: PlanDriver | None = None
+    prepared: PreparedStudy,
+    options: Options,
+    also: Tell | None = None,
+    batch_driver: PlanDriver | None = None,
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> Iterator[Execution]:
     """An execution of what is to be done, showing how it goes; who else listens hears of each event as well.
 
     Ctrl-C means: stop at a checkpoint; twice: stop now.
     """
     moving = options.pause is None
-    progress: LiveProgress | SearchProgress = LiveProgress(err(), moving=moving)
+    if verbose:
+        show_why(prepared, err())
+    console = Console(quiet=True) if quiet else err()
+    progress: LiveProgress | SearchProgress = LiveProgress(console, moving=moving, verbose=verbose)
     observe: Observe = lambda _event, _history: None  # noqa: E731
     if prepared.searches and prepared.search is not None:
-        progress = SearchProgress(err(), prepared.search.search, moving=moving)
+        progress = SearchProgress(console, prepared.search.search, moving=moving)
         observe = progress.observe
     try:
         with progress:
@@ -203,14 +231,3 @@ def open_debugger(moment: str, name: str, at_hand: Mapping[str, object]) -> None
 def own_job(environment: Mapping[str, str]) -> str:
     """Id of the batch job that this process runs in; empty where it runs in none."""
     return next((environment[name] for name in _JOB_IDS if environment.get(name)), "")
-
-
-def _refuse_together(**chosen: bool) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        ConfigError: More than one is chosen.
-    """
-    given = [f"--{name.replace('_', '-')}" for name, is_given in chosen.items() if is_given]
-    if len(given) > 1:
-        raise ConfigError([Fault(given[0], f"cannot go with {', '.join(given[1:])}", mend="leave one of them out")])

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from etude.cli.arguments import AsJson, Profile, Set, StudyFile, Track, repeated_words
+from etude.cli.arguments import AsJson, Profile, Quiet, Set, StudyFile, Track, Verbose, refuse_together, repeated_words
 from etude.cli.commands.run import follower_of, show_end, show_progress
 from etude.cli.console import err, escape, out
 from etude.cli.search_progress import point_text, search_lines
@@ -71,6 +71,9 @@ def run(
         typer.Option("--on", metavar="WHERE", help="Where to run: inline, processes, or a cluster's profile."),
     ] = None,
     track: Track = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
     new: Annotated[bool, typer.Option("--new", help="Begin anew: the log is set aside, results stay.")] = False,
     keep_fitting: Annotated[
         bool,
@@ -85,6 +88,7 @@ def run(
 
       etude search study.yaml --keep-fitting     [dim](after the space was changed)[/]
     """
+    refuse_together(quiet=quiet, verbose=verbose)
     cluster = cluster_of(on, study)
     settings = with_backend(overrides, on, cluster)
     first = begin_anew(study, settings, profile, keep_fitting=keep_fitting) if new or keep_fitting else ()
@@ -93,9 +97,10 @@ def run(
     require_search(prepared)
     show_namesake(prepared)
     follower = follower_of(prepared, track or ())
-    with show_progress(prepared, options, follower) as execution:
+    with show_progress(prepared, options, follower, quiet=quiet, verbose=verbose) as execution:
         result = execution.run()
-    raise typer.Exit(show_end(result, follower, repeated=repeated_words(settings, profile)))
+    repeated = repeated_words(settings, profile)
+    raise typer.Exit(show_end(result, follower, repeated=repeated, quiet=quiet, as_json=as_json))
 
 
 @search.command()

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from etude.analysis.records import rows_of
-from etude.cli.arguments import AsJson, Profile, Set, StudyFile, assignments
+from etude.cli.arguments import AsJson, Only, Profile, Set, StudyFile, assignments
+from etude.cli.completion import node_names
 from etude.cli.console import err, escape, out
 from etude.cli.study_file import prepare_file
 from etude.cli.value_text import value_lines
@@ -48,11 +49,10 @@ MOST_ROWS = 40
 
 def show(
     study: StudyFile,
-    node: Annotated[Optional[str], typer.Argument(help="A node; the records if left out.")] = None,  # noqa: UP045
-    only: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--only-variant", metavar="PARAM=VALUE", help="Only the variants with this value. Repeatable."),
+    node: Annotated[
+        str | None, typer.Argument(help="A node; the records if left out.", autocompletion=node_names)
     ] = None,
+    only: Only = None,
     csv: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Write the rows of all variants into a CSV file."),
@@ -65,7 +65,9 @@ def show(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    prepared = prepare_file(study, overrides, profile, Options(only=assignments(only, "--only-variant"), until=node))
+    prepared = prepare_file(
+        study, overrides, profile, Options(only=assignments(only, "--only-variant"), until=(node,) if node else ())
+    )
     files = [file for file in (csv, parquet and parquet.with_suffix(".parquet")) if file is not None]
     if files:
         raise typer.Exit(write_rows(prepared, node, files))

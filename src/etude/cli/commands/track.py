@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from etude.cli.arguments import Profile, Set, StudyFile
-from etude.cli.console import err, escape, out, redactor
+from etude.cli.console import redactor
+from etude.cli.run_summary import show_deliveries
 from etude.cli.study_file import prepare_file
 from etude.environment import variables
 from etude.errors import ConfigError, Fault
@@ -63,22 +64,3 @@ def deliver_to(prepared: PreparedStudy, names: Sequence[str]) -> list[Delivery]:
     if not chosen:
         raise ConfigError([Fault("--to", "no tracker is named, and the study names none", mend="add --to mlflow")])
     return deliver_results(prepared, sinks(chosen, prepared, variables()), redactor())
-
-
-def show_deliveries(delivered: Sequence[Delivery], prepared: PreparedStudy) -> bool:
-    """Say once what each tracker was told. Returns whether all of them know everything."""
-    file = str(prepared.study.file or prepared.study.name)
-    for each in delivered:
-        if each.left or each.error:
-            share = f"{each.sent + each.known} of {each.sent + each.known + each.left} runs told"
-            text = f"{each.tracker}: {share}; {each.error or 'the rest is left'}"
-            err().print(f"[yellow]note[/] {escape(redactor()(text))}", soft_wrap=True)
-            err().print(f"    the rest: etude track {escape(file)} --to {each.tracker}", soft_wrap=True)
-        else:
-            counts = f"{_runs(each.sent)} told" + (f", {each.known} known already" if each.known else "")
-            out().print(f"{each.tracker}: {counts}: {escape(each.place)}", soft_wrap=True)
-    return not any(each.left or each.error for each in delivered)
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
