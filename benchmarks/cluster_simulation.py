@@ -397,11 +397,11 @@ def main(nodes: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         backend = Backend(profile, clock, dice, Path(folder), figures)
         runner = Runner(
-            made,
-            Store(),  # type: ignore[arg-type]
-            backend,
-            lambda _node: {},
-            Policy(retries=2, watch_walltime=False),
+            plan=made,
+            store=Store(),  # type: ignore[arg-type]
+            backend=backend,
+            provenance=lambda _node: {},
+            policy=Policy(retries=2, watch_walltime=False),
             clock=clock,
             inbox=News(clock),  # type: ignore[arg-type]
         )

@@ -41,8 +41,8 @@ def ticking(count: int) -> Sampler:
     trace = PowerTrace.steps([(1e6, 250.0)])
     boards = [
         SimulatedMeter(
-            trace,
-            SYSTEM_CLOCK,
+            trace=trace,
+            clock=SYSTEM_CLOCK,
             component=f"gpu{index}",
             device=f"gpu{index}",
             phase_s=0.013 * index,

@@ -179,5 +179,5 @@ def test_a_stopping_run_is_told_as_such() -> None:
     from etude.batch.overview import _take
 
     found = RunOverview(run="run", folder=Path())
-    _take(found, Event(EventKind.STOPPING, 1.0), {})
+    _take(found, Event(kind=EventKind.STOPPING, time_s=1.0), {})
     assert found.state is RunState.STOPPING

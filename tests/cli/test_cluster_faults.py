@@ -75,7 +75,7 @@ def test_nodes_that_one_cause_has_cost_are_told_together(tmp_path: Path) -> None
     own = Outcome(status=Status.FAILED, error="ValueError: no")
 
     def failures(*outcomes: Outcome) -> list[Failure]:
-        return [Failure(node, outcome, 1) for node, outcome in zip(nodes, outcomes, strict=True)]
+        return [Failure(node=node, outcome=outcome, attempts=1) for node, outcome in zip(nodes, outcomes, strict=True)]
 
     def labels(groups: list[list[Failure]]) -> list[list[str]]:
         return [[failure.node.name for failure in group] for group in groups]

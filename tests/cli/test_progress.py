@@ -11,7 +11,7 @@ from etude.execute.run_events import Event, EventKind
 
 
 def event(kind: EventKind, name: str = "", time_s: float = 0.0, **data: object) -> Event:
-    return Event(kind, time_s, name, name.split(" ")[0], name, data)
+    return Event(kind=kind, time_s=time_s, label=name, name=name.split(" ")[0], fingerprint=name, data=data)
 
 
 def view_of(*events: Event) -> RunView:

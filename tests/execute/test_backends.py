@@ -22,7 +22,7 @@ class TestInline(BackendContract):
     @pytest.fixture
     def make(self) -> Make:
         return lambda prepared, tell=lambda _: None: InlineBackend(
-            prepared.store, prepared.workplace.etude / "logs", tell
+            store=prepared.store, logs=prepared.workplace.etude / "logs", tell=tell
         )
 
     def test_a_step_that_checks_can_be_stopped(self, make: Make, project: Project) -> None:
@@ -44,13 +44,13 @@ class TestProcesses(SupervisedContract):
     def make(self, backends: list[ProcessBackend]) -> Make:
         def make(prepared: PreparedStudy, tell: Callable[[Progress], None] = lambda _: None) -> ProcessBackend:
             backend = ProcessBackend(
-                Machine(workers=2, cpus=4, memory_bytes=100, devices=("GPU-a", "GPU-b")),
-                prepared.workplace.store,
-                prepared.workplace.etude / "logs",
-                import_path(prepared.study.project),
-                prepared.expansion.library.sources(),
-                tell,
-                environment(),
+                machine=Machine(workers=2, cpus=4, memory_bytes=100, devices=("GPU-a", "GPU-b")),
+                store=prepared.workplace.store,
+                logs=prepared.workplace.etude / "logs",
+                import_path=import_path(prepared.study.project),
+                sources=prepared.expansion.library.sources(),
+                tell=tell,
+                environment=environment(),
             )
             backends.append(backend)
             return backend
@@ -97,11 +97,11 @@ class TestRanksOfAMachine(RanksContract):
             prepared = project.write(STEPS).prepare(project.study(pipeline))
             call = calls_of(prepared)["it"]
             backend = ProcessBackend(
-                Machine(workers=2, cpus=4, memory_bytes=100),
-                prepared.workplace.store,
-                prepared.workplace.etude / "logs",
-                import_path(prepared.study.project),
-                prepared.expansion.library.sources(),
+                machine=Machine(workers=2, cpus=4, memory_bytes=100),
+                store=prepared.workplace.store,
+                logs=prepared.workplace.etude / "logs",
+                import_path=import_path(prepared.study.project),
+                sources=prepared.expansion.library.sources(),
                 environment=environment(),
             )
             started.append(backend)

@@ -17,7 +17,7 @@ from etude.graph.pipeline import Needs
 from etude.graph.plan import Plan, plan
 from etude.identity.files import FileDigests
 from etude.store.store import Store
-from etude.study.expand import Growth, no_other
+from etude.study.expand import VariantGrowth, no_other
 from projects import CALLED, Project
 
 STEPS = (
@@ -82,12 +82,17 @@ class Growing:
         pipeline = {"base": ("base",), "grow": ("grow", "base", {"by": "${by}"})}
         study = self.project.study(pipeline, params={"by": 0})
         self.store = Store.open(folder / "store", create=True)
-        self.growth = Growth(study, FileDigests(folder / "digests.json"), no_other)
-        self.backend = Held(InlineBackend(self.store, folder / "logs"))
+        self.growth = VariantGrowth(study, FileDigests(folder / "digests.json"), no_other)
+        self.backend = Held(InlineBackend(store=self.store, logs=folder / "logs"))
         self.ended: dict[str, list[Outcome | None]] = {}
         self.told = threading.Condition()
         self.runner = Runner(
-            Plan(actions=()), self.store, self.backend, lambda _: {}, growing=True, on_end=self._on_end
+            plan=Plan(actions=()),
+            store=self.store,
+            backend=self.backend,
+            provenance=lambda _: {},
+            growing=True,
+            on_end=self._on_end,
         )
         self.thread = threading.Thread(target=self.runner.run, daemon=True)
         self.thread.start()
@@ -216,7 +221,7 @@ def test_a_node_that_comes_later_is_blocked_by_whichever_of_its_inputs_has_faile
         "bad": ("grow", "base", {"by": -1}),
         "both": ("both", {"one": order[0], "other": order[1]}),
     }
-    growth = Growth(growing.project.study(pipeline), FileDigests(tmp_path / "more.json"), no_other)
+    growth = VariantGrowth(growing.project.study(pipeline), FileDigests(tmp_path / "more.json"), no_other)
     ((_, nodes),) = growth.rows([{}])
     growing.runner.extend(plan([nodes["fine"], nodes["bad"]], growing.store.inspect))
     assert growing.outcome(nodes["fine"]) is None

@@ -20,7 +20,7 @@ SECRET = "ghp_aB3dE5gH7jK9mN1pQ2sT4vW6yZ8bC0xR0123"
 
 
 def log_of(path: Path, pieces: list[bytes], **limits: int) -> bytes:
-    log = LogFile(path, Redactor.of({"TOKEN": "hunter22"}), **limits)
+    log = LogFile(path=path, redact=Redactor.of({"TOKEN": "hunter22"}), **limits)
     for piece in pieces:
         log.feed(piece)
     log.close()

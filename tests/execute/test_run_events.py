@@ -13,12 +13,12 @@ from etude.execute.run_events import Event, EventKind, EventLog, first_event, fo
 texts = st.text(max_size=20)
 events = st.builds(
     Event,
-    st.sampled_from([kind for kind in EventKind if kind is not EventKind.PROGRESS]),
-    st.integers(0, 10**9).map(float),
-    texts.filter(bool),
-    texts,
-    texts,
-    st.dictionaries(st.sampled_from(["error", "attempt", "cost"]), st.integers() | texts),
+    kind=st.sampled_from([kind for kind in EventKind if kind is not EventKind.PROGRESS]),
+    time_s=st.integers(0, 10**9).map(float),
+    label=texts.filter(bool),
+    name=texts,
+    fingerprint=texts,
+    data=st.dictionaries(st.sampled_from(["error", "attempt", "cost"]), st.integers() | texts),
 )
 
 
@@ -34,7 +34,7 @@ def test_what_is_no_event_is_refused(line: str) -> None:
 
 
 def started(time_s: float = 0.0) -> Event:
-    return Event(EventKind.STARTED, time_s, "n", "n", "f")
+    return Event(kind=EventKind.STARTED, time_s=time_s, label="n", name="n", fingerprint="f")
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path: Path) -> None:
@@ -46,7 +46,16 @@ def test_a_half_written_last_line_is_left_out(tmp_path: Path) -> None:
 def test_progress_is_thinned_to_a_line_a_second(tmp_path: Path) -> None:
     with EventLog(tmp_path / "e.jsonl") as log:
         for tenth in range(1000, 1030):
-            log(Event(EventKind.PROGRESS, tenth / 10, "n", "n", "f", {"done": tenth}))
+            log(
+                Event(
+                    kind=EventKind.PROGRESS,
+                    time_s=tenth / 10,
+                    label="n",
+                    name="n",
+                    fingerprint="f",
+                    data={"done": tenth},
+                )
+            )
     assert len(read_events(tmp_path / "e.jsonl")) == 3
 
 
@@ -54,7 +63,12 @@ def test_following_gives_what_comes_later_and_ends_with_the_run(tmp_path: Path) 
     path = tmp_path / "e.jsonl"
     with EventLog(path) as log:
         log(started())
-        later = iter([Event(EventKind.DONE, 1.0, "n", "n", "f"), Event(EventKind.RUN_ENDED, 2.0)])
+        later = iter(
+            [
+                Event(kind=EventKind.DONE, time_s=1.0, label="n", name="n", fingerprint="f"),
+                Event(kind=EventKind.RUN_ENDED, time_s=2.0),
+            ]
+        )
 
         def idle() -> bool:
             log(next(later))
@@ -78,11 +92,11 @@ def test_a_log_tells_which_run_it_is_and_whether_that_has_ended(tmp_path: Path) 
     path.touch()
     assert (first_event(path), has_ended(path)) == (None, False)
     with EventLog(path) as log:
-        log(Event(EventKind.RUN_STARTED, 1.0, data={"study": "s"}))
+        log(Event(kind=EventKind.RUN_STARTED, time_s=1.0, data={"study": "s"}))
         for index in range(2000):
-            log(Event(EventKind.DONE, 2.0, f"node {index}", "node", str(index)))
+            log(Event(kind=EventKind.DONE, time_s=2.0, label=f"node {index}", name="node", fingerprint=str(index)))
         assert not has_ended(path)
-        log(Event(EventKind.RUN_ENDED, 3.0, data={"succeeded": True}))
+        log(Event(kind=EventKind.RUN_ENDED, time_s=3.0, data={"succeeded": True}))
     first = first_event(path)
     assert first is not None
     assert first.data == {"study": "s"}

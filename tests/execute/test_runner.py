@@ -106,9 +106,15 @@ class Clock:
 
 
 def runner_of(prepared: PreparedStudy, project: Project, policy: Policy | None = None) -> tuple[Runner, FakeBackend]:
-    backend = FakeBackend(InlineBackend(prepared.store, prepared.workplace.etude / "logs"))
+    backend = FakeBackend(InlineBackend(store=prepared.store, logs=prepared.workplace.etude / "logs"))
     runner = Runner(
-        prepared.plan, prepared.store, backend, lambda _: {}, policy or Policy(), project.events.append, clock=Clock()
+        plan=prepared.plan,
+        store=prepared.store,
+        backend=backend,
+        provenance=lambda _: {},
+        policy=policy or Policy(),
+        tell=project.events.append,
+        clock=Clock(),
     )
     backend.tell = runner.heard
     return runner, backend
@@ -263,7 +269,7 @@ def test_what_another_run_computes_is_waited_for(project: Project) -> None:
     (node,) = prepared.plan.todo[:1]
     held = prepared.store.lease(node.fingerprint)
     runner, backend = runner_of(prepared, project)
-    other = InlineBackend(prepared.store, prepared.workplace.etude / "logs")
+    other = InlineBackend(store=prepared.store, logs=prepared.workplace.etude / "logs")
     waited = 0
 
     def tell(event: object) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from etude.errors import MeterError
 from etude.meter.accounting.carbon import Footprint, custom_factor
-from etude.meter.accounting.cost import Cost, Spent
+from etude.meter.accounting.cost import Cost, WindowCost
 from etude.meter.measure import Measurement, measure
 from etude.meter.sources.clock import ManualClock
 from etude.meter.sources.cpu_power import cpu_power
@@ -29,7 +29,7 @@ from meter_fakes import CpuHand, LiveBoard, quiet_sampler, work_like_a_language_
 
 def steady(clock: ManualClock, watts: float, component: str = "gpu0", device: str = "a") -> SimulatedMeter:
     trace = PowerTrace.steps([(1e6, watts)])
-    return SimulatedMeter(trace, clock, component=component, device=device, period_s=0.0, start_ns=clock.ns)
+    return SimulatedMeter(trace=trace, clock=clock, component=component, device=device, period_s=0.0, start_ns=clock.ns)
 
 
 def generated(
@@ -416,7 +416,7 @@ def test_kinds_of_windows_that_are_left_out_are_counted(clock: ManualClock, proc
 
 
 def test_how_a_windows_cpu_time_was_got_survives_the_manifest() -> None:
-    spent = Spent(count=2, wall_s=1.0, cpu_s=None, cpu_method="not known: because")
+    spent = WindowCost(count=2, wall_s=1.0, cpu_s=None, cpu_method="not known: because")
     cost = replace(Cost.unknown("x"), windows={"w": spent})
     assert Cost.from_json(cost.as_json()).windows["w"] == spent
 

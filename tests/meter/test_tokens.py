@@ -9,7 +9,7 @@ from etude.meter.tokens import TokenTimes, gaps
 
 
 def request(due_s: float, prefill_s: float, step_s: float, tokens: int) -> TokenTimes:
-    return TokenTimes(due_s, tuple(due_s + prefill_s + index * step_s for index in range(tokens)))
+    return TokenTimes(due_s=due_s, token_s=tuple(due_s + prefill_s + index * step_s for index in range(tokens)))
 
 
 def test_gaps_over_many_repetitions_are_one_fewer_than_tokens_each() -> None:
@@ -33,7 +33,7 @@ def test_time_per_token_of_one_token_is_unknown_and_not_zero() -> None:
 
 
 def test_a_request_without_tokens_has_no_latency() -> None:
-    assert (TokenTimes(0.0, ()).first_s, TokenTimes(0.0, ()).total_s) == (None, None)
+    assert (TokenTimes(due_s=0.0, token_s=()).first_s, TokenTimes(due_s=0.0, token_s=()).total_s) == (None, None)
 
 
 def test_waiting_before_it_was_sent_counts() -> None:
@@ -43,7 +43,7 @@ def test_waiting_before_it_was_sent_counts() -> None:
 
 def test_moments_that_go_back_are_refused() -> None:
     with pytest.raises(MeterError, match="must not go back"):
-        TokenTimes(1.0, (2.0, 1.5))
+        TokenTimes(due_s=1.0, token_s=(2.0, 1.5))
 
 
 @given(st.lists(st.integers(0, 50), max_size=20))

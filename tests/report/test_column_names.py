@@ -70,5 +70,5 @@ def test_no_two_columns_of_a_table_have_one_name(params: list[str], metrics: set
 
 
 def test_params_that_are_called_like_columns_of_every_record_are_refused(tmp_path: Path) -> None:
-    row = row_values(Store.open(tmp_path), RefRow("x", {}, ()), {})
+    row = row_values(Store.open(tmp_path), RefRow(variant="x", params={}, nodes=()), {})
     assert row.keys() <= {*OWN_COLUMNS}

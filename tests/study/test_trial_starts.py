@@ -30,7 +30,7 @@ def with_trial(evaluator: StudyEvaluator, number: int, *nodes: str) -> list[obje
 
 
 def event(kind: EventKind, fingerprint: str) -> Event:
-    return Event(kind, 0.0, fingerprint, fingerprint, fingerprint)
+    return Event(kind=kind, time_s=0.0, label=fingerprint, name=fingerprint, fingerprint=fingerprint)
 
 
 @pytest.mark.parametrize(

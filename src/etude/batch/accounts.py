@@ -54,11 +54,11 @@ def tell_accounts(tracks: Sequence[PartJob], scheduler: Scheduler, submitter: Su
         accounts = scheduler.account(ids)
     except BackendError as error:
         accounts = {}
-        tell(Event(EventKind.JOB, now(), data={"state": "no accounts", "reason": str(error)}))
+        tell(Event(kind=EventKind.JOB, time_s=now(), data={"state": "no accounts", "reason": str(error)}))
     rows = job_rows(tracks, accounts, submitter.prepared.store, submitter.run)
     for row in rows:
         fields = {name: value for name in JobRow.__slots__ if (value := getattr(row, name)) is not None}
-        tell(Event(EventKind.JOB, now(), data={"state": "accounted", "id": row.job, "account": fields}))
+        tell(Event(kind=EventKind.JOB, time_s=now(), data={"state": "accounted", "id": row.job, "account": fields}))
     folder = submitter.prepared.workplace.results
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(table_text(rows), encoding="utf-8")

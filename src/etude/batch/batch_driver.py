@@ -170,7 +170,7 @@ class BatchDriver:
         """Have every job stop: those that wait at once, those that run at their next checkpoints."""
         if not self._told_stopping:
             self._told_stopping = True
-            self._tell(Event(EventKind.STOPPING, self.clock()))
+            self._tell(Event(kind=EventKind.STOPPING, time_s=self.clock()))
             assert self.submitter is not None
             for run in {self.submitter.folder, *(run_folder.run_of(track.folder) for track in self.tracks)}:
                 (run / run_folder.CANCEL).touch()
@@ -208,7 +208,7 @@ class BatchDriver:
             if not any(track.lives for track in self.tracks):
                 raise _refused(error, self.profile) from error
             self._held_s = now_s + max(HOLD_S, self.poll_s)
-            self._tell(Event(EventKind.JOB, now_s, data={"state": "held back", "reason": str(error)}))
+            self._tell(Event(kind=EventKind.JOB, time_s=now_s, data={"state": "held back", "reason": str(error)}))
 
     def _variants(self) -> list[PartJob]:
         return [track for track in self.tracks if not track.part.collects]
@@ -254,7 +254,7 @@ class BatchDriver:
             return
         if self._away:
             self._away = False
-            self._tell(Event(EventKind.JOB, self.clock(), data={"state": "scheduler is back"}))
+            self._tell(Event(kind=EventKind.JOB, time_s=self.clock(), data={"state": "scheduler is back"}))
         for track in lively:
             self._take_state(track, states.get(track.id))
 
@@ -276,7 +276,11 @@ class BatchDriver:
     def _told_away(self, error: SchedulerAway) -> None:
         if not self._away:
             self._away = True
-            self._tell(Event(EventKind.JOB, self.clock(), data={"state": "scheduler is away", "reason": str(error)}))
+            self._tell(
+                Event(
+                    kind=EventKind.JOB, time_s=self.clock(), data={"state": "scheduler is away", "reason": str(error)}
+                )
+            )
 
     def _listen(self) -> None:
         """Tell on what the jobs tell, each node's end once."""
@@ -425,7 +429,7 @@ class BatchDriver:
             "state": state,
             "attempt": track.attempt,
         }
-        self._tell(Event(EventKind.JOB, self.clock(), data=data | ({"reason": reason} if reason else {})))
+        self._tell(Event(kind=EventKind.JOB, time_s=self.clock(), data=data | ({"reason": reason} if reason else {})))
 
 
 _BROKE = frozenset({"FAILED", "F", "completed", "COMPLETED"})

@@ -93,7 +93,13 @@ class BatchJob:
         except (EtudeError, OSError) as error:
             return self._ended(End.UNFIT, str(error))
         with EventLog(self.folder / run_folder.EVENTS) as log:
-            log(Event(EventKind.RUN_STARTED, now(), data={"run": self.order.run, "part": self.order.name, **_place()}))
+            log(
+                Event(
+                    kind=EventKind.RUN_STARTED,
+                    time_s=now(),
+                    data={"run": self.order.run, "part": self.order.name, **_place()},
+                )
+            )
             finish = threading.Event()
             watch = threading.Thread(target=self._watch, args=(finish,), daemon=True)
             watch.start()
@@ -103,7 +109,7 @@ class BatchJob:
                 finish.set()
                 watch.join()
             end = self._end()
-            log(Event(EventKind.RUN_ENDED, now(), data={"succeeded": end is End.DONE}))
+            log(Event(kind=EventKind.RUN_ENDED, time_s=now(), data={"succeeded": end is End.DONE}))
         return self._ended(end, "") if self._may_say(end) else End.LOST
 
     def _fit(self) -> dict[str, Node]:
@@ -140,13 +146,30 @@ class BatchJob:
         policy = Policy(retries=order.retries, fail_fast=order.fail_fast)
 
         def tell(event: Event) -> None:
-            log(Event(event.kind, event.time_s, event.label, event.name, event.fingerprint, redact.within(event.data)))
+            log(
+                Event(
+                    kind=event.kind,
+                    time_s=event.time_s,
+                    label=event.label,
+                    name=event.name,
+                    fingerprint=event.fingerprint,
+                    data=redact.within(event.data),
+                )
+            )
 
         try:
             for _ in range(MOST_ROUNDS):
                 barred |= {failure.node.fingerprint for failure in self.summary.failures}
                 self.runner = Runner(
-                    made, store, backend, provenance, policy, tell, barred, present=present, redact=redact
+                    plan=made,
+                    store=store,
+                    backend=backend,
+                    provenance=provenance,
+                    policy=policy,
+                    tell=tell,
+                    barred=barred,
+                    present=present,
+                    redact=redact,
                 )
                 if self.stop is not None:
                     self.runner.interrupt()
@@ -168,9 +191,18 @@ class BatchJob:
         order, project = self.order, Path(self.order.project)
         if order.backend == "inline":
             devices = tuple(f"cuda:{index}" for index in range(order.gpus))
-            metering, digests = Metering(order.metering()), FileDigests(Path(order.digests))
+            metering, digests = Metering(settings=order.metering()), FileDigests(Path(order.digests))
             redact = Redactor.of(self.environment)
-            return InlineBackend(store, Path(order.logs), self._heard, devices, None, metering, digests, redact)
+            return InlineBackend(
+                store=store,
+                logs=Path(order.logs),
+                tell=self._heard,
+                devices=devices,
+                pause=None,
+                metering=metering,
+                digests=digests,
+                redact=redact,
+            )
         cpus = min(order.cpus or usable_cpus(), usable_cpus())
         machine = Machine(
             workers=max(1, min(order.workers, cpus)),
@@ -179,15 +211,15 @@ class BatchJob:
             devices=visible_gpus(self.environment)[: order.gpus],
         )
         return ProcessBackend(
-            machine,
-            Path(order.store),
-            Path(order.logs),
-            import_path(project),
-            kept_sources(run_folder.run_of(self.folder)),
-            self._heard,
-            self.environment,
-            order.metering(),
-            Path(order.digests),
+            machine=machine,
+            store=Path(order.store),
+            logs=Path(order.logs),
+            import_path=import_path(project),
+            sources=kept_sources(run_folder.run_of(self.folder)),
+            tell=self._heard,
+            environment=self.environment,
+            meter=order.metering(),
+            digests=Path(order.digests),
         )
 
     def _present(self) -> Present:

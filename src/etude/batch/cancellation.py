@@ -54,6 +54,6 @@ def cancel(
         schedulers(kind, environment).cancel(ids)
     if driven is None and found.ended_s is None:
         with EventLog(found.folder / run_folder.EVENTS) as log:
-            log(Event(EventKind.RUN_ENDED, now_s, data={"succeeded": False, "cancelled": True}))
+            log(Event(kind=EventKind.RUN_ENDED, time_s=now_s, data={"succeeded": False, "cancelled": True}))
     ended, left = (ids, ()) if kind in SPOKEN else ((), ids)
     return Cancellation(run=found.run, driven_by=str(driven) if driven is not None else "", jobs=ended, left=left)

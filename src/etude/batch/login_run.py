@@ -51,21 +51,29 @@ class LoginRun:
                     "    Mend: place that one too (on: {login: true}), or run without --one-job-per."
                 )
         backend = ProcessBackend(
-            machine(self.environment, workers=prepared.study.place.workers, gpus=0),
-            workplace.store,
-            workplace.etude / "logs" / prepared.study.name,
-            import_path(workplace.project),
-            prepared.expansion.library.sources(),
-            self._heard,
-            self.environment,
-            self.meter,
-            workplace.etude / DIGESTS,
+            machine=machine(self.environment, workers=prepared.study.place.workers, gpus=0),
+            store=workplace.store,
+            logs=workplace.etude / "logs" / prepared.study.name,
+            import_path=import_path(workplace.project),
+            sources=prepared.expansion.library.sources(),
+            tell=self._heard,
+            environment=self.environment,
+            meter=self.meter,
+            digests=workplace.etude / DIGESTS,
         )
         provenance = Provenance(
             study=prepared.study.name, run=self.run, project=workplace.project, store=prepared.store
         )
         policy = Policy(retries=prepared.study.place.retries)
-        self.runner = Runner(made, prepared.store, backend, provenance, policy, self.tell, present=present)
+        self.runner = Runner(
+            plan=made,
+            store=prepared.store,
+            backend=backend,
+            provenance=provenance,
+            policy=policy,
+            tell=self.tell,
+            present=present,
+        )
         try:
             return self.runner.run()
         finally:

@@ -33,7 +33,7 @@ def summarise(prepared: PreparedStudy, tracks: Sequence[PartJob], summary: RunSu
                 traceback=str(told.get("traceback", "")),
                 log=str(told.get("log", "")),
             )
-            summary.failures.append(Failure(node, outcome, 1))
+            summary.failures.append(Failure(node=node, outcome=outcome, attempts=1))
             failed[fingerprint] = node
     for track in tracks:
         if track.end is End.FAILED and track.reason:
@@ -58,7 +58,7 @@ def _blame(track: PartJob, todo: dict[str, Node], summary: RunSummary, failed: d
     if left is not None:
         log = track.folder / run_folder.OUTPUT
         outcome = Outcome(status=Status.LOST, error=track.reason, log=str(log) if log.exists() else "")
-        summary.failures.append(Failure(todo[left], outcome, track.attempt))
+        summary.failures.append(Failure(node=todo[left], outcome=outcome, attempts=track.attempt))
         failed[left] = todo[left]
 
 

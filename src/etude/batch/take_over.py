@@ -46,7 +46,9 @@ def take_over(tracks: Sequence[PartJob], submitter: Submitter, study: str, now_s
                 submitter.adopted(track)
                 yield track
         with EventLog(run / run_folder.EVENTS) as log:
-            log(Event(EventKind.RUN_ENDED, now_s, data={"succeeded": False, "taken_over_by": submitter.run}))
+            log(
+                Event(kind=EventKind.RUN_ENDED, time_s=now_s, data={"succeeded": False, "taken_over_by": submitter.run})
+            )
 
 
 def refuse_if_driven(runs: Path, study: str, now_s: float, but: Path | None = None) -> None:

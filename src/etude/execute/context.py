@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunContext:
     """What a running step may know of its run. See `etude.Context`."""
 

@@ -24,7 +24,7 @@ from etude.store.store import Store
 _orphans = InlineOrphans()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class InlineBackend:
     """Runs each call when it is submitted. The future it gives is done already."""
 
@@ -54,14 +54,14 @@ class InlineBackend:
         future: Future[Outcome] = Future()
         self._stopped.discard(task.fingerprint)
         host = Host(
-            self.devices[: task.needs.gpus],
-            thread_count(task.needs.cpus, variables()),
-            lambda: self._stopping or task.fingerprint in self._stopped,
-            partial(self._tell, task.fingerprint),
-            partial(self._tell_value, task.fingerprint),
-            self.pause,
-            self.metering,
-            self.digests,
+            devices=self.devices[: task.needs.gpus],
+            cpus=thread_count(task.needs.cpus, variables()),
+            asked_to_stop=lambda: self._stopping or task.fingerprint in self._stopped,
+            tell=partial(self._tell, task.fingerprint),
+            tell_value=partial(self._tell_value, task.fingerprint),
+            pause=self.pause,
+            metering=self.metering,
+            digests=self.digests,
         )
         self.tell(Progress(task.fingerprint, 0.0, None, "", starts=True))
         log = log_path(self.logs, task.name, task.fingerprint)

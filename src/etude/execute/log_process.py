@@ -26,7 +26,7 @@ _PATIENCE_S = 120.0
 _BEGIN, _END = b"B", b"E"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LogProcess:
     """The worker's side."""
 
@@ -55,7 +55,7 @@ def start_log_process(redact: Redactor) -> LogProcess:
     os.waitpid(child, 0)
     theirs.close()
     ours.settimeout(_PATIENCE_S)
-    return LogProcess(ours)
+    return LogProcess(connection=ours)
 
 
 def _serve_alone(connection: socket.socket, redact: Redactor) -> None:
@@ -99,7 +99,7 @@ def _serve(connection: socket.socket, redact: Redactor) -> None:
             if message[:1] == _BEGIN:
                 latest = sources[0]
                 os.set_blocking(latest, False)
-                logs[latest] = LogFile(Path(os.fsdecode(message[1:])), redact)
+                logs[latest] = LogFile(path=Path(os.fsdecode(message[1:])), redact=redact)
                 selector.register(latest, selectors.EVENT_READ)
             connection.send(b"k")
 

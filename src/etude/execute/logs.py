@@ -29,7 +29,7 @@ def log_path(folder: Path, name: str, fingerprint: str) -> Path:
     return folder / f"{name[:_LONGEST_NAME]}-{fingerprint[:12]}.log"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LogFile:
     """The log of one attempt, written while it runs: whole lines, without secrets, and no more than is allowed.
 
@@ -201,7 +201,7 @@ class _LogStream:
 @contextlib.contextmanager
 def python_output_to(path: Path, redact: Redactor) -> Iterator[None]:
     """Send what Python prints to a log for the length of a block, made only if something is printed."""
-    log = LogFile(path, redact)
+    log = LogFile(path=path, redact=redact)
     stream = _LogStream(log)
     try:
         with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):

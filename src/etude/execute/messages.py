@@ -9,7 +9,7 @@ from etude.execute.node_metering import MeterSettings
 from etude.execute.task import Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """The driver's first message."""
 
@@ -31,7 +31,7 @@ class Hello:
     """Whether SIGTERM asks the running step to stop at its next checkpoint, as it does where a scheduler sends it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgress:
     """A running step's progress, or with a value what it reports."""
 
@@ -41,12 +41,12 @@ class StepProgress:
     value: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValueReady:
     """From rank 0 of a node's several processes: it has the value, and stores it when it hears of the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherRanks:
     """To rank 0: all others are done, with what each of them cost and touched."""
 
@@ -60,7 +60,7 @@ STOP = "stop"
 """Asks the running step, and all that come after it, to stop at the next checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopNode:
     """Asks one node to stop at its next checkpoint; says nothing of those that come after it."""
 

@@ -96,7 +96,7 @@ class MeterSettings:
     ] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Metering:
     """Measures the nodes of this process. The meters are looked for when the first node needs them."""
 

@@ -40,7 +40,7 @@ Pause = Callable[[str, str, Mapping[str, object]], None]
 """Called at a breakpoint with the moment (`before` or `after`), the node's name and the values at hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What a step is given by the place where it runs."""
 
@@ -83,12 +83,12 @@ def perform(task: Task, store: Store, host: Host) -> Outcome:
 
 def _perform(task: Task, store: Store, host: Host) -> Outcome:
     context = RunContext(
-        partial(store.scratch, task.fingerprint),
-        host.devices,
-        host.cpus,
-        host.asked_to_stop,
-        host.tell,
-        host.tell_value,
+        make_scratch=partial(store.scratch, task.fingerprint),
+        devices=host.devices,
+        cpus=host.cpus,
+        asked_to_stop=host.asked_to_stop,
+        tell=host.tell,
+        tell_value=host.tell_value,
     )
     measured: tuple[Path, Measurement] | None = None
     try:

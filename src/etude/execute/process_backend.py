@@ -29,7 +29,7 @@ class Machine:
     """Identifiers of the GPUs, as CUDA_VISIBLE_DEVICES takes them."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ProcessBackend:
     """A pool of supervised processes. A worker that dies takes down its own node and no other."""
 
@@ -194,15 +194,15 @@ class ProcessBackend:
     def _hello(self, devices: tuple[str, ...], cpus: int) -> Hello:
         names = tuple(f"cuda:{index}" for index in range(len(devices)))
         return Hello(
-            str(self.store),
-            str(self.logs),
-            self.import_path,
-            self.sources,
-            names,
-            cpus,
-            self.meter,
-            devices,
-            str(self.digests) if self.digests else None,
+            store=str(self.store),
+            logs=str(self.logs),
+            import_path=self.import_path,
+            sources=self.sources,
+            devices=names,
+            cpus=cpus,
+            meter=self.meter,
+            gpus=devices,
+            digests=str(self.digests) if self.digests else None,
         )
 
     def interrupt(self) -> None:
@@ -223,7 +223,7 @@ class ProcessBackend:
             worker.kill(reason)
         elif worker is not None:
             with contextlib.suppress(OSError):
-                worker.send(StopNode(fingerprint))
+                worker.send(StopNode(fingerprint=fingerprint))
 
     def close(self) -> None:
         with self._lock:

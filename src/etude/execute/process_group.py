@@ -46,7 +46,7 @@ CLEAN_UP_S = 5.0
 """How long a process may take to leave once it is asked to."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ProcessGroup:
     """The processes of one node. The same to its supervisor as a single `Child`."""
 
@@ -134,7 +134,7 @@ class ProcessGroup:
             return None
         self._since = time.monotonic()
         ranks = ", ".join(map(str, sorted(left)))
-        return StepProgress(0.0, None, f"rank 0 is done and waits for rank {ranks}")
+        return StepProgress(done=0.0, total=None, message=f"rank 0 is done and waits for rank {ranks}")
 
     def _settle(self) -> None:
         """Have rank 0 store the result, with what all have cost and touched."""
@@ -143,7 +143,7 @@ class ProcessGroup:
         self._settled = True
         others = tuple(outcome for _, outcome in sorted(self._outcomes.items()))
         zero = next(connection for connection, rank in self._ranks.items() if rank == 0)
-        zero.send(OtherRanks(others))
+        zero.send(OtherRanks(outcomes=others))
 
     def _admit(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -238,7 +238,7 @@ def start_process_group(
         subprocess.Popen(words, stdin=subprocess.DEVNULL, env=variables, start_new_session=True)
         for variables, words in commands
     ]
-    group = ProcessGroup(processes, listener, hello, size, token)
+    group = ProcessGroup(processes=processes, listener=listener, hello=hello, size=size, token=token)
     threading.Thread(target=group.accept, name="etude-process-group", daemon=True).start()
     return group
 

@@ -11,7 +11,7 @@ from etude.graph.pipeline import Needs
 Admits = Callable[[Needs], bool]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ReadyNodes:
     """Nodes wait by their needs, so that a thousand that find no room do not hide the one that would."""
 

@@ -40,7 +40,7 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened."""
 
@@ -72,7 +72,7 @@ class Event:
             known = {
                 name: fields.pop(name) for name in ("kind", "time_s", "label", "name", "fingerprint") if name in fields
             }
-            return Event(EventKind(known.pop("kind")), **known, data=fields)
+            return Event(kind=EventKind(known.pop("kind")), **known, data=fields)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no event: {line!r}") from error
 

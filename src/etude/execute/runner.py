@@ -51,7 +51,7 @@ class Policy:
     begun."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A node that failed."""
 
@@ -60,7 +60,7 @@ class Failure:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _More:
     """A plan to be run as well."""
 
@@ -68,7 +68,7 @@ class _More:
     again: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Drop:
     """Nodes that nobody wants any more."""
 
@@ -82,7 +82,7 @@ OnEnd = Callable[[str, Outcome | None], None]
 the node that it reads."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunSummary:
     """How a run ended."""
 
@@ -105,7 +105,7 @@ class RunSummary:
         return not (self.failures or self.interrupted or self.damaged or self.stopped)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Runner:
     """Runs one plan on one backend."""
 
@@ -199,13 +199,13 @@ class Runner:
             more: The plan.
             again: Nodes that are run once more if they have ended badly, or if their result has gone.
         """
-        self.inbox.put(_More(more, frozenset(again)))
+        self.inbox.put(_More(plan=more, again=frozenset(again)))
 
     def drop(self, fingerprints: Collection[str], reason: str, *, now: bool) -> None:
         """Let go of nodes: one that runs is ended now, or at its next checkpoint. May be called from any thread."""
         for fingerprint in fingerprints:
             self.backend.cancel(fingerprint, reason, now=now)
-        self.inbox.put(_Drop(frozenset(fingerprints)))
+        self.inbox.put(_Drop(fingerprints=frozenset(fingerprints)))
 
     def finish(self) -> None:
         """Nothing more will be added. May be called from any thread."""
@@ -505,7 +505,7 @@ class Runner:
 
     def _failed(self, node: Node, outcome: Outcome) -> None:
         attempts = self._attempts[node.fingerprint]
-        self.summary.failures.append(Failure(node, outcome, attempts))
+        self.summary.failures.append(Failure(node=node, outcome=outcome, attempts=attempts))
         self.store.record_failure(
             node.fingerprint,
             {"label": node.label(), "error": outcome.error, "traceback": outcome.traceback, "log": outcome.log},
@@ -562,9 +562,13 @@ class Runner:
 
     def _say(self, kind: EventKind, node: Node | None = None, **data: object) -> None:
         if node is None:
-            self.tell(Event(kind, now(), data=data))
+            self.tell(Event(kind=kind, time_s=now(), data=data))
         else:
-            self.tell(Event(kind, now(), node.label(), node.name, node.fingerprint, data))
+            self.tell(
+                Event(
+                    kind=kind, time_s=now(), label=node.label(), name=node.name, fingerprint=node.fingerprint, data=data
+                )
+            )
 
 
 def _outcome_of(future: Future[Outcome]) -> Outcome:

@@ -10,7 +10,7 @@ from etude.graph.node import Feed, InputOf, Node, Row, Spread
 from etude.graph.pipeline import Needs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRef:
     """A stored result, or one item of it."""
 
@@ -18,7 +18,7 @@ class ResultRef:
     item: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefsAcross:
     """The results of one node across all variants."""
 
@@ -26,7 +26,7 @@ class RefsAcross:
     refs: tuple[ResultRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefRow:
     """One variant's results, for the table of records."""
 
@@ -140,12 +140,15 @@ def task_of(
 def ref_row(row: Row) -> RefRow:
     """One variant's results by their keys."""
     nodes = tuple((part.name, part.fingerprint, part.metrics) for part in row.nodes)
-    return RefRow(row.variant, row.params, nodes, row.status)
+    return RefRow(variant=row.variant, params=row.params, nodes=nodes, status=row.status)
 
 
 def _ref_of(source: InputOf) -> InputRef:
     if isinstance(source, Feed):
-        return ResultRef(source.node.fingerprint, source.item)
+        return ResultRef(fingerprint=source.node.fingerprint, item=source.item)
     if isinstance(source, Spread):
-        return RefsAcross(source.variants, tuple(ResultRef(feed.node.fingerprint, feed.item) for feed in source.feeds))
-    return tuple(ResultRef(feed.node.fingerprint, feed.item) for feed in source)
+        return RefsAcross(
+            variants=source.variants,
+            refs=tuple(ResultRef(fingerprint=feed.node.fingerprint, item=feed.item) for feed in source.feeds),
+        )
+    return tuple(ResultRef(fingerprint=feed.node.fingerprint, item=feed.item) for feed in source)

@@ -61,17 +61,17 @@ def serve(connection: Connection) -> None:
 
     attempt = variable(ID)
     strays = WorkerOrphans("" if attempt else variable(WORKER))  # of a node's several processes, with the node
-    metering = Metering(hello.meter, hello.gpus)
+    metering = Metering(settings=hello.meter, gpus=hello.gpus)
     digests = FileDigests(Path(hello.digests) if hello.digests else None)
-    tell = lambda *told: send(StepProgress(*told))  # noqa: E731
+    tell = lambda done, total, message: send(StepProgress(done=done, total=total, message=message))  # noqa: E731
     signal.signal(signal.SIGTERM, lambda *_: _terminated(leave, stop if hello.heeds_term else None))
-    tell_value = lambda step, value: send(StepProgress(step, None, "", value))  # noqa: E731
+    tell_value = lambda step, value: send(StepProgress(done=step, total=None, message="", value=value))  # noqa: E731
     host = Host(
-        hello.devices,
-        thread_count(hello.cpus, variables()),
-        stop.is_set,
-        tell,
-        tell_value,
+        devices=hello.devices,
+        cpus=thread_count(hello.cpus, variables()),
+        asked_to_stop=stop.is_set,
+        tell=tell,
+        tell_value=tell_value,
         metering=metering,
         digests=digests,
         rank=hello.rank,
@@ -91,7 +91,7 @@ def serve(connection: Connection) -> None:
                 note = f"ended what the step left running in a session of its own: {', '.join(left)}"
                 with suppress(OSError):
                     os.write(2, f"étude: {note}\n".encode())
-                send(StepProgress(0.0, None, note))
+                send(StepProgress(done=0.0, total=None, message=note))
         if leave.is_set():
             sys.exit()
         if outcome.status is not Status.DONE and log.exists():

@@ -20,7 +20,7 @@ from etude.execute.task import Outcome, Status
 from etude.execute.threads import thread_variables
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class WorkerProcess:
     """One worker process."""
 
@@ -71,7 +71,7 @@ def start_worker(hello: Hello, environment: Mapping[str, str]) -> WorkerProcess:
     connection = Connection(ours.detach())
     with contextlib.suppress(OSError):
         connection.send(hello)
-    return WorkerProcess(process, connection, hello.gpus, hello.cpus, token)
+    return WorkerProcess(process=process, connection=connection, devices=hello.gpus, cpus=hello.cpus, token=token)
 
 
 def end_worker(worker: WorkerProcess) -> int:

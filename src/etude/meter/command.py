@@ -18,7 +18,7 @@ from etude.meter.sources.memory import MemoryGauge
 from etude.meter.sources.processes import ProcessTree, children_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandCost:
     """What a command cost, and how it ended."""
 
@@ -72,7 +72,7 @@ def measure_command(
             measured.saw_resident(peak)
     finally:
         sampler.stop()
-    return CommandCost(tuple(argv), returncode, measured.cost())
+    return CommandCost(argv=tuple(argv), returncode=returncode, cost=measured.cost())
 
 
 def command_tree() -> ProcessTree:

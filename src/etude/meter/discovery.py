@@ -91,7 +91,7 @@ class Discovery:
         return Sampler(self.meters, beside=self.beside, absent=self.absent, clock=clock, tree=self.tree)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     findings: tuple[Finding, ...]
     meters: tuple[Meter, ...] = ()
@@ -164,7 +164,9 @@ def _rapl(powercap: Path, clock: Clock, wait_s: float) -> _Part:
     zones = rapl.zones(powercap)
     if not zones:
         why = f"no RAPL zones under {powercap}" if sys.platform == "linux" else "RAPL is read on Linux only"
-        return _Part(tuple(_finding(name, "rapl", State.ABSENT, why, _SANDBOX) for name in ("cpu", "dram", "platform")))
+        return _Part(
+            findings=tuple(_finding(name, "rapl", State.ABSENT, why, _SANDBOX) for name in ("cpu", "dram", "platform"))
+        )
     opened: dict[str, list[Meter]] = {}
     faults: dict[str, Finding] = {}
     for zone in zones:
@@ -189,18 +191,18 @@ def _rapl(powercap: Path, clock: Clock, wait_s: float) -> _Part:
     missing = {"cpu", "dram", "platform"} - opened.keys() - faults.keys()
     nowhere = [_finding(name, "rapl", State.ABSENT, "this processor has no such zone") for name in sorted(missing)]
     kept = tuple(meter for meters in opened.values() for meter in meters)
-    return _Part((*serving, *faults.values(), *nowhere), kept)
+    return _Part(findings=(*serving, *faults.values(), *nowhere), meters=kept)
 
 
 def _nvml(root: Path, clock: Clock, library: Any, wait_s: float) -> _Part:
     if library is None and sys.platform == "linux" and not nvml.is_driver_loaded(root):
-        return _Part((_finding("gpu", "nvml", State.ABSENT, "no NVIDIA driver on this machine"),))
+        return _Part(findings=(_finding("gpu", "nvml", State.ABSENT, "no NVIDIA driver on this machine"),))
     try:
         boards = nvml.boards(clock, library)
     except MeterError as error:
         missing = isinstance(error.__cause__, ImportError)
         state, mend = (State.NOT_INSTALLED, "pip install 'etude[nvml]'") if missing else (State.FAILED, "")
-        return _Part((_finding("gpu", "nvml", state, str(error), mend),))
+        return _Part(findings=(_finding("gpu", "nvml", state, str(error), mend),))
     meters = [board.meter for board in boards if board.meter is not None]
     still = _still(meters, clock, wait_s) if wait_s else []
     findings = [
@@ -212,7 +214,7 @@ def _nvml(root: Path, clock: Clock, library: Any, wait_s: float) -> _Part:
         _finding(meter.traits.component, "nvml", State.CONSTANT, "the energy counter does not move") for meter in still
     ]
     kept = tuple(meter for meter in meters if meter not in still)
-    return _Part((*(_serving([meter]) for meter in kept), *findings), kept)
+    return _Part(findings=(*(_serving([meter]) for meter in kept), *findings), meters=kept)
 
 
 def _cpu_time(tree: ProcessTree, model: str, calibration: Path | None, *, needed: bool, wanted: bool) -> _Part:
@@ -232,19 +234,23 @@ def _cpu_time(tree: ProcessTree, model: str, calibration: Path | None, *, needed
     low, high = traits.factor
     detail = f"{traits.method}; the true value is {low:.2g} to {high:.2g} times the told one in nine of ten cases"
     told = Finding(component="cpu", source="cpu-time", state=state, detail=detail, quality=traits.quality)
-    return _Part((told, *findings), (meter,) if needed else (), (meter,) if wanted and not needed else ())
+    return _Part(
+        findings=(told, *findings), meters=(meter,) if needed else (), beside=(meter,) if wanted and not needed else ()
+    )
 
 
 def _codecarbon(country: str | None, library: Any) -> _Part:
     from etude.meter.sources.codecarbon import CodeCarbonTracker
 
     if country is None:
-        return _Part((_finding("cpu", "codecarbon", State.FAILED, "it needs a country", "Name one: country=FRA."),))
+        return _Part(
+            findings=(_finding("cpu", "codecarbon", State.FAILED, "it needs a country", "Name one: country=FRA."),)
+        )
     try:
         meters = CodeCarbonTracker(country=country, library=library).meters()
     except MeterError as error:
-        return _Part((_foreign_fault("codecarbon", error, "pip install 'etude[carbon]'"),))
-    return _Part(tuple(_beside(meter) for meter in meters), beside=tuple(meters))
+        return _Part(findings=(_foreign_fault("codecarbon", error, "pip install 'etude[carbon]'"),))
+    return _Part(findings=tuple(_beside(meter) for meter in meters), beside=tuple(meters))
 
 
 def _zeus(library: Any) -> _Part:
@@ -253,9 +259,9 @@ def _zeus(library: Any) -> _Part:
     try:
         meters, faults = zeus_meters(library)
     except MeterError as error:
-        return _Part((_foreign_fault("zeus", error, "pip install 'etude[zeus]'"),))
+        return _Part(findings=(_foreign_fault("zeus", error, "pip install 'etude[zeus]'"),))
     missing = [_finding(component, "zeus", State.ABSENT, why) for component, why in faults.items()]
-    return _Part((*map(_beside, meters), *missing), beside=tuple(meters))
+    return _Part(findings=(*map(_beside, meters), *missing), beside=tuple(meters))
 
 
 def _still(meters: Sequence[Meter], clock: Clock, wait_s: float) -> list[Meter]:

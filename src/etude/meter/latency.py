@@ -15,8 +15,8 @@ from etude.errors import MeterError
 _TELLS_CORRELATION = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyEstimate:
     """A statistic with its 95 % interval; an end is None where the sample is too small to give one."""
 
     value: float
@@ -34,25 +34,25 @@ class Estimate:
         return (self.hi - self.lo) / 2 / abs(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencySummary:
     """A latency sample told in full."""
 
     n: int
-    mean: Estimate
+    mean: LatencyEstimate
     std: float | None
     """Sample standard deviation; None for one observation."""
-    percentiles: dict[str, Estimate]
+    percentiles: dict[str, LatencyEstimate]
     """`p50`, `p90`, …."""
 
 
-def summary(sample: Sequence[float], percentiles: Sequence[float] = (0.5, 0.9, 0.95, 0.99)) -> Summary:
+def summary(sample: Sequence[float], percentiles: Sequence[float] = (0.5, 0.9, 0.95, 0.99)) -> LatencySummary:
     """Mean, spread and percentiles of a sample in the order it was taken. MeterError for an empty one."""
     mean = mean_interval(sample)
     centred = math.fsum((x - mean.value) ** 2 for x in sample)
     std = math.sqrt(centred / (len(sample) - 1)) if len(sample) > 1 else None
     told = {f"p{100 * p:g}": percentile_interval(sample, p) for p in percentiles}
-    return Summary(len(sample), mean, std, told)
+    return LatencySummary(n=len(sample), mean=mean, std=std, percentiles=told)
 
 
 def effective_size(sample: Sequence[float]) -> float:
@@ -75,20 +75,20 @@ def effective_size(sample: Sequence[float]) -> float:
     return float(n) if r <= 0 else max(1.0, n * (1 - r) / (1 + r))
 
 
-def mean_interval(sample: Sequence[float], confidence: float = 0.95) -> Estimate:
+def mean_interval(sample: Sequence[float], confidence: float = 0.95) -> LatencyEstimate:
     """The mean and its interval by Student's t on the effective size. MeterError for an empty or non-finite sample."""
     _check(sample)
     n = len(sample)
     mean = math.fsum(sample) / n
     worth = effective_size(sample)
     if worth < 2:
-        return Estimate(mean, None, None, n, worth)
+        return LatencyEstimate(value=mean, lo=None, hi=None, n=n, effective_n=worth)
     variance = math.fsum((x - mean) ** 2 for x in sample) / (n - 1)
     half = student_t(0.5 + confidence / 2, worth - 1) * math.sqrt(variance / worth)
-    return Estimate(mean, mean - half, mean + half, n, worth)
+    return LatencyEstimate(value=mean, lo=mean - half, hi=mean + half, n=n, effective_n=worth)
 
 
-def percentile_interval(sample: Sequence[float], p: float, confidence: float = 0.95) -> Estimate:
+def percentile_interval(sample: Sequence[float], p: float, confidence: float = 0.95) -> LatencyEstimate:
     """A percentile by linear interpolation between ranks, with an interval between ranks that supposes no distribution.
 
     The number of observations below the true percentile is binomial; its quantiles are the ranks of the ends. Where
@@ -110,7 +110,7 @@ def percentile_interval(sample: Sequence[float], p: float, confidence: float = 0
     above = binomial_quantile(count, p, 1 - tail) + 1
     lo = None if below < 1 else min(value, ordered[max(0, math.ceil(below * n / count) - 1)])
     hi = None if above > count else max(value, ordered[min(n - 1, math.ceil(above * n / count) - 1)])
-    return Estimate(value, lo, hi, n, worth)
+    return LatencyEstimate(value=value, lo=lo, hi=hi, n=n, effective_n=worth)
 
 
 def percentile_holds(n: int, over: int, percentile: float, confidence: float = 0.99) -> bool:

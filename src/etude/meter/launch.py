@@ -38,7 +38,7 @@ _SHELLS_OWN = {"etude_go", "IFS", "OPTIND", "PPID"}
 """Variables that a shell changes; others it hands on as they are."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Launch:
     """A command that waits to be let go."""
 
@@ -88,7 +88,7 @@ def launch(argv: Sequence[str], *, cwd: Path | None = None) -> Iterator[Launch]:
     pipes: list[int] = []
     try:
         held = _held(argv, cwd, pipes) if _can_be_held(argv, cwd) else None
-        yield Launch(argv, cwd, held, pipes[3] if held else None)
+        yield Launch(argv=argv, cwd=cwd, pid=held, _gate=pipes[3] if held else None)
     finally:
         for end in pipes:
             os.close(end)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from etude.errors import MeterError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One request's part of one batch."""
 
@@ -48,7 +48,7 @@ class Batch:
             raise MeterError(f"issued_steps: expected at least the {steps} active ones, got {self.issued_steps}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
     """A run's energy, all of it, by who it was spent for."""
 
@@ -87,10 +87,10 @@ def divide(run_j: float, batches: Sequence[Batch]) -> Shares:
         raise MeterError(f"the batches used {math.fsum(known):g} J, more than the run's {run_j:g} J: not of this run")
     requests = {name: None if parts is None else math.fsum(parts) for name, parts in spent.items()}
     if not complete:
-        return Shares(requests, None, None, run_j, None)
+        return Shares(requests=requests, padding_j=None, idle_j=None, run_j=run_j, closure_error=None)
     whole = [*(value for value in requests.values() if value is not None), *padding, idle]
     error = abs(run_j - math.fsum(whole)) / max(run_j, 1e-12)
-    return Shares(requests, math.fsum(padding), idle, run_j, error)
+    return Shares(requests=requests, padding_j=math.fsum(padding), idle_j=idle, run_j=run_j, closure_error=error)
 
 
 def _divide_batch(

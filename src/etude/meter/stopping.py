@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from etude.errors import MeterError
-from etude.meter.latency import Estimate, mean_interval
+from etude.meter.latency import LatencyEstimate, mean_interval
 
 _GROWTH = 1.2
 _AGREEING = 2
 """Looks in a row that must agree: a look that is narrow by luck does not stop the run."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AdaptiveStop:
     """Collects observations and says when there are enough.
 
@@ -27,7 +27,7 @@ class AdaptiveStop:
     sample: list[float] = field(default_factory=list)
     _next_look: int = 0
     _narrow: int = 0
-    _estimate: Estimate | None = None
+    _estimate: LatencyEstimate | None = None
 
     def __post_init__(self) -> None:
         if not (self.relative_half_width > 0 and 4 <= self.least <= self.most):
@@ -58,6 +58,6 @@ class AdaptiveStop:
         return self._narrow >= _AGREEING
 
     @property
-    def estimate(self) -> Estimate:
+    def estimate(self) -> LatencyEstimate:
         """The mean of all observations so far, with its interval."""
         return mean_interval(self.sample)

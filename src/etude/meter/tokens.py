@@ -13,7 +13,7 @@ from itertools import pairwise
 from etude.errors import MeterError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenTimes:
     """One request: when it was due and when each of its tokens came, in seconds of one clock."""
 

@@ -202,15 +202,15 @@ class PilotBackend:
         with self._lock:
             if self._here is None:
                 self._here = ProcessBackend(
-                    machine(self.environment),
-                    self.store,
-                    self.logs,
-                    self.import_path,
-                    self.sources,
-                    self.tell,
-                    self.environment,
-                    self.meter,
-                    self.digests,
+                    machine=machine(self.environment),
+                    store=self.store,
+                    logs=self.logs,
+                    import_path=self.import_path,
+                    sources=self.sources,
+                    tell=self.tell,
+                    environment=self.environment,
+                    meter=self.meter,
+                    digests=self.digests,
                 )
             return self._here
 

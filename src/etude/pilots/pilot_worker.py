@@ -160,7 +160,15 @@ class PilotWorker:
         spec = self.spec
         cpus = cpus_of_rank(Needs(cpus=spec.cpus, processes=spec.processes, nodes=spec.nodes))
         hello = Hello(
-            spec.store, spec.logs, spec.import_path, self._sources, names, cpus, spec.meter, devices, spec.digests
+            store=spec.store,
+            logs=spec.logs,
+            import_path=spec.import_path,
+            sources=self._sources,
+            devices=names,
+            cpus=cpus,
+            meter=spec.meter,
+            gpus=devices,
+            digests=spec.digests,
         )
         environment = worker_environment(self.environment, devices, cpus)
         if spec.processes > 1:

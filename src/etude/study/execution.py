@@ -131,7 +131,7 @@ class Execution:
         with EventLog(folder / "events.jsonl") as log:
             take_snapshot(self.prepared, folder, self.redact, self._sources())
             self._register([action.node.fingerprint for action in self.prepared.plan.actions])
-            self._say(log, Event(EventKind.RUN_STARTED, now(), data=self._overview(run)))
+            self._say(log, Event(kind=EventKind.RUN_STARTED, time_s=now(), data=self._overview(run)))
             finished = False
             try:
                 if self.options.cluster is not None:
@@ -143,7 +143,7 @@ class Execution:
                 self._remember(run)
                 succeeded = finished and self.summary.succeeded and not in_vain(self.prepared)
                 data = {"succeeded": succeeded, "wall_s": time.perf_counter() - start}
-                self._say(log, Event(EventKind.RUN_ENDED, now(), data=data))
+                self._say(log, Event(kind=EventKind.RUN_ENDED, time_s=now(), data=data))
         return Result(prepared=self.prepared, summary=self.summary, run=run, wall_s=time.perf_counter() - start)
 
     def interrupt(self) -> None:
@@ -255,13 +255,13 @@ class Execution:
                 )
                 failed = {failure.node.fingerprint for failure in total.failures}
                 self.runner = Runner(
-                    current,
-                    prepared.store,
-                    backend,
-                    provenance,
-                    policy,
-                    tell,
-                    failed,
+                    plan=current,
+                    store=prepared.store,
+                    backend=backend,
+                    provenance=provenance,
+                    policy=policy,
+                    tell=tell,
+                    barred=failed,
                     present=prepared.present,
                     redact=self.redact,
                     turns=turns(prepared.expansion, order_seed(run)),
@@ -303,18 +303,27 @@ class Execution:
         )
         if study.place.backend == "inline" or pause is not None:
             devices = tuple(f"cuda:{index}" for index in range(len(here.devices)))
-            metering, digests = Metering(meter_settings(self.prepared)), self.prepared.files
-            return InlineBackend(self.prepared.store, logs, self._heard, devices, pause, metering, digests, self.redact)
+            metering, digests = Metering(settings=meter_settings(self.prepared)), self.prepared.files
+            return InlineBackend(
+                store=self.prepared.store,
+                logs=logs,
+                tell=self._heard,
+                devices=devices,
+                pause=pause,
+                metering=metering,
+                digests=digests,
+                redact=self.redact,
+            )
         return ProcessBackend(
-            here,
-            workplace.store,
-            logs,
-            import_path(workplace.project),
-            self.prepared.expansion.library.sources(),
-            self._heard,
-            self.options.environment,
-            meter_settings(self.prepared),
-            workplace.etude / DIGESTS,
+            machine=here,
+            store=workplace.store,
+            logs=logs,
+            import_path=import_path(workplace.project),
+            sources=self.prepared.expansion.library.sources(),
+            tell=self._heard,
+            environment=self.options.environment,
+            meter=meter_settings(self.prepared),
+            digests=workplace.etude / DIGESTS,
         )
 
     def _cluster(self, profile: Profile, run: str) -> PilotBackend:

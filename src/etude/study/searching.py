@@ -66,12 +66,12 @@ class Searching:
         growth = VariantGrowth(study, self.prepared.files, self.other_study)
         self.evaluator = StudyEvaluator(study, growth, store, search.goal, self.prepared.present)
         self.runner = Runner(
-            EMPTY,
-            store,
-            self.backend,
-            self.provenance,
-            self.policy,
-            self._tell,
+            plan=EMPTY,
+            store=store,
+            backend=self.backend,
+            provenance=self.provenance,
+            policy=self.policy,
+            tell=self._tell,
             growing=True,
             on_end=self.evaluator.ended,
             present=self.prepared.present,

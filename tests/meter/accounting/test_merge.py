@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from etude.meter.accounting.carbon import Footprint, custom_factor
-from etude.meter.accounting.cost import Cost, Energy, Memory, Span, Spent
+from etude.meter.accounting.cost import Cost, DeviceSpan, Energy, Memory, WindowCost
 from etude.meter.accounting.merge import merge_attempts, merge_ranks
 from etude.meter.sources.quantity import Quality, Quantity
 
@@ -23,7 +23,7 @@ def joules(value: float) -> Quantity:
 def spent(device: str, value: float, start_s: float = 0.0, end_s: float = 10.0) -> Cost:
     """What a process cost that a meter of this device has followed."""
     component = "cpu" if device.startswith("process:") else "gpu0"
-    span = Span(device, round(start_s * SECOND), round(end_s * SECOND), value)
+    span = DeviceSpan(device=device, start_ns=round(start_s * SECOND), end_ns=round(end_s * SECOND), joules=value)
     energy = Energy(component=component, source="m", joules=joules(value), gross_j=value, share=1.0, spans=(span,))
     return Cost(
         wall_s=end_s - start_s,
@@ -36,7 +36,11 @@ def spent(device: str, value: float, start_s: float = 0.0, end_s: float = 10.0) 
         energy={component: energy},
         covers=(component,),
         covered=joules(value),
-        windows={"work": Spent(1, end_s - start_s, 3.0, {component: joules(value / 2)}, 80)},
+        windows={
+            "work": WindowCost(
+                count=1, wall_s=end_s - start_s, cpu_s=3.0, energy={component: joules(value / 2)}, peak_rss_bytes=80
+            )
+        },
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.errors import MeterError
-from etude.meter.accounting.cost import Cost, Energy, Memory, Span
+from etude.meter.accounting.cost import Cost, DeviceSpan, Energy, Memory
 from etude.meter.accounting.ranks import combine, throughput
 from etude.meter.sources.quantity import Quality, Quantity
 
@@ -22,7 +22,7 @@ def energy(component: str, device: str, joules: float | None, start: float, end:
     if ours is not None:
         ends = {"lo": ours * 0.9, "hi": ours * 1.1}
         quantity = Quantity(value=ours, unit="joules", quality=Quality.MEASURED, method="counter", **ends)
-    span = Span(device, round(start * SECOND), round(end * SECOND), joules)
+    span = DeviceSpan(device=device, start_ns=round(start * SECOND), end_ns=round(end * SECOND), joules=joules)
     return Energy(component=component, source="nvml", joules=quantity, gross_j=joules, share=share, spans=(span,))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.meter.accounting.carbon import Footprint, custom_factor
-from etude.meter.accounting.cost import START_UP, Cost, Energy, Spent
+from etude.meter.accounting.cost import START_UP, Cost, Energy, WindowCost
 from etude.meter.accounting.start_up import without_start_up
 from etude.meter.sources.quantity import Quality, Quantity
 
@@ -33,7 +33,10 @@ def measured(
         energy={"cpu": energy},
         covers=("cpu",),
         covered=joules(whole, quality),
-        windows={path: Spent(1, wall, wall, {"cpu": joules(value)}) for path, (wall, value) in windows.items()},
+        windows={
+            path: WindowCost(count=1, wall_s=wall, cpu_s=wall, energy={"cpu": joules(value)})
+            for path, (wall, value) in windows.items()
+        },
     )
 
 

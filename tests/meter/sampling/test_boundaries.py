@@ -57,7 +57,7 @@ def test_the_intervals_tile_the_stretch() -> None:
 
 def test_a_gap_inside_makes_the_energy_unknown_but_keeps_what_was_seen() -> None:
     curve = ticks([100.0] * 10)
-    curve.gaps.append(Gap(at(0.5), at(0.6), "reset"))
+    curve.gaps.append(Gap(start_ns=at(0.5), end_ns=at(0.6), reason="reset"))
     cut = stretch(curve, at(0.1), at(0.9), period_s=0.1)
     assert cut.total is None
     assert cut.reason == "reset"
@@ -66,7 +66,7 @@ def test_a_gap_inside_makes_the_energy_unknown_but_keeps_what_was_seen() -> None
 
 def test_a_gap_outside_does_no_harm() -> None:
     curve = ticks([100.0] * 10)
-    curve.gaps.append(Gap(at(0.0), at(0.05), "reset"))
+    curve.gaps.append(Gap(start_ns=at(0.0), end_ns=at(0.05), reason="reset"))
     assert isclose(stretch(curve, at(0.2), at(0.9), period_s=0.1).total or 0, 70.0)
 
 

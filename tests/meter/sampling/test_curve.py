@@ -38,7 +38,7 @@ def traits(
 
 
 def samples(*points: tuple[float, int | None]) -> list[Sample]:
-    return [Sample(round(t * SECOND), raw, "gone" if raw is None else "") for t, raw in points]
+    return [Sample(ns=round(t * SECOND), raw=raw, reason="gone" if raw is None else "") for t, raw in points]
 
 
 def test_energy_is_the_difference_of_counts() -> None:
@@ -172,13 +172,13 @@ class History:
             stalled = chance.random() < 0.15
             rise += 0 if stalled else round(wait * chance.uniform(5, 900) * 1e6)
             if chance.random() < 0.1:
-                self.readings.append(Sample(at, None, "unreadable"))
+                self.readings.append(Sample(ns=at, raw=None, reason="unreadable"))
                 continue
             seconds = (at - last_ns) / SECOND
             reset = last_ns >= 0 and chance.random() < 0.08 and self._tellable(last_count, seconds)
             count = rise // 2 if reset else count + rise
             shown = count % self.modulus if self.modulus else count
-            self.readings.append(Sample(at, shown))
+            self.readings.append(Sample(ns=at, raw=shown))
             if last_ns >= 0:
                 blind = self.modulus is not None and MOST_W * seconds >= self.modulus * 1e-6
                 self.truth.append((last_ns, at, None if reset or blind else rise * 1e-6))

@@ -51,14 +51,14 @@ def test_a_plateau_is_kept_as_its_two_ends() -> None:
     log = Log()
     for ns, raw in [(0, 5), (1, 5), (2, 5), (3, 5), (4, 6)]:
         log.add(ns, raw)
-    assert list(log.samples()) == [Sample(0, 5), Sample(3, 5), Sample(4, 6)]
+    assert list(log.samples()) == [Sample(ns=0, raw=5), Sample(ns=3, raw=5), Sample(ns=4, raw=6)]
 
 
 def test_a_failed_reading_keeps_its_reason() -> None:
     log = Log()
     log.add(0, 5)
     log.add(1, None, "gone")
-    assert list(log.samples())[-1] == Sample(1, None, "gone")
+    assert list(log.samples())[-1] == Sample(ns=1, raw=None, reason="gone")
 
 
 def test_what_is_forgotten_leaves_one_reading_before_the_moment() -> None:

@@ -95,7 +95,7 @@ def test_a_ticking_counter_is_looked_at_around_its_ticks_only(clock: ManualClock
 def test_the_period_of_a_counter_is_found(clock: ManualClock, proc: Path, period_s: float) -> None:
     board = LiveBoard(clock, seed=3, period_s=period_s)
     nominal = board.traits
-    channel = Channel(board, nominal)
+    channel = Channel(meter=board, traits=nominal)
     while clock.ns < 10**12 + 5 * 10**9:
         channel.read_and_plan(clock, every_s=0.1, closely=True)
         clock.move_to(max(channel.due_ns, clock.ns + 1))

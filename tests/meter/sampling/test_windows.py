@@ -25,7 +25,7 @@ def marked(*marks: tuple[str, int, int, int]) -> Windows:
 
 
 def test_a_run_without_windows_is_one_piece_of_its_own() -> None:
-    assert segments(Windows(), 0, 100) == [Segment(0, 100, (RUN,))]
+    assert segments(Windows(), 0, 100) == [Segment(start_ns=0, end_ns=100, owners=(RUN,))]
 
 
 def test_the_innermost_window_owns_a_piece() -> None:
@@ -117,7 +117,7 @@ def threaded(*marks: tuple[int, int, int, int, int]) -> tuple[Windows, list[CpuT
 
 def test_a_window_alone_has_the_cpu_time_of_all_processes() -> None:
     _, (only,) = threaded((1, RUN, 10, 20, 3))
-    assert only == CpuTime(40.0)
+    assert only == CpuTime(seconds=40.0)
 
 
 def test_windows_of_threads_side_by_side_have_each_their_threads_own() -> None:

@@ -189,7 +189,7 @@ def test_zeus_that_is_not_installed_says_how_to_install_it() -> None:
 
 def test_one_run_is_metered_three_ways_side_by_side(clock: ManualClock, proc: Path) -> None:
     begin = clock.ns
-    ours = SimulatedMeter(PowerTrace.steps([(100.0, 50.0)]), clock, period_s=0.0, start_ns=begin)
+    ours = SimulatedMeter(trace=PowerTrace.steps([(100.0, 50.0)]), clock=clock, period_s=0.0, start_ns=begin)
     carbon = FakeCodeCarbon()
 
     class Growing(FakeCpus):

@@ -17,7 +17,7 @@ def traces(draw: st.DrawFn) -> PowerTrace:
     waits = draw(st.lists(st.floats(0.0, 10.0), min_size=2, max_size=20))
     powers = draw(st.lists(st.floats(0.0, 500.0), min_size=len(waits), max_size=len(waits)))
     times = [sum(waits[: index + 1]) for index in range(len(waits))]
-    return PowerTrace(tuple(times), tuple(powers))
+    return PowerTrace(t_s=tuple(times), power_w=tuple(powers))
 
 
 @given(traces(), st.floats(0.0, 1.0))
@@ -34,16 +34,16 @@ def test_energy_never_falls(trace: PowerTrace, one: float, other: float) -> None
 
 
 def test_a_ramp_is_integrated_exactly() -> None:
-    assert PowerTrace((0.0, 10.0), (0.0, 100.0)).joules_until(5.0) == pytest.approx(125.0)
+    assert PowerTrace(t_s=(0.0, 10.0), power_w=(0.0, 100.0)).joules_until(5.0) == pytest.approx(125.0)
 
 
 def test_outside_the_trace_no_power_is_drawn() -> None:
-    trace = PowerTrace((1.0, 2.0), (100.0, 100.0))
+    trace = PowerTrace(t_s=(1.0, 2.0), power_w=(100.0, 100.0))
     assert trace.joules_between(-5.0, 50.0) == pytest.approx(100.0)
 
 
 def test_a_simulated_counter_stands_still_between_ticks(clock: ManualClock) -> None:
-    meter = SimulatedMeter(PowerTrace.steps([(100.0, 50.0)]), clock, period_s=0.1, start_ns=clock.ns)
+    meter = SimulatedMeter(trace=PowerTrace.steps([(100.0, 50.0)]), clock=clock, period_s=0.1, start_ns=clock.ns)
     clock.sleep(0.55)
     first = meter.read()
     clock.sleep(0.04)
@@ -53,19 +53,21 @@ def test_a_simulated_counter_stands_still_between_ticks(clock: ManualClock) -> N
 
 
 def test_a_simulated_counter_wraps(clock: ManualClock) -> None:
-    meter = SimulatedMeter(PowerTrace.steps([(100.0, 50.0)]), clock, period_s=0.0, modulus=100_000, start_ns=clock.ns)
+    meter = SimulatedMeter(
+        trace=PowerTrace.steps([(100.0, 50.0)]), clock=clock, period_s=0.0, modulus=100_000, start_ns=clock.ns
+    )
     clock.sleep(3.0)
     assert meter.read() == 50_000
 
 
 def test_a_replay_tells_the_last_reading_at_or_before_now(clock: ManualClock) -> None:
-    meter = ReplayMeter((0.0, 1.0, 2.0), (0.0, 10.0, None), clock, start_ns=clock.ns)
+    meter = ReplayMeter(t_s=(0.0, 1.0, 2.0), joules=(0.0, 10.0, None), clock=clock, start_ns=clock.ns)
     clock.sleep(1.5)
     assert meter.read() * meter.traits.unit_j == pytest.approx(10.0)
 
 
 def test_a_replay_fails_where_the_record_did(clock: ManualClock) -> None:
-    meter = ReplayMeter((0.0, 1.0), (0.0, None), clock, start_ns=clock.ns)
+    meter = ReplayMeter(t_s=(0.0, 1.0), joules=(0.0, None), clock=clock, start_ns=clock.ns)
     clock.sleep(1.5)
     with pytest.raises(MeterError, match="nothing was recorded"):
         meter.read()

@@ -40,7 +40,7 @@ def stamp_of(path: str) -> Stamp | None:
     return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Accesses:
     """What was touched, as it was met."""
 
@@ -92,7 +92,7 @@ class Accesses:
         self.commands.update(other.commands)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ProcessAccesses:
     """What is known in this process of what it touches."""
 

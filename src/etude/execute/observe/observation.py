@@ -87,7 +87,7 @@ class Observation:
         if not accesses and not functions:
             return chance
         present = _present_in(self._project, run, digests)
-        return {**_News(present, accesses, symbols, files).all(functions), **chance}
+        return {**_News(present=present, accesses=accesses, symbols=symbols, planned=files).all(functions), **chance}
 
     def written(self) -> frozenset[str]:
         """The files and folders that the node wrote, by the names that they would have in `observed`."""
@@ -142,7 +142,7 @@ def _index_once() -> Callable[[], CodeIndex]:
     return index
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _News:
     """What of the things touched no plan knew, with digests."""
 

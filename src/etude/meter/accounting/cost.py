@@ -21,8 +21,8 @@ START_UP = "(start-up)"
 NO_FACTOR = "no country and no factor were given"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSpan:
     """What one device used from one moment to another: what it takes to count it once for several processes."""
 
     device: str
@@ -45,13 +45,13 @@ class Energy:
     """Our part of the CPU time where the counter sees the whole machine; else 1."""
     idle_joules: float | None = None
     """What a model says the machine would have used at rest; never in any sum."""
-    spans: tuple[Span, ...] = ()
+    spans: tuple[DeviceSpan, ...] = ()
     foreign: int | None = None
     """Processes of others seen on the devices; None where they were not looked for, or could not be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowCost:
     """All windows of one path together."""
 
     count: int
@@ -104,14 +104,14 @@ class Cost:
     carbon: Quantity = field(default_factory=lambda: Quantity.absent("grams", NO_FACTOR))
     footprint: Mapping[str, object] = field(default_factory=dict)
     """The factor, its source and the PUE."""
-    windows: Mapping[str, Spent] = field(default_factory=dict)
+    windows: Mapping[str, WindowCost] = field(default_factory=dict)
     closure_error: float | None = None
     warnings: tuple[str, ...] = ()
     attempts: int = 1
     """How many attempts it is the cost of, those that were stopped or killed counted."""
     processes: int = 1
     """How many processes, started together, it is the cost of."""
-    start_up: Spent | None = None
+    start_up: WindowCost | None = None
     """What starting up cost, where that has an account of its own: it is in no other figure. See `meter.start_up`."""
     first_in_process: bool | None = None
     """Whether the process had measured nothing before: caches, pools and libraries were cold. None where not known."""
@@ -223,7 +223,10 @@ def _energy(component: str, source: str, group: Sequence[Account], recording: Re
         gross_j=total({account.traits.device: account.gross for account in group}, "joules").value,
         share=group[0].share,
         idle_joules=None if None in idle else recording.wall_s * sum(filter(None, idle)),
-        spans=tuple(Span(each.traits.device, start_ns, end_ns, each.gross.value) for each in group),
+        spans=tuple(
+            DeviceSpan(device=each.traits.device, start_ns=start_ns, end_ns=end_ns, joules=each.gross.value)
+            for each in group
+        ),
         foreign=_all_foreign(account.foreign for account in group),
     )
 
@@ -245,7 +248,7 @@ def _memory(ledger: Ledger) -> Memory:
     )
 
 
-def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
+def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, WindowCost]:
     windows = ledger.recording.windows
     paths, path_of = windows.paths()
     times = cpu_times(windows, segments(windows, ledger.recording.start_ns, ledger.recording.end_ns))
@@ -260,7 +263,7 @@ def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, Spent]:
         peaks = [
             ledger.recording.memory.peak_between(windows.start_ns[index], windows.end_ns[index]) for index in group
         ]
-        found[paths[path]] = Spent(
+        found[paths[path]] = WindowCost(
             count=len(group),
             wall_s=walls[path],
             cpu_s=None if None in cpus else math.fsum(filter(None, cpus)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude.errors import MeterError
-from etude.meter.accounting.cost import VERSION, Cost, Energy, Memory, Span, Spent
+from etude.meter.accounting.cost import VERSION, Cost, DeviceSpan, Energy, Memory, WindowCost
 from etude.meter.sources.quantity import Quantity
 
 
@@ -103,6 +103,11 @@ def _energy_told(energy: Energy) -> dict[str, Any]:
     }
 
 
+def _span(record: Sequence[Any]) -> DeviceSpan:
+    device, start_ns, end_ns, joules = record
+    return DeviceSpan(device=device, start_ns=start_ns, end_ns=end_ns, joules=joules)
+
+
 def _energy_heard(component: str, record: Mapping[str, Any]) -> Energy:
     return Energy(
         component=component,
@@ -111,7 +116,7 @@ def _energy_heard(component: str, record: Mapping[str, Any]) -> Energy:
         gross_j=record["gross_joules"],
         share=record["share"],
         idle_joules=record["idle_joules"],
-        spans=tuple(Span(*span) for span in record["spans"]),
+        spans=tuple(map(_span, record["spans"])),
         foreign=record["foreign"],
     )
 
@@ -130,7 +135,7 @@ def _memory_heard(record: Mapping[str, Any], peak: int | None) -> Memory:
     )
 
 
-def _spent_told(spent: Spent) -> dict[str, Any]:
+def _spent_told(spent: WindowCost) -> dict[str, Any]:
     return {
         "count": spent.count,
         "wall_s": spent.wall_s,
@@ -141,7 +146,7 @@ def _spent_told(spent: Spent) -> dict[str, Any]:
     }
 
 
-def _start_up_told(spent: Spent, covers: Sequence[str]) -> dict[str, Any]:
+def _start_up_told(spent: WindowCost, covers: Sequence[str]) -> dict[str, Any]:
     """The account of start-up, with its sum over the components that the cost covers."""
     known = [spent.energy[name].value for name in covers if name in spent.energy]
     joules = None if not known or None in known else math.fsum(value for value in known if value is not None)
@@ -154,16 +159,16 @@ def _part_told(quantity: Quantity) -> dict[str, Any]:
     return told | ({"reason": quantity.reason} if quantity.reason else {})
 
 
-def _spent_heard(record: Mapping[str, Any], energy: Mapping[str, Energy]) -> Spent:
+def _spent_heard(record: Mapping[str, Any], energy: Mapping[str, Energy]) -> WindowCost:
     parts = {
         name: Quantity.from_json({**energy[name].joules.as_json(), "reason": "", **part}, "joules")
         for name, part in record["energy"].items()
     }
-    return Spent(
-        record["count"],
-        record["wall_s"],
-        record["cpu_s"],
-        parts,
-        record.get("peak_rss_bytes"),
-        record.get("cpu_method", ""),
+    return WindowCost(
+        count=record["count"],
+        wall_s=record["wall_s"],
+        cpu_s=record["cpu_s"],
+        energy=parts,
+        peak_rss_bytes=record.get("peak_rss_bytes"),
+        cpu_method=record.get("cpu_method", ""),
     )

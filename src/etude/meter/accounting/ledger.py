@@ -30,7 +30,7 @@ _OURS = 0.95
 """A machine's counter is as good as ours alone if this part of the CPU time was ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What one meter says of one run and its windows, in joules."""
 
@@ -65,7 +65,7 @@ class Account:
         return replace(self.run, value=value, lo=None, hi=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All accounts of one run."""
 
@@ -94,12 +94,14 @@ def resolve(recording: Recording, *, idle_w: Mapping[str, float] | None = None) 
     layout = _layout(recording.windows, cut)
     outside = idle_w or {}
     return Ledger(
-        recording,
-        tuple(_account(recording, meter, layout, outside.get(meter.traits.component)) for meter in recording.meters),
+        recording=recording,
+        accounts=tuple(
+            _account(recording, meter, layout, outside.get(meter.traits.component)) for meter in recording.meters
+        ),
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
     """The pieces of a run, and which path and phase each belongs to."""
 
@@ -124,7 +126,7 @@ def _layout(windows: Windows, cut: list[Segment]) -> _Layout:
         [phase for key, phase in known.items() if any(path == name or path.startswith(name + "/") for path in key)]
         for name in paths
     ]
-    return _Layout(windows, cut, paths, path_of, phase_of, under)
+    return _Layout(windows=windows, cut=cut, paths=paths, path_of=path_of, phase_of=phase_of, phases_under=under)
 
 
 def _account(recording: Recording, meter: MeterReadings, layout: _Layout, idle_w: float | None) -> Account:
@@ -138,7 +140,18 @@ def _account(recording: Recording, meter: MeterReadings, layout: _Layout, idle_w
     if cutout.reason or gross.value is None:
         unknown = dict.fromkeys(layout.paths, Quantity.absent("joules", gross.reason, method=gross.method))
         nothing = (math.nan,) * len(layout.windows)
-        return Account(traits, run, gross, share, nothing, math.nan, unknown, None, others, meter.beside)
+        return Account(
+            traits=traits,
+            run=run,
+            gross=gross,
+            share=share,
+            windows=nothing,
+            between=math.nan,
+            paths=unknown,
+            closure_error=None,
+            foreign=others,
+            beside=meter.beside,
+        )
     joules, split = _divided(cutout, found, layout, continuous=not traits.period_s)
     windows, between = _gathered(layout, [value * share for value in joules])
     paths, blurred = _by_path(layout, windows, split, run, share, cutout.missing_j * traits.factor[1])
@@ -164,9 +177,9 @@ def _samples(recording: Recording, meter: MeterReadings) -> list[Sample]:
     """The readings; for CPU time, the marks themselves are readings."""
     if not meter.traits.at_marks:
         return list(meter.log.samples())
-    found = [Sample(recording.start_ns, recording.start_cpu_ns)]
-    found += [Sample(ns, cpu_ns) for ns, cpu_ns in recording.windows.marks() if ns < recording.end_ns]
-    return [*found, Sample(recording.end_ns, recording.end_cpu_ns)]
+    found = [Sample(ns=recording.start_ns, raw=recording.start_cpu_ns)]
+    found += [Sample(ns=ns, raw=cpu_ns) for ns, cpu_ns in recording.windows.marks() if ns < recording.end_ns]
+    return [*found, Sample(ns=recording.end_ns, raw=recording.end_cpu_ns)]
 
 
 def _gross(cutout: Stretch, meter: MeterReadings) -> Quantity:

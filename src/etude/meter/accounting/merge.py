@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from etude.meter.accounting.cost import NO_FACTOR, Cost, Energy, Memory, Span, Spent
+from etude.meter.accounting.cost import NO_FACTOR, Cost, DeviceSpan, Energy, Memory, WindowCost
 from etude.meter.accounting.ranks import Joint, combine
 from etude.meter.sources.quantity import Quantity, total
 
@@ -138,9 +138,9 @@ def _share(readers: Sequence[Cost], component: str) -> float:
     return min(1.0, math.fsum(each.energy[component].share for each in readers))
 
 
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _merged(spans: Iterable[DeviceSpan]) -> tuple[DeviceSpan, ...]:
     """One span for each device, by whoever read it longest."""
-    longest: dict[str, Span] = {}
+    longest: dict[str, DeviceSpan] = {}
     for span in spans:
         known = longest.get(span.device)
         if known is None or span.end_ns - span.start_ns > known.end_ns - known.start_ns:
@@ -201,26 +201,26 @@ def _windows(
     wall: Callable[[list[float]], float],
     peak: Callable[[list[int]], int],
     joint: Joint | None,
-) -> dict[str, Spent]:
+) -> dict[str, WindowCost]:
     """The windows of each path together. Of a device that ranks shared, each has the part that it has of the whole."""
     paths = dict.fromkeys(path for each in costs for path in each.windows)
     merged = {}
     for path in paths:
         parts = [(rank, each.windows[path]) for rank, each in enumerate(costs) if path in each.windows]
         components = dict.fromkeys(name for _, spent in parts for name in spent.energy)
-        merged[path] = Spent(
-            sum(spent.count for _, spent in parts),
-            wall([spent.wall_s for _, spent in parts]),
-            _fold(math.fsum, [spent.cpu_s for _, spent in parts]),
-            {name: _window_energy(name, parts, costs, joint) for name in components},
-            _fold(peak, [spent.peak_rss_bytes for _, spent in parts]),
-            "; ".join(dict.fromkeys(spent.cpu_method for _, spent in parts if spent.cpu_method)),
+        merged[path] = WindowCost(
+            count=sum(spent.count for _, spent in parts),
+            wall_s=wall([spent.wall_s for _, spent in parts]),
+            cpu_s=_fold(math.fsum, [spent.cpu_s for _, spent in parts]),
+            energy={name: _window_energy(name, parts, costs, joint) for name in components},
+            peak_rss_bytes=_fold(peak, [spent.peak_rss_bytes for _, spent in parts]),
+            cpu_method="; ".join(dict.fromkeys(spent.cpu_method for _, spent in parts if spent.cpu_method)),
         )
     return merged
 
 
 def _window_energy(
-    component: str, parts: Sequence[tuple[int, Spent]], costs: Sequence[Cost], joint: Joint | None
+    component: str, parts: Sequence[tuple[int, WindowCost]], costs: Sequence[Cost], joint: Joint | None
 ) -> Quantity:
     quantities = {}
     for rank, spent in parts:

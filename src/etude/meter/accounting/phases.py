@@ -29,7 +29,7 @@ _BORDERS = 0.01
 """A phase's power at its borders is not quite its mean: this part of the energy in shared ticks is in doubt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """A stretch's energy shared out over its segments."""
 

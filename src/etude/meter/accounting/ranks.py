@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from etude.errors import MeterError
-from etude.meter.accounting.cost import Cost, Energy, Span
+from etude.meter.accounting.cost import Cost, DeviceSpan, Energy
 from etude.meter.sources.quantity import Quality, Quantity, total, worst
 
 N = TypeVar("N", int, float)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTotal:
     """One physical device over the whole of the joint work."""
 
@@ -31,7 +31,7 @@ class DeviceTotal:
     """Each rank's part; they add up to the whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joint:
     """What several processes cost together."""
 
@@ -61,7 +61,7 @@ def combine(costs: Sequence[Cost], *, weights: Sequence[float] | None = None) ->
     """
     if not costs or (weights is not None and (len(weights) != len(costs) or min(weights) < 0)):
         raise MeterError(f"ranks: expected one or more, each with a weight of 0 or more, got {len(costs)}, {weights}")
-    readings: dict[str, list[tuple[int, Energy, Span]]] = {}
+    readings: dict[str, list[tuple[int, Energy, DeviceSpan]]] = {}
     for rank, cost in enumerate(costs):
         for energy in cost.energy.values():
             for span in energy.spans if energy.component in cost.covers else ():
@@ -87,14 +87,14 @@ def throughput(units: Sequence[float], costs: Sequence[Cost]) -> float | None:
     return math.fsum(units) / slowest if slowest else None
 
 
-def _device(group: Sequence[tuple[int, Energy, Span]], weights: Sequence[float] | None) -> DeviceTotal:
+def _device(group: Sequence[tuple[int, Energy, DeviceSpan]], weights: Sequence[float] | None) -> DeviceTotal:
     ranks = [rank for rank, _, _ in group]
     component, source = group[0][1].component, group[0][1].joules
     reader, _, longest = max(group, key=lambda entry: (_length(entry[2]), -entry[0]))
     if any(span.joules is None for _, _, span in group):
         reason = next((energy.joules.reason for _, energy, span in group if span.joules is None), "not read")
         joules = Quantity.absent("joules", reason, method=source.method)
-        return DeviceTotal(component, joules, reader, dict.fromkeys(ranks))
+        return DeviceTotal(component=component, joules=joules, reader=reader, by_rank=dict.fromkeys(ranks))
     seen_j, guessed = _counted_once([span for _, _, span in group], longest)
     ours_j = _ours(group, seen_j)
     scale = ours_j / longest.joules if longest.joules else 1.0
@@ -108,10 +108,10 @@ def _device(group: Sequence[tuple[int, Energy, Span]], weights: Sequence[float] 
         hi=_scaled(elected.hi, scale, elected.value, longest.joules),
     )
     parts = [weights[rank] if weights else _length(span) * energy.share for rank, energy, span in group]
-    return DeviceTotal(component, joules, reader, _divided(ours_j, ranks, parts))
+    return DeviceTotal(component=component, joules=joules, reader=reader, by_rank=_divided(ours_j, ranks, parts))
 
 
-def _counted_once(spans: Sequence[Span], longest: Span) -> tuple[float, bool]:
+def _counted_once(spans: Sequence[DeviceSpan], longest: DeviceSpan) -> tuple[float, bool]:
     """Joules over the union of the spans, and whether some of it had to be taken in proportion.
 
     The longest span counts as read. Of another, only the part that is covered by none so far counts, at that span's own
@@ -130,7 +130,7 @@ def _counted_once(spans: Sequence[Span], longest: Span) -> tuple[float, bool]:
     return joules, guessed
 
 
-def _ours(group: Sequence[tuple[int, Energy, Span]], seen_j: float) -> float:
+def _ours(group: Sequence[tuple[int, Energy, DeviceSpan]], seen_j: float) -> float:
     """The ranks' part of a device that others used too: the sum of their own parts, at most the whole."""
     parts = [energy.share * (span.joules or 0.0) for _, energy, span in group]
     return min(seen_j, math.fsum(parts)) if any(energy.share < 1 for _, energy, _ in group) else seen_j
@@ -167,11 +167,11 @@ def _all(fold: Callable[[list[N]], N], values: Sequence[N | None]) -> N | None:
     return fold(known) if len(known) == len(values) else None
 
 
-def _length(span: Span) -> int:
+def _length(span: DeviceSpan) -> int:
     return span.end_ns - span.start_ns
 
 
-def _overlap(span: Span, piece: tuple[int, int]) -> int:
+def _overlap(span: DeviceSpan, piece: tuple[int, int]) -> int:
     return max(0, min(span.end_ns, piece[1]) - max(span.start_ns, piece[0]))
 
 

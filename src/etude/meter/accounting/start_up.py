@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etude.meter.accounting.cost import START_UP, Cost, Energy, Spent
+from etude.meter.accounting.cost import START_UP, Cost, Energy, WindowCost
 from etude.meter.sources.quantity import Quality, Quantity, total
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _is_start_up(path: str) -> bool:
     return path.rpartition("/")[2] == START_UP
 
 
-def _together(parts: Sequence[Spent], cost: Cost) -> Spent:
+def _together(parts: Sequence[WindowCost], cost: Cost) -> WindowCost:
     """All windows of start-up. Nothing where there was none: that was measured."""
     peaks = [part.peak_rss_bytes for part in parts if part.peak_rss_bytes is not None]
     energy = {
@@ -63,16 +63,16 @@ def _together(parts: Sequence[Spent], cost: Cost) -> Spent:
         else each.joules
         for name, each in cost.energy.items()
     }
-    return Spent(
-        sum(part.count for part in parts),
-        math.fsum(part.wall_s for part in parts),
-        _sum([part.cpu_s for part in parts]),
-        energy,
-        max(peaks, default=None),
+    return WindowCost(
+        count=sum(part.count for part in parts),
+        wall_s=math.fsum(part.wall_s for part in parts),
+        cpu_s=_sum([part.cpu_s for part in parts]),
+        energy=energy,
+        peak_rss_bytes=max(peaks, default=None),
     )
 
 
-def _told(component: str, part: Spent, cost: Cost) -> Quantity:
+def _told(component: str, part: WindowCost, cost: Cost) -> Quantity:
     """A window's energy; in proportion to its time where the counter does not tell it."""
     told = part.energy.get(component)
     whole = cost.energy[component].joules
@@ -98,7 +98,7 @@ def _difference(whole: Quantity, part: Quantity) -> Quantity:
     return replace(whole, value=left, lo=moved[0], hi=moved[1], quality=quality)
 
 
-def _around(path: str, spent: Spent, cost: Cost) -> Spent:
+def _around(path: str, spent: WindowCost, cost: Cost) -> WindowCost:
     """A window without the start-up that is in it."""
     inside = [part for name, part in cost.windows.items() if _is_start_up(name) and name.startswith(f"{path}/")]
     if not inside:

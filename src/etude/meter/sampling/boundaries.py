@@ -20,7 +20,7 @@ _DOUBT = 0.5
 _TAIL_PERIODS = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
     """Energy over a stretch of time, in intervals that tile it."""
 
@@ -57,10 +57,12 @@ def stretch(
         idle_w: Power outside the stretch where the curve itself does not tell.
     """
     if end_ns <= start_ns:
-        return Stretch((start_ns, end_ns), (0.0,), lo=0.0, hi=0.0)
+        return Stretch(ns=(start_ns, end_ns), joules=(0.0,), lo=0.0, hi=0.0)
     reason = _unknown(curve, start_ns, end_ns, period_s)
     if reason:
-        return Stretch((start_ns, end_ns), (), lo=_seen_at_least(curve, start_ns, end_ns), hi=math.inf, reason=reason)
+        return Stretch(
+            ns=(start_ns, end_ns), joules=(), lo=_seen_at_least(curve, start_ns, end_ns), hi=math.inf, reason=reason
+        )
     first = bisect_right(curve.ns, start_ns) - 1
     last = bisect_left(curve.ns, end_ns)
     inside = [ns for ns in curve.ns[first + 1 : last] if start_ns < ns < end_ns]
@@ -107,7 +109,7 @@ def _trimmed(
     if len(joules) > 1 and last in curve.missing_j and end_ns < curve.ns[last]:
         cut += joules[-1]
     lo, hi = max(0.0, seen - doubt - cut), seen + doubt + missing
-    return Stretch(ns, tuple(joules), lo=lo, hi=hi, guessed_s=tail_s, missing_j=missing)
+    return Stretch(ns=ns, joules=tuple(joules), lo=lo, hi=hi, guessed_s=tail_s, missing_j=missing)
 
 
 def _unknown(curve: EnergyCurve, start_ns: int, end_ns: int, period_s: float) -> str:

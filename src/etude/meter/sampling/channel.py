@@ -31,7 +31,7 @@ _PATIENCE = 5
 _TRY_AGAIN_S = 10.0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Channel:
     """A meter, its log, and the times of its ticks as far as they were caught."""
 

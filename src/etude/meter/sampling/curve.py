@@ -35,7 +35,7 @@ _REACH = 30
 """How many ticks away a sharp one still tells where another fell."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
     """A stretch for which the energy is not known."""
 
@@ -44,7 +44,7 @@ class Gap:
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class EnergyCurve:
     """Cumulative joules at moments in time, and the gaps, over which they rise by what was counted all the same."""
 
@@ -101,7 +101,9 @@ def energy_curve(samples: Iterable[Sample], traits: Traits, *, period_s: float |
         it; a short one tells in `missing_j` how much was missed at most.
     """
     found = EnergyCurve(most_w=traits.max_power_w)
-    builder = _Builder(traits, round((traits.period_s if period_s is None else period_s) * 1e9), found)
+    builder = _Builder(
+        traits=traits, period_ns=round((traits.period_s if period_s is None else period_s) * 1e9), curve=found
+    )
     for sample in samples:
         builder.add(sample)
     found = _sharpened(builder.finished(), builder.period_ns)
@@ -112,7 +114,7 @@ def energy_curve(samples: Iterable[Sample], traits: Traits, *, period_s: float |
     return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Builder:
     traits: Traits
     period_ns: int
@@ -173,7 +175,7 @@ class _Builder:
         self.curve.still_ns.append(still_ns)
 
     def _gap(self, start_ns: int, end_ns: int, reason: str) -> None:
-        self.curve.gaps.append(Gap(start_ns, end_ns, reason))
+        self.curve.gaps.append(Gap(start_ns=start_ns, end_ns=end_ns, reason=reason))
 
     def _keep(self, sample: Sample, *, moved: bool) -> None:
         self._last = sample
@@ -221,7 +223,7 @@ def _find_stalls(found: EnergyCurve, period_ns: int) -> None:
         first = index - 1 if index > 1 and lengths[index - 2] > LATE_PERIODS * period_ns else index
         if found.still_ns[index] > _long_ns(period_ns) and not made_up:
             reason = f"the counter stood still for {seconds:.1f} s, and what it missed is not known"
-            found.gaps.append(Gap(found.ns[first - 1], found.ns[index], reason))
+            found.gaps.append(Gap(start_ns=found.ns[first - 1], end_ns=found.ns[index], reason=reason))
             continue
         for each in range(first, index + 1):
             rise = found.joules[each] - found.joules[each - 1]

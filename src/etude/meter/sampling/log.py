@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 _FAILED = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One reading of a counter."""
 
@@ -21,7 +21,7 @@ class Sample:
     """Why it failed."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Log:
     """Readings of one counter in the order they were taken, 16 bytes each, 24 hours at 10 Hz in 14 MB."""
 
@@ -49,7 +49,7 @@ class Log:
     def since(self, ns: int) -> Log:
         """A copy from the last reading before this moment on."""
         first = max(0, bisect_left(self.times, ns) - 1)
-        return Log(self.times[first:], self.raws[first:], dict(self.reasons))
+        return Log(times=self.times[first:], raws=self.raws[first:], reasons=dict(self.reasons))
 
     def forget_before(self, ns: int) -> None:
         """Drop what lies before this moment, but keep the last reading before it."""
@@ -64,6 +64,6 @@ class Log:
         """The readings as values."""
         for ns, raw in zip(self.times, self.raws, strict=True):
             if raw == _FAILED:
-                yield Sample(ns, None, self.reasons.get(ns, "unreadable"))
+                yield Sample(ns=ns, raw=None, reason=self.reasons.get(ns, "unreadable"))
             else:
-                yield Sample(ns, raw)
+                yield Sample(ns=ns, raw=raw)

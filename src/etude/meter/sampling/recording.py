@@ -25,7 +25,7 @@ _COLUMNS = ("name_of", "parent_of", "start_ns", "end_ns", "start_cpu_ns", "end_c
 _OF_THREADS = ("thread_of", "thread_cpu_ns")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterReadings:
     """One meter's readings."""
 
@@ -149,7 +149,10 @@ def _heard(told: Mapping[str, Any]) -> Recording:
             method=memory["method"],
             ns=array("q", memory["ns"]),
             rss_bytes=array("q", memory["rss"]),
-            devices={name: DevicePeak(*peaks) for name, peaks in memory["devices"].items()},
+            devices={
+                name: DevicePeak(allocated_bytes=allocated, reserved_bytes=reserved)
+                for name, (allocated, reserved) in memory["devices"].items()
+            },
         ),
         meters=tuple(map(_heard_meter, told["meters"])),
     )
@@ -168,6 +171,8 @@ def _heard_meter(told: Mapping[str, Any]) -> MeterReadings:
     traits = dict(told["traits"])
     traits["quality"] = Quality(traits["quality"])
     traits["factor"] = tuple(traits["factor"])
-    log = Log(array("q", told["times"]), array("q", told["raws"]), dict(map(tuple, told["reasons"])))
+    log = Log(times=array("q", told["times"]), raws=array("q", told["raws"]), reasons=dict(map(tuple, told["reasons"])))
     foreign = None if told["foreign"] is None else frozenset(told["foreign"])
-    return MeterReadings(Traits(**traits), log, told["period_s"], foreign, told["beside"])
+    return MeterReadings(
+        traits=Traits(**traits), log=log, period_s=told["period_s"], foreign=foreign, beside=told["beside"]
+    )

@@ -33,7 +33,7 @@ _CLOSELY_AFTER_S = 0.5
 """Work shorter than this is not worth looking for ticks."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Session:
     """One piece of work while it is measured."""
 
@@ -81,8 +81,8 @@ class Sampler:
         self.clock = clock
         self.tree = tree or ProcessTree()
         self.memory = memory or MemoryGauge(self.tree)
-        self.channels = [Channel(meter, meter.traits) for meter in meters]
-        self.channels += [Channel(meter, meter.traits, beside=True) for meter in beside]
+        self.channels = [Channel(meter=meter, traits=meter.traits) for meter in meters]
+        self.channels += [Channel(meter=meter, traits=meter.traits, beside=True) for meter in beside]
         self.absent = dict(absent or {})
         self.period_s = period_s
         self._threaded = threaded
@@ -249,7 +249,11 @@ class Sampler:
             kept = Log() if channel.traits.at_marks else channel.log.since(session.start_ns - _BEFORE_NS)
         seen = session.foreign.get(channel.traits.device)
         return MeterReadings(
-            channel.traits, kept, channel.period_s, None if seen is None else frozenset(seen), channel.beside
+            traits=channel.traits,
+            log=kept,
+            period_s=channel.period_s,
+            foreign=None if seen is None else frozenset(seen),
+            beside=channel.beside,
         )
 
     def _look_at_processes(self, now_ns: int) -> None:
@@ -315,7 +319,10 @@ class Sampler:
         self.memory = MemoryGauge(self.tree)
         self._thread, self._sessions = None, []
         self._lock, self._closing = threading.Lock(), threading.Event()
-        self.channels = [Channel(channel.meter, channel.meter.traits, channel.beside) for channel in self.channels]
+        self.channels = [
+            Channel(meter=channel.meter, traits=channel.meter.traits, beside=channel.beside)
+            for channel in self.channels
+        ]
 
     def _wake(self) -> None:
         if self._threaded and (self._thread is None or not self._thread.is_alive()):

@@ -12,7 +12,7 @@ RUN = -1
 """The window around all windows: the measured work itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """A stretch during which no window begins or ends."""
 
@@ -22,7 +22,7 @@ class Segment:
     """The innermost windows open at the time: one, or several where they overlap without nesting; never empty."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Windows:
     """All windows of one measured piece of work, as columns: a window is its index."""
 
@@ -79,16 +79,16 @@ class Windows:
         """The windows as they are now."""
         with self._lock:
             return Windows(
-                list(self.names),
-                self.name_of[:],
-                self.parent_of[:],
-                self.start_ns[:],
-                self.end_ns[:],
-                self.start_cpu_ns[:],
-                self.end_cpu_ns[:],
-                self.thread_of[:],
-                self.thread_cpu_ns[:],
-                self.events[:],
+                names=list(self.names),
+                name_of=self.name_of[:],
+                parent_of=self.parent_of[:],
+                start_ns=self.start_ns[:],
+                end_ns=self.end_ns[:],
+                start_cpu_ns=self.start_cpu_ns[:],
+                end_cpu_ns=self.end_cpu_ns[:],
+                thread_of=self.thread_of[:],
+                thread_cpu_ns=self.thread_cpu_ns[:],
+                events=self.events[:],
             )
 
     def close_all(self, ns: int, cpu_ns: int) -> int:
@@ -153,18 +153,18 @@ def segments(windows: Windows, start_ns: int, end_ns: int) -> list[Segment]:
         moment = windows.start_ns[index] if event > 0 else windows.end_ns[index]
         moment = min(max(moment, at_ns), end_ns)
         if moment > at_ns:
-            cut.append(Segment(at_ns, moment, tuple(leaves)))
+            cut.append(Segment(start_ns=at_ns, end_ns=moment, owners=tuple(leaves)))
             at_ns = moment
         if event > 0:
             _open(windows, index, leaves, open_children)
         else:
             _close(windows, index, leaves, open_children)
     if end_ns > at_ns or not cut:
-        cut.append(Segment(at_ns, end_ns, tuple(leaves)))
+        cut.append(Segment(start_ns=at_ns, end_ns=end_ns, owners=tuple(leaves)))
     return cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTime:
     """CPU time of one window."""
 
@@ -196,11 +196,11 @@ def cpu_times(windows: Windows, pieces: Sequence[Segment]) -> list[CpuTime]:
     found = []
     for index, own_ns in enumerate(whole):
         if index not in beside:
-            found.append(CpuTime(windows.cpu_s(index)))
+            found.append(CpuTime(seconds=windows.cpu_s(index)))
         elif index in mixed or own_ns is None:
-            found.append(CpuTime(None, _MIXED))
+            found.append(CpuTime(seconds=None, method=_MIXED))
         else:
-            found.append(CpuTime(own_ns / 1e9, _BY_THREAD))
+            found.append(CpuTime(seconds=own_ns / 1e9, method=_BY_THREAD))
     return found
 
 

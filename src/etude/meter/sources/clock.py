@@ -42,7 +42,7 @@ class SystemClock:
 SYSTEM_CLOCK = SystemClock()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ManualClock:
     """A clock that moves when told. `sleep` moves it, and runs what is attached at the moments it asks for."""
 
@@ -58,7 +58,7 @@ class ManualClock:
 
     def attach(self, step: Callable[[], float]) -> None:
         """Call `step` as soon as time moves, and again whenever the seconds that it returned have passed."""
-        self._timers.append(_Timer(self.ns, step))
+        self._timers.append(_Timer(due=self.ns, step=step))
 
     def sleep(self, seconds: float) -> None:
         """Move on by this many seconds."""
@@ -75,7 +75,7 @@ class ManualClock:
         self.ns = max(self.ns, ns)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Timer:
     due: int
     step: Callable[[], float]

@@ -27,7 +27,7 @@ _ONCE = "shared pages counted once (PSS)"
 _IN_EACH = "shared pages counted in each process (RSS)"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class DevicePeak:
     """Peaks of torch's allocator on one device."""
 
@@ -35,7 +35,7 @@ class DevicePeak:
     reserved_bytes: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class MemoryAccount:
     """Memory while one piece of work was measured."""
 

@@ -25,7 +25,7 @@ _POWER_FACTOR = (0.8, 1.2)
 """Power read every 100 ms, added up over a second: within 20 % in nineteen of twenty cases, better for longer runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One NVIDIA board that was found, with its meter or why it has none."""
 
@@ -142,16 +142,21 @@ def _board(library: Any, index: int, clock: Clock) -> Board:
         uuid = _text(_asked(library, library.nvmlDeviceGetUUID, handle))
         name = _text(_asked(library, library.nvmlDeviceGetName, handle))
     except MeterError as error:
-        return Board(component, "", "", None, str(error))
+        return Board(component=component, name="", uuid="", meter=None, reason=str(error))
     try:
         _asked(library, library.nvmlDeviceGetTotalEnergyConsumption, handle)
-        return Board(component, name, uuid, NvmlMeter(library, handle, component, uuid, name))
+        return Board(component=component, name=name, uuid=uuid, meter=NvmlMeter(library, handle, component, uuid, name))
     except MeterError as no_counter:
         try:
             _asked(library, library.nvmlDeviceGetPowerUsage, handle)
         except MeterError:
-            return Board(component, name, uuid, None, str(no_counter))
-        return Board(component, name, uuid, NvmlPowerMeter(library, handle, component, uuid, name, clock))
+            return Board(component=component, name=name, uuid=uuid, meter=None, reason=str(no_counter))
+        return Board(
+            component=component,
+            name=name,
+            uuid=uuid,
+            meter=NvmlPowerMeter(library, handle, component, uuid, name, clock),
+        )
 
 
 def _imported() -> Any:

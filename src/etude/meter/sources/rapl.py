@@ -21,7 +21,7 @@ _MOST_W = {"cpu": 1000.0, "dram": 300.0, "platform": 4000.0}
 """More than any package, memory zone or platform draws: tells a wrap from a reset."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
     """One RAPL zone that stands for a component of its own."""
 
@@ -45,7 +45,7 @@ def zones(root: Path = POWERCAP) -> list[Zone]:
             continue
         if component == "dram":
             name = f"{_text(_parent(folder) / 'name')}/dram"
-        found.setdefault(name, Zone(folder, name, component))
+        found.setdefault(name, Zone(folder=folder, name=name, component=component))
     return list(found.values())
 
 

@@ -15,7 +15,7 @@ from etude.meter.sources.meter import Traits
 from etude.meter.sources.quantity import Quality
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PowerTrace:
     """Power over time, linear between its points, with the exact energy up to any moment.
 
@@ -43,7 +43,7 @@ class PowerTrace:
             times += [at, at + seconds]
             powers += [watts, watts]
             at += seconds
-        return PowerTrace(tuple(times), tuple(powers))
+        return PowerTrace(t_s=tuple(times), power_w=tuple(powers))
 
     def joules_until(self, t_s: float) -> float:
         """Joules from the beginning of the trace to this moment, exact."""
@@ -62,7 +62,7 @@ class PowerTrace:
         return self.joules_until(end_s) - self.joules_until(start_s)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SimulatedMeter:
     """A counter that follows a power trace exactly, as real ones do: in ticks, in counts, with a wrap.
 
@@ -109,7 +109,7 @@ class SimulatedMeter:
         """Nothing to let go of."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ReplayMeter:
     """Readings recorded elsewhere, played back by the clock: the last one at or before each moment.
 
@@ -162,7 +162,7 @@ def read_trace(path: Path) -> PowerTrace:
     """
     times, powers = read_columns(path, ("t_s", "power_w"))
     try:
-        return PowerTrace(times, powers)
+        return PowerTrace(t_s=times, power_w=powers)
     except MeterError as error:
         raise MeterError(f"{path}: {error}") from error
 
