@@ -103,7 +103,7 @@ class Fault:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
         head = ": ".join(part for part in (place, self.path, self.reason) if part)
         if self.value is not None:
-            head += f" (got {shown(self.value)})"
+            head += f" (got {value_text(self.value)})"
         return head + (f"\n    Mend: {self.mend}" if self.mend else "")
 
 
@@ -133,7 +133,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known: {listed}"
 
 
-def shown(value: object) -> str:
+def value_text(value: object) -> str:
     """A value as an error message shows it: its literal, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

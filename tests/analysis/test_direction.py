@@ -13,7 +13,7 @@ from etude import metric
 from etude.analysis.direction import is_cost, known_direction, meaning_of
 from etude.analysis.steps import aggregate
 from etude.errors import StepError
-from etude.graph.metric import Metric, declared
+from etude.graph.metric import Metric, declared_metrics
 from etude.report.tables.means_table import laid_out
 from etude.store.codecs import is_metrics
 from etude.text.types import Evaluation, PredictionQuality
@@ -75,16 +75,16 @@ class Scores:
 
 
 def test_fields_of_records_say_what_their_numbers_are() -> None:
-    assert declared(Scores) == {
+    assert declared_metrics(Scores) == {
         "score": Metric(better="higher"),
         "weight": Metric(unit="g"),
         "maybe": Metric(unit="kB"),
         "row.energy": Metric(unit="J", better="lower"),
     }
-    assert declared(Typed) == {"parts.*": Metric(unit="ms")}
-    assert declared(dict[str, Annotated[float, metric(unit="s")]]) == {"*": Metric(unit="s")}
-    assert declared(Annotated[float, metric(unit="s")]) == {"*": Metric(unit="s")}
-    assert declared(dict[str, float]) == declared(object) == {}
+    assert declared_metrics(Typed) == {"parts.*": Metric(unit="ms")}
+    assert declared_metrics(dict[str, Annotated[float, metric(unit="s")]]) == {"*": Metric(unit="s")}
+    assert declared_metrics(Annotated[float, metric(unit="s")]) == {"*": Metric(unit="s")}
+    assert declared_metrics(dict[str, float]) == declared_metrics(object) == {}
 
 
 def test_a_mark_leaves_a_result_what_it_was() -> None:
@@ -106,8 +106,8 @@ def test_what_etude_measures_itself_has_its_unit() -> None:
 
 
 def test_every_score_of_etude_s_evaluation_has_a_direction() -> None:
-    assert {field.name for field in fields(Evaluation)} == declared(Evaluation).keys()
-    assert {one.better for one in declared(Evaluation).values()} == {"higher"}
+    assert {field.name for field in fields(Evaluation)} == declared_metrics(Evaluation).keys()
+    assert {one.better for one in declared_metrics(Evaluation).values()} == {"higher"}
 
 
 def records(declared: dict[str, dict[str, str]] | None = None) -> pa.Table:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from etude.graph.library import StepUse
 from etude.graph.node import Feed, Made, Node, Row, Spread, input_contents
 from etude.graph.pipeline import Needs
-from etude.graph.plan import Plan, ordered, plan
+from etude.graph.plan import Plan, plan, topological_order
 from etude.graph.signature import signature_of
 from etude.graph.step import step
 from etude.identity.code import SymbolMap
@@ -130,8 +130,8 @@ def test_a_missing_result_is_needed_as_soon_as_something_it_feeds_is_compared_an
 def test_each_node_stands_once_and_behind_all_that_it_reads_in_the_order_of_the_study() -> None:
     left, right = node("left", BASE), node("right", BASE)
     both = node("both", left, right)
-    assert [each.name for each in ordered([both, left])] == ["base", "left", "right", "both"]
-    assert [each.name for each in ordered([right, left])] == ["base", "right", "left"]
+    assert [each.name for each in topological_order([both, left])] == ["base", "left", "right", "both"]
+    assert [each.name for each in topological_order([right, left])] == ["base", "right", "left"]
 
 
 def test_a_node_reads_each_other_node_once_through_inputs_and_rows() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.graph.labels import is_meant, text_of, written
+from etude.graph.labels import full_text, is_meant, text_of
 from etude.identity.canonical import canonical
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -58,7 +58,7 @@ def test_no_text_is_long_and_none_breaks_a_line(value: object) -> None:
 @given(values)
 def test_a_value_is_meant_by_each_of_its_texts(value: object) -> None:
     assert is_meant(value, text_of(value))
-    assert is_meant(value, written(value))
+    assert is_meant(value, full_text(value))
 
 
 def test_text_may_be_asked_for_without_quotes() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 
 from etude import metric
-from etude.graph.metric import Metric, declared
+from etude.graph.metric import Metric, declared_metrics
 
 Seconds = Annotated[float, metric(unit="s", lower_is_better=True)]
 
@@ -29,17 +29,17 @@ class Whole:
 
 def test_numbers_are_named_by_their_way_from_the_result() -> None:
     seconds = Metric(unit="s", better="lower")
-    assert declared(Whole) == {"part.wall": seconds, "parts.*.wall": seconds, "maybe": seconds}
+    assert declared_metrics(Whole) == {"part.wall": seconds, "parts.*.wall": seconds, "maybe": seconds}
 
 
 @pytest.mark.parametrize("annotation", [Seconds, dict[str, Seconds], Seconds | None])
 def test_a_number_without_a_name_of_its_own_speaks_for_all(annotation: Any) -> None:
-    assert declared(annotation) == {"*": Metric(unit="s", better="lower")}
+    assert declared_metrics(annotation) == {"*": Metric(unit="s", better="lower")}
 
 
 @pytest.mark.parametrize("annotation", [float, dict, dict[str, float], list[Seconds], object])
 def test_where_nothing_is_marked_nothing_is_declared(annotation: Any) -> None:
-    assert declared(annotation) == {}
+    assert declared_metrics(annotation) == {}
 
 
 @pytest.mark.parametrize(("lower", "better"), [(None, None), (True, "lower"), (False, "higher")])
@@ -61,4 +61,4 @@ class Unresolved:
 
 
 def test_a_record_whose_annotations_cannot_be_resolved_declares_nothing() -> None:
-    assert declared(Unresolved) == {}
+    assert declared_metrics(Unresolved) == {}

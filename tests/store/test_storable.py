@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from etude.store import reason_not_storable
-from etude.store.codecs.spelling import found, read_as, spelled
+from etude.store.codecs.spelling import read_as, spelling_of, type_of_spelling
 from storing import Batch, Colour, Everything, Quality, Splits, Words
 
 
@@ -108,9 +108,9 @@ def test_asking_imports_nothing_heavy() -> None:
     ids=str,
 )
 def test_a_spelled_type_is_found_again(annotation: Any) -> None:
-    assert found(spelled(annotation)) == annotation
+    assert type_of_spelling(spelling_of(annotation)) == annotation
 
 
 def test_types_are_read_as_people_write_them() -> None:
-    assert read_as(spelled(dict[str, list[Quality]])) == "dict[str, list[Quality]]"
-    assert read_as(spelled(int | None)) == "int | None"
+    assert read_as(spelling_of(dict[str, list[Quality]])) == "dict[str, list[Quality]]"
+    assert read_as(spelling_of(int | None)) == "int | None"

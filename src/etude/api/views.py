@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import ConfigError, Fault
-from etude.graph.explain import Change, why
+from etude.graph.explain import Reason, why
 from etude.graph.labels import text_of
 from etude.graph.node import Node
 from etude.graph.plan import Action, State
@@ -53,7 +53,7 @@ class PlanView:
                 row["why"] = row["why"] or "; ".join(map(str, why(action, earlier)[:2]))
         return list(rows.values())
 
-    def _reasons(self, action: Action) -> Sequence[Change]:
+    def _reasons(self, action: Action) -> Sequence[Reason]:
         return why(action, earlier_result(self.prepared.store, self.prepared.history, action.node))
 
     def __str__(self) -> str:

@@ -39,7 +39,7 @@ from etude.graph.plan import plan
 from etude.identity.code import CodeIndex
 from etude.identity.files import FileDigests
 from etude.identity.observed import Present
-from etude.redaction import Redactor, marked
+from etude.redaction import Redactor, with_marks
 from etude.store.manifest import Manifest
 from etude.store.store import Store
 from etude.study.provenance import Provenance
@@ -88,7 +88,7 @@ class BatchJob:
         """Compute the part. What is wrong with this environment is told in the log and the folder, not raised."""
         try:
             self.order = JobSpec.read(self.folder)
-            self.environment = marked(self.environment, self.order.secrets)
+            self.environment = with_marks(self.environment, self.order.secrets)
             nodes = self._fit()
         except (EtudeError, OSError) as error:
             return self._ended(End.UNFIT, str(error))

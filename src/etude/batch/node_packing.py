@@ -15,7 +15,7 @@ from typing import Any
 from etude.errors import BackendError
 from etude.graph.library import StepUse
 from etude.graph.node import Node
-from etude.graph.plan import ordered
+from etude.graph.plan import topological_order
 from etude.identity.code import SymbolMap
 
 _FIELDS = tuple(each.name for each in fields(Node) if each.init)
@@ -23,7 +23,7 @@ _FIELDS = tuple(each.name for each in fields(Node) if each.init)
 
 def pack_nodes(targets: Iterable[Node]) -> bytes:
     """The targets and all that they read."""
-    nodes = ordered(targets)
+    nodes = topological_order(targets)
     uses = {id(node.use): node.use for node in nodes if node.use is not None}
     steps = {str(number): (use.reference, use.symbols) for number, use in uses.items()}
     return pickle.dumps((steps, [(node.fingerprint, _packed(node)) for node in nodes]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
 from etude.graph.node import Node
-from etude.graph.plan import Plan, State, ordered
+from etude.graph.plan import Plan, State, topological_order
 from etude.study.expand import Expansion
 
 COLLECT = "collect"
@@ -58,7 +58,7 @@ def parts_of(expansion: Expansion, plan: Plan, study: str) -> list[StudyPart]:
     seen: set[tuple[str, ...]] = set()
     within: set[str] = set()
     for variant, row in zip(expansion.variants, expansion.nodes, strict=True):
-        nodes = _planned(ordered(row.values()), states)
+        nodes = _planned(topological_order(row.values()), states)
         within.update(node.fingerprint for node in nodes)
         targets = _ends(nodes)
         if targets in seen or not any(states[node.fingerprint] is State.RUN for node in nodes):

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from etude.environment import variables
-from etude.errors import ConfigError, EtudeError, shown
+from etude.errors import ConfigError, EtudeError, value_text
 from etude.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def print_error(error: EtudeError) -> None:
         console.print(head, soft_wrap=True)
         reason = Text(f"    {redact(fault.reason)}")
         if fault.value is not None:
-            reason.append(f" (got {redact(shown(fault.value))})", style="yellow")
+            reason.append(f" (got {redact(value_text(fault.value))})", style="yellow")
         console.print(reason, soft_wrap=True)
         if fault.mend:
             console.print(Text(f"    → {redact(fault.mend)}", style="green"), soft_wrap=True)

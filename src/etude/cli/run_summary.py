@@ -14,7 +14,7 @@ from etude.cli.search_progress import search_lines
 from etude.execute.runner import Failure
 from etude.graph.labels import text_of
 from etude.graph.node import Node
-from etude.identity.observed import unseeded
+from etude.identity.observed import unseeded_generators
 from etude.interchange import json_text
 from etude.study.execution import Result
 from etude.study.prepare import PreparedStudy
@@ -143,7 +143,7 @@ def observed_lines(observed: Iterable[tuple[Node, Mapping[str, str]]]) -> list[s
         by_name.setdefault(node.title, {}).update(things)
     lines = []
     for name, things in by_name.items():
-        chance = unseeded(things)
+        chance = unseeded_generators(things)
         if chance:
             text = f"{name} draws from {', '.join(chance)} without seeding it: not deterministic"
             lines.append(f"[yellow]by chance[/] {escape(text)}")

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from typing import Final
 
 from etude.config.document import Document, check_limits, failure, too_deep
-from etude.errors import Fault, shown
+from etude.errors import Fault, value_text
 from etude.keys import join_path
 from etude.study.study import SourceLine
 
@@ -43,7 +43,7 @@ def _refused(name: str) -> object:
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"{shown(text)[1:-1]} is larger than any number that can be held")
+        raise ValueError(f"{value_text(text)[1:-1]} is larger than any number that can be held")
     return value
 
 

@@ -13,7 +13,7 @@ from etude.config.form import form_of
 from etude.config.layers import Layers, file_layers, lay_environment, lay_overrides, lay_profile, profile_faults
 from etude.errors import ConfigError, Fault
 from etude.keys import join_path
-from etude.redaction import Redactor, marked
+from etude.redaction import Redactor, with_marks
 from etude.study.fault_places import in_order, locate
 from etude.study.study import PlaceSettings, Study
 
@@ -78,7 +78,7 @@ def read_study(
         lay_overrides(layers, overrides)
         tree = layers.tree()
         built = build(tree, name=path.stem)
-        layers.faults += secret_faults(tree, Redactor.of(marked(environment, built.study.secrets)))
+        layers.faults += secret_faults(tree, Redactor.of(with_marks(environment, built.study.secrets)))
     except ConfigError as error:
         return Reading(study=None, faults=in_order([*layers.faults, *error.faults], layers.study_tree.files))
     for name, data in others.items():

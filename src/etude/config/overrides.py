@@ -10,7 +10,7 @@ from etude.config.schema import NODE
 from etude.config.study_tree import Keys, StudyTree
 from etude.config.yaml12 import parse_yaml
 from etude.config.yaml_tree import core_scalar
-from etude.errors import ConfigError, Fault, nearest, shown
+from etude.errors import ConfigError, Fault, nearest, value_text
 from etude.study.interpolation import is_index
 
 SETTABLE: Final = ("name", "description", "params", "pipeline", "vary", "collect", "place")
@@ -110,7 +110,7 @@ def check_value(override: Override, allowed: object) -> None:
     """
     if isinstance(allowed, list) and not any(same(override.value, one) for one in allowed):
         variable = override.source.removeprefix("env ")
-        expected = ", ".join(map(shown, allowed))
+        expected = ", ".join(map(value_text, allowed))
         mend = nearest(str(override.value), [str(one) for one in allowed])
         raise _told(override, f"{variable} is expected to be one of {expected}", mend)
 

@@ -27,7 +27,7 @@ from etude.graph.node import RECORDS_STEP
 from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
 from etude.identity.files import FileDigests
-from etude.identity.observed import Observed, Thing, thing_of, unseeded
+from etude.identity.observed import Observed, Thing, thing_of, unseeded_generators
 from etude.store.codecs import classes_in
 from etude.store.manifest import Header
 from etude.store.store import Store
@@ -123,7 +123,7 @@ def _perform(task: Task, store: Store, host: Host) -> Outcome:
         if others:
             of_all = [(observed, observation.written()), *((each.observed, each.written) for each in others)]
             observed = observed_by_all(of_all)
-        deterministic = signature.deterministic and not unseeded(observed)
+        deterministic = signature.deterministic and not unseeded_generators(observed)
         return _store(task, store, value, signature.returns, whole, deterministic, context.made_scratch, observed)
     except Stopped as stopped:
         return Outcome(status=Status.STOPPED, error=str(stopped) or "stopped at a checkpoint")

@@ -11,7 +11,7 @@ from etude.errors import DamagedArtifact
 from etude.execute.arrow_columns import column
 from etude.execute.node_metering import CONDITIONS, cost_columns, trust_of
 from etude.execute.task import RefRow
-from etude.identity.observed import unseeded
+from etude.identity.observed import unseeded_generators
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
 from etude.store.store import Store
@@ -149,7 +149,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):
             accepted.append(name)
-        if unseeded(manifest.observed):
+        if unseeded_generators(manifest.observed):
             by_chance.append(name)
     values["missing"] = _why_missing(store, missing) if missing else None
     values["results"] = (

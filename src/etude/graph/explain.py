@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Reason:
     """One thing that differs."""
 
     kind: Kind
@@ -71,7 +71,7 @@ class Earlier:
     symbols: Mapping[str, str]
 
 
-def why(action: Action, earlier: Earlier | None) -> tuple[Change, ...]:
+def why(action: Action, earlier: Earlier | None) -> tuple[Reason, ...]:
     """The reasons why a node runs; empty for one that does not.
 
     Args:
@@ -81,64 +81,64 @@ def why(action: Action, earlier: Earlier | None) -> tuple[Change, ...]:
     if action.state is not State.RUN:
         return ()
     if action.cause is Cause.FORCED:
-        return (Change(kind=Kind.FORCED, what=""),)
+        return (Reason(kind=Kind.FORCED, what=""),)
     if action.cause is Cause.DAMAGED:
-        return (Change(kind=Kind.DAMAGED, what=action.detail),)
+        return (Reason(kind=Kind.DAMAGED, what=action.detail),)
     if action.cause is Cause.OBSERVED:
-        return (Change(kind=Kind.OBSERVED, what=action.detail),)
+        return (Reason(kind=Kind.OBSERVED, what=action.detail),)
     if action.cause is Cause.UPSTREAM:
-        return (Change(kind=Kind.UPSTREAM, what=action.detail),)
+        return (Reason(kind=Kind.UPSTREAM, what=action.detail),)
     if earlier is None:
-        return (Change(kind=Kind.MISSING, what=""),)
+        return (Reason(kind=Kind.MISSING, what=""),)
     if earlier.fingerprint == action.node.fingerprint:
-        return (Change(kind=Kind.GONE, what=""),)
-    return changes(action.node, earlier) or (Change(kind=Kind.MISSING, what=""),)
+        return (Reason(kind=Kind.GONE, what=""),)
+    return changes(action.node, earlier) or (Reason(kind=Kind.MISSING, what=""),)
 
 
-def changes(node: Node, earlier: Earlier) -> tuple[Change, ...]:
+def changes(node: Node, earlier: Earlier) -> tuple[Reason, ...]:
     """What differs between a planned node and an earlier result."""
     old, new = earlier.identity, node.identity()
-    found: list[Change] = []
+    found: list[Reason] = []
     if old.get("step") != new["step"]:
-        found.append(Change(kind=Kind.STEP, what="", old=str(old.get("step")), new=str(new["step"])))
+        found.append(Reason(kind=Kind.STEP, what="", old=str(old.get("step")), new=str(new["step"])))
     settings = str(old.get("settings") or "")
     for difference in differences(settings, node.settings_text) if settings and node.settings_text else ():
         setting, inside, _ = difference.path.partition(".content")
         if inside:
-            found.append(Change(kind=Kind.FILE, what=f"{setting} has other content"))
+            found.append(Reason(kind=Kind.FILE, what=f"{setting} has other content"))
         else:
-            found.append(Change(kind=Kind.SETTING, what=setting, old=difference.old or "", new=difference.new or ""))
+            found.append(Reason(kind=Kind.SETTING, what=setting, old=difference.old or "", new=difference.new or ""))
     if old.get("code") != new["code"]:
         found.extend(_code_changes(node, earlier))
     if old.get("pins", []) != new["pins"]:
-        found.append(Change(kind=Kind.VERSION, what="pinned", old=_text(old.get("pins")), new=_text(new["pins"])))
+        found.append(Reason(kind=Kind.VERSION, what="pinned", old=_text(old.get("pins")), new=_text(new["pins"])))
     found.extend(_input_changes(_mapping(old.get("inputs")), _mapping(new["inputs"])))
     return tuple(found)
 
 
-def _code_changes(node: Node, earlier: Earlier) -> list[Change]:
+def _code_changes(node: Node, earlier: Earlier) -> list[Reason]:
     old, new = _tracking(str(earlier.identity.get("code"))), _tracking(node.code)
     if old != new:
-        return [Change(kind=Kind.CODE, what="tracking", old=old, new=new)]
+        return [Reason(kind=Kind.CODE, what="tracking", old=old, new=new)]
     if node.use is None or not earlier.symbols:
-        return [Change(kind=Kind.SYMBOL, what="code", old=str(earlier.identity.get("code"))[:12], new=node.code[:12])]
+        return [Reason(kind=Kind.SYMBOL, what="code", old=str(earlier.identity.get("code"))[:12], new=node.code[:12])]
     told = explain_code(earlier.symbols, node.use.symbols.symbols)
-    found = [Change(kind=Kind.SYMBOL, what=f"{name} changed") for name in told.changed]
-    found += [Change(kind=Kind.SYMBOL, what=f"{name} is new") for name in told.added]
-    return found + [Change(kind=Kind.SYMBOL, what=f"{name} is gone") for name in told.removed]
+    found = [Reason(kind=Kind.SYMBOL, what=f"{name} changed") for name in told.changed]
+    found += [Reason(kind=Kind.SYMBOL, what=f"{name} is new") for name in told.added]
+    return found + [Reason(kind=Kind.SYMBOL, what=f"{name} is gone") for name in told.removed]
 
 
 def _tracking(code: str) -> str:
     return code if code == "ignore" or code.startswith("version:") else "track"
 
 
-def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:
+def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[Reason]:
     found = []
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
             known = name in old and name in new
             text = f"{name} is made anew" if known else f"{name} is {'new' if name in new else 'gone'}"
-            found.append(Change(kind=Kind.UPSTREAM, what=text))
+            found.append(Reason(kind=Kind.UPSTREAM, what=text))
     return found
 
 

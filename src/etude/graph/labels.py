@@ -18,13 +18,13 @@ def text_of(value: object) -> str:
 
     What is long is cut, with a digest of the whole behind it.
     """
-    text = written(value)
+    text = full_text(value)
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST - 8]}…{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
 
 
-def written(value: object) -> str:
+def full_text(value: object) -> str:
     """The same, uncut."""
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and not _NUMBER.fullmatch(value) and value.lower() not in _WORDS
@@ -39,4 +39,4 @@ def written(value: object) -> str:
 
 def is_meant(value: object, asked: str) -> bool:
     """Whether this is the value that a user asks for by a text: as a label shows it, as it is written, or bare."""
-    return asked in (text_of(value), written(value), str(value))
+    return asked in (text_of(value), full_text(value), str(value))

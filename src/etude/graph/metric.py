@@ -47,7 +47,7 @@ def metric(*, unit: str = "", lower_is_better: bool | None = None) -> Metric:
     return Metric(unit=unit, better=None if lower_is_better is None else "lower" if lower_is_better else "higher")
 
 
-def declared(annotation: Any) -> dict[str, Metric]:
+def declared_metrics(annotation: Any) -> dict[str, Metric]:
     """What a result's annotation says of its numbers, by dotted name; `*` for every name below."""
     return dict(_declared(annotation, "", ()))
 

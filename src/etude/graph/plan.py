@@ -71,7 +71,7 @@ class Plan:
         return tuple(action.node for action in self.actions if action.state is State.CACHED)
 
 
-def ordered(targets: Iterable[Node]) -> list[Node]:
+def topological_order(targets: Iterable[Node]) -> list[Node]:
     """The targets and everything they read, each node once, producers before consumers. Linear; any depth."""
     placed: set[str] = set()
     order: list[Node] = []
@@ -104,7 +104,7 @@ def plan(
         force: Fingerprints of nodes to run even if their results are there.
         differences: Compares what steps touched beyond their plans with what is there now; None to leave that out.
     """
-    order = ordered(targets)
+    order = topological_order(targets)
     found = {node.fingerprint: inspect(node.fingerprint) for node in order}
     made = {fingerprint: Made.of(manifest) for fingerprint, manifest in found.items() if isinstance(manifest, Manifest)}
     stale = _stale(order, found, made, frozenset(force), differences)

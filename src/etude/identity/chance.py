@@ -68,7 +68,7 @@ def seeded_by(dotted: str) -> tuple[str, ...]:
     return _SEEDS.get(dotted, ())
 
 
-def unseeded(dotted: str) -> bool:
+def lacks_seed(dotted: str) -> bool:
     """Whether this, called with nothing, makes a generator by chance."""
     return dotted in _UNSEEDED
 

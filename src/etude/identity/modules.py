@@ -27,7 +27,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 
 from etude.errors import IdentityError
-from etude.identity.own_code import counts, may_hold_counted
+from etude.identity.own_code import counts, holds_code_that_counts
 
 BUILTINS = frozenset(dir(builtins)) | {"WindowsError", "__file__"}
 """Names that every module has without binding them."""
@@ -160,7 +160,7 @@ class ModuleFinder:
             return Module(name=name, owner=parent.owner)
         own = name.removeprefix("etude.")
         if parent.owner is Owner.MACHINERY and not counts(own):
-            locations = [f"{folder}/{last}" for folder in parent.locations] if may_hold_counted(own) else []
+            locations = [f"{folder}/{last}" for folder in parent.locations] if holds_code_that_counts(own) else []
             return Module(name=name, owner=Owner.MACHINERY, locations=tuple(locations))
         spec = self._spec(name, parent.locations)
         return Module(name=name, owner=Owner.MISSING) if spec is None else self._module(spec, within=parent)

@@ -70,14 +70,14 @@ def thing_of(key: str) -> tuple[Thing, str]:
     return Thing(thing), name
 
 
-def unseeded(observed: Observed) -> list[str]:
+def unseeded_generators(observed: Observed) -> list[str]:
     """The global generators that a step drew from without seeding them."""
     return [name for thing, name in map(thing_of, observed) if thing is Thing.RANDOM]
 
 
 def how_not_deterministic(observed: Observed) -> str:
     """How it is known that a result is not deterministic, for a result of which that is so."""
-    names = ", ".join(unseeded(observed))
+    names = ", ".join(unseeded_generators(observed))
     return f"it drew from {names} without seeding it" if names else "its step says that it is not deterministic"
 
 

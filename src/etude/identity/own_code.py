@@ -39,7 +39,7 @@ def counts(name: str) -> bool:
     return name in COUNTED
 
 
-def may_hold_counted(name: str) -> bool:
+def holds_code_that_counts(name: str) -> bool:
     """Whether a module of étude that does not count itself holds one that does."""
     return name in _AROUND
 

@@ -245,7 +245,7 @@ class _Gathered:
             self.draws.setdefault(
                 generator, Opaque(symbol=str(self.symbol), line=use.line, reason=chance.reason(generator))
             )
-        elif use.roles & BARE and chance.unseeded(dotted):
+        elif use.roles & BARE and chance.lacks_seed(dotted):
             self.hidden(use, f"makes a {dotted} without a seed: equal runs may differ")
 
     def hidden(self, use: Use, reason: str | None) -> None:

@@ -12,5 +12,5 @@ memory than `REACH` asks for.
 from etude.redaction.redactor import HIDDEN as HIDDEN
 from etude.redaction.redactor import MARKED as MARKED
 from etude.redaction.redactor import Redactor as Redactor
-from etude.redaction.redactor import marked as marked
+from etude.redaction.redactor import with_marks as with_marks
 from etude.redaction.stream import RedactedStream as RedactedStream

@@ -49,7 +49,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text with every secret in it replaced."""
-        return replaced(text, self.spans(text), 0, len(text))
+        return without_secrets(text, self.spans(text), 0, len(text))
 
     def within(self, value: Any) -> Any:
         """A JSON value with every secret in its texts and names replaced."""
@@ -66,7 +66,7 @@ class Redactor:
         return self(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-def replaced(text: str, spans: list[Span], start: int, end: int) -> str:
+def without_secrets(text: str, spans: list[Span], start: int, end: int) -> str:
     """A part of a text with `HIDDEN` in place of the spans in it."""
     parts = []
     for begin, stop in spans:
@@ -88,7 +88,7 @@ def _apart(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def marked(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+def with_marks(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     """The environment with these variables marked as secret as well."""
     if not names:
         return dict(environment)

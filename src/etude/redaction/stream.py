@@ -6,7 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
-from etude.redaction.redactor import Redactor, Span, replaced
+from etude.redaction.redactor import Redactor, Span, without_secrets
 
 _CONTEXT = 16
 """Characters before a secret that tell whether it is one."""
@@ -70,7 +70,7 @@ class RedactedStream:
         self._waiting = 0
         spans = self.redact.spans(text, self._given)
         limit = len(text) if final else self._limit(text, spans)
-        told = replaced(text, spans, self._given, limit)
+        told = without_secrets(text, spans, self._given, limit)
         context = max(0, limit - _CONTEXT)
         self._held, self._given = text[context:], limit - context
         if len(self._held) > 3 * self.reach:  # one secret without end: its beginning tells that it is one

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from etude.graph.labels import written
+from etude.graph.labels import full_text
 from etude.interchange import safe_cell
 from etude.search.events import Begun
 from etude.search.history import History
@@ -133,4 +133,4 @@ def _param_column(values: Sequence[Any]) -> pa.Array:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else repr(value) if isinstance(value, float) else written(value)
+    return value if isinstance(value, str) else repr(value) if isinstance(value, float) else full_text(value)

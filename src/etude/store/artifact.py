@@ -10,7 +10,7 @@ from etude.errors import DamagedArtifact
 from etude.store import disk
 from etude.store.faults import store_error
 from etude.store.layout import MANIFEST, Layout
-from etude.store.manifest import Damaged, Manifest, StoredFile, Unreadable, parsed, require_inside
+from etude.store.manifest import Damaged, Manifest, StoredFile, Unreadable, manifest_from_bytes, require_inside
 
 _LARGE = 1_000_000
 _REMEMBERED = 4096
@@ -38,7 +38,7 @@ def inspect(layout: Layout, fingerprint: str) -> Manifest | Damaged | None:
         except OSError as error:
             raise store_error(error, layout.root, f"read result {fingerprint[:12]}") from error
         try:
-            found = parsed(data, fingerprint)
+            found = manifest_from_bytes(data, fingerprint)
         except Unreadable as error:
             reason: str | None = str(error)
         else:

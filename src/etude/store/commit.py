@@ -16,7 +16,7 @@ from etude.store.codecs import encode
 from etude.store.draft import Draft
 from etude.store.faults import store_error
 from etude.store.layout import Layout
-from etude.store.manifest import Header, Manifest, described, written
+from etude.store.manifest import Header, Manifest, manifest_bytes, manifest_of
 
 _LARGE = 1_000_000
 _LONG_S = 10.0
@@ -49,7 +49,7 @@ def commit(
         return standing
     with _drafting(layout, fingerprint, owned) as draft:
         tree = encode(value, returns, draft)
-        manifest = described(fingerprint, tree, draft.files, header, at)
+        manifest = manifest_of(fingerprint, tree, draft.files, header, at)
         return _publish(draft, layout, manifest, replace=replace, quarantine=quarantine)
 
 
@@ -81,7 +81,7 @@ def adopt(
             raise DamagedArtifact(source.fingerprint, "a data file does not match its checksum")
         if inspect(layout, source.fingerprint) != source:
             raise DamagedArtifact(source.fingerprint, "it was replaced while it was adopted")
-        manifest = described(fingerprint, source.codec, draft.files, header, at)
+        manifest = manifest_of(fingerprint, source.codec, draft.files, header, at)
         return _publish(draft, layout, manifest, replace=replace, quarantine=quarantine)
 
 
@@ -101,7 +101,7 @@ def _drafting(layout: Layout, fingerprint: str, owned: str | None) -> Iterator[D
 
 def _publish(draft: Draft, layout: Layout, manifest: Manifest, *, replace: bool, quarantine: Quarantine) -> Manifest:
     durable = _is_precious(manifest)
-    draft.finish(written(manifest), durable=durable)
+    draft.finish(manifest_bytes(manifest), durable=durable)
     final = layout.artifact(manifest.fingerprint)
     standing = _settle(draft, layout, manifest.fingerprint, replace=replace, quarantine=quarantine)
     if standing is not None:

@@ -30,7 +30,7 @@ def temporary(tmp: str) -> str:
 
 def write_new(path: str, data: bytes | memoryview, mode: int = READ_ONLY) -> None:
     """Write a file that must not exist yet, and does not exist after a failure."""
-    handle = created(path, mode)
+    handle = create_file(path, mode)
     try:
         try:
             write_all(handle, data)
@@ -42,7 +42,7 @@ def write_new(path: str, data: bytes | memoryview, mode: int = READ_ONLY) -> Non
         raise
 
 
-def created(path: str, mode: int = READ_ONLY) -> int:
+def create_file(path: str, mode: int = READ_ONLY) -> int:
     """A handle on a file that must not exist yet, to be read by those who may read its folder."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -172,7 +172,7 @@ def discard(path: str) -> None:
             os.unlink(path)
 
 
-def listed(folder: str) -> list[os.DirEntry[str]]:
+def entries_of(folder: str) -> list[os.DirEntry[str]]:
     """A folder's entries by name; none where there is no such folder."""
     try:
         with os.scandir(folder) as found:
@@ -181,11 +181,11 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def sharded(folder: str) -> Iterator[os.DirEntry[str]]:
+def shard_entries(folder: str) -> Iterator[os.DirEntry[str]]:
     """The entries of all two-digit folders below one."""
-    for shard in listed(folder):
+    for shard in entries_of(folder):
         if len(shard.name) == 2 and shard.is_dir(follow_symlinks=False):
-            yield from listed(shard.path)
+            yield from entries_of(shard.path)
 
 
 def size_of(path: str) -> int:
@@ -195,4 +195,4 @@ def size_of(path: str) -> int:
             return os.lstat(path).st_size
     except OSError:
         return 0
-    return sum(size_of(entry.path) for entry in listed(path))
+    return sum(size_of(entry.path) for entry in entries_of(path))

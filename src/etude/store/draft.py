@@ -22,7 +22,7 @@ class _HashingFile(io.RawIOBase):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self._handle = disk.created(path)
+        self._handle = disk.create_file(path)
         self.digest = hashlib.sha256()
         self.size = 0
         self._abandoned = False

@@ -49,9 +49,9 @@ class Removed:
 
 def entries(layout: Layout, *, linked: bool = True) -> Iterator[str]:
     """The fingerprints under which something stands, sorted; of shards that are links to folders only where asked."""
-    for shard in disk.listed(layout.root):
+    for shard in disk.entries_of(layout.root):
         if len(shard.name) == 2 and shard.is_dir(follow_symlinks=linked):
-            yield from (entry.name for entry in disk.listed(shard.path) if is_digest(entry.name))
+            yield from (entry.name for entry in disk.entries_of(shard.path) if is_digest(entry.name))
 
 
 class Sweep:
@@ -114,7 +114,7 @@ class Sweep:
     def _sweep_files(self, root: str, is_needless: Callable[[str], bool]) -> int:
         """Remove the old small files below a folder that nothing needs; how many."""
         count = 0
-        for entry in disk.sharded(root):
+        for entry in disk.shard_entries(root):
             if self._is_old(entry.path) and is_needless(entry.path):
                 count += 1
                 self._drop_file(entry.path)
@@ -133,8 +133,8 @@ class Sweep:
         """Remove notes whose digest no remaining manifest, failure or note names."""
         named: set[str] | None = None
         count = 0
-        for kind in disk.listed(self._layout.notes):
-            for entry in disk.sharded(kind.path):
+        for kind in disk.entries_of(self._layout.notes):
+            for entry in disk.shard_entries(kind.path):
                 if self._is_old(entry.path):
                     named = self._named_digests() if named is None else named
                     if entry.name.removesuffix(".json") not in named:
@@ -145,12 +145,12 @@ class Sweep:
     def _named_digests(self) -> set[str]:
         layout = self._layout
         paths = [f"{layout.artifact(name)}/{MANIFEST}" for name in entries(layout) if name not in self._gone]
-        paths += [entry.path for entry in disk.sharded(layout.failures)]
+        paths += [entry.path for entry in disk.shard_entries(layout.failures)]
         named = {digest for path in paths for digest in _digests_in(path)}
         notes = {
             entry.name.removesuffix(".json"): entry.path
-            for kind in disk.listed(layout.notes)
-            for entry in disk.sharded(kind.path)
+            for kind in disk.entries_of(layout.notes)
+            for entry in disk.shard_entries(kind.path)
         }
         fresh = named & notes.keys()
         while fresh:
@@ -160,7 +160,7 @@ class Sweep:
         return named
 
     def _sweep_scratch(self) -> None:
-        for entry in disk.sharded(self._layout.scratches):
+        for entry in disk.shard_entries(self._layout.scratches):
             name = entry.name.removesuffix(ATTEMPTS)
             if is_digest(name) and name not in self._keep and _newest(entry.path) < self._before_s:
                 with self._leased(name) as ours:
@@ -169,14 +169,14 @@ class Sweep:
                         self._drop_folder(entry.path)
 
     def _sweep_quarantine(self) -> None:
-        for entry in disk.listed(self._layout.quarantine):
+        for entry in disk.entries_of(self._layout.quarantine):
             if entry.name.endswith(".json") and self._is_old(entry.path):
                 self.removed.quarantined += 1
                 self._drop_folder(entry.path.removesuffix(".json"))
                 self._drop_file(entry.path)
 
     def _sweep_temporary(self) -> None:
-        for entry in disk.listed(self._layout.tmp):
+        for entry in disk.entries_of(self._layout.tmp):
             owner = Owner.parse(entry.name.rpartition(".")[0])
             alive = self._is_living(owner) if owner else None
             if alive is False or (alive is None and _newest(entry.path) < self._forgotten_s):
@@ -187,13 +187,13 @@ class Sweep:
 
     def _sweep_leases(self) -> None:
         """Remove what dead holders left. Leases of the living are never touched."""
-        for entry in disk.sharded(self._layout.leases):
+        for entry in disk.shard_entries(self._layout.leases):
             fingerprint = entry.name.partition("~")[0]
             if is_digest(fingerprint) and self._is_old(entry.path) and self._leases.holder(fingerprint) is None:
                 self.removed.leases += 1
                 if not self._dry_run:
                     self._drop_lease(entry.path, fingerprint)
-        for entry in disk.listed(self._layout.holders):
+        for entry in disk.entries_of(self._layout.holders):
             owner = Owner.parse(entry.name.removesuffix(".json"))
             alive = self._is_living(owner) if owner else None
             if alive is False or (alive is None and _newest(entry.path) < self._forgotten_s):
@@ -272,5 +272,5 @@ def _stats_below(path: str, *, folders: bool = False) -> Iterator[os.stat_result
     if folders or not is_folder:
         yield found
     if is_folder:
-        for entry in disk.listed(path):
+        for entry in disk.entries_of(path):
             yield from _stats_below(entry.path, folders=folders)

@@ -42,7 +42,7 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def checked(digest: str) -> str:
+def sound_digest(digest: str) -> str:
     """The same digest. StoreError for anything else: it would become a path."""
     if _DIGEST.fullmatch(digest) is None:
         raise StoreError(f"{digest!r} is no fingerprint: expected 64 hexadecimal digits")
@@ -96,22 +96,22 @@ class Layout:
         return f"{self.root}/quarantine"
 
     def artifact(self, fingerprint: str) -> str:
-        return f"{self.root}/{checked(fingerprint)[:2]}/{fingerprint}"
+        return f"{self.root}/{sound_digest(fingerprint)[:2]}/{fingerprint}"
 
     def trace(self, key: str) -> str:
-        return f"{self.root}/traces/{checked(key)[:2]}/{key}"
+        return f"{self.root}/traces/{sound_digest(key)[:2]}/{key}"
 
     def note(self, kind: str, digest: str) -> str:
-        return f"{self.root}/notes/{kind}/{checked(digest)[:2]}/{digest}.json"
+        return f"{self.root}/notes/{kind}/{sound_digest(digest)[:2]}/{digest}.json"
 
     def failure(self, fingerprint: str) -> str:
-        return f"{self.root}/failures/{checked(fingerprint)[:2]}/{fingerprint}.json"
+        return f"{self.root}/failures/{sound_digest(fingerprint)[:2]}/{fingerprint}.json"
 
     def lease(self, fingerprint: str) -> str:
-        return f"{self.root}/leases/{checked(fingerprint)[:2]}/{fingerprint}"
+        return f"{self.root}/leases/{sound_digest(fingerprint)[:2]}/{fingerprint}"
 
     def scratch(self, fingerprint: str) -> str:
-        return f"{self.root}/scratch/{checked(fingerprint)[:2]}/{fingerprint}"
+        return f"{self.root}/scratch/{sound_digest(fingerprint)[:2]}/{fingerprint}"
 
     def attempts(self, fingerprint: str) -> str:
         return f"{self.scratch(fingerprint)}{ATTEMPTS}"

@@ -93,7 +93,7 @@ class Unreadable(ValueError):
     """Bytes that are no sound manifest; the message says why."""
 
 
-def described(
+def manifest_of(
     fingerprint: str, codec: Mapping[str, Json], files: Sequence[StoredFile], header: Header, at: datetime
 ) -> Manifest:
     """The manifest of a value that has been written."""
@@ -123,7 +123,7 @@ def content_digest(codec: Mapping[str, Json], files: Sequence[StoredFile]) -> st
     return hashlib.sha256(text).hexdigest()
 
 
-def written(manifest: Manifest) -> bytes:
+def manifest_bytes(manifest: Manifest) -> bytes:
     """The manifest as the bytes of `manifest.json`. StoreError where the header is not plain JSON."""
     fields = {
         "schema": manifest.schema,
@@ -147,7 +147,7 @@ def written(manifest: Manifest) -> bytes:
     return body + _tail(body)
 
 
-def parsed(data: bytes, fingerprint: str) -> Manifest:
+def manifest_from_bytes(data: bytes, fingerprint: str) -> Manifest:
     """The manifest in these bytes.
 
     Raises:

@@ -48,7 +48,7 @@ def settle(layout: Layout, key: str, needed: Mapping[str, Collection[str]]) -> N
     """Have a project's registration say what its studies need, and nothing else."""
     folder = f"{layout.roots}/{key}"
     kept = {_study_file(folder, study): frozenset(fingerprints) for study, fingerprints in needed.items()}
-    for entry in disk.listed(folder):
+    for entry in disk.entries_of(folder):
         if entry.name != _PROJECT and entry.path not in kept:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(entry.path)
@@ -59,7 +59,7 @@ def settle(layout: Layout, key: str, needed: Mapping[str, Collection[str]]) -> N
 
 def registrations(layout: Layout) -> list[Registration]:
     """All projects that use the store."""
-    return [_registration(entry.path, entry.name) for entry in disk.listed(layout.roots)]
+    return [_registration(entry.path, entry.name) for entry in disk.entries_of(layout.roots)]
 
 
 def forget(layout: Layout, key: str) -> None:
@@ -73,7 +73,7 @@ def _registration(folder: str, key: str) -> Registration:
         project = str(orjson.loads(disk.read(f"{folder}/{_PROJECT}"))["project"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         project = ""
-    roots = (_fingerprints(entry.path) for entry in disk.listed(folder) if entry.name != _PROJECT)
+    roots = (_fingerprints(entry.path) for entry in disk.entries_of(folder) if entry.name != _PROJECT)
     return Registration(key=key, project=project, roots=frozenset().union(*roots))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from etude.errors import ConfigError, Fault
-from etude.graph.explain import Change, Earlier, Kind, changes
+from etude.graph.explain import Earlier, Kind, Reason, changes
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import State
 from etude.store.manifest import Header, Manifest
@@ -16,7 +16,7 @@ from etude.study.prepare import PreparedStudy
 from etude.study.result_history import ResultHistory, after, write_history
 
 
-def accept_node(prepared: PreparedStudy, name: str, because: str) -> Mapping[str, tuple[Change, ...]]:
+def accept_node(prepared: PreparedStudy, name: str, because: str) -> Mapping[str, tuple[Reason, ...]]:
     """Adopt the last result of every variant of a node whose code alone has changed.
 
     Args:
@@ -68,7 +68,7 @@ def _to_run(prepared: PreparedStudy, node: Node) -> bool:
     return action is not None and action.state is State.RUN
 
 
-def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Change, ...]] | Fault:
+def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Reason, ...]] | Fault:
     label = node.label()
     fingerprint = prepared.history.results.get(label)
     manifest = prepared.store.inspect(fingerprint) if fingerprint else None
@@ -87,7 +87,7 @@ def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Chan
 
 
 def _header(
-    prepared: PreparedStudy, node: Node, manifest: Manifest, differ: tuple[Change, ...], because: str
+    prepared: PreparedStudy, node: Node, manifest: Manifest, differ: tuple[Reason, ...], because: str
 ) -> Header:
     upstream = {}
     for other in node.upstream():

@@ -27,7 +27,7 @@ from etude.graph.importing import import_path
 from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
-from etude.redaction import Redactor, marked
+from etude.redaction import Redactor, with_marks
 from etude.search.trials import Outcome
 from etude.store.manifest import Manifest
 from etude.study.driving import driving, note_cluster
@@ -112,7 +112,7 @@ class Execution:
     """Knows the secrets of the environment; nothing is written or told without it."""
 
     def __post_init__(self) -> None:
-        environment = marked(self.options.environment, self.prepared.study.secrets)
+        environment = with_marks(self.options.environment, self.prepared.study.secrets)
         self.options = replace(self.options, environment=environment)
         self.redact = Redactor.of(environment)
 
@@ -341,7 +341,7 @@ class Execution:
             sources=all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
             tell=self._heard,
             environment=self.options.environment,
-            worker_environment=marked({}, prepared.study.secrets),
+            worker_environment=with_marks({}, prepared.study.secrets),
             meter=meter_settings(prepared),
             digests=workplace.etude / DIGESTS,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from etude.errors import ConfigError, EtudeError, Fault, IdentityError, nearest
 from etude.graph.library import StepLibrary, StepUse
-from etude.graph.metric import declared
+from etude.graph.metric import declared_metrics
 from etude.graph.node import RECORDS, RECORDS_STEP, Feed, InputOf, Node, Row, Spread
 from etude.graph.pipeline import Needs, NodeSpec, Source
 from etude.graph.settings import NodeSettings, read_settings
@@ -532,7 +532,7 @@ class _Expander:
         """What a step says of its metrics."""
         if use.reference not in self.declared_by:
             returns = use.signature.returns
-            said = declared(returns) if is_metrics(returns) else {}
+            said = declared_metrics(returns) if is_metrics(returns) else {}
             self.declared_by[use.reference] = {name: one.as_json() for name, one in said.items()}
         return self.declared_by[use.reference]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.text.noise.philox import key_of, uniforms
 from etude.text.types import Splits
 
@@ -34,7 +34,8 @@ def sample(splits: Splits, *, shots: int, seed: int, allow_fewer: bool) -> Split
     short = {label: len(found) for label, found in sorted(rows.items()) if len(found) < shots}
     if short and not allow_fewer:
         raise StepError(
-            f"{len(short)} labels have fewer than {shots} training texts: {shown(dict(list(short.items())[:5]))}.\n"
+            f"{len(short)} labels have fewer than {shots} training texts: "
+            f"{value_text(dict(list(short.items())[:5]))}.\n"
             "    Mend: fewer shots, or `allow_fewer: true` to take all that these have."
         )
     kept = sorted(row for found in rows.values() for _, row in sorted(found)[:shots])

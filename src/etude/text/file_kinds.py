@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 
 KINDS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 LINE_KINDS = (".txt", ".label", ".train", ".valid", ".test", ".ft")
@@ -211,10 +211,10 @@ def _labelled_lines(path: Path, text: str, columns: Sequence[str], *, mark: str)
     for number, line in enumerate(_lines(text), start=1):
         label, _, rest = line.partition("\t" if "\t" in line and not mark else " ")
         if not label.startswith(mark) or not rest.strip():
-            raise StepError(f"{path}:{number}: expected `{mark}LABEL text`, got {shown(line)}")
+            raise StepError(f"{path}:{number}: expected `{mark}LABEL text`, got {value_text(line)}")
         if mark and rest.lstrip().startswith(mark):
             raise StepError(
-                f"{path}:{number}: the text has more than one label: {shown(line)}. Mend: leave one to each."
+                f"{path}:{number}: the text has more than one label: {value_text(line)}. Mend: leave one to each."
             )
         texts.append(rest.strip())
         labels.append(label.removeprefix(mark))
@@ -257,7 +257,7 @@ def _json_rows(path: Path, content: Any, columns: Sequence[str]) -> Sequence[Any
     if values and all(isinstance(each, dict) for each in values):
         keys = list(content[columns[0]])
         return [{name: column.get(key) for name, column in content.items()} for key in keys]
-    raise StepError(f"{path}: expected a list of objects such as {{{', '.join(columns)}}}, got {shown(content)}")
+    raise StepError(f"{path}: expected a list of objects such as {{{', '.join(columns)}}}, got {value_text(content)}")
 
 
 def _json_lines(path: Path, text: str, columns: Sequence[str]) -> pa.Table:
@@ -274,7 +274,7 @@ def _json_lines(path: Path, text: str, columns: Sequence[str]) -> pa.Table:
 def _from_objects(path: Path, rows: Sequence[tuple[int, Any]], columns: Sequence[str]) -> pa.Table:
     for number, row in rows:
         if not isinstance(row, dict):
-            raise StepError(f"{path}: entry {number} is no object with named values: {shown(row)}")
+            raise StepError(f"{path}: entry {number} is no object with named values: {value_text(row)}")
     names = [column for column in columns if any(column in row for _, row in rows)]
     others = sorted({name for _, row in rows for name in row} - set(names))
     found = {
@@ -288,7 +288,7 @@ def _text(path: Path, number: int, value: object) -> str | None:
         return None
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise StepError(f"{path}: entry {number} holds half of a character (a lone surrogate): {shown(value)}")
+            raise StepError(f"{path}: entry {number} holds half of a character (a lone surrogate): {value_text(value)}")
         return value
     if isinstance(value, bool):
         return str(value).lower()
@@ -296,7 +296,7 @@ def _text(path: Path, number: int, value: object) -> str | None:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    raise StepError(f"{path}: entry {number}: expected text or a number, got {shown(value)}")
+    raise StepError(f"{path}: entry {number}: expected text or a number, got {value_text(value)}")
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> pa.Table:

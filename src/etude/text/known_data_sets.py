@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
-from etude.errors import StepError, nearest, shown
+from etude.errors import StepError, nearest, value_text
 from etude.text.file_kinds import FileSpec
 from etude.text.hub import from_hub
 from etude.text.labelled_files import TextColumns, read_texts, with_row_numbers
@@ -80,7 +80,7 @@ def clinc150(folder: Path, variant: ClincVariant) -> TextTable:
 
 def _pair(path: Path, key: str, index: int, row: Any) -> tuple[str, str]:
     if not isinstance(row, list) or len(row) != 2 or not all(isinstance(value, str) for value in row):
-        raise StepError(f"{path}: {key}[{index}]: expected a text and its label, got {shown(row)}")
+        raise StepError(f"{path}: {key}[{index}]: expected a text and its label, got {value_text(row)}")
     return row[0], row[1]
 
 

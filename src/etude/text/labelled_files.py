@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from etude.errors import StepError, nearest, shown
+from etude.errors import StepError, nearest, value_text
 from etude.text.file_kinds import KINDS, FileSpec, read_tables
 from etude.text.types import TextTable
 
@@ -131,7 +131,7 @@ def _splits(values: pa.ChunkedArray, column: str, place: str) -> pa.ChunkedArray
     unknown = [name for name, split in names.items() if split is None]
     if unknown:
         raise StepError(
-            f"{place}: column {column!r} holds {shown(unknown[0])}, which is no known split.\n"
+            f"{place}: column {column!r} holds {value_text(unknown[0])}, which is no known split.\n"
             f"    Mend: call it one of {', '.join(SPLITS)}, or leave `split` out."
         )
     return pa.chunked_array([pa.array([names[name] for name in values.to_pylist()], pa.string())])
@@ -284,7 +284,7 @@ def with_ids(table: pa.Table, place: str) -> TextTable:
     twice = sorted(name for name, count in Counter(table["id"].to_pylist()).items() if count > 1)
     if twice:
         raise StepError(
-            f"{place}: {len(twice)} ids occur more than once: {shown(twice[:5])}.\n"
+            f"{place}: {len(twice)} ids occur more than once: {value_text(twice[:5])}.\n"
             "    Mend: make them unique, or leave `id` out; rows are then numbered through."
         )
     return table

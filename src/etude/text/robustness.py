@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from etude.analysis.intervals import FEWEST_TO_RESAMPLE, LEVEL
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.text.outputs import Floats, Names, Outputs
 from etude.text.types import Robustness
 
@@ -67,7 +67,7 @@ def _paired(clean: Outputs, noisy: Outputs) -> tuple[Names, Names, Names]:
     if lacking or len(place) < len(noisy.ids) or len(clean.ids) != len(noisy.ids):
         raise StepError(
             f"clean and noisy predictions are not of the same examples: {len(clean.ids)} and {len(noisy.ids)} rows, "
-            f"{len(lacking)} ids in one alone, such as {shown(sorted(lacking)[:3])}"
+            f"{len(lacking)} ids in one alone, such as {value_text(sorted(lacking)[:3])}"
         )
     order = [place[name] for name in clean.ids.tolist()]
     if (clean.truth != noisy.truth[order]).any():

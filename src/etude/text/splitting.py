@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.text.types import Splits, TextTable
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def require_learnable(splits: Splits, *, outside: str | None) -> Splits:
         unknown = sorted(set(getattr(splits, name)["label"].to_pylist()) - known - {outside})
         if unknown:
             raise StepError(
-                f"{len(unknown)} labels of the {name} split are in no training text: {shown(unknown[:5])}.\n"
+                f"{len(unknown)} labels of the {name} split are in no training text: {value_text(unknown[:5])}.\n"
                 "    Mend: take them out of the data, or give training some of their texts; one that stands for what\n"
                 "    belongs to no class may be named as `outside`."
             )

@@ -12,7 +12,7 @@ from rich.table import Table
 from etude.cli.arguments import AsJson, Only, Profile, Rerun, Set, StudyFile, Until, assignments
 from etude.cli.console import escape, out
 from etude.cli.study_file import prepare_file, show_namesake
-from etude.graph.explain import Change, why
+from etude.graph.explain import Reason, why
 from etude.graph.plan import Action, State
 from etude.graph.versions import version_of
 from etude.interchange import json_text
@@ -85,14 +85,14 @@ def _by_name(prepared: PreparedStudy) -> dict[str, list[Action]]:
     return {name: actions for name, actions in by_name.items() if actions}
 
 
-def _reasons(prepared: PreparedStudy, actions: Sequence[Action]) -> Mapping[str, tuple[Change, ...]]:
+def _reasons(prepared: PreparedStudy, actions: Sequence[Action]) -> Mapping[str, tuple[Reason, ...]]:
     return {
         action.node.label(): why(action, earlier_result(prepared.store, prepared.history, action.node))
         for action in actions
     }
 
 
-def _short_text(changes: Sequence[Change], most: int = 2) -> str:
+def _short_text(changes: Sequence[Reason], most: int = 2) -> str:
     texts = [escape(change) for change in changes[:most]]
     return "; ".join(texts) + (f"; and {len(changes) - most} more" if len(changes) > most else "")
 

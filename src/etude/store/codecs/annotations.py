@@ -22,7 +22,7 @@ from typing import (
 R = TypeVar("R")
 
 
-def remembered(function: Callable[[Any], R]) -> Callable[[Any], R]:
+def memoise(function: Callable[[Any], R]) -> Callable[[Any], R]:
     """Remember what a function says of each annotation; those that cannot be hashed are asked each time."""
     known = lru_cache(maxsize=1024)(function)
 
@@ -56,7 +56,7 @@ def bare(annotation: Any) -> Any:
     return annotation
 
 
-def united(members: tuple[Any, ...]) -> Any:
+def union_of(members: tuple[Any, ...]) -> Any:
     """The union of these types."""
     return Union[members]  # noqa: UP007
 
@@ -87,7 +87,7 @@ def is_record(cls: Any) -> bool:
     return dataclasses.is_dataclass(cls) or is_namedtuple(cls) or is_typeddict(cls)
 
 
-@remembered
+@memoise
 def fields_of(cls: Any) -> Mapping[str, Any]:
     """Field → annotation, of all fields that make a value of this record.
 

@@ -9,7 +9,7 @@ from etude.store.artifact import Content
 from etude.store.codecs import tensor_file
 from etude.store.codecs.annotations import bare, class_of
 from etude.store.codecs.leaf import Tree, TypeName, belongs
-from etude.store.codecs.tensor_file import Entry, Stored
+from etude.store.codecs.tensor_file import Stored, TensorEntry
 from etude.store.codecs.tensors import TORCH, entry_of, place_of, tensor_of
 from etude.store.draft import Draft
 
@@ -140,11 +140,11 @@ def _fits(value: Any) -> bool:
     return value.dtype.name in _DTYPES and value.dtype.isnative and not value.dtype.metadata
 
 
-def _entry(name: str, array: np.ndarray[Any, Any]) -> Entry:
+def _entry(name: str, array: np.ndarray[Any, Any]) -> TensorEntry:
     import numpy as np
 
     little = array.dtype.newbyteorder("<")
-    return Entry(
+    return TensorEntry(
         name=name,
         dtype=_DTYPES[array.dtype.name],
         shape=array.shape,

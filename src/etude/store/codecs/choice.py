@@ -24,6 +24,6 @@ def _leaf_for(cls: Any) -> Codec | None:
     return next((codec for codec in LEAVES if belongs(cls, codec.types)), None)
 
 
-def leaf_named(name: str) -> Codec | None:
+def leaf_of_name(name: str) -> Codec | None:
     """The codec that a manifest names."""
     return next((codec for codec in LEAVES if codec.name == name), None)

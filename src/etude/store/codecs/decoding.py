@@ -19,13 +19,13 @@ from etude.store.codecs.annotations import (
     is_record,
     is_typeddict,
     readable,
-    united,
+    union_of,
 )
-from etude.store.codecs.choice import leaf_named
+from etude.store.codecs.choice import leaf_of_name
 from etude.store.codecs.encoding import is_instance, item_annotations
 from etude.store.codecs.leaf import Tree
 from etude.store.codecs.shapes import Kind, shape_of
-from etude.store.codecs.spelling import found, read_as
+from etude.store.codecs.spelling import read_as, type_of_spelling
 
 
 def decode(tree: Tree, content: Content, wanted: Any = object) -> Any:
@@ -53,7 +53,7 @@ def decode(tree: Tree, content: Content, wanted: Any = object) -> Any:
         case bundles.NAME:
             value = _decode_bundle(tree, content, wanted)
         case name:
-            codec = leaf_named(name)
+            codec = leaf_of_name(name)
             if codec is None:
                 raise StoreError(f"a stored value has the codec {name!r}, which this étude does not know")
             value = codec.decode(tree, content, wanted)
@@ -134,7 +134,7 @@ def _is_vague(wanted: Any, tree: Tree) -> bool:
     if not tree.get("type") or not is_record(cls) or is_typeddict(cls):
         return False
     try:
-        stored = class_of(found(tree["type"]))
+        stored = class_of(type_of_spelling(tree["type"]))
     except StoreError:
         return False  # a class that cannot be looked up here adds nothing to the reader's own
     return stored is not None and stored is not cls and not is_typeddict(stored) and issubclass(stored, cls)
@@ -145,7 +145,7 @@ def _decode_union(tree: Tree, content: Content, wanted: Any) -> Any:
     plain = tuple(member for member in members if shape_of(member).kind is Kind.JSON)
     others = [member for member in members if member not in plain]
     is_plain = tree["codec"] in ("json", "text", "bytes")
-    for member in [united(plain)] if is_plain and plain else others:
+    for member in [union_of(plain)] if is_plain and plain else others:
         try:
             return decode(tree, content, member)
         except StepError:
@@ -165,7 +165,7 @@ def _decode_composite(tree: Tree, content: Content, wanted: Any) -> Any:
     items = dict(tree["items"])
     cls: Any = class_of(wanted)
     if tree.get("type") and (cls is None or _is_vague(wanted, tree)):
-        return _decode_record(tree, items, content, found(tree["type"]))
+        return _decode_record(tree, items, content, type_of_spelling(tree["type"]))
     if is_record(cls):
         return _decode_record(tree, items, content, cls)
     if tree["of"] in ("list", "tuple"):

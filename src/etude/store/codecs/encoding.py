@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 from urllib.parse import quote
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.store.codecs import bundles, json_values, raw
 from etude.store.codecs.annotations import (
     bare,
@@ -17,13 +17,13 @@ from etude.store.codecs.annotations import (
     is_record,
     is_typeddict,
     readable,
-    united,
+    union_of,
     values_of,
 )
 from etude.store.codecs.choice import leaf_for
 from etude.store.codecs.leaf import Tree
 from etude.store.codecs.shapes import Kind, mend_for, shape_of
-from etude.store.codecs.spelling import spelled
+from etude.store.codecs.spelling import spelling_of
 from etude.store.draft import Draft
 
 ROOT = "value"
@@ -76,7 +76,7 @@ def member_of(value: Any, union: Any, at: str) -> Any:
     plain = tuple(member for member in members if kinds[member] is Kind.JSON)
     if not plain or leaf_for(type(value)) is not None:
         raise _mismatch(value, union, at)
-    return united(plain)
+    return union_of(plain)
 
 
 def is_instance(value: Any, annotation: Any) -> bool:
@@ -149,7 +149,7 @@ def _encode_record(value: Any, cls: Any, draft: Draft, at: str) -> Tree:
     if unknown := sorted(values.keys() - fields.keys()):
         raise StepError(f"{_place(at)}{cls.__qualname__} has no field {unknown[0]!r}")
     items = [[name, encode(values[name], fields[name], draft, f"{at}/{_safe(name)}")] for name in sorted(values)]
-    return {"codec": "composite", "of": "record", "type": spelled(cls), "items": items}
+    return {"codec": "composite", "of": "record", "type": spelling_of(cls), "items": items}
 
 
 def _encode_mapping(value: Mapping[Any, Any], annotation: Any, draft: Draft, at: str) -> Tree:
@@ -206,7 +206,7 @@ def _safe(name: str) -> str:
 def _mismatch(value: Any, annotation: Any, at: str) -> StepError:
     return StepError(
         f"{_place(at)}expected {readable(annotation)} by the return annotation, got {type(value).__qualname__} "
-        f"({shown(value)})"
+        f"({value_text(value)})"
     )
 
 

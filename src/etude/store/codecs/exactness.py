@@ -7,7 +7,7 @@ from datetime import datetime, time, timezone
 from enum import Enum
 from typing import Any
 
-from etude.errors import shown
+from etude.errors import value_text
 from etude.store.codecs.annotations import is_namedtuple
 
 PLAIN = (bool, int, float, str, type(None))
@@ -110,5 +110,5 @@ def _is_fixed(zone: Any) -> bool:
 def _told(was: Any, back: Any, at: str) -> str:
     place = f"at {at}, " if at else ""
     if type(was) is type(back):
-        return f"{place}{shown(was)} would come back as {shown(back)}"
-    return f"{place}{shown(was)} ({type(was).__qualname__}) would come back as a {type(back).__qualname__}"
+        return f"{place}{value_text(was)} would come back as {value_text(back)}"
+    return f"{place}{value_text(was)} ({type(was).__qualname__}) would come back as a {type(back).__qualname__}"

@@ -17,22 +17,22 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, get_args
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.store.artifact import Content
 from etude.store.codecs.annotations import (
     bare,
     class_of,
     fields_of,
     is_record,
+    memoise,
     readable,
-    remembered,
     values_of,
 )
 from etude.store.codecs.exactness import PLAIN, difference, is_numpy_scalar
 from etude.store.codecs.metrics import are_metrics, is_metrics
 from etude.store.codecs.rewriting import for_pydantic
-from etude.store.codecs.spelling import found, read_as, spelled
-from etude.store.codecs.tuples import holds_tuple, marked, unmarked
+from etude.store.codecs.spelling import read_as, spelling_of, type_of_spelling
+from etude.store.codecs.tuples import holds_tuple, mark_tuples, restore_tuples
 from etude.store.draft import Draft
 
 INLINE = 2048
@@ -58,13 +58,13 @@ def encode(value: Any, annotation: Any, draft: Draft, at: str) -> Tree:
     fault = difference(value, back, typed=annotation is not object)
     tree: Tree = {"codec": "json"}
     if fault and annotation is object and _holds_tuple(value):
-        text = to_json(marked(value))
-        fault = difference(value, unmarked(json.loads(text)), typed=False)
+        text = to_json(mark_tuples(value))
+        fault = difference(value, restore_tuples(json.loads(text)), typed=False)
         tree["tuples"] = True
     if fault:
         raise _refusal(value, annotation, fault)
     if annotation is not object and not _is_plain(annotation):
-        tree["type"] = spelled(annotation)
+        tree["type"] = spelling_of(annotation)
     if is_metrics(annotation) or (annotation in (object, dict, Mapping) and are_metrics(value)):
         tree["metrics"] = True
     inline = len(text) <= INLINE and not _has_surrogates(text)
@@ -85,12 +85,12 @@ def decode(tree: Tree, content: Content, wanted: Any) -> Any:
     """
     text = _text(tree, content)
     if tree.get("tuples"):
-        value = unmarked(json.loads(text))
+        value = restore_tuples(json.loads(text))
         return value if wanted is object else from_json(to_json(value), wanted, type(value).__qualname__)
     if wanted is not object:
         return from_json(text, wanted, read_as(tree.get("type") or "JSON"))
     stored = tree.get("type")
-    return json.loads(text) if stored is None else from_json(text, found(stored), read_as(stored))
+    return json.loads(text) if stored is None else from_json(text, type_of_spelling(stored), read_as(stored))
 
 
 def item(tree: Tree, content: Content, name: str, wanted: Any) -> Any:
@@ -142,7 +142,7 @@ def from_json(text: bytes, wanted: Any, stored: str) -> Any:
         raise StepError(f"a stored {stored} is no {readable(wanted)}: {_first(error)}") from None
 
 
-@remembered
+@memoise
 def adapter(annotation: Any) -> Any:
     """What reads JSON as `list[annotation]` (a list, so that settings for bytes reach records too).
 
@@ -184,7 +184,7 @@ def _refusal(value: Any, annotation: Any, fault: str) -> StepError:
             f"cannot store a {type(value).__qualname__} without a return annotation: {fault}.\n    Mend: {mend}."
         )
     mend = "return what the annotation says, or annotate what is returned"
-    return StepError(f"cannot store {shown(value)} as {readable(annotation)}: {fault}.\n    Mend: {mend}.")
+    return StepError(f"cannot store {value_text(value)} as {readable(annotation)}: {fault}.\n    Mend: {mend}.")
 
 
 def _first(error: Any) -> str:
@@ -258,5 +258,7 @@ def _key(key: Any) -> Any:
         return key
     simple = _simplified(key)
     if not isinstance(simple, str | int | float):
-        raise StepError(f"a mapping with the key {shown(key)} cannot be stored as JSON: use text or numbers as keys")
+        raise StepError(
+            f"a mapping with the key {value_text(key)} cannot be stored as JSON: use text or numbers as keys"
+        )
     return simple

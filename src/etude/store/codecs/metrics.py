@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
-from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, remembered
+from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, memoise
 
 Metric = float | int | bool | str | None
 _NUMBERS = (int, float, bool)
@@ -24,7 +24,7 @@ def is_metrics(annotation: Any) -> bool:
     return _is_metrics(bare(annotation))
 
 
-@remembered
+@memoise
 def _is_metrics(annotation: Any) -> bool:
     cls = class_of(annotation)
     if cls is not None and is_record(cls):

@@ -8,7 +8,7 @@ import types
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin
 
-from etude.store.codecs.annotations import bare, is_typeddict, united
+from etude.store.codecs.annotations import bare, is_typeddict, union_of
 
 _READ_AS_LIST = (collections.abc.Iterable, collections.abc.Collection, collections.abc.Reversible)
 
@@ -26,7 +26,7 @@ def for_pydantic(annotation: Any) -> Any:
     parts = tuple(for_pydantic(part) if _is_type(part) else part for part in arguments)
     if parts == arguments:
         return annotation
-    return united(parts) if origin in (Union, types.UnionType) else origin[parts]
+    return union_of(parts) if origin in (Union, types.UnionType) else origin[parts]
 
 
 def _is_type(part: Any) -> bool:

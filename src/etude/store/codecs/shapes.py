@@ -14,7 +14,7 @@ from inspect import isabstract, signature
 from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin
 
-from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, readable, remembered
+from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, memoise, readable
 from etude.store.codecs.choice import leaf_for
 from etude.store.codecs.leaf import belongs
 
@@ -72,7 +72,7 @@ def reason_not_storable(annotation: Any) -> str | None:
     return shape.reason if shape.kind is Kind.NEVER else None
 
 
-@remembered
+@memoise
 def shape_of(annotation: Any) -> Shape:
     """What an annotation says about how its values are stored."""
     return _shape(annotation, ())

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from etude.errors import StoreError
-from etude.store.codecs.annotations import bare, united
+from etude.store.codecs.annotations import bare, union_of
 
 Spelled = Any
 """JSON: a name, a list of an origin and its arguments, or None for a type that cannot be spelled."""
@@ -26,7 +26,7 @@ _INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib",
 _ABSTRACT = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
 
 
-def spelled(annotation: object) -> Spelled:
+def spelling_of(annotation: object) -> Spelled:
     """How a type is written; None where it has no name that can be found again."""
     annotation = bare(annotation)
     if annotation is type(None):
@@ -42,7 +42,7 @@ def spelled(annotation: object) -> Spelled:
     if origin in (Union, types.UnionType):
         return _spelled_generic("Union", annotation)
     if origin is not None:
-        return _spelled_generic(spelled(origin), annotation)
+        return _spelled_generic(spelling_of(origin), annotation)
     if not isinstance(annotation, type):
         return None
     if annotation.__module__ == "builtins" or _ABSTRACT.get(annotation.__name__) is annotation:
@@ -51,11 +51,11 @@ def spelled(annotation: object) -> Spelled:
 
 
 def _spelled_generic(origin: Spelled, annotation: object) -> Spelled:
-    parts = [origin, *map(spelled, get_args(annotation))]
+    parts = [origin, *map(spelling_of, get_args(annotation))]
     return None if None in parts else parts
 
 
-def found(written: Spelled) -> Any:
+def type_of_spelling(written: Spelled) -> Any:
     """The type that was spelled so.
 
     Raises:
@@ -99,7 +99,7 @@ def _built(written: Spelled) -> Any:
         if head == "Literal":
             return Literal[tuple(rest)]
         arguments = tuple(map(_built, rest))
-        return united(arguments) if head == "Union" else _built(head)[arguments]
+        return union_of(arguments) if head == "Union" else _built(head)[arguments]
     if not isinstance(written, str):
         raise StoreError(f"a stored value says that its type is {written!r}, which is none.")
     if written in ("None", "Any", "..."):

@@ -45,7 +45,7 @@ _MAPPED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class TensorEntry:
     """One tensor to be written."""
 
     name: str
@@ -74,7 +74,7 @@ class Stored(NamedTuple):
     """Bytes."""
 
 
-def write(entries: Iterable[Entry], draft: Draft, file: str) -> None:
+def write(entries: Iterable[TensorEntry], draft: Draft, file: str) -> None:
     """Write tensors as one file."""
     ordered = sorted(entries, key=lambda entry: (-ITEM_BYTES[entry.dtype], entry.name))
     header, at = {}, 0

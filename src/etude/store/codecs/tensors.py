@@ -12,7 +12,7 @@ from etude.errors import StepError
 from etude.store.artifact import Content
 from etude.store.codecs import tensor_file
 from etude.store.codecs.leaf import Tree, TypeName
-from etude.store.codecs.tensor_file import Entry, Stored
+from etude.store.codecs.tensor_file import Stored, TensorEntry
 from etude.store.draft import Draft
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TensorCodec:
         return tensor_of(buffer, stored[_ONLY])
 
 
-def entry_of(name: str, tensor: torch.Tensor) -> Entry:
+def entry_of(name: str, tensor: torch.Tensor) -> TensorEntry:
     """A tensor as safetensors takes it. StepError for one that it cannot hold."""
     import torch
 
@@ -76,7 +76,7 @@ def entry_of(name: str, tensor: torch.Tensor) -> Entry:
             f"{place}a tensor of {tensor.dtype} is not stored.\n"
             "    Mend: convert it (complex128 by torch.view_as_real, quantised ones by dequantize())."
         )
-    return Entry(name=name, dtype=dtype, shape=tuple(tensor.shape), data=lambda: _bytes_of(tensor))
+    return TensorEntry(name=name, dtype=dtype, shape=tuple(tensor.shape), data=lambda: _bytes_of(tensor))
 
 
 def tensor_of(buffer: Any, stored: Stored) -> torch.Tensor:

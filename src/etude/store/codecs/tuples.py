@@ -20,27 +20,27 @@ def holds_tuple(value: Any) -> bool:
     return type(value) is list and any(map(holds_tuple, value))
 
 
-def marked(value: Any) -> Any:
+def mark_tuples(value: Any) -> Any:
     """The same with tuples as JSON has room for them."""
     if type(value) is tuple:
-        return {MARK: [marked(inner) for inner in value]}
+        return {MARK: [mark_tuples(inner) for inner in value]}
     if type(value) is list:
-        return [marked(inner) for inner in value]
+        return [mark_tuples(inner) for inner in value]
     if type(value) is dict:
-        inside = {key: marked(inner) for key, inner in value.items()}
+        inside = {key: mark_tuples(inner) for key, inner in value.items()}
         return {MARK: inside} if set(value) == {MARK} else inside
     return value
 
 
-def unmarked(value: Any) -> Any:
+def restore_tuples(value: Any) -> Any:
     """The value that was marked."""
     if isinstance(value, list):
-        return [unmarked(inner) for inner in value]
+        return [restore_tuples(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     if set(value) != {MARK}:
-        return {key: unmarked(inner) for key, inner in value.items()}
+        return {key: restore_tuples(inner) for key, inner in value.items()}
     inside = value[MARK]
     if isinstance(inside, list):
-        return tuple(unmarked(inner) for inner in inside)
-    return {key: unmarked(inner) for key, inner in inside.items()}
+        return tuple(restore_tuples(inner) for inner in inside)
+    return {key: restore_tuples(inner) for key, inner in inside.items()}

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from etude.errors import StepError, shown
+from etude.errors import StepError, value_text
 from etude.nn.model_types import SplitName
 from etude.text.noise.banking import BANKING
 from etude.text.noise.clinc import CLINC
@@ -71,6 +71,6 @@ def _unique(ids: list[int]) -> None:
     if len(set(ids)) < len(ids):
         twice = [name for name, count in Counter(ids).items() if count > 1]
         raise StepError(
-            f"{len(twice)} ids occur more than once: {shown(sorted(twice)[:5])}.\n"
+            f"{len(twice)} ids occur more than once: {value_text(sorted(twice)[:5])}.\n"
             "    Mend: give every example an id of its own; random numbers are drawn by it."
         )
