@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from etude.study.unrecorded_numbers import unrecorded_numbers
 from projects import Project
 
@@ -36,6 +38,19 @@ def scalar(*, k: int) -> float: return 0.5
 def npscalar(*, k: int): return np.float32(0.5)
 def tup(*, k: int): return (0.5, 0.6)
 def withtable(*, k: int): return {"acc": 0.5, "preds": np.arange(3)}
+@dataclass(frozen=True)
+class Fitted:
+    weights: np.ndarray
+    bias: float
+    steps: int
+def undefined(*, k: int) -> float: return float("inf")
+def flag(*, k: int): return {"ok": np.bool_(True)}
+def fitted(*, k: int) -> Fitted: return Fitted(weights=np.zeros(2), bias=0.25, steps=3)
+def tensor(*, k: int):
+    import torch
+    return {"acc": torch.tensor(0.5)}
+def by_number(*, k: int) -> dict[int, float]: return {1: 0.5, 2: 0.25}
+def vocabulary(*, k: int): return {str(number): number for number in range(1001)}
 def lst(*, k: int): return [0.5, 0.6]
 def data(*, k: int) -> list[float]: return [0.5, 0.6]
 """
@@ -50,19 +65,21 @@ RECORDED = {
     "mu": {"acc": 0.5},
     "nt": {"acc": 0.5},
     "td": {"acc": 0.5},
+    "mixed": {"acc": 0.5, "name": "x"},
+    "scalar": {"value": 0.5},
+    "npscalar": {"value": 0.5},
+    "undefined": {"value": math.inf},
+    "flag": {"ok": True},
+    "tup": {"0": 0.5, "1": 0.6},
+    "withtable": {"acc": 0.5},
+    "tensor": {"acc": 0.5},
+    "by_number": {"1": 0.5, "2": 0.25},
 }
-TOLD = {
-    "mixed": ["acc"],
-    "scalar": [""],
-    "npscalar": [""],
-    "tup": ["[2]"],
-    "withtable": ["acc"],
-    "lst": ["[2]"],
-}
+TOLD = {"fitted": ["bias", "steps"], "lst": ["[2]"], "vocabulary": [str(number) for number in range(1001)]}
 
 
 def test_every_number_reaches_the_record_or_is_told(project: Project) -> None:
-    code = CODE.replace("\ndef ", "\n@step\ndef ")
+    code = CODE
     names = [*RECORDED, *TOLD, "data"]
     study = project.write(code).study({name: (name, None, {"k": 1}) for name in names}, params={"k": 1})
     result = project.run(study)

@@ -29,6 +29,7 @@ from etude.graph.step import Across
 from etude.identity.files import FileDigests
 from etude.identity.observed import Observed, Thing, thing_of, unseeded_generators
 from etude.store.codecs import classes_in
+from etude.store.codecs.metrics import metrics_in
 from etude.store.manifest import Header
 from etude.store.store import Store
 
@@ -268,6 +269,7 @@ def _store(
         cost=cost,
         deterministic=deterministic,
         observed=observed or {},
+        metrics={} if call.step.startswith("etude.") else metrics_in(value),
     )
     try:
         manifest = store.commit(task.fingerprint, value, returns, header, replace=task.replace, owned=owned)

@@ -144,7 +144,7 @@ def row_values(store: Store, row: RefRow, read: dict[str, dict[str, object]]) ->
         if fingerprint not in read:
             costs = {f"{name}.cost.{column}": value for column, value in cost_columns(manifest.cost).items()}
             costs[f"{name}.cost.run"] = _measured_in(manifest)
-            own = _metrics(store, name, fingerprint) if manifest.codec.get("metrics") else {}
+            own = _metrics(store, name, manifest)
             read[fingerprint] = own | costs
         values.update(read[fingerprint])
         if manifest.provenance.get("accepted"):
@@ -172,8 +172,13 @@ def _first_line(error: object) -> str:
     return next(iter(str(error or "").splitlines()), "")[:MOST_TOLD]
 
 
-def _metrics(store: Store, name: str, fingerprint: str) -> dict[str, object]:
-    return {f"{name}.{metric}": value for metric, value in flatten_metrics(store.read(fingerprint)).items()}
+def _metrics(store: Store, name: str, manifest: Manifest) -> dict[str, object]:
+    """What a result brings into the record: all of it where it is made of numbers, else the numbers that it holds."""
+    held = manifest.codec.get("metrics")
+    if not held:
+        return {}
+    flat = json.loads(held) if isinstance(held, str) else flatten_metrics(store.read(manifest.fingerprint))
+    return {f"{name}.{metric}": value for metric, value in flat.items()}
 
 
 def _kind_of(values: Sequence[Any], param: bool) -> type | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -49,6 +50,8 @@ def commit(
         return standing
     with _drafting(layout, fingerprint, owned) as draft:
         tree = encode(value, returns, draft)
+        if header.metrics and not tree.get("metrics"):
+            tree["metrics"] = json.dumps(dict(header.metrics))  # as text, for it may hold NaN and the infinities
         manifest = manifest_of(fingerprint, tree, draft.files, header, at)
         return _publish(draft, layout, manifest, replace=replace, quarantine=quarantine)
 

@@ -41,6 +41,8 @@ class Header:
     deterministic: bool = True
     observed: Mapping[str, str] = field(default_factory=dict)
     """What the step touched when it ran and its plan did not know → digest then. See `identity.observed`."""
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    """The numbers of a result that is not made of numbers alone, by dotted name."""
 
 
 class StoredFile(NamedTuple):

@@ -29,7 +29,7 @@ from etude.store.codecs.annotations import (
     values_of,
 )
 from etude.store.codecs.exactness import PLAIN, difference, is_numpy_scalar
-from etude.store.codecs.metrics import are_metrics, is_metrics
+from etude.store.codecs.metrics import are_metrics, few_numbers, is_metrics
 from etude.store.codecs.rewriting import for_pydantic
 from etude.store.codecs.spelling import read_as, spelling_of, type_of_spelling
 from etude.store.codecs.tuples import holds_tuple, mark_tuples, restore_tuples
@@ -65,7 +65,8 @@ def encode(value: Any, annotation: Any, draft: Draft, at: str) -> Tree:
         raise _refusal(value, annotation, fault)
     if annotation is not object and not _is_plain(annotation):
         tree["type"] = spelling_of(annotation)
-    if is_metrics(annotation) or (annotation in (object, dict, Mapping) and are_metrics(value)):
+    by_value = annotation in (object, dict, Mapping) and are_metrics(value)
+    if (by_value or is_metrics(annotation)) and few_numbers(value):
         tree["metrics"] = True
     inline = len(text) <= INLINE and not _has_surrogates(text)
     if inline:

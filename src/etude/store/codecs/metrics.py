@@ -6,12 +6,27 @@ import dataclasses
 import re
 import types
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal, Union, get_args, get_origin
 
-from etude.store.codecs.annotations import bare, class_of, fields_of, is_record, is_text, memoise
+from etude.store.codecs.annotations import (
+    bare,
+    class_of,
+    fields_of,
+    is_record,
+    is_text,
+    is_typeddict,
+    memoise,
+    values_of,
+)
 
 Metric = float | int | bool | str | None
 _NUMBERS = (int, float, bool)
+MOST = 1000
+"""A result of more numbers is data: a vocabulary, an index."""
+LONGEST_TEXT = 200
+ALONE = "value"
+"""The name of a number that is all of a result."""
 _COST = re.compile(r"(?<![^.])cost(?=\.)")
 
 
@@ -36,9 +51,89 @@ def _is_metrics(annotation: Any) -> bool:
 
 
 def may_be_metrics(annotation: Any) -> bool:
-    """Whether values of this type may be metrics: they are, or the annotation leaves it to the value."""
-    annotation = bare(annotation)
-    return annotation in (object, dict, Mapping) or is_metrics(annotation)
+    """Whether values of this type may hold metrics: a number, or one with a name somewhere inside."""
+    return _may_hold(bare(annotation), ())
+
+
+def _may_hold(annotation: Any, within: tuple[Any, ...]) -> bool:
+    if annotation in (object, dict, Mapping, tuple, *_NUMBERS) or is_metrics(annotation) or is_text(annotation):
+        return True
+    members = _members(annotation)
+    if len(members) > 1:
+        return any(_may_hold(member, within) for member in members)
+    cls = class_of(annotation)
+    if cls is None or annotation in within:
+        return False
+    if is_record(cls):
+        try:
+            fields = [bare(field) for field in fields_of(cls).values()]
+        except NameError:
+            return True
+        held = [_may_hold(field, (*within, annotation)) for field in fields]
+        return any(held) and all(holds or _is_label(field) for field, holds in zip(fields, held, strict=True))
+    if _is_number_class(cls):
+        return True
+    inner: tuple[Any, ...] = ()
+    if issubclass(cls, Mapping):
+        inner = get_args(annotation)[1:] or (object,)
+    elif cls is tuple:
+        inner = get_args(annotation)
+    return any(_may_hold(bare(each), (*within, annotation)) for each in inner if each is not Ellipsis)
+
+
+def metrics_in(value: object) -> dict[str, Metric]:
+    """The numbers that a value holds by name, with the texts and gaps beside them; empty where it holds none.
+
+    A single number is called `value`; the items of a tuple go by their place. A list is data and has no names, nor
+    have arrays and tables; what holds more than `MOST` numbers is data as well. The numbers of a dataclass that holds
+    other things too, as a fitted model does, are its own affair.
+    """
+    try:
+        found = list(_leaves(value, "", 0))
+    except RecursionError:
+        return {}
+    numbers = sum(_is_one_number(leaf) or isinstance(leaf, bool) for _, leaf in found)
+    if not numbers or numbers > MOST:
+        return {}
+    flat: dict[str, Metric] = {}
+    for name, leaf in found:
+        column = column_name(name) or ALONE
+        while column in flat:
+            column += "_"
+        flat[column] = leaf if isinstance(leaf, str | None) else _plain_number(leaf)
+    return flat
+
+
+def _leaves(value: object, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+    if is_record(type(value)) and not is_typeddict(type(value)):
+        value = values_of(value)
+        if not all(map(_is_made_of_numbers, value.values())):
+            return
+    elif isinstance(value, tuple):
+        value = dict(enumerate(value))
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if depth else str(key), depth + 1)
+    elif value is None or _is_one_number(value) or isinstance(value, bool) or _is_label_text(value):
+        yield name, value
+
+
+def _is_made_of_numbers(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_made_of_numbers, value.values()))
+    if is_record(type(value)):
+        return all(map(_is_made_of_numbers, values_of(value).values()))
+    return value is None or _is_one_number(value) or isinstance(value, bool | str)
+
+
+def _is_label_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT
+
+
+def _plain_number(value: Any) -> Metric:
+    number = value if isinstance(value, bool | int | float) else value.item()
+    assert isinstance(number, bool | int | float)
+    return number if type(number) in _NUMBERS else (int(number) if isinstance(number, int) else float(number))
 
 
 def are_metrics(value: object) -> bool:
@@ -46,6 +141,11 @@ def are_metrics(value: object) -> bool:
     if not isinstance(value, dict) or all(inner is None for inner in value.values()):
         return False
     return all(isinstance(name, str) for name in value) and all(map(_is_metric_value, value.values()))
+
+
+def few_numbers(value: object) -> bool:
+    """Whether a value holds few enough numbers to be metrics, not data."""
+    return next(islice(_leaves(value, "", 0), MOST, None), None) is None
 
 
 def flatten_metrics(value: object) -> dict[str, Metric]:
@@ -144,6 +244,12 @@ def _numbers_in(value: object, name: str) -> Iterator[str]:
         yield name
 
 
+def _is_number_class(cls: type) -> bool:
+    """Whether values of a class may be one number: NumPy's numbers, tensors."""
+    names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in cls.__mro__}
+    return bool(names & {"numpy.number", "numpy.bool", "numpy.bool_", "torch.Tensor"})
+
+
 def _is_one_number(value: object) -> bool:
     """Whether a value is one number: of Python, of NumPy, or of an array or tensor without dimensions."""
     if isinstance(value, bool) or getattr(value, "ndim", 0) != 0:
@@ -151,5 +257,7 @@ def _is_one_number(value: object) -> bool:
     if isinstance(value, int | float):
         return True
     kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if type(value).__name__ in ("bool_", "bool") and kind == "b":
+        return True
     is_tensor = type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "item")
     return kind in ("i", "u", "f") or is_tensor
