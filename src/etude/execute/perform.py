@@ -269,7 +269,7 @@ def _store(
         cost=cost,
         deterministic=deterministic,
         observed=observed or {},
-        metrics={} if call.step.startswith("etude.") else metrics_in(value),
+        metrics={} if task.step.startswith("etude.") else metrics_in(value),
     )
     try:
         manifest = store.commit(task.fingerprint, value, returns, header, replace=task.replace, owned=owned)
