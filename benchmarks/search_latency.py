@@ -1,6 +1,6 @@
 """What a proposal costs with 1,000, 10,000 and 30,000 results in 15 mixed dimensions.
 
-    python benchmarks/search_latency.py [--methods gp forest ...] [--results 1000 10000 30000] [--proposals 400]
+    python benchmarks/search_latency.py [--methods gp ...] [--results 1000 10000 30000] [--proposals 400]
 
 The results are told first, with 5 % failures. Then come proposals as a busy driver draws them: one result comes in, one
 proposal is drawn and pends, with 64 running at any time. The CPU time of `tell`, `ask` and `pend` together is
@@ -80,7 +80,7 @@ def measured(methods: Sequence[str], results: Sequence[int], proposals: int) -> 
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", nargs="+", default=["gp", "forest"])
+    parser.add_argument("--methods", nargs="+", default=["gp"])
     parser.add_argument("--results", nargs="+", type=int, default=[1_000, 10_000, 30_000])
     parser.add_argument("--proposals", type=int, default=400)
     parser.add_argument("--markdown", action="store_true")

@@ -1,6 +1,6 @@
 """How good a search is after 200 evaluations by 8 or 64 asynchronous workers, against other engines.
 
-    python benchmarks/search_quality.py run --methods gp forest "optuna tpe" --seeds 0:20
+    python benchmarks/search_quality.py run --methods gp "optuna tpe" --seeds 0:20
     python benchmarks/search_quality.py table
 
 Each run is one line of `results/search_quality.jsonl`; what stands there is not run again, so the script can be stopped
@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="command")
     runs = commands.add_parser("run")
-    runs.add_argument("--methods", nargs="+", default=["gp", "forest", *(set(PEERS) - SLOW)])
+    runs.add_argument("--methods", nargs="+", default=["gp", *(set(PEERS) - SLOW)])
     runs.add_argument("--problems", nargs="+", default=list(PROBLEMS))
     runs.add_argument("--workers", nargs="+", type=int, default=list(WORKERS))
     runs.add_argument("--seeds", type=numbers, default=range(20))

@@ -1,6 +1,6 @@
 """How busy one driver keeps 1,920 workers: the real driver on a virtual clock, with what proposals cost injected.
 
-    python benchmarks/search_utilisation.py [--methods gp forest ...]
+    python benchmarks/search_utilisation.py [--methods gp ...]
 
 What is real: the driver, its event log, its pool of proposals drawn ahead. What is not: time (trials last lognormal
 seconds of a virtual clock) and the sampler (points are random; a proposal takes as long as one of the named sampler
@@ -177,7 +177,7 @@ def main() -> None:
     show = as_markdown if given.markdown else on_terminal
     if not given.ours_alone:
         show(published())
-    costs = {name: latencies(name, 1_000, 200 if name in ("gp", "forest") else 20)[2] for name in given.methods}
+    costs = {name: latencies(name, 1_000, 200 if name == "gp" else 20)[2] for name in given.methods}
     with tempfile.TemporaryDirectory() as folder:
         log_s = log_seconds(Path(folder))
     show(ours(costs, log_s))

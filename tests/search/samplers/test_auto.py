@@ -1,10 +1,11 @@
-"""The default keeps the contract, and is the Gaussian process but for spaces too wide for it."""
+"""The default keeps the contract, and is the Gaussian process."""
 
 from __future__ import annotations
 
-import numpy as np
+import pytest
 
-from etude.search.samplers.registry import DEFAULT, make
+from etude.errors import ConfigError
+from etude.search.samplers.registry import DEFAULT, check, make
 from etude.search.space import Float, Space
 from search.sampler_contract import SamplerContract, walk
 from search_spaces import CONDITIONAL, MINIMISE, MIXED
@@ -24,7 +25,13 @@ def test_ordinary_spaces_are_searched_by_the_gaussian_process() -> None:
         assert ours == theirs
 
 
-def test_a_space_of_a_hundred_dimensions_is_searched_by_the_forest() -> None:
+def test_a_space_of_a_hundred_dimensions_is_searched_by_it_too() -> None:
     wide = Space({f"x{index}": Float(0.0, 1.0) for index in range(100)})
-    ours, theirs = (walk(make(name, wide, MINIMISE, 3), wide, 20) for name in ("auto", "forest"))
-    assert np.allclose(wide.to_unit(ours[-1]), wide.to_unit(theirs[-1]))
+    assert all(wide.contains(point) for point in walk(make("auto", wide, MINIMISE, 3), wide, 20))
+
+
+def test_the_forest_of_earlier_versions_is_refused_with_what_to_write_instead() -> None:
+    (fault,) = check("forest", {})
+    assert "write gp" in fault.mend
+    with pytest.raises(ConfigError, match="write gp"):
+        make("forest", MIXED, MINIMISE, 0)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from etude.errors import ConfigError
-from etude.search.samplers.registry import make
+from etude.search.samplers.factory import make
 from search.sampler_contract import SamplerContract
 from search_spaces import MINIMISE, MIXED
 
@@ -92,7 +92,7 @@ def test_an_engine_that_is_not_installed_is_named_with_what_brings_it(
 def test_the_room_of_samplers_imports_no_engine() -> None:
     program = (
         "import sys\n"
-        "import etude.search.samplers.auto, etude.search.samplers.optuna, etude.search.samplers.rustuna\n"
+        "import etude.search.samplers.gp, etude.search.samplers.optuna, etude.search.samplers.rustuna\n"
         "import etude.search.samplers.deephyper\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
