@@ -19,9 +19,9 @@ import numpy as np
 from search_problems import PROBLEMS
 from tables import Table, as_markdown, on_terminal
 
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.registry import make
-from etude.search.trials import Goal, Outcome
+from etude.search.sampler import TrialResult
+from etude.search.samplers.factory import make
+from etude.search.trials import Goal, TrialOutcome
 
 RUNNING: Final = 64
 
@@ -30,13 +30,13 @@ def latencies(name: str, results: int, proposals: int, seed: int = 0) -> tuple[f
     """Seconds of CPU: of telling one result, of the first proposal, and of each further one with its result."""
     problem = PROBLEMS["frnn15"]
     rng = np.random.default_rng(seed)
-    sampler = make(name, problem.space, Goal(("loss",), ("minimize",)), seed)
+    sampler = make(name, problem.space, Goal(metrics=("loss",), directions=("minimize",)), seed)
 
-    def told(point: object) -> Told:
+    def told(point: object) -> TrialResult:
         loss = problem.loss(point)  # type: ignore[arg-type]
         if loss is None or rng.random() < problem.bad_luck:
-            return Told(None, Outcome.CRASH)
-        return Told((loss + problem.noise * float(rng.normal()),), Outcome.OK)
+            return TrialResult(values=None, outcome=TrialOutcome.CRASH)
+        return TrialResult(values=(loss + problem.noise * float(rng.normal()),), outcome=TrialOutcome.OK)
 
     points = [problem.space.sample(rng) for _ in range(results)]
     outcomes = [told(point) for point in points]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from etude.search.samplers.protocol import Told
+from etude.search.sampler import TrialResult
 from etude.search.space import Choice, Float, Int, Point, Space
 
 
@@ -34,7 +34,7 @@ class OptunaPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         trial = self.running.pop(number)
         if told.values is None:
             self.study.tell(trial, state=self.fail)
@@ -60,7 +60,7 @@ class RustunaPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         trial = self.running.pop(number)
         if told.values is None:
             self.study.tell(trial.number, state=self.rustuna.trial.TrialState.FAIL)
@@ -120,7 +120,7 @@ class DeepHyperPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         given = self.running.pop(number)
         self.search.tell([(given, "F_failed" if told.values is None else -told.values[0])])
 

@@ -154,13 +154,13 @@ _BRANCHES: Final = Space(
         "degree": Int(2, 5),
     },
     (
-        *(Condition(name, "model", ("net",)) for name in ("layers", "width", "optimiser", "lr")),
-        Condition("momentum", "optimiser", ("sgd",)),
-        Condition("beta", "optimiser", ("adam",)),
-        *(Condition(name, "model", ("trees",)) for name in ("trees", "depth", "rate")),
-        *(Condition(name, "model", ("kernel",)) for name in ("penalty", "kernel")),
-        Condition("gamma", "kernel", ("rbf",)),
-        Condition("degree", "kernel", ("poly",)),
+        *(Condition(dimension=name, on="model", values=("net",)) for name in ("layers", "width", "optimiser", "lr")),
+        Condition(dimension="momentum", on="optimiser", values=("sgd",)),
+        Condition(dimension="beta", on="optimiser", values=("adam",)),
+        *(Condition(dimension=name, on="model", values=("trees",)) for name in ("trees", "depth", "rate")),
+        *(Condition(dimension=name, on="model", values=("kernel",)) for name in ("penalty", "kernel")),
+        Condition(dimension="gamma", on="kernel", values=("rbf",)),
+        Condition(dimension="degree", on="kernel", values=("poly",)),
     ),
 )
 

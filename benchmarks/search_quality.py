@@ -26,15 +26,15 @@ from search_peers import PEERS, SLOW
 from search_problems import PROBLEMS, Problem
 from tables import Table, as_markdown, on_terminal
 
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.registry import SAMPLERS, make
+from etude.search.sampler import TrialResult
+from etude.search.samplers.factory import SAMPLERS, make
 from etude.search.space import Point
-from etude.search.trials import Goal, Outcome
+from etude.search.trials import Goal, TrialOutcome
 
 EVALUATIONS: Final = 200
 WORKERS: Final = (8, 64)
 CACHE: Final = Path("results/search_quality.jsonl")
-GOAL: Final = Goal(("loss",), ("minimize",))
+GOAL: Final = Goal(metrics=("loss",), directions=("minimize",))
 SHOWN: Final = (50, 100, 150, 200)
 
 
@@ -62,10 +62,10 @@ def search(problem: Problem, workers: int, seed: int, sampler: Any, count: int =
         loss = problem.loss(points[number])
         began = time.process_time()
         if loss is None or bad[number] < problem.bad_luck:
-            sampler.tell(number, points[number], Told(None, Outcome.CRASH))
+            sampler.tell(number, points[number], TrialResult(values=None, outcome=TrialOutcome.CRASH))
         else:
             seen = loss + problem.noise * float(noise[number])
-            sampler.tell(number, points[number], Told((seen,), Outcome.OK))
+            sampler.tell(number, points[number], TrialResult(values=(seen,), outcome=TrialOutcome.OK))
             if seen < best:
                 best, truth = seen, loss
         spent += time.process_time() - began

@@ -27,20 +27,20 @@ import numpy as np
 from search_latency import latencies
 from tables import Table, as_markdown, on_terminal
 
-from etude.search.driver import Driver
+from etude.search.driver import SearchDriver
 from etude.search.evaluation import Ending
-from etude.search.events import Begun
-from etude.search.log import Log, MemoryLog
-from etude.search.replica import Replica
-from etude.search.rules import Rules
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.registry import make
-from etude.search.simulate import Course, SimulatedEvaluator, SimulatedPool, VirtualClock
+from etude.search.log_sampler import LogSampler
+from etude.search.sampler import TrialResult
+from etude.search.samplers.factory import make
+from etude.search.simulate import Course, SimulatedEvaluator, SimulatedProposals, VirtualClock
 from etude.search.space import Float, Point, Space
-from etude.search.trials import Goal, Outcome, Trial
+from etude.search.spec import Limits
+from etude.search.trial_events import Begun
+from etude.search.trial_log import MemoryLog, TrialLog
+from etude.search.trials import Goal, Trial, TrialOutcome
 
 SPACE: Final = Space({f"x{index}": Float(0.0, 1.0) for index in range(15)})
-GOAL: Final = Goal(("loss",), ("minimize",))
+GOAL: Final = Goal(metrics=("loss",), directions=("minimize",))
 PUBLISHED: Final = {40: (0.978, 0.972), 160: (0.983, 0.990), 640: (0.728, 0.992), 1_920: (0.267, 0.990)}
 """Workers → utilisation with a central optimiser, and with one for each worker."""
 SIGMA: Final = float(np.sqrt(np.log1p(0.5**2)))
@@ -57,7 +57,7 @@ def utilisation(
     horizon_s: float,
     *,
     ahead: int | None = None,
-    log: Log | None = None,
+    log: TrialLog | None = None,
 ) -> tuple[float, int, float]:
     """The busy share of workers up to the horizon, finished trials, and the driver's own CPU seconds for each trial."""
     clock, sampler = VirtualClock(), Timed()
@@ -65,19 +65,19 @@ def utilisation(
 
     def course(trial: Trial) -> Course:
         lasting = float(np.random.default_rng((5, workers, trial.number)).lognormal(mu, SIGMA))
-        return Course(lasting, Ending(Outcome.OK, (1.0,)))
+        return Course(lasting, Ending(outcome=TrialOutcome.OK, values=(1.0,)))
 
-    replica = Replica(sampler, GOAL)
+    replica = LogSampler(sampler=sampler, goal=GOAL)
     begun = Begun(
         study="made", space=SPACE.as_json(), goal=GOAL.as_json(), seed=0, sampler="random", settings={}, at_s=0.0
     )
-    driver = Driver(
-        log or MemoryLog(),
-        begun,
-        GOAL,
-        Rules(trials=10**9, workers=workers, timeout_s=horizon_s, ahead=ahead),
-        SimulatedEvaluator(course, clock),
-        lambda wake: SimulatedPool(replica, clock, wake, suggest_s),
+    driver = SearchDriver(
+        log=log or MemoryLog(),
+        begun=begun,
+        goal=GOAL,
+        limits=Limits(trials=10**9, workers=workers, timeout_s=horizon_s, ahead=ahead),
+        evaluator=SimulatedEvaluator(course=course, clock=clock),
+        make_source=lambda wake: SimulatedProposals(replica, clock, wake, suggest_s),
         clock=clock,
         wall=clock.now,
     )
@@ -88,7 +88,7 @@ def utilisation(
     for trial in history.trials.values():
         if trial.started_s is not None and trial.started_s < horizon_s:
             busy += min(trial.ended_s if trial.ended_s is not None else horizon_s, horizon_s) - trial.started_s
-            done += trial.outcome is Outcome.OK
+            done += trial.outcome is TrialOutcome.OK
     return busy / (workers * horizon_s), done, own / max(len(history.trials), 1)
 
 
@@ -99,7 +99,7 @@ class Timed:
         self._inner = make("random", SPACE, GOAL, 0)
         self.spent = 0.0
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Nothing is learnt."""
 
     def pend(self, number: int, point: Point) -> None:

@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 
 from etude.config.load import load_study
-from etude.search.log import read_log
-from etude.search.replay import replayed
-from etude.search.replica import Replica
-from etude.search.samplers.registry import make
-from etude.search.trials import Outcome
+from etude.search.log_sampler import LogSampler
+from etude.search.replay import compare_proposals
+from etude.search.samplers.factory import make
+from etude.search.trial_log import read_log
+from etude.search.trials import TrialOutcome
 from etude.study.execution import Execution
 from etude.study.prepare import Options, prepare
 
@@ -49,11 +49,11 @@ def main(folder: Path) -> None:
     (folder / "search_steps.py").write_text(STEPS)
     study = load_study(folder / "search.yaml", overrides=["place.backend=inline"])
     search, state = study.vary.search, Execution(prepare(study), Options(), lambda event: None).run().prepared.search
-    ok = [trial for trial in state.history.trials.values() if trial.outcome is Outcome.OK]
+    ok = [trial for trial in state.history.trials.values() if trial.outcome is TrialOutcome.OK]
     for trial in [state.history.trials[0], *sorted(ok, key=lambda trial: trial.values)[:3]]:
         print(f"trial {trial.number:2}  loss {trial.values[0]:9.3g}  {dict(trial.point)}")
-    fresh = lambda: Replica(make(search.sampler, search.space, search.goal, search.seed), search.goal)  # noqa: E731
-    print(all(one.same for one in replayed(read_log(state.folder / "events.jsonl"), fresh)), "replay")
+    fresh = lambda: LogSampler(sampler=make(search.sampler, search.space, search.goal, search.seed), goal=search.goal)  # noqa: E731
+    print(all(one.same for one in compare_proposals(read_log(state.folder / "events.jsonl"), fresh)), "replay")
 
 
 if __name__ == "__main__":

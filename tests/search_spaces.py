@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from etude.search.space import Choice, Condition, Dimension, Float, Forbidden, Int, Ordinal, Space
 from etude.search.trials import Goal
 
-MINIMISE = Goal(("quality.loss",), ("minimize",))
-TWO_GOALS = Goal(("quality.loss", "cost.energy_j"), ("minimize", "minimize"))
+MINIMISE = Goal(metrics=("quality.loss",), directions=("minimize",))
+TWO_GOALS = Goal(metrics=("quality.loss", "cost.energy_j"), directions=("minimize", "minimize"))
 
 MIXED = Space(
     {
@@ -29,12 +29,12 @@ CONDITIONAL = Space(
         "lr": Float(1e-4, 1.0, log=True),
     },
     (
-        Condition("depth", "kind", ("forest",)),
-        Condition("layers", "kind", ("net",)),
-        Condition("width2", "layers", (2, 3)),
-        Condition("lr", "kind", ("net", "linear")),
+        Condition(dimension="depth", on="kind", values=("forest",)),
+        Condition(dimension="layers", on="kind", values=("net",)),
+        Condition(dimension="width2", on="layers", values=(2, 3)),
+        Condition(dimension="lr", on="kind", values=("net", "linear")),
     ),
-    (Forbidden({"kind": "forest", "depth": (11, 12)}), Forbidden({"layers": 3, "width2": 64})),
+    (Forbidden(values={"kind": "forest", "depth": (11, 12)}), Forbidden(values={"layers": 3, "width2": 64})),
 )
 FINITE = Space({"a": Choice(("x", "y")), "b": Int(0, 2), "c": Float(0.0, 1.0, step=0.5)})
 
@@ -81,5 +81,5 @@ def spaces(draw: st.DrawFn) -> Space:
             on = draw(st.sampled_from(above))
             options = found[on].options  # type: ignore[union-attr]
             values = draw(st.lists(st.sampled_from(options), min_size=1, max_size=len(options), unique=True))
-            conditions.append(Condition(name, on, tuple(values)))
+            conditions.append(Condition(dimension=name, on=on, values=tuple(values)))
     return Space(found, tuple(conditions))

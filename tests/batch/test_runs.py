@@ -20,7 +20,7 @@ from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
 from etude.execute.run_events import Event, EventKind
 from etude.store.owner import Owner
-from etude.study.driving import DRIVER, driver_of, driving
+from etude.study.run_driver import DRIVER, drive, driver_of
 from etude.units import readable_seconds
 
 
@@ -153,7 +153,7 @@ def test_a_driver_shows_itself_and_heeds_the_mark(tmp_path: Path) -> None:
     import threading
 
     stopped = threading.Event()
-    with driving(tmp_path, stopped.set, job="77"):
+    with drive(tmp_path, stopped.set, job="77"):
         driver = driver_of(tmp_path)
         assert driver is not None
         assert driver.job == "77"

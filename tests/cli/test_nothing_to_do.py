@@ -58,7 +58,7 @@ OF_RUNS = (
     "etude.execute.process_backend",
     "etude.execute.inline_backend",
     "etude.execute.worker",
-    "etude.study.searching",
+    "etude.study.search_run",
     "etude.search.samplers",
     "pyarrow.compute",
     "pyarrow.parquet",

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from etude.cli.search_progress import SearchView, picture
-from etude.search.events import Asked, Closed, Event, Finished, Opened, Retried, Started
-from etude.search.history import History
-from etude.search.trials import Goal, Outcome
+from etude.search.trial_events import Asked, Closed, Event, Finished, Opened, Retried, Started
+from etude.search.trial_history import TrialHistory
+from etude.search.trials import Goal, TrialOutcome
 
-GOAL = Goal(("quality.auc",), ("maximize",))
+GOAL = Goal(metrics=("quality.auc",), directions=("maximize",))
 PROCESS = 42
 
 
@@ -21,7 +21,7 @@ def opened(driver: int = 0, pid: int = PROCESS, t: float = 0.0) -> Opened:
     return Opened(driver=driver, lane=driver, workers=2, host="here", pid=pid, at_s=0.0, t=t)
 
 
-def trial(number: int, value: float | None, t: float, outcome: Outcome = Outcome.OK) -> list[Event]:
+def trial(number: int, value: float | None, t: float, outcome: TrialOutcome = TrialOutcome.OK) -> list[Event]:
     values = None if value is None else (value,)
     return [
         Asked(number=number, point={"lr": 0.1}, origin="sampler", seen=0, driver=0, suggest_s=None, t=t),
@@ -33,7 +33,7 @@ def trial(number: int, value: float | None, t: float, outcome: Outcome = Outcome
 
 
 def seen(events: list[Event], goal: Goal = GOAL, trials: int = 10) -> tuple[SearchView, list[str]]:
-    view, history, lines = SearchView(goal=goal, trials=trials, timeout_s=None, process=PROCESS), History(), []
+    view, history, lines = SearchView(goal=goal, trials=trials, timeout_s=None, process=PROCESS), TrialHistory(), []
     for event in events:
         history.take(event)
         line = view.take(event, history)
@@ -58,9 +58,9 @@ def test_failures_are_told_by_cause() -> None:
     view, lines = seen(
         [
             opened(),
-            *trial(0, None, 0, Outcome.CRASH),
-            *trial(1, None, 1, Outcome.TIMEOUT),
-            *trial(2, None, 2, Outcome.CRASH),
+            *trial(0, None, 0, TrialOutcome.CRASH),
+            *trial(1, None, 1, TrialOutcome.TIMEOUT),
+            *trial(2, None, 2, TrialOutcome.CRASH),
         ]
     )
     assert "failed: 2 crash, 1 timeout" in text(view)
@@ -86,14 +86,14 @@ def test_what_was_logged_before_is_counted_and_no_news() -> None:
 
 
 def test_a_retry_frees_the_worker_and_is_told() -> None:
-    again = Retried(number=0, outcome=Outcome.PREEMPTED, error="taken away", t=5.0)
+    again = Retried(number=0, outcome=TrialOutcome.PREEMPTED, error="taken away", t=5.0)
     view, lines = seen([opened(), *trial(0, 0.5, 0)[:2], again])
     assert view.running == {}
     assert "preempted: taken away" in lines[0]
 
 
 def test_of_several_goals_the_front_is_kept() -> None:
-    goal = Goal(("a.x", "b.y"), ("maximize", "minimize"))
+    goal = Goal(metrics=("a.x", "b.y"), directions=("maximize", "minimize"))
 
     def both(number: int, values: tuple[float, float]) -> list[Any]:
         *begun, ended = trial(number, 0.0, float(number))

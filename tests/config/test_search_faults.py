@@ -6,7 +6,7 @@ import pytest
 
 from etude.search.space import Choice, Condition, Float, Forbidden, Int, Ordinal, Space
 from etude.search.spec import StopEarly
-from etude.search.trials import Bound, Goal, Outcome
+from etude.search.trials import Bound, Goal, TrialOutcome
 from study_files import Read
 
 STUDY = """
@@ -51,16 +51,18 @@ def test_a_search_is_read_as_it_is_written(read: Read) -> None:
             "size": Ordinal(("small", "large")),
             "drop": Float(0.0, 0.5, step=0.1),
         },
-        (Condition("size", "loss", ("focal",)),),
-        (Forbidden({"loss": "focal", "size": ("large",)}),),
+        (Condition(dimension="size", on="loss", values=("focal",)),),
+        (Forbidden(values={"loss": "focal", "size": ("large",)}),),
     )
-    assert search.goal == Goal(("quality.auc",), ("maximize",), (Bound("cost.energy_j", at_most=500),))
+    assert search.goal == Goal(
+        metrics=("quality.auc",), directions=("maximize",), constraints=(Bound(metric="cost.energy_j", at_most=500),)
+    )
     assert (search.trials, search.timeout_s, search.trial_timeout_s, search.workers) == (200, 7200.0, 600.0, 8)
     assert (search.sampler, search.settings, search.seed) == ("random", {}, 7)
     assert search.baseline == {"lr": 0.002, "width": 32, "loss": "hinge", "drop": 0.1}
     assert search.stop_early == StopEarly(method="asha")
-    assert search.retry[Outcome.CRASH] == 1
-    assert search.retry[Outcome.PREEMPTED] == 10
+    assert search.retry[TrialOutcome.CRASH] == 1
+    assert search.retry[TrialOutcome.PREEMPTED] == 10
 
 
 def test_several_objectives_have_directions_of_their_own(read: Read) -> None:
@@ -137,10 +139,10 @@ def test_all_faults_of_a_search_are_told_at_once(read: Read) -> None:
 
 
 def test_a_sampler_that_is_not_installed_names_its_extra(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    from etude.search.samplers import registry
+    from etude.search.samplers import factory
 
-    absent = registry.Entry("nowhere:Sampler", "search", "no_such_engine")
-    monkeypatch.setitem(registry.SAMPLERS, "absent", absent)
+    absent = factory.SamplerEntry(reference="nowhere:Sampler", extra="search", engine="no_such_engine")
+    monkeypatch.setitem(factory.SAMPLERS, "absent", absent)
     (fault,) = read(STUDY.replace("{name: random}", "absent")).faults
     assert fault.path == "vary.search.sampler"
     assert "no_such_engine" in fault.reason

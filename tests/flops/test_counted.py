@@ -7,7 +7,7 @@ import pytest
 import flops_oracle as oracle
 from etude import flops
 from etude.errors import ConfigError
-from etude.flops.architecture.table import supported
+from etude.flops.architecture.table import described_types
 
 UNKNOWN = {"model_type": "codegen", "n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 101, "rotary_dim": 4}
 UNKNOWN |= {"n_positions": 64, "bos_token_id": 1, "eos_token_id": 2}
@@ -109,7 +109,7 @@ def test_another_architecture_is_not_taken_for_a_slip_and_all_that_are_described
         flops.describe({"model_type": kind})
     said = str(refused.value)
     assert "did you mean" not in said
-    assert all(name in said for name in supported())
+    assert all(name in said for name in described_types())
     assert 'flops.model_cost(config, tokens=…, unknown="count")' in said
 
 

@@ -11,7 +11,7 @@ import flops_oracle as oracle
 from etude import flops
 from etude.errors import ConfigError
 from etude.flops.operations import Parameter, Role
-from etude.flops.storage import QUANTISATIONS, stored
+from etude.flops.storage import QUANTISATIONS, storage_of
 
 NAMES = ["llama", "qwen3", "mixtral", "gpt2", "bert", "t5"]
 shapes = st.tuples(st.integers(1, 700), st.integers(1, 700))
@@ -65,7 +65,10 @@ def test_embeddings_heads_routers_and_stacked_experts_are_kept() -> None:
 @given(shapes)
 def test_double_quantisation_stores_fewer_bytes_of_scales_in_large_matrices(shape: tuple[int, int]) -> None:
     matrix = Parameter("w", shape, Role.LINEAR)
-    (codes, once), (same, twice) = stored(matrix, QUANTISATIONS["nf4"]), stored(matrix, QUANTISATIONS["nf4-double"])
+    (codes, once), (same, twice) = (
+        storage_of(matrix, QUANTISATIONS["nf4"]),
+        storage_of(matrix, QUANTISATIONS["nf4-double"]),
+    )
     assert codes == same == -(-matrix.size // 2)
     assert (twice < once) == (matrix.size > 25_000) or 20_000 < matrix.size < 30_000
 
@@ -83,14 +86,14 @@ def test_four_bits_take_what_bitsandbytes_takes(quantisation: str, shape: tuple[
         tensors += [state.state2.absmax, state.state2.code, state.offset]
     beside = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     matrix = Parameter("w", shape, Role.LINEAR)
-    assert stored(matrix, QUANTISATIONS[quantisation]) == (layer.weight.numel(), beside)
+    assert storage_of(matrix, QUANTISATIONS[quantisation]) == (layer.weight.numel(), beside)
 
 
 def test_eight_bits_take_what_bitsandbytes_takes() -> None:
     bitsandbytes = pytest.importorskip("bitsandbytes")
     layer = bitsandbytes.nn.Linear8bitLt(96, 250, bias=False, has_fp16_weights=False).to("cpu")
     beside = layer.weight.SCB.numel() * layer.weight.SCB.element_size()
-    assert stored(Parameter("w", (250, 96), Role.LINEAR), QUANTISATIONS["int8"]) == (layer.weight.numel(), beside)
+    assert storage_of(Parameter("w", (250, 96), Role.LINEAR), QUANTISATIONS["int8"]) == (layer.weight.numel(), beside)
 
 
 def test_eight_bits_take_what_torchao_takes() -> None:
@@ -99,7 +102,7 @@ def test_eight_bits_take_what_torchao_takes() -> None:
     quantization.quantize_(layer, quantization.Int8WeightOnlyConfig())
     weight = layer[0].weight
     sizes = weight.qdata.numel(), weight.scale.numel() * weight.scale.element_size()
-    assert stored(Parameter("w", (250, 96), Role.LINEAR), QUANTISATIONS["torchao-int8"]) == sizes
+    assert storage_of(Parameter("w", (250, 96), Role.LINEAR), QUANTISATIONS["torchao-int8"]) == sizes
 
 
 @pytest.mark.parametrize(("wrong", "near"), [({"dtype": "bfloat"}, "bfloat16"), ({"quantisation": "nf"}, "nf4")])

@@ -12,9 +12,13 @@ small = st.integers(0, 24)
 windows = st.none() | st.integers(1, 12)
 ALL_UNITS = [
     *Per,
-    *(Pairs(mask, w) for mask in ("causal", "bidirectional", "cross", "source") for w in (None, 1, 3, 9)),
+    *(Pairs(mask=mask, window=w) for mask in ("causal", "bidirectional", "cross", "source") for w in (None, 1, 3, 9)),
 ]
-STEP_UNITS = [Per.TOKEN, Per.SEEN, *(Pairs(mask, w) for mask in ("causal", "cross") for w in (None, 1, 3, 9))]
+STEP_UNITS = [
+    Per.TOKEN,
+    Per.SEEN,
+    *(Pairs(mask=mask, window=w) for mask in ("causal", "cross") for w in (None, 1, 3, 9)),
+]
 
 
 @given(small, small, windows)
@@ -24,7 +28,7 @@ def test_causal_pairs_are_those_that_the_mask_allows(tokens: int, cached: int, w
         for query in range(cached, cached + tokens)
         for key in range(cached + tokens)
     )
-    assert Pass(tokens, cached).amount(Pairs("causal", window), exact=True) == drawn
+    assert Pass(tokens, cached).amount(Pairs(mask="causal", window=window), exact=True) == drawn
 
 
 @given(small, windows)
@@ -36,7 +40,7 @@ def test_local_pairs_are_those_within_reach(length: int, reach: int | None) -> N
 @given(small, small, windows)
 def test_the_rectangle_holds_all_keys_that_a_sliding_cache_keeps(tokens: int, cached: int, window: int | None) -> None:
     kept = len(range(cached)[-(window - 1) or cached :] if window else range(cached))
-    assert Pass(tokens, cached).amount(Pairs("causal", window), exact=False) == tokens * (kept + tokens)
+    assert Pass(tokens, cached).amount(Pairs(mask="causal", window=window), exact=False) == tokens * (kept + tokens)
 
 
 @given(st.integers(-5, 30), st.integers(-5, 30), st.none() | st.integers(0, 20))
@@ -65,7 +69,7 @@ def test_uncached_steps_are_passes_over_ever_longer_sequences(start: int, steps:
             assert together.amount(unit, exact) == sum(step.amount(unit, exact) for step in each), unit
 
 
-LINEAR = [Chunks(5), Chunks(5, carried=True), Convolved(1), Convolved(4)]
+LINEAR = [Chunks(size=5), Chunks(size=5, carried=True), Convolved(kernel=1), Convolved(kernel=4)]
 """Units of linear attention."""
 
 
@@ -90,7 +94,7 @@ def test_pairs_within_chunks_are_counted_one_by_one(length: int, chunk: int) -> 
 
 @given(st.integers(1, 12), st.integers(1, 8), st.integers(1, 6))
 def test_steps_over_chunks_are_the_sum_of_their_passes(start: int, steps: int, chunk: int) -> None:
-    pairs = Pairs("causal", chunk=chunk)
+    pairs = Pairs(mask="causal", chunk=chunk)
     for exact in (True, False):
         cached = sum(Pass(1, start + step).amount(pairs, exact) for step in range(steps))
         assert CachedSteps(start, steps).amount(pairs, exact) == cached

@@ -297,7 +297,7 @@ def searched_study(tmp_path_factory: pytest.TempPathFactory) -> Result:
     project = Project(tmp_path_factory.mktemp("searched")).write(SEARCHED)
     search = Search(
         space=Space({"lr": Float(0.0, 1.0), "dead": Float(0.0, 1.0)}),
-        goal=Goal(("quality.auc",), ("maximize",)),
+        goal=Goal(metrics=("quality.auc",), directions=("maximize",)),
         trials=60,
         sampler="random",
         baseline={"lr": 0.2, "dead": 0.5},

@@ -13,10 +13,10 @@ from typing import ClassVar
 import pytest
 
 from etude.search.dimensions import Int
-from etude.search.samplers.protocol import Exhausted, Sampler, Told
-from etude.search.samplers.registry import make
+from etude.search.sampler import Exhausted, Sampler, TrialResult
+from etude.search.samplers.factory import make
 from etude.search.space import Point, Space
-from etude.search.trials import Goal, Outcome
+from etude.search.trials import Goal, TrialOutcome
 from search_spaces import CONDITIONAL, MINIMISE, MIXED, TWO_GOALS
 
 
@@ -25,15 +25,21 @@ def loss(space: Space, point: Point) -> float:
     return math.fsum((place - 0.3) ** 2 for place in space.to_unit(point).tolist() if not math.isnan(place))
 
 
-def told(space: Space, point: Point, goal: Goal = MINIMISE) -> Told:
+def told(space: Space, point: Point, goal: Goal = MINIMISE) -> TrialResult:
     value = loss(space, point)
-    return Told(tuple(value + index for index in range(len(goal.metrics))), Outcome.OK)
+    return TrialResult(values=tuple(value + index for index in range(len(goal.metrics))), outcome=TrialOutcome.OK)
 
 
 def walk(sampler: Sampler, space: Space, count: int, running: int = 3, goal: Goal = MINIMISE) -> list[Point]:
     """Ask for this many points with a few running at a time; every fifth trial fails in one of many ways."""
     points: list[Point] = []
-    failures = [Outcome.CRASH, Outcome.INVALID, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED]
+    failures = [
+        TrialOutcome.CRASH,
+        TrialOutcome.INVALID,
+        TrialOutcome.TIMEOUT,
+        TrialOutcome.OUT_OF_MEMORY,
+        TrialOutcome.PREEMPTED,
+    ]
     for number in range(count):
         points.append(sampler.ask(number))
         sampler.pend(number, points[-1])
@@ -41,7 +47,11 @@ def walk(sampler: Sampler, space: Space, count: int, running: int = 3, goal: Goa
         if ended >= 0:
             failed = ended % 5 == 4
             outcome = failures[ended // 5 % len(failures)]
-            sampler.tell(ended, points[ended], Told(None, outcome) if failed else told(space, points[ended], goal))
+            sampler.tell(
+                ended,
+                points[ended],
+                TrialResult(values=None, outcome=outcome) if failed else told(space, points[ended], goal),
+            )
     return points
 
 
@@ -108,10 +118,16 @@ class SamplerContract:
                 if ended >= 0:
                     again.tell(ended, points[ended], self.as_told(space, ended, points[ended]))
 
-    def as_told(self, space: Space, number: int, point: Point) -> Told:
-        failures = [Outcome.CRASH, Outcome.INVALID, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED]
+    def as_told(self, space: Space, number: int, point: Point) -> TrialResult:
+        failures = [
+            TrialOutcome.CRASH,
+            TrialOutcome.INVALID,
+            TrialOutcome.TIMEOUT,
+            TrialOutcome.OUT_OF_MEMORY,
+            TrialOutcome.PREEMPTED,
+        ]
         if number % 5 == 4:
-            return Told(None, failures[number // 5 % len(failures)])
+            return TrialResult(values=None, outcome=failures[number // 5 % len(failures)])
         return told(space, point)
 
     def test_asking_twice_gives_the_same_point(self) -> None:
@@ -129,7 +145,7 @@ class SamplerContract:
                 point = sampler.ask(number)
                 assert space.contains(point)
                 sampler.pend(number, point)
-                sampler.tell(number, point, Told(None, Outcome.CRASH))
+                sampler.tell(number, point, TrialResult(values=None, outcome=TrialOutcome.CRASH))
 
     def test_it_goes_on_when_nothing_has_ended(self) -> None:
         sampler = self.sampler()
@@ -159,9 +175,13 @@ class SamplerContract:
             sampler.pend(number, point)
             value = loss(MIXED, point)
             if number % 3 == 0:
-                sampler.tell(number, point, Told(None, Outcome.CANCELLED))
+                sampler.tell(number, point, TrialResult(values=None, outcome=TrialOutcome.CANCELLED))
             elif number % 3 == 1:
-                sampler.tell(number, point, Told((value,), Outcome.PRUNED, reports=((1.0, value + 1), (2.0, value))))
+                sampler.tell(
+                    number,
+                    point,
+                    TrialResult(values=(value,), outcome=TrialOutcome.PRUNED, reports=((1.0, value + 1), (2.0, value))),
+                )
             else:
                 sampler.tell(number, point, told(MIXED, point))
 
@@ -171,7 +191,9 @@ class SamplerContract:
             point = sampler.ask(number)
             assert MIXED.contains(point)
             sampler.pend(number, point)
-            sampler.tell(number, point, Told((1e30 if number % 4 == 0 else 5.0,), Outcome.OK))
+            sampler.tell(
+                number, point, TrialResult(values=(1e30 if number % 4 == 0 else 5.0,), outcome=TrialOutcome.OK)
+            )
 
     def test_several_goals_and_constraints_are_taken(self) -> None:
         if not self.several_goals:
@@ -182,7 +204,11 @@ class SamplerContract:
             assert MIXED.contains(point)
             sampler.pend(number, point)
             value = loss(MIXED, point)
-            sampler.tell(number, point, Told((value, 1 - value), Outcome.OK, constraints=(value - 0.5,)))
+            sampler.tell(
+                number,
+                point,
+                TrialResult(values=(value, 1 - value), outcome=TrialOutcome.OK, constraints=(value - 0.5,)),
+            )
 
     def test_a_finite_space_is_tried_whole_and_no_point_of_it_twice(self) -> None:
         small = Space({"layers": MIXED.dimensions["layers"], "loss": MIXED.dimensions["loss"]})

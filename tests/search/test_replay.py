@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from etude.search.evaluation import Ending
-from etude.search.events import Asked
-from etude.search.log import MemoryLog
-from etude.search.replay import replayed
-from etude.search.replica import Replica
-from etude.search.rules import Rules
-from etude.search.samplers.protocol import Told
+from etude.search.log_sampler import LogSampler
+from etude.search.replay import compare_proposals
+from etude.search.sampler import TrialResult
 from etude.search.simulate import Course
 from etude.search.space import Point, Space
-from etude.search.trials import Outcome, Trial
+from etude.search.spec import Limits
+from etude.search.trial_events import Asked
+from etude.search.trial_log import MemoryLog
+from etude.search.trials import Trial, TrialOutcome
 from search_spaces import CONDITIONAL, MINIMISE
 
 
@@ -29,7 +29,7 @@ class Mean:
         self.known: list[float] = []
         self.pending: set[int] = set()
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         self.pending.discard(number)
         self.known.append(told.values[0] if told.values else -1.0)
 
@@ -43,30 +43,30 @@ class Mean:
 
 def course(trial: Trial) -> Course:
     rng = np.random.default_rng(trial.number)
-    outcome = Outcome.CRASH if rng.random() < 0.2 else Outcome.OK
-    return Course(float(rng.lognormal(2.0, 0.7)), Ending(outcome, (float(rng.normal()),)))
+    outcome = TrialOutcome.CRASH if rng.random() < 0.2 else TrialOutcome.OK
+    return Course(float(rng.lognormal(2.0, 0.7)), Ending(outcome=outcome, values=(float(rng.normal()),)))
 
 
 def searched(stage: Any, log: MemoryLog, trials: int, workers: int = 5) -> Any:
-    run = stage(Rules(trials=trials, workers=workers), course, space=CONDITIONAL, log=log, cost_s=lambda _number: 2.0)
-    pool = run.driver.make_pool
-    run.driver.make_pool = lambda wake: _with_mean(pool(wake))
+    run = stage(Limits(trials=trials, workers=workers), course, space=CONDITIONAL, log=log, cost_s=lambda _number: 2.0)
+    pool = run.driver.make_source
+    run.driver.make_source = lambda wake: _with_mean(pool(wake))
     return run
 
 
 def _with_mean(pool: Any) -> Any:
-    pool._replica = fresh()
+    pool._sampler = fresh()
     return pool
 
 
-def fresh() -> Replica:
-    return Replica(Mean(CONDITIONAL, 3), MINIMISE)
+def fresh() -> LogSampler:
+    return LogSampler(sampler=Mean(CONDITIONAL, 3), goal=MINIMISE)
 
 
 def test_every_proposal_follows_again_from_what_it_had_seen(stage: Any) -> None:
     log = MemoryLog()
     searched(stage, log, 80).run()
-    found = list(replayed(log.events, fresh))
+    found = list(compare_proposals(log.events, fresh))
     assert len(found) == 80
     assert all(one.same for one in found)
 
@@ -75,7 +75,7 @@ def test_so_do_those_of_a_search_that_was_gone_on_with(stage: Any) -> None:
     log = MemoryLog()
     for trials in (20, 35, 60):
         searched(stage, log, trials, workers=trials // 10).run()
-    assert [one.same for one in replayed(log.events, fresh)] == [True] * 60
+    assert [one.same for one in compare_proposals(log.events, fresh)] == [True] * 60
 
 
 def test_a_proposal_that_does_not_follow_is_told(stage: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_proposal_that_does_not_follow_is_told(stage: Any) -> None:
     asked = log.events[place]
     assert isinstance(asked, Asked)
     log.events[place] = replace(asked, point={"kind": "linear", "lr": 0.5})
-    found = {one.number: one.same for one in replayed(log.events, fresh)}
+    found = {one.number: one.same for one in compare_proposals(log.events, fresh)}
     assert not found[20]
     assert all(found[number] for number in range(20))
 
@@ -93,7 +93,10 @@ def test_a_proposal_that_does_not_follow_is_told(stage: Any) -> None:
 def test_another_seed_is_told(stage: Any) -> None:
     log = MemoryLog()
     searched(stage, log, 10).run()
-    assert not any(one.same for one in replayed(log.events, lambda: Replica(Mean(CONDITIONAL, 4), MINIMISE)))
+    assert not any(
+        one.same
+        for one in compare_proposals(log.events, lambda: LogSampler(sampler=Mean(CONDITIONAL, 4), goal=MINIMISE))
+    )
 
 
 def test_a_sampler_that_fails_in_the_replay_is_told_and_the_rest_goes_on(stage: Any) -> None:
@@ -106,7 +109,7 @@ def test_a_sampler_that_fails_in_the_replay_is_told_and_the_rest_goes_on(stage: 
                 raise ZeroDivisionError("no")
             return super().ask(number)
 
-    found = list(replayed(log.events, lambda: Replica(Broken(CONDITIONAL, 3), MINIMISE)))
+    found = list(compare_proposals(log.events, lambda: LogSampler(sampler=Broken(CONDITIONAL, 3), goal=MINIMISE)))
     assert [one.same for one in found] == [True, True, False, True, True]
     assert "ZeroDivisionError" in found[2].error
 
@@ -124,7 +127,7 @@ def test_memory_stays_flat_over_ten_thousand_observations(stage: Any) -> None:
         def write(self, events: Any) -> None:
             pass
 
-    run = stage(Rules(trials=10_000, workers=50), course, space=CONDITIONAL, log=Thrifty())
+    run = stage(Limits(trials=10_000, workers=50), course, space=CONDITIONAL, log=Thrifty())
     sizes = {}
     tracemalloc.start()
 

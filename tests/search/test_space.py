@@ -142,28 +142,43 @@ def test_a_point_that_does_not_fit_is_told_with_what_would(change: dict[str, obj
         (Space({"c": Choice(("a", "a"))}), "c", "twice"),
         (Space({}), "", "no dimension"),
         (
-            Space({"a": Int(0, 3), "c": Choice((0, 1))}, (Condition("c", "b", (1,)),)),
+            Space({"a": Int(0, 3), "c": Choice((0, 1))}, (Condition(dimension="c", on="b", values=(1,)),)),
             "c.when.b",
             "no dimension 'b'",
         ),
-        (Space({"a": Int(0, 3), "c": Choice((0, 1))}, (Condition("c", "a", (7,)),)), "c.when.a", "never has"),
-        (Space({"a": Float(0.0, 3.0), "c": Choice((0, 1))}, (Condition("c", "a", (1.0,)),)), "c.when.a", "continuous"),
         (
-            Space({"a": Int(0, 3), "c": Int(0, 1)}, (Condition("c", "a", (1,)), Condition("a", "c", (1,)))),
+            Space({"a": Int(0, 3), "c": Choice((0, 1))}, (Condition(dimension="c", on="a", values=(7,)),)),
+            "c.when.a",
+            "never has",
+        ),
+        (
+            Space({"a": Float(0.0, 3.0), "c": Choice((0, 1))}, (Condition(dimension="c", on="a", values=(1.0,)),)),
+            "c.when.a",
+            "continuous",
+        ),
+        (
+            Space(
+                {"a": Int(0, 3), "c": Int(0, 1)},
+                (Condition(dimension="c", on="a", values=(1,)), Condition(dimension="a", on="c", values=(1,))),
+            ),
             "a.when",
             "circle",
         ),
         (
             Space(
                 {"a": Choice(("x", "y")), "b": Int(0, 1), "c": Int(0, 1)},
-                (Condition("b", "a", ("x",)), Condition("c", "b", (1,)), Condition("c", "a", ("y",))),
+                (
+                    Condition(dimension="b", on="a", values=("x",)),
+                    Condition(dimension="c", on="b", values=(1,)),
+                    Condition(dimension="c", on="a", values=("y",)),
+                ),
             ),
             "c.when",
             "never met together",
         ),
-        (Space({"a": Int(0, 3)}, (), (Forbidden({"b": 1}),)), "forbidden.0", "no dimension 'b'"),
-        (Space({"a": Int(0, 3)}, (), (Forbidden({"a": 9}),)), "forbidden.0.a", "never has"),
-        (Space({"a": Int(0, 1)}, (), (Forbidden({"a": (0, 1)}),)), "forbidden", "leave no point"),
+        (Space({"a": Int(0, 3)}, (), (Forbidden(values={"b": 1}),)), "forbidden.0", "no dimension 'b'"),
+        (Space({"a": Int(0, 3)}, (), (Forbidden(values={"a": 9}),)), "forbidden.0.a", "never has"),
+        (Space({"a": Int(0, 1)}, (), (Forbidden(values={"a": (0, 1)}),)), "forbidden", "leave no point"),
     ],
 )
 def test_what_is_wrong_with_a_space_is_told_in_its_place(space: Space, path: str, reason: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from etude.search.events import Asked, Finished
-from etude.search.log import read_log
+from etude.search.trial_events import Asked, Finished
+from etude.search.trial_log import read_log
 
 STEPS = """
 import os, time

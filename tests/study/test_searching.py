@@ -11,7 +11,7 @@ import pytest
 from etude.errors import ConfigError
 from etude.search.space import Choice, Condition, Float, Int, Space
 from etude.search.spec import Search
-from etude.search.trials import Bound, Goal, Outcome
+from etude.search.trials import Bound, Goal, TrialOutcome
 from etude.study.study import Study, Top, Vary
 from projects import CALLED, Project
 
@@ -42,9 +42,10 @@ def gather(scores: Across[dict[str, float]]) -> dict[str, float]:
 """
 )
 SPACE = Space(
-    {"x": Float(0.0, 1.0), "kind": Choice(("a", "b", "bad")), "depth": Int(1, 5)}, (Condition("depth", "kind", ("a",)),)
+    {"x": Float(0.0, 1.0), "kind": Choice(("a", "b", "bad")), "depth": Int(1, 5)},
+    (Condition(dimension="depth", on="kind", values=("a",)),),
 )
-GOAL = Goal(("score.auc",), ("maximize",))
+GOAL = Goal(metrics=("score.auc",), directions=("maximize",))
 SEARCH = Search(space=SPACE, goal=GOAL, trials=12, sampler="random", baseline={"x": 0.5, "kind": "b"})
 PARAMS = {"x": 0.5, "kind": "b", "depth": 1, "seed": 0}
 
@@ -73,7 +74,7 @@ def test_a_search_is_run_and_then_collected(project: Project) -> None:
     assert state.complete
     assert len(state.history.ended) == 12
     assert project.calls().count("load") == 1, "what all trials share is computed once"
-    ok = [trial for trial in state.history.trials.values() if trial.outcome is Outcome.OK]
+    ok = [trial for trial in state.history.trials.values() if trial.outcome is TrialOutcome.OK]
     assert result.value("best") == {"best": max(trial.values[0] for trial in ok if trial.values), "count": len(ok)}
 
 
@@ -84,7 +85,7 @@ def test_the_records_tell_of_every_trial_in_the_order_of_numbers_failed_ones_wit
     trials = [result.prepared.search.history.trials[number] for number in range(12)]
     assert [row["x"] for row in rows] == [trial.point["x"] for trial in trials]
     for row, trial in zip(rows, trials, strict=True):
-        assert row["status"] == ("done" if trial.outcome is Outcome.OK else "crash")
+        assert row["status"] == ("done" if trial.outcome is TrialOutcome.OK else "crash")
         assert row["score.auc"] == (trial.values[0] if trial.values else None)
     assert any(row["status"] == "crash" for row in rows)
 
@@ -133,11 +134,11 @@ def test_what_a_condition_leaves_out_keeps_the_studys_own_value(project: Project
 
 
 def test_trials_that_give_no_number_are_invalid_and_say_why(project: Project) -> None:
-    nan = replace(SEARCH, goal=Goal(("score.nan",), ("maximize",)), trials=3)
-    missing = replace(SEARCH, goal=Goal(("score.acu",), ("maximize",)), trials=3)
+    nan = replace(SEARCH, goal=Goal(metrics=("score.nan",), directions=("maximize",)), trials=3)
+    missing = replace(SEARCH, goal=Goal(metrics=("score.acu",), directions=("maximize",)), trials=3)
     found = project.run(searched(project, nan)).prepared.search
     assert found is not None
-    assert found.history.trials[0].outcome is Outcome.INVALID
+    assert found.history.trials[0].outcome is TrialOutcome.INVALID
     assert "score.nan is nan" in found.history.trials[0].error
     (project.folder / ".etude" / "searches" / "test").rename(project.folder / "aside")
     found = project.run(searched(project, missing)).prepared.search
@@ -146,14 +147,18 @@ def test_trials_that_give_no_number_are_invalid_and_say_why(project: Project) ->
 
 
 def test_an_objective_of_a_node_without_metrics_is_refused_before_anything_runs(project: Project) -> None:
-    wrong = replace(SEARCH, goal=Goal(("rows.auc",), ("maximize",)))
+    wrong = replace(SEARCH, goal=Goal(metrics=("rows.auc",), directions=("maximize",)))
     with pytest.raises(ConfigError, match=r"node 'rows' gives no metrics"):
         project.run(searched(project, wrong))
     assert project.calls() == []
 
 
 def test_costs_can_be_objectives_and_constraints(project: Project) -> None:
-    goal = Goal(("score.auc", "cost.wall_s"), ("maximize", "minimize"), (Bound("model.cost.wall_s", at_most=1e-9),))
+    goal = Goal(
+        metrics=("score.auc", "cost.wall_s"),
+        directions=("maximize", "minimize"),
+        constraints=(Bound(metric="model.cost.wall_s", at_most=1e-9),),
+    )
     found = project.run(searched(project, replace(SEARCH, goal=goal, trials=2))).prepared.search
     assert found is not None
     trial = found.history.trials[0]
@@ -173,7 +178,7 @@ def test_a_changed_space_is_told_by_name_with_what_to_do(project: Project) -> No
 
 
 def test_points_that_fit_a_changed_space_are_kept_and_not_computed_again(project: Project) -> None:
-    from etude.study.searched import fitting_points, set_aside, state_of
+    from etude.study.search_state import fitting_points, set_aside, state_of
 
     project.run(searched(project, replace(SEARCH, trials=8)))
     fits = project.calls().count("fit")
@@ -252,7 +257,7 @@ def test_a_search_in_processes_stops_hung_trials_and_goes_on(project: Project) -
     trials = result.prepared.search.history.trials.values()
     hung = [trial for trial in trials if trial.point["kind"] == "bad"]
     assert hung
-    assert all(trial.outcome is Outcome.TIMEOUT for trial in hung)
+    assert all(trial.outcome is TrialOutcome.TIMEOUT for trial in hung)
     assert all(2.0 <= (trial.ended_s or 0) - (trial.started_s or 0) <= 3.5 for trial in hung)
 
 
@@ -296,7 +301,7 @@ def test_a_hopeless_trial_is_stopped_and_can_go_on_from_its_checkpoint(tmp_path:
     project = Project(tmp_path).write(PRUNED)
     search = Search(
         space=Space({"x": Float(0.0, 1.0)}),
-        goal=Goal(("fit.auc",), ("maximize",)),
+        goal=Goal(metrics=("fit.auc",), directions=("maximize",)),
         trials=8,
         sampler="random",
         stop_early=StopEarly(method="asha", min_step=2, reduction=2),
@@ -308,7 +313,7 @@ def test_a_hopeless_trial_is_stopped_and_can_go_on_from_its_checkpoint(tmp_path:
     result = project.run(study)
     assert result.prepared.search is not None
     trials = result.prepared.search.history.trials
-    pruned = [trial for trial in trials.values() if trial.outcome is Outcome.PRUNED]
+    pruned = [trial for trial in trials.values() if trial.outcome is TrialOutcome.PRUNED]
     assert pruned
     assert {row["status"] for row in result.records().to_pylist()} == {"done", "pruned"}
     again = replace(study, name="again", vary=Vary(points=tuple(dict(trial.point) for trial in pruned)))

@@ -7,26 +7,26 @@ import pytest
 from etude.errors import ConfigError, EtudeError, Fault
 from etude.execute.task import Outcome as NodeOutcome
 from etude.execute.task import Status
-from etude.search.trials import Outcome
-from etude.study.evaluating import _failed, _first_line, _mean, _sum
+from etude.search.trials import TrialOutcome
+from etude.study.evaluator import _failed, _first_line, _mean, _sum
 
 
 @pytest.mark.parametrize(
     ("status", "error", "outcome"),
     [
-        (Status.FAILED, "ValueError: no", Outcome.CRASH),
-        (Status.FAILED, "MemoryError", Outcome.OUT_OF_MEMORY),
-        (Status.FAILED, "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", Outcome.OUT_OF_MEMORY),
-        (Status.LOST, "its worker was killed by SIGKILL (perhaps out of memory)", Outcome.OUT_OF_MEMORY),
-        (Status.LOST, "its worker was killed by SIGTERM", Outcome.PREEMPTED),
-        (Status.LOST, "its worker was killed by SIGSEGV", Outcome.CRASH),
-        (Status.LOST, "the step ended its process with exit code 3", Outcome.CRASH),
-        (Status.LOST, "it ran longer than its walltime of 60 s", Outcome.TIMEOUT),
-        (Status.DAMAGED, "artifact 12ab: checksum", Outcome.PREEMPTED),
-        (Status.STOPPED, "stopped at a checkpoint", Outcome.CANCELLED),
+        (Status.FAILED, "ValueError: no", TrialOutcome.CRASH),
+        (Status.FAILED, "MemoryError", TrialOutcome.OUT_OF_MEMORY),
+        (Status.FAILED, "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", TrialOutcome.OUT_OF_MEMORY),
+        (Status.LOST, "its worker was killed by SIGKILL (perhaps out of memory)", TrialOutcome.OUT_OF_MEMORY),
+        (Status.LOST, "its worker was killed by SIGTERM", TrialOutcome.PREEMPTED),
+        (Status.LOST, "its worker was killed by SIGSEGV", TrialOutcome.CRASH),
+        (Status.LOST, "the step ended its process with exit code 3", TrialOutcome.CRASH),
+        (Status.LOST, "it ran longer than its walltime of 60 s", TrialOutcome.TIMEOUT),
+        (Status.DAMAGED, "artifact 12ab: checksum", TrialOutcome.PREEMPTED),
+        (Status.STOPPED, "stopped at a checkpoint", TrialOutcome.CANCELLED),
     ],
 )
-def test_the_outcome_of_a_trial_follows_from_its_node(status: Status, error: str, outcome: Outcome) -> None:
+def test_the_outcome_of_a_trial_follows_from_its_node(status: Status, error: str, outcome: TrialOutcome) -> None:
     assert _failed(NodeOutcome(status=status, error=error)).outcome is outcome
 
 

@@ -10,20 +10,22 @@ import pytest
 from etude.execute.run_events import Event, EventKind
 from etude.search.evaluation import Underway
 from etude.search.trials import Trial
-from etude.study.evaluating import StudyEvaluator, _Underway
+from etude.study.evaluator import StudyEvaluator, _Underway
 
 
 @pytest.fixture
 def evaluator() -> StudyEvaluator:
     nothing: Any = None
-    return StudyEvaluator(nothing, nothing, nothing, nothing)
+    return StudyEvaluator(study=nothing, growth=nothing, store=nothing, goal=nothing)
 
 
 def with_trial(evaluator: StudyEvaluator, number: int, *nodes: str) -> list[object]:
     """What a trial of these nodes hears."""
     heard: list[object] = []
     trial = Trial(number=number, point={}, origin="sampler", seen=0)
-    evaluator._underway[number] = _Underway(trial, Future(), heard.append, [], set(nodes), set(nodes))
+    evaluator._underway[number] = _Underway(
+        trial=trial, future=Future(), listen=heard.append, rows=[], targets=set(nodes), nodes=set(nodes)
+    )
     for node in nodes:
         evaluator._wanted.setdefault(node, set()).add(number)
     return heard
@@ -38,21 +40,21 @@ def event(kind: EventKind, fingerprint: str) -> Event:
 )
 def test_a_trial_that_waits_has_not_started(evaluator: StudyEvaluator, kind: EventKind) -> None:
     heard = with_trial(evaluator, 0, "a", "b")
-    evaluator.told(event(kind, "a"))
+    evaluator.take_event(event(kind, "a"))
     assert heard == []
 
 
 def test_a_trial_starts_with_its_first_node_that_runs(evaluator: StudyEvaluator) -> None:
     heard = with_trial(evaluator, 0, "a", "b")
-    evaluator.told(event(EventKind.QUEUED, "a"))
-    evaluator.told(event(EventKind.STARTED, "a"))
+    evaluator.take_event(event(EventKind.QUEUED, "a"))
+    evaluator.take_event(event(EventKind.STARTED, "a"))
     assert heard == [Underway(0)]
 
 
 def test_what_runs_is_known_until_it_ends(evaluator: StudyEvaluator) -> None:
-    evaluator.told(event(EventKind.STARTED, "a"))
+    evaluator.take_event(event(EventKind.STARTED, "a"))
     assert evaluator._running == {"a"}
-    evaluator.told(event(EventKind.PROGRESS, "a"))
+    evaluator.take_event(event(EventKind.PROGRESS, "a"))
     assert evaluator._running == {"a"}
-    evaluator.told(event(EventKind.DONE, "a"))
+    evaluator.take_event(event(EventKind.DONE, "a"))
     assert evaluator._running == set()

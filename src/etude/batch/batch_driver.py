@@ -29,8 +29,8 @@ from etude.execute.run_events import Event, EventKind, Tell, now
 from etude.execute.runner import ELSEWHERE, RunSummary
 from etude.graph.pipeline import Needs
 from etude.store.manifest import Manifest
-from etude.study.driving import note_cluster
 from etude.study.prepare import PreparedStudy, meter_settings
+from etude.study.run_driver import note_cluster
 
 MISSING = 3
 """Answers in a row without a job after which the scheduler has forgotten it."""

@@ -10,7 +10,7 @@ from etude.batch.overview import RunOverview
 from etude.cluster.schedulers import SPOKEN, scheduler_of
 from etude.cluster.schedulers.scheduler import Scheduler
 from etude.execute.run_events import Event, EventKind, EventLog
-from etude.study.driving import ask_to_stop, cluster_of
+from etude.study.run_driver import ask_to_stop, cluster_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from etude.batch import run_folder
 from etude.batch.job_journal import JobJournal
 from etude.execute.run_events import Event, EventKind, read_events
-from etude.study.driving import Driver, driver_of, pilots_of
+from etude.study.run_driver import RunDriver, driver_of, pilots_of
 
 
 class RunState(StrEnum):
@@ -56,7 +56,7 @@ class RunOverview:
     failed: int = 0
     running: list[str] = field(default_factory=list)
     """Labels of the nodes that run."""
-    driver: Driver | None = None
+    driver: RunDriver | None = None
     jobs: dict[str, JobView] = field(default_factory=dict)
     taken_over_by: str = ""
 

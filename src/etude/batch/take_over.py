@@ -14,7 +14,7 @@ from etude.batch.submission import Submitter
 from etude.cluster.schedulers.scheduler import Phase
 from etude.errors import BackendError
 from etude.execute.run_events import Event, EventKind, EventLog, first_event, has_ended
-from etude.study.driving import driver_of
+from etude.study.run_driver import driver_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from etude.cluster.profile import Profile
 from etude.cluster.schedulers import scheduler_of
 from etude.cluster.scripts import render_job
 from etude.errors import BackendError, ConfigError, Fault, nearest
-from etude.study.driving import driver_of
 from etude.study.execution import PlanDriver
 from etude.study.prepare import Options, PreparedStudy
+from etude.study.run_driver import driver_of
 
 UNITS = ("variant",)
 BEGINS_S = 120.0

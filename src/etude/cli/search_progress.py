@@ -19,10 +19,10 @@ from etude.cli.run_progress import LiveProgress
 from etude.digits import short_text
 from etude.execute.run_events import Event as RunEvent
 from etude.graph.labels import text_of
-from etude.search.events import Asked, Closed, Event, Finished, Halted, Opened, Retried, Started
-from etude.search.history import History
 from etude.search.spec import NO_LIMIT, Search
-from etude.search.trials import Goal, Outcome, Trial
+from etude.search.trial_events import Asked, Closed, Event, Finished, Halted, Opened, Retried, Started
+from etude.search.trial_history import TrialHistory
+from etude.search.trials import Goal, Trial, TrialOutcome
 from etude.study.prepare import PreparedStudy
 from etude.units import readable_seconds
 
@@ -54,7 +54,7 @@ class SearchView:
     """Of the driver that is looked at; what was logged before it came is no news."""
     driver: int | None = None
 
-    def take(self, event: Event, history: History) -> str:
+    def take(self, event: Event, history: TrialHistory) -> str:
         """Take one event in. A line that is worth keeping on the screen, or nothing."""
         self.now_s = max(self.now_s, getattr(event, "t", 0.0))
         if isinstance(event, Opened) and event.pid == self.process and self.driver is None:
@@ -62,7 +62,7 @@ class SearchView:
             self.catch_up(history)
         return self._news(event, history) if self.driver is not None else ""
 
-    def _news(self, event: Event, history: History) -> str:
+    def _news(self, event: Event, history: TrialHistory) -> str:
         match event:
             case Asked():
                 self.waiting += 1
@@ -82,7 +82,7 @@ class SearchView:
                 self.closed = event.why
         return ""
 
-    def catch_up(self, history: History) -> None:
+    def catch_up(self, history: TrialHistory) -> None:
         self.failures.clear()
         self.done, self.best = 0, ()
         for number in history.ended:
@@ -97,9 +97,9 @@ class SearchView:
     def _ended(self, trial: Trial) -> str:
         if trial.origin == "baseline":
             self.baseline = trial
-        if trial.outcome is not Outcome.OK:
+        if trial.outcome is not TrialOutcome.OK:
             self.failures[str(trial.outcome)] += 1
-            if trial.outcome is Outcome.PRUNED:
+            if trial.outcome is TrialOutcome.PRUNED:
                 return ""
             return f"  [red]✗[/] trial {trial.number}  {escape(trial.outcome)}: {escape(trial.error)}"
         if trial.values is None or not trial.feasible:
@@ -174,7 +174,7 @@ class SearchProgress:
         if self.view.closed or not event.label:
             self._rest(event)
 
-    def observe(self, event: Event, history: History) -> None:
+    def observe(self, event: Event, history: TrialHistory) -> None:
         """Take an event of the search."""
         line = self.view.take(event, history)
         if self.view.driver is not None and self._opened is None:

@@ -11,7 +11,7 @@ from etude.analysis.direction import meaning_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.keys import spec_of
 from etude.search.dimensions import Dimension, dimension_of
-from etude.search.samplers.registry import check
+from etude.search.samplers.factory import check
 from etude.search.space import Condition, Forbidden, Space
 from etude.search.spec import METRIC, Search
 from etude.search.trials import Bound, Direction, Goal
@@ -124,9 +124,11 @@ def _space(read: Mapping[str, Any], faults: list[Fault]) -> Space | None:
             keys = {**keys, "float": [float(bound) for bound in keys["float"]]}
         dimensions[name] = dimension_of(keys)
         for on, values in keys.get("when", {}).items():
-            conditions.append(Condition(name, on, tuple(values) if isinstance(values, list) else (values,)))
+            conditions.append(
+                Condition(dimension=name, on=on, values=tuple(values) if isinstance(values, list) else (values,))
+            )
     forbidden = tuple(
-        Forbidden({name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
+        Forbidden(values={name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
         for one in read.get("forbidden", ())
     )
     if len(dimensions) < len(read["space"]):  # what can be read of the others is told as well
@@ -181,8 +183,8 @@ def _goal(read: Mapping[str, Any], faults: list[Fault]) -> Goal | None:
             faults.append(Fault(path, "no limit is named", mend="write {at_most: …} or {at_least: …}"))
         elif limits.get("at_least", limits.get("at_most", 0)) > limits.get("at_most", limits.get("at_least", 0)):
             faults.append(Fault(path, "no value is at least the one and at most the other", limits, "swap the two"))
-        bounds.append(Bound(metric, limits.get("at_most"), limits.get("at_least")))
-    return Goal(tuple(directions), tuple(directions.values()), tuple(bounds))
+        bounds.append(Bound(metric=metric, at_most=limits.get("at_most"), at_least=limits.get("at_least")))
+    return Goal(metrics=tuple(directions), directions=tuple(directions.values()), constraints=tuple(bounds))
 
 
 def _direction(metric: str) -> Direction:

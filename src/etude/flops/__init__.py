@@ -10,7 +10,7 @@ flops.generation(model, prompt_tokens=[12, 40], new_tokens=[64, 20]).decode.usef
 
 from etude.flops.adapters import Ia3 as Ia3
 from etude.flops.adapters import Lora as Lora
-from etude.flops.architecture.table import supported as supported
+from etude.flops.architecture.table import described_types as _described_types
 from etude.flops.cost import FREE as FREE
 from etude.flops.cost import Cost as Cost
 from etude.flops.cost import Flops as Flops
@@ -41,3 +41,6 @@ from etude.flops.traffic import cache_bytes as cache_bytes
 from etude.flops.traffic import generation_traffic as generation_traffic
 from etude.flops.traffic import step_traffic as step_traffic
 from etude.flops.training import training as training
+
+supported = _described_types
+"""The model types that are described."""

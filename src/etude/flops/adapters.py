@@ -51,7 +51,7 @@ STACKED: Mapping[str, frozenset[str]] = {
 """
 
 
-def adapted(ops: Sequence[Op], adapter: Adapter, model_type: str = "") -> tuple[Op, ...]:
+def with_adapter(ops: Sequence[Op], adapter: Adapter, model_type: str = "") -> tuple[Op, ...]:
     """The same operations with the adapter on every linear layer that its targets name.
 
     Args:

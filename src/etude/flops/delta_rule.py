@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etude.flops.architecture.blueprint import DeltaRule
-from etude.flops.operations import Chunks, Convolved, Op, Parameter, Part, Per, Product, Role, State
+from etude.flops.operations import Chunks, Convolved, Op, Parameter, Part, Per, Product, RecurrentState, Role
 
 CHUNK = 64
 """Tokens of a chunk: transformers' default, which no config sets."""
@@ -32,9 +32,11 @@ def delta_rule(layer: DeltaRule, projected: str, rates: str, target: str, prefix
         (projected,),
         "mixed",
         (kernel,),
-        Product(projected, kernel.name, 2 * layer.kernel * layer.channels, Convolved(layer.kernel), Part.DENSE),
+        Product(projected, kernel.name, 2 * layer.kernel * layer.channels, Convolved(kernel=layer.kernel), Part.DENSE),
         moved=2 * layer.channels,
-        state=State(layer.kernel * layer.channels, layer.heads * layer.key_dim * layer.value_dim),
+        state=RecurrentState(
+            elements=layer.kernel * layer.channels, float32_elements=layer.heads * layer.key_dim * layer.value_dim
+        ),
     )
     vectors = tuple(Parameter(prefix + name, (layer.heads,), Role.OTHER) for name in layer.decay)
     yield Op((rates,), "decay", vectors)
@@ -81,4 +83,4 @@ def _across(layer: DeltaRule, target: str) -> Iterator[Op]:
 
 
 def _product(left: str, right: str, flops: int, *, carried: bool = False, backward_only: bool = False) -> Product:
-    return Product(left, right, flops, Chunks(CHUNK, carried), Part.DENSE, backward_only)
+    return Product(left, right, flops, Chunks(size=CHUNK, carried=carried), Part.DENSE, backward_only)

@@ -7,7 +7,7 @@ from typing import Literal
 from etude.errors import ConfigError, Fault, require
 from etude.flops.adapters import Adapter
 from etude.flops.architecture.fields import ConfigSource, read_config
-from etude.flops.architecture.table import model_type_of, supported
+from etude.flops.architecture.table import described_types, model_type_of
 from etude.flops.cost import Cost
 from etude.flops.counted import count
 from etude.flops.forward import Lengths, forward
@@ -51,7 +51,7 @@ def model_cost(
         ConfigError: What `describe`, `forward`, `training` and `count` raise.
     """
     kind = model_type_of(values := read_config(config))
-    if kind in supported() or unknown == "refuse":
+    if kind in described_types() or unknown == "refuse":
         model = describe(values, head=head, labels=labels, adapter=adapter)
         if trainable is None:
             return forward(model, tokens, target=target, batch=batch)

@@ -53,7 +53,7 @@ def forward(
         matrix is 2mkn FLOPs. Equal to `torch.utils.flop_counter.FlopCounterMode` to the last unit.
     """
     passes = batch_passes(model, tokens, target, cached, padded_to, logits)
-    return priced(model.forward, *passes, batch=batch)
+    return price(model.forward, *passes, batch=batch)
 
 
 def sample_flops(
@@ -96,7 +96,7 @@ def batch_passes(
     return useful, issued
 
 
-def priced(form: Form, useful: Sequence[Work], issued: Sequence[Work], *, batch: int, passes: int = 1) -> Cost:
+def price(form: Form, useful: Sequence[Work], issued: Sequence[Work], *, batch: int, passes: int = 1) -> Cost:
     """The cost of a batch of so many times this work at these prices, run in this many passes."""
     times = positive(batch, "batch")
     own = tally(form, useful)

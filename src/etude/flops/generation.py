@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etude.errors import require
 from etude.flops.cost import GenerationCost
-from etude.flops.forward import Lengths, lengths, priced
+from etude.flops.forward import Lengths, lengths, price
 from etude.flops.model import Model
 from etude.flops.tally import tally
 from etude.flops.work import CachedSteps, Pass, UncachedSteps, Work
@@ -42,8 +42,8 @@ def generation(
     useful, issued = generation_works(model, prompt_tokens, new_tokens, padded_to, cache=cache)
     later = [steps for _, steps in issued]
     return GenerationCost(
-        prefill=priced(model.forward, [first for first, _ in useful], [first for first, _ in issued], batch=batch),
-        decode=priced(
+        prefill=price(model.forward, [first for first, _ in useful], [first for first, _ in issued], batch=batch),
+        decode=price(
             model.forward,
             [steps for _, steps in useful],
             later,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from etude.errors import require
 from etude.flops.architecture import blueprint
-from etude.flops.lowering import POOLED, STREAM, Place, dense, path
+from etude.flops.lowering import POOLED, STREAM, Site, dense, path
 from etude.flops.operations import Op, Parameter, Part, Per, Product, Role
 
 OUTPUT = "output"
@@ -63,7 +63,14 @@ def head_ops(head: blueprint.Head | PooledHead | None, width: int, backbone: str
         per = {"scored": Per.SCORED, "token": Per.TOKEN, "sequence": Per.SEQUENCE}[head.per]
         source = POOLED if head.pooled else STREAM
         for module in head.path:
-            place = Place("", per, Part.HEAD, Role.HEAD, backbone, adaptable=_adaptable(head, module))
+            place = Site(
+                prefix="",
+                per=per,
+                part=Part.HEAD,
+                role=Role.HEAD,
+                backbone=backbone,
+                adaptable=_adaptable(head, module),
+            )
             yield from path((module,), source, OUTPUT, place)
             source = OUTPUT
 
@@ -85,7 +92,7 @@ def _pooled(head: PooledHead, width: int) -> Iterator[Op]:
         width *= head.queries
     elif head.pooling == "mean_max":
         width *= 2
-    place = Place("head.", Per.SEQUENCE, Part.HEAD, Role.HEAD, adaptable=False)
+    place = Site(prefix="head.", per=Per.SEQUENCE, part=Part.HEAD, role=Role.HEAD, adaptable=False)
     widths = (width, *head.hidden, head.labels)
     for index, (d_in, d_out) in enumerate(pairwise(widths)):
         last = index == len(head.hidden)
@@ -94,7 +101,7 @@ def _pooled(head: PooledHead, width: int) -> Iterator[Op]:
 
 
 def _attention_pooling(head: PooledHead, width: int) -> Iterator[Op]:
-    place = Place("head.pool.", Per.TOKEN, Part.HEAD, Role.HEAD, adaptable=False)
+    place = Site(prefix="head.pool.", per=Per.TOKEN, part=Part.HEAD, role=Role.HEAD, adaptable=False)
     source = STREAM
     if head.scorer is not None:
         yield dense(blueprint.Dense("hidden", width, head.scorer, head.scorer_bias), STREAM, "scored", place)

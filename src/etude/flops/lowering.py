@@ -37,8 +37,8 @@ _IDLE = "idle"
 """What the wire of parameters that nothing reads is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
     """Where in a model a module stands."""
 
     prefix: str
@@ -59,7 +59,7 @@ def lower(blueprint: Blueprint, prefix: str, *, pooler: bool) -> Iterator[Op]:
         prefix: What the names of the backbone's parameters begin with (`model.`).
         pooler: Whether the pooler runs, where the architecture has one.
     """
-    here = Place(prefix, backbone=prefix)
+    here = Site(prefix=prefix, backbone=prefix)
     for table in blueprint.idle:
         yield Op((), _IDLE, (Parameter(f"{prefix}{table.name}.weight", (table.rows, table.width), Role.LOOKUP),))
     if blueprint.encoder is not None:
@@ -70,7 +70,7 @@ def lower(blueprint: Blueprint, prefix: str, *, pooler: bool) -> Iterator[Op]:
         yield from path(blueprint.pooler, STREAM, POOLED, replace(here, per=Per.SEQUENCE))
 
 
-def path(modules: Path, source: str, target: str, place: Place) -> Iterator[Op]:
+def path(modules: Path, source: str, target: str, place: Site) -> Iterator[Op]:
     """Modules one after the other; the first reads `source`, all write `target`."""
     if not modules and source != target:
         yield Op((source,), target)
@@ -81,7 +81,7 @@ def path(modules: Path, source: str, target: str, place: Place) -> Iterator[Op]:
         source = target
 
 
-def dense(layer: Dense, source: str, target: str, place: Place) -> Op:
+def dense(layer: Dense, source: str, target: str, place: Site) -> Op:
     """A linear layer."""
     name = place.prefix + layer.name
     shape = (layer.d_in, layer.d_out) if layer.flipped else (layer.d_out, layer.d_in)
@@ -107,7 +107,7 @@ def _bias_name(layer: Dense, name: str) -> str:
     return layer.bias_name if layer.bias_name and layer.tied_to else name + ".bias"
 
 
-def _norm(norm: Norm, source: str, target: str, place: Place) -> Op:
+def _norm(norm: Norm, source: str, target: str, place: Site) -> Op:
     name = place.prefix + norm.name
     parameters: tuple[Parameter, ...] = ()
     if norm.weight:
@@ -117,7 +117,7 @@ def _norm(norm: Norm, source: str, target: str, place: Place) -> Op:
     return Op((source,), target, parameters, moved_per=place.per)
 
 
-def _stack(stack: Stack, place: Place) -> Iterator[Op]:
+def _stack(stack: Stack, place: Site) -> Iterator[Op]:
     for index, table in enumerate(stack.embeddings):
         target = STREAM if index == 0 else "position"
         parameter = Parameter(
@@ -151,7 +151,7 @@ def _stack(stack: Stack, place: Place) -> Iterator[Op]:
     yield from path(stack.exit, STREAM, STREAM, place)
 
 
-def _all_of(layers: tuple[Dense, ...], place: Place) -> Iterator[Op]:
+def _all_of(layers: tuple[Dense, ...], place: Site) -> Iterator[Op]:
     """The stream and what each of these layers makes of it, as one value."""
     wires = tuple(f"made {index}" for index in range(len(layers)))
     for layer, wire in zip(layers, wires, strict=True):
@@ -159,7 +159,7 @@ def _all_of(layers: tuple[Dense, ...], place: Place) -> Iterator[Op]:
     yield Op((STREAM, *wires), STREAM)
 
 
-def _streams(altup: AltUp, place: Place) -> Iterator[Op]:
+def _streams(altup: AltUp, place: Site) -> Iterator[Op]:
     """From the embedding to the residual streams, all on one wire, and to what each layer has of each token."""
     name = f"{place.prefix}{altup.table.name}.weight"
     table = Parameter(name, (altup.table.rows, altup.table.width), Role.LOOKUP)
@@ -169,7 +169,7 @@ def _streams(altup: AltUp, place: Place) -> Iterator[Op]:
     yield from _all_of(altup.entry, place)
 
 
-def _altup(altup: AltUp, layer: Layer, place: Place) -> Iterator[Op]:
+def _altup(altup: AltUp, layer: Layer, place: Site) -> Iterator[Op]:
     (attending,), (thinking,) = (sublayer.branches for sublayer in layer.sublayers)
     assert isinstance(attending.inner, Attention)
     assert attending.before is not None
@@ -198,7 +198,7 @@ def _altup(altup: AltUp, layer: Layer, place: Place) -> Iterator[Op]:
     yield Op(("corrected", "gated"), STREAM)
 
 
-def _sublayer(sublayer: Sublayer, place: Place) -> Iterator[Op]:
+def _sublayer(sublayer: Sublayer, place: Site) -> Iterator[Op]:
     source = STREAM
     if sublayer.before is not None:
         source = "normed"
@@ -211,7 +211,7 @@ def _sublayer(sublayer: Sublayer, place: Place) -> Iterator[Op]:
         yield _norm(sublayer.closing, STREAM, STREAM, place)
 
 
-def _branch(branch: Branch, source: str, target: str, place: Place) -> Iterator[Op]:
+def _branch(branch: Branch, source: str, target: str, place: Site) -> Iterator[Op]:
     if branch.before is not None:
         yield _norm(branch.before, source, "own normed", place)
         source = "own normed"
@@ -228,7 +228,7 @@ def _branch(branch: Branch, source: str, target: str, place: Place) -> Iterator[
         yield _norm(branch.after, target, target, place)
 
 
-def _attention(layer: Attention, source: str, target: str, place: Place) -> Iterator[Op]:
+def _attention(layer: Attention, source: str, target: str, place: Site) -> Iterator[Op]:
     crossing = layer.mask == "cross"
     stored = replace(place, per=Per.MEMORY) if crossing else place
     yield from path(layer.query, source, "query", place)
@@ -252,14 +252,14 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
         yield Op((), "sinks", (Parameter(place.prefix + layer.sinks, (layer.heads,), Role.OTHER),))
         extra += ("sinks",)
     mask = "source" if place.per is Per.SOURCE else layer.mask
-    pairs = Pairs(mask, layer.window, layer.chunk)
+    pairs = Pairs(mask=mask, window=layer.window, chunk=layer.chunk)
     yield Op(
         ("query", "key", *extra),
         "weights",
         product=Product("query", "key", 2 * layer.heads * layer.key_dim, pairs, Part.ATTENTION),
         moved=layer.heads * layer.key_dim,
         moved_per=place.per,
-        cached=Cached(layer.cached, pairs) if mask in ("causal", "cross") else None,
+        cached=Cached(elements_per_token=layer.cached, pairs=pairs) if mask in ("causal", "cross") else None,
     )
     yield Op(
         ("weights", "value"),
@@ -271,7 +271,7 @@ def _attention(layer: Attention, source: str, target: str, place: Place) -> Iter
     yield from path(layer.output, target, target, place)
 
 
-def _linear_attention(layer: DeltaRule, source: str, target: str, place: Place) -> Iterator[Op]:
+def _linear_attention(layer: DeltaRule, source: str, target: str, place: Site) -> Iterator[Op]:
     yield dense(layer.projection, source, "projected", place)
     yield dense(layer.rates, source, "rates", place)
     yield from delta_rule(layer, "projected", "rates", target, place.prefix)
@@ -280,7 +280,7 @@ def _linear_attention(layer: DeltaRule, source: str, target: str, place: Place) 
     yield dense(layer.output, target, target, place)
 
 
-def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:
+def _key(layer: Attention, source: str, place: Site) -> Iterator[Op]:
     modules = layer.key or ()
     if not layer.latent:
         yield from path(modules, source, "key", place)
@@ -289,18 +289,18 @@ def _key(layer: Attention, source: str, place: Place) -> Iterator[Op]:
     yield from path(modules[-1:], "latent", "key", replace(place, per=Per.SEEN))
 
 
-def _relative(table: Embedding, place: Place) -> Op:
+def _relative(table: Embedding, place: Site) -> Op:
     name = place.prefix + table.name + ".weight"
     return Op((), _RELATIVE, (Parameter(name, (table.rows, table.width), Role.LOOKUP),), moved_per=place.per)
 
 
-def _relative_norm(norm: Norm, table: Embedding | None, place: Place) -> Iterator[Op]:
+def _relative_norm(norm: Norm, table: Embedding | None, place: Site) -> Iterator[Op]:
     if table is None:
         yield Op((), _RELATIVE)
     yield _norm(norm, _RELATIVE, _RELATIVE, replace(place, per=Per.PASS))
 
 
-def _position_scores(layer: Attention, positions: Positions, place: Place) -> Iterator[Op]:
+def _position_scores(layer: Attention, positions: Positions, place: Site) -> Iterator[Op]:
     """Projections of the table, each once for a pass, and the scores of every token against all of its rows."""
     once = replace(place, per=Per.PASS)
     for projection, wire in ((positions.keys, "position keys"), (positions.queries, "position queries")):
@@ -325,7 +325,7 @@ def _times(op: Op, rows: int) -> Op:
     return replace(op, product=replace(op.product, flops=op.product.flops * rows), moved=op.moved * rows)
 
 
-def _convolution(layer: Convolution, place: Place) -> Iterator[Op]:
+def _convolution(layer: Convolution, place: Site) -> Iterator[Op]:
     name = place.prefix + layer.name
     weight = Parameter(f"{name}.weight", (layer.width, layer.width // layer.groups, layer.kernel), Role.OTHER)
     bias = Parameter(f"{name}.bias", (layer.width,), Role.BIAS)
@@ -336,7 +336,7 @@ def _convolution(layer: Convolution, place: Place) -> Iterator[Op]:
     yield _norm(layer.norm, STREAM, STREAM, place)
 
 
-def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) -> Iterator[Op]:
+def _feed_forward(layer: FeedForward, source: str, target: str, place: Site) -> Iterator[Op]:
     inner = tuple(f"inner {index}" for index in range(len(layer.up)))
     for up, wire in zip(layer.up, inner, strict=True):
         yield dense(up, source, wire, place)
@@ -344,7 +344,7 @@ def _feed_forward(layer: FeedForward, source: str, target: str, place: Place) ->
     yield from path(layer.down, "inner", target, place)
 
 
-def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
+def _experts(layer: Experts, source: str, target: str, place: Site) -> Iterator[Op]:
     yield dense(layer.router, source, "routing", replace(place, adaptable=False))
     routed = source
     if layer.scaled_first:
@@ -361,7 +361,7 @@ def _experts(layer: Experts, source: str, target: str, place: Place) -> Iterator
     yield Op(outputs, target)
 
 
-def _chosen_experts(layer: Experts, source: str, target: str, place: Place) -> Iterator[Op]:
+def _chosen_experts(layer: Experts, source: str, target: str, place: Site) -> Iterator[Op]:
     share = layer.active / layer.count
     for name, wire, out, d_in, d_out in (
         ("gate_up_proj", source, "expert inner", layer.d_model, 2 * layer.d_expert),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from etude.errors import ConfigError, Fault, require
-from etude.flops.adapters import Adapter, adapted
+from etude.flops.adapters import Adapter, with_adapter
 from etude.flops.architecture.blueprint import Blueprint, Head, Kind
 from etude.flops.architecture.fields import ConfigSource, read_config
 from etude.flops.architecture.table import blueprint_of, model_type_of
@@ -92,7 +92,7 @@ def describe(
     crown = tuple(head_ops(chosen, blueprint.width, prefix))
     ops = (*lower(blueprint, prefix, pooler=runs_pooler), *crown)
     if adapter is not None:
-        ops = adapted(ops, adapter, model_type_of(values))
+        ops = with_adapter(ops, adapter, model_type_of(values))
     return Model(
         model_type=model_type_of(values),
         kind=blueprint.kind,

@@ -52,7 +52,7 @@ class Per(enum.Enum):
     """Once for a pass over a batch, whatever the batch holds: no sample has a share of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """Pairs of a query position and a key position: what attention is proportional to."""
 
@@ -69,7 +69,7 @@ class Pairs:
         return self.chunk or self.window
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
     """Chunks that linear attention fills up and runs whole; a single token beside a cached state needs none."""
 
@@ -78,7 +78,7 @@ class Chunks:
     """Only those that start from the state of another one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Convolved:
     """Positions that a causal convolution puts out, those of its padding and of what it has cached included."""
 
@@ -101,6 +101,7 @@ class Role(enum.Enum):
     OTHER = "other"
 
 
+# positional: reads as name, shape, role
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter tensor, named as `named_parameters()` of the model names it."""
@@ -119,6 +120,7 @@ class Parameter:
         return math.prod(self.shape)
 
 
+# positional: reads as left, right, price, unit, part
 @dataclass(frozen=True, slots=True)
 class Product:
     """A matrix product: `flops` for each unit, with a multiply-add counted as 2."""
@@ -132,7 +134,7 @@ class Product:
     """What only the gradient needs: the forward pass does it without a product, or has it in another one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cached:
     """Keys and values that an attention layer keeps between decode steps."""
 
@@ -140,8 +142,8 @@ class Cached:
     pairs: Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurrentState:
     """What linear attention keeps of a sequence between decode steps, whatever its length."""
 
     elements: int
@@ -150,6 +152,7 @@ class State:
     """In float32, whatever the type of the cache."""
 
 
+# positional: an operation reads as what goes in, what comes out, with which parameters
 @dataclass(frozen=True, slots=True)
 class Op:
     """One operation: reads wires, uses parameters, writes a wire."""
@@ -162,7 +165,7 @@ class Op:
     """Elements of activations that go in and come out, for each `moved_per`."""
     moved_per: Per = Per.TOKEN
     cached: Cached | None = None
-    state: State | None = None
+    state: RecurrentState | None = None
     looked_up: int = 0
     """Elements of a look-up table read for each `moved_per`."""
     module: str = ""

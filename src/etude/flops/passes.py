@@ -54,7 +54,7 @@ def _summed(products: Iterable[tuple[Product, int]]) -> Form:
     return {part: tuple(units.items()) for part, units in prices.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     """Which values an operation reads and writes: wires are reused, numbers of values are not."""
 
@@ -68,7 +68,7 @@ def _numbered(ops: Sequence[Op]) -> list[_Step]:
     for number, op in enumerate(ops):
         read = {wire: holds[wire] for wire in op.reads}
         holds[op.writes] = number
-        steps.append(_Step(read, {op.writes: number}))
+        steps.append(_Step(read=read, written={op.writes: number}))
     return steps
 
 

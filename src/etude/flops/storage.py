@@ -88,14 +88,14 @@ def weight_bytes(model: Model, *, dtype: str = "bfloat16", quantisation: str | N
     Source: the tensors that bitsandbytes 0.50 (`QuantState`, `Linear8bitLt.state.SCB`) and torchao 0.18 (`Int8Tensor`)
         keep for one layer.
     """
-    size, how = dtype_bytes(dtype), quantisation_named(quantisation)
+    size, how = dtype_bytes(dtype), quantisation_of(quantisation)
     packed = scales = kept = 0
     quantised = quantised_names(model)
     for parameter in model.parameters.values():
         if how is None or parameter.name not in quantised:
             kept += parameter.size * size
             continue
-        codes, beside = stored(parameter, how)
+        codes, beside = storage_of(parameter, how)
         packed, scales = packed + codes, scales + beside
     return WeightBytes(quantised_bytes=packed, scale_bytes=scales, kept_bytes=kept)
 
@@ -108,7 +108,7 @@ def quantised_names(model: Model) -> frozenset[str]:
     )
 
 
-def stored(parameter: Parameter, how: Quantisation) -> tuple[int, int]:
+def storage_of(parameter: Parameter, how: Quantisation) -> tuple[int, int]:
     """Bytes of one matrix: its packed weights, and its scales and tables."""
     codes = -(-parameter.size * how.bits // 8)
     if not how.block:
@@ -125,7 +125,7 @@ def dtype_bytes(dtype: str) -> int:
     return DTYPE_BYTES[dtype]
 
 
-def quantisation_named(name: str | None) -> Quantisation | None:
+def quantisation_of(name: str | None) -> Quantisation | None:
     """The quantisation of this name. ConfigError for one that is not known."""
     if name is None:
         return None

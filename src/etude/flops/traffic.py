@@ -10,7 +10,7 @@ from etude.flops.forward import Lengths, lengths, positive
 from etude.flops.generation import generation_works
 from etude.flops.model import Model
 from etude.flops.operations import Op, Parameter, Per
-from etude.flops.storage import dtype_bytes, quantisation_named, quantised_names, stored
+from etude.flops.storage import dtype_bytes, quantisation_of, quantised_names, storage_of
 from etude.flops.work import CachedSteps, Pass, clipped_sum
 
 
@@ -152,12 +152,12 @@ def _moved(model: Model, works: Sequence[Pass | CachedSteps], passes: int, preci
 
 def _weights(model: Model, running: Sequence[Op], tokens: float, precision: Precision) -> int:
     """Bytes of the weights that one pass over this many tokens reads."""
-    size, how = dtype_bytes(precision.dtype), quantisation_named(precision.quantisation)
+    size, how = dtype_bytes(precision.dtype), quantisation_of(precision.quantisation)
     quantised = quantised_names(model) if how else frozenset[str]()
     read = 0.0
     for parameter in _used(running):
         if how is not None and parameter.name in quantised:
-            read += sum(stored(parameter, how))
+            read += sum(storage_of(parameter, how))
         else:
             read += parameter.size * size * (1 - (1 - parameter.used_share) ** max(tokens, 1.0))
     return round(read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etude.flops.cost import TrainingCost
-from etude.flops.forward import Lengths, batch_passes, priced
+from etude.flops.forward import Lengths, batch_passes, price
 from etude.flops.model import Model, backward_of
 from etude.flops.trained import Trainable
 
@@ -36,6 +36,6 @@ def training(
     """
     passes = batch_passes(model, tokens, target, 0, padded_to, "all")
     return TrainingCost(
-        forward=priced(model.forward, *passes, batch=batch),
-        backward=priced(backward_of(model, trainable), *passes, batch=batch),
+        forward=price(model.forward, *passes, batch=batch),
+        backward=price(backward_of(model, trainable), *passes, batch=batch),
     )

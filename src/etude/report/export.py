@@ -126,7 +126,7 @@ def _write_search(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     if prepared.search is None:
         return
     from etude.report.charts.search.charts import charts_of_study
-    from etude.search.table import csv_text
+    from etude.search.trial_table import csv_text
 
     table, found = prepared.search.table(), charts_of_study(prepared)
     if table is None or found is None:

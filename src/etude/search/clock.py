@@ -9,7 +9,7 @@ from typing import Any, Protocol
 Inbox = queue.SimpleQueue[Any]
 
 
-class Clock(Protocol):
+class SearchClock(Protocol):
     """Tells the time and waits."""
 
     def now(self) -> float:

@@ -18,6 +18,7 @@ def same(one: object, other: object) -> bool:
     return one is other or (type(one) is type(other) and canonical(one) == canonical(other))
 
 
+# positional: a range reads as low, high
 @dataclass(frozen=True, slots=True)
 class Float:
     """A real number from `low` to `high`, both included; on a grid from `low` where there is a step."""
@@ -102,6 +103,7 @@ class Float:
         return min(round(self.low + index * self.step, places), float(self.high))
 
 
+# positional: a range reads as low, high
 @dataclass(frozen=True, slots=True)
 class Int:
     """A whole number from `low` to `high`, both included, in steps from `low`."""
@@ -165,6 +167,7 @@ class Int:
         return f"int from {self.low} to {self.high}{' on a log axis' if self.log else ''}{step}"
 
 
+# positional: an option list reads as a set
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """Some values, each written down."""
@@ -200,6 +203,7 @@ class _Listed:
         return _read_option(self.options, value)
 
 
+# positional: an option list reads as a set
 @dataclass(frozen=True, slots=True)
 class Choice(_Listed):
     """One of some values without order."""
@@ -212,6 +216,7 @@ class Choice(_Listed):
         return f"choice of {', '.join(map(text_of, self.options))}"
 
 
+# positional: an option list reads as a set
 @dataclass(frozen=True, slots=True)
 class Ordinal(_Listed):
     """One of some values in this order."""

@@ -20,9 +20,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etude.errors import SearchError
-from etude.search.clock import Clock, Inbox, RealClock
+from etude.search.clock import Inbox, RealClock, SearchClock
+from etude.search.early_stopping import EarlyStop, NeverStop
 from etude.search.evaluation import Ending, Evaluator, Report, Underway
-from etude.search.events import (
+from etude.search.proposals import Proposal, ProposalSource
+from etude.search.spec import Limits
+from etude.search.trial_events import (
     Asked,
     Begun,
     Closed,
@@ -36,12 +39,9 @@ from etude.search.events import (
     Taken,
     Warm,
 )
-from etude.search.fidelity import EarlyStop, NeverStop
-from etude.search.history import History
-from etude.search.log import Log
-from etude.search.pool import Drawn, Pool
-from etude.search.rules import Rules
-from etude.search.trials import Goal, Origin, Outcome
+from etude.search.trial_history import TrialHistory
+from etude.search.trial_log import TrialLog
+from etude.search.trials import Goal, Origin, TrialOutcome
 
 ABANDON_S = 0.5
 """How long an attempt that was ended may take to be gone; then its worker is taken for free."""
@@ -50,32 +50,32 @@ LOOK_S = 1.0
 STALE_SHARE = 0.005
 """Proposals are drawn ahead where waiting for one would cost a worker more than this share of its time."""
 
-MakePool = Callable[[Callable[[], None]], Pool]
+MakeSource = Callable[[Callable[[], None]], ProposalSource]
 """Makes the pool, given what wakes the driver."""
-Observe = Callable[[Event, History], None]
+Observe = Callable[[Event, TrialHistory], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Attempt:
     """A trial under way."""
 
     worker: int
     attempt: int
     submitted_s: float
-    why: Outcome | None = None
+    why: TrialOutcome | None = None
     """Why it was asked to end, if it was."""
     started: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
     number: int
     attempt: int
     future: Future[Ending]
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
     attempt: int
     message: Underway | Report
 
@@ -84,28 +84,28 @@ _WAKE = object()
 _STOP = object()
 
 
-@dataclass(slots=True, eq=False)
-class Driver:
+@dataclass(slots=True, eq=False, kw_only=True)
+class SearchDriver:
     """One driver of one search, from its first event to its last."""
 
-    log: Log
+    log: TrialLog
     begun: Begun
     goal: Goal
-    rules: Rules
+    limits: Limits
     evaluator: Evaluator
-    make_pool: MakePool
+    make_source: MakeSource
     early_stop: EarlyStop = field(default_factory=NeverStop)
-    clock: Clock = field(default_factory=RealClock)
+    clock: SearchClock = field(default_factory=RealClock)
     warm: Sequence[Warm] = ()
     """Results of earlier tables, told when the search begins."""
     observe: Observe = field(default=lambda _event, _history: None)
     wall: Callable[[], float] = time.time
     redact: Callable[[str], str] = field(default=lambda text: text)
     """Takes secrets out of errors before they are written."""
-    history: History = field(default_factory=History)
+    history: TrialHistory = field(default_factory=TrialHistory)
     _inbox: Inbox = field(default_factory=queue.SimpleQueue)
-    _pool: Pool = field(init=False)
-    _news: list[Event] = field(default_factory=list)
+    _source: ProposalSource = field(init=False)
+    _unread: list[Event] = field(default_factory=list)
     """Events that the pool has not been given."""
     _out: list[Event] = field(default_factory=list)
     """Events to write."""
@@ -128,13 +128,13 @@ class Driver:
     _stopping: str = ""
     _looked: float = -math.inf
 
-    def run(self) -> History:
+    def run(self) -> TrialHistory:
         """Work until the search is complete, its time is up or it is asked to stop.
 
         Raises:
             SearchError: The sampler failed; what was running has ended by then.
         """
-        self._pool = self.make_pool(lambda: self._inbox.put(_WAKE))
+        self._source = self.make_source(lambda: self._inbox.put(_WAKE))
         try:
             self._open()
             while not self._over():
@@ -144,11 +144,11 @@ class Driver:
                 if self._over():
                     break
                 self.log.sync()
-                self._hear()
+                self._wait()
                 self._flush()
             self._close()
         finally:
-            self._pool.close()
+            self._source.close()
             self.log.close()
         if self._error is not None:
             raise SearchError(f"the sampler {self.begun.sampler!r} failed: {self._error}") from self._error
@@ -173,7 +173,7 @@ class Driver:
             opened = Opened(
                 driver=self._me,
                 lane=lane,
-                workers=self.rules.workers,
+                workers=self.limits.workers,
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 at_s=self.wall(),
@@ -181,7 +181,7 @@ class Driver:
             )
             self._write([self.begun, opened, *self.warm] if first else [opened])
             self._write(self._first_asked())
-        self._free = list(range(lane * self.rules.workers, (lane + 1) * self.rules.workers))
+        self._free = list(range(lane * self.limits.workers, (lane + 1) * self.limits.workers))
         heapq.heapify(self._free)
         self._queue.extend(number for number in self.history.open() if self.history.owner[number] == self._me)
         self._adopt()
@@ -197,11 +197,11 @@ class Driver:
         """The points that the user gave, as far as they were not asked before."""
         origins = {trial.origin for trial in self.history.trials.values()}
         points: list[tuple[Origin, Mapping[str, object]]] = []
-        if self.rules.baseline is not None and "baseline" not in origins:
-            points.append(("baseline", self.rules.baseline))
+        if self.limits.baseline is not None and "baseline" not in origins:
+            points.append(("baseline", self.limits.baseline))
         if "told" not in origins:
-            points += [("told", point) for point in self.rules.first]
-        start, room = self.history.next_number, max(0, self.rules.trials - self.history.next_number)
+            points += [("told", point) for point in self.limits.first]
+        start, room = self.history.next_number, max(0, self.limits.trials - self.history.next_number)
         return [
             Asked(number=number, point=point, origin=origin, seen=0, driver=self._me, suggest_s=None, t=self._t())
             for number, (origin, point) in enumerate(points[:room], start)
@@ -221,7 +221,7 @@ class Driver:
         return not (self._queue or self.history.owner or self._more_to_ask() or self._out)
 
     def _more_to_ask(self) -> bool:
-        return not self._exhausted and self._error is None and self.history.next_number < self.rules.trials
+        return not self._exhausted and self._error is None and self.history.next_number < self.limits.trials
 
     def _t(self) -> float:
         return self.clock.now() + self._offset
@@ -231,11 +231,11 @@ class Driver:
     def _follow(self, events: Sequence[Event]) -> None:
         for event in events:
             self.history.take(event)
-            self._news.append(event)
+            self._unread.append(event)
             match event:
                 case Reported():
                     self.early_stop.report(event.number, event.step, self._signed(event.value))
-                case Finished(outcome=Outcome.OK):
+                case Finished(outcome=TrialOutcome.OK):
                     self.early_stop.end(event.number)
             self.observe(event, self.history)
 
@@ -244,8 +244,8 @@ class Driver:
         self.log.write(events)
         for event in events:
             self.history.take(event)
-            self._news.append(event)
-            if isinstance(event, Finished) and event.outcome is Outcome.OK:
+            self._unread.append(event)
+            if isinstance(event, Finished) and event.outcome is TrialOutcome.OK:
                 self.early_stop.end(event.number)
             self.observe(event, self.history)
 
@@ -264,10 +264,10 @@ class Driver:
             self._looked = now
             self._follow(self.log.read())
             self._adopt()
-        if self.rules.timeout_s is not None and self._t() >= self.rules.timeout_s and not self._stopping:
+        if self.limits.timeout_s is not None and self._t() >= self.limits.timeout_s and not self._stopping:
             self._stopping = "timeout"
             for number in self._running:
-                self._end(number, Outcome.CANCELLED, now=False)
+                self._end(number, TrialOutcome.CANCELLED, now=False)
         while self._moments and self._moments[0][0] <= self.clock.now():
             _, number, attempt, what = heapq.heappop(self._moments)
             self._due(number, attempt, what)
@@ -281,14 +281,16 @@ class Driver:
             return
         match what:
             case "deadline":
-                self._end(number, Outcome.TIMEOUT, now=True)
+                self._end(number, TrialOutcome.TIMEOUT, now=True)
             case "now":
                 self.evaluator.cancel(number, now=True)
                 self._at(ABANDON_S, number, attempt, "gone")
             case "gone":
-                self._settle(number, running, Ending(Outcome.CANCELLED, error="it did not end when it was told to"))
+                self._settle(
+                    number, running, Ending(outcome=TrialOutcome.CANCELLED, error="it did not end when it was told to")
+                )
 
-    def _end(self, number: int, why: Outcome, *, now: bool) -> None:
+    def _end(self, number: int, why: TrialOutcome, *, now: bool) -> None:
         running = self._running[number]
         if running.why is None or now:
             running.why = running.why or why
@@ -296,15 +298,15 @@ class Driver:
             if now:
                 self._at(ABANDON_S, number, running.attempt, "gone")
             else:
-                self._at(self.rules.grace_s, number, running.attempt, "now")
+                self._at(self.limits.grace_s, number, running.attempt, "now")
 
     def _at(self, after_s: float, number: int, attempt: int, what: str) -> None:
         heapq.heappush(self._moments, (self.clock.now() + after_s, number, attempt, what))
 
     def _next_moment(self) -> float:
         moments = [self._moments[0][0]] if self._moments else []
-        if self.rules.timeout_s is not None and not self._stopping:
-            moments.append(self.rules.timeout_s - self._offset)
+        if self.limits.timeout_s is not None and not self._stopping:
+            moments.append(self.limits.timeout_s - self._offset)
         return min([*moments, max(self._looked, self.clock.now() - LOOK_S) + LOOK_S])
 
     # Keeping workers busy.
@@ -332,65 +334,67 @@ class Driver:
             self._flush()
             self._drawing = self.history.next_number
             self._results_at_draw = len(self.history.ended)
-            news, self._news = self._news, []
-            self._pool.start(self._drawing, news)
-            self._drawn()
+            news, self._unread = self._unread, []
+            self._source.start(self._drawing, news)
+            self._take_proposal()
 
     def _ahead(self) -> int:
-        if self.rules.ahead is not None:
-            return self.rules.ahead
+        if self.limits.ahead is not None:
+            return self.limits.ahead
         if self._suggest_s is None or self._trial_s is None:
             return 0
-        every_s = self._trial_s / self.rules.workers
+        every_s = self._trial_s / self.limits.workers
         if self._suggest_s <= STALE_SHARE * self._trial_s and self._suggest_s <= 0.5 * every_s:
             return 0
-        return min(self.rules.workers, math.ceil(self._suggest_s / max(every_s, 1e-9)) + 1)
+        return min(self.limits.workers, math.ceil(self._suggest_s / max(every_s, 1e-9)) + 1)
 
-    def _drawn(self) -> None:
-        drawn = self._pool.take()
-        if drawn is None:
+    def _take_proposal(self) -> None:
+        proposal = self._source.take()
+        if proposal is None:
             return
         number, self._drawing = self._drawing, None
-        assert number == drawn.number
-        if drawn.error is not None:
-            self._error = drawn.error
-        elif drawn.point is None:
+        assert number == proposal.number
+        if proposal.error is not None:
+            self._error = proposal.error
+        elif proposal.point is None:
             self._exhausted = True
         else:
-            self._suggest_s = _average(self._suggest_s, drawn.suggest_s)
-            self._ask(drawn, drawn.point)
+            self._suggest_s = _average(self._suggest_s, proposal.suggest_s)
+            self._ask(proposal, proposal.point)
 
-    def _ask(self, drawn: Drawn, point: Mapping[str, object]) -> None:
+    def _ask(self, proposal: Proposal, point: Mapping[str, object]) -> None:
         asked = Asked(
-            number=drawn.number,
+            number=proposal.number,
             point=point,
             origin="sampler",
-            seen=drawn.seen,
+            seen=proposal.seen,
             driver=self._me,
-            suggest_s=drawn.suggest_s,
+            suggest_s=proposal.suggest_s,
             t=self._t(),
         )
         with self.log.exclusive():
             self._follow(self.log.read())
             self._write(self._out)
             self._out = []
-            if self.history.next_number == drawn.number:  # else another driver has it: draw anew, knowing that
+            if self.history.next_number == proposal.number:  # else another driver has it: draw anew, knowing that
                 self._write([asked])
-                self._queue.append(drawn.number)
-                self._begun_at[drawn.number] = self._results_at_draw
+                self._queue.append(proposal.number)
+                self._begun_at[proposal.number] = self._results_at_draw
 
     def _start(self, number: int) -> None:
         self.log.sync()  # nothing starts before what led to it is on disk
         trial = self.history.trials[number]
         attempt = len(self.history.failures.get(number, ())) + 1
         worker = heapq.heappop(self._free)
-        self._running[number] = _Attempt(worker, attempt, self._t())
-        future = self.evaluator.submit(trial, lambda message: self._inbox.put(_Told(attempt, message)))
-        future.add_done_callback(lambda done: self._inbox.put(_Ended(number, attempt, done)))
+        self._running[number] = _Attempt(worker=worker, attempt=attempt, submitted_s=self._t())
+        future = self.evaluator.submit(
+            trial, lambda message: self._inbox.put(_Message(attempt=attempt, message=message))
+        )
+        future.add_done_callback(lambda done: self._inbox.put(_Ended(number=number, attempt=attempt, future=done)))
 
     # Hearing back.
 
-    def _hear(self) -> None:
+    def _wait(self) -> None:
         message = self.clock.wait(self._inbox, self._next_moment())
         while message is not None:
             self._take(message)
@@ -405,16 +409,16 @@ class Driver:
                 running = self._running.get(message.number)
                 if running is not None and running.attempt == message.attempt:
                     self._settle(message.number, running, _ending_of(message.future))
-            case _Told():
+            case _Message():
                 running = self._running.get(message.message.number)
                 if running is not None and running.attempt == message.attempt:
-                    self._told(message.message, running)
+                    self._take_message(message.message, running)
             case _ if message is _WAKE and self._drawing is not None:
-                self._drawn()
+                self._take_proposal()
             case _ if message is _STOP:
                 self._stopping = self._stopping or "interrupted"
 
-    def _told(self, message: Underway | Report, running: _Attempt) -> None:
+    def _take_message(self, message: Underway | Report, running: _Attempt) -> None:
         self._underway(message.number, running)
         if isinstance(message, Report):
             if not math.isfinite(message.value) or not math.isfinite(message.step):
@@ -422,7 +426,7 @@ class Driver:
             self._out.append(Reported(number=message.number, step=message.step, value=message.value, t=self._t()))
             stops = self.early_stop.report(message.number, message.step, self._signed(message.value))
             if stops and running.why is None:
-                self._end(message.number, Outcome.PRUNED, now=False)
+                self._end(message.number, TrialOutcome.PRUNED, now=False)
 
     def _underway(self, number: int, running: _Attempt) -> None:
         if running.started:
@@ -440,32 +444,32 @@ class Driver:
                 t=self._t(),
             )
         )
-        if self.rules.trial_timeout_s is not None:
-            self._at(self.rules.trial_timeout_s, number, running.attempt, "deadline")
+        if self.limits.trial_timeout_s is not None:
+            self._at(self.limits.trial_timeout_s, number, running.attempt, "deadline")
 
     def _settle(self, number: int, running: _Attempt, ending: Ending) -> None:
         """An attempt has ended: what follows from it."""
         self._underway(number, running)
         del self._running[number]
         heapq.heappush(self._free, running.worker)
-        outcome, told = _judged(ending, running.why, self.goal, self.rules.trial_timeout_s)
-        error = self.redact(told)
-        if outcome is Outcome.CANCELLED:
+        outcome, reason = _outcome_of(ending, running.why, self.goal, self.limits.trial_timeout_s)
+        error = self.redact(reason)
+        if outcome is TrialOutcome.CANCELLED:
             self._out.append(Halted(number=number, t=self._t()))
             if not self._stopping:
                 self._stopping = "interrupted"
             return
         failed = self.history.failures.get(number, [])
-        if not self._stopping and failed.count(outcome) < self.rules.retry.get(outcome, 0):
+        if not self._stopping and failed.count(outcome) < self.limits.retry.get(outcome, 0):
             self._out.append(Retried(number=number, outcome=outcome, error=error, t=self._t()))
             self._at(min(60.0, 2.0 ** len(failed)), number, running.attempt + 1, "again")
             return
         self._trial_s = _average(self._trial_s, self._t() - running.submitted_s)
         values: tuple[float, ...] | None = None
-        if outcome is Outcome.OK:
+        if outcome is TrialOutcome.OK:
             assert ending.values is not None
             values = tuple(float(value) for value in ending.values if value is not None)
-        elif outcome is Outcome.PRUNED and len(self.goal.metrics) == 1:
+        elif outcome is TrialOutcome.PRUNED and len(self.goal.metrics) == 1:
             reports = [*self.history.reports(number), *self._reported(number)]
             values = (reports[-1][1],) if reports else None
         self._out.append(
@@ -473,7 +477,7 @@ class Driver:
                 number=number,
                 outcome=outcome,
                 values=values,
-                constraints=ending.constraints if outcome is Outcome.OK else (),
+                constraints=ending.constraints if outcome is TrialOutcome.OK else (),
                 error=error,
                 fingerprint=ending.fingerprint,
                 t=self._t(),
@@ -489,20 +493,22 @@ class Driver:
         return -value if self.goal.directions[0] == "maximize" else value
 
 
-def _judged(ending: Ending, why: Outcome | None, goal: Goal, limit_s: float | None) -> tuple[Outcome, str]:
+def _outcome_of(
+    ending: Ending, why: TrialOutcome | None, goal: Goal, limit_s: float | None
+) -> tuple[TrialOutcome, str]:
     """The outcome of an attempt, by what the evaluator says of it and what was asked of it."""
-    if ending.outcome is Outcome.OK:
+    if ending.outcome is TrialOutcome.OK:
         values = ending.values or ()
         bad = [
             f"{metric} is {'missing' if value is None else value}"
             for metric, value in zip(goal.metrics, [*values, *[None] * len(goal.metrics)], strict=False)
             if value is None or not math.isfinite(value)
         ]
-        told = "; ".join([*bad, *([ending.error] if ending.error else [])])
-        return (Outcome.INVALID, told) if bad else (Outcome.OK, "")
-    if why is Outcome.TIMEOUT:
+        reason = "; ".join([*bad, *([ending.error] if ending.error else [])])
+        return (TrialOutcome.INVALID, reason) if bad else (TrialOutcome.OK, "")
+    if why is TrialOutcome.TIMEOUT:
         return why, f"it ran longer than the {limit_s:g} s that a trial may take"
-    if why is Outcome.PRUNED:
+    if why is TrialOutcome.PRUNED:
         return why, ""
     if why is not None:
         return why, ending.error
@@ -511,7 +517,11 @@ def _judged(ending: Ending, why: Outcome | None, goal: Goal, limit_s: float | No
 
 def _ending_of(future: Future[Ending]) -> Ending:
     error = future.exception()
-    return future.result() if error is None else Ending(Outcome.CRASH, error=f"{type(error).__name__}: {error}")
+    return (
+        future.result()
+        if error is None
+        else Ending(outcome=TrialOutcome.CRASH, error=f"{type(error).__name__}: {error}")
+    )
 
 
 def _average(old: float | None, new: float) -> float:

@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from etude.search.trials import Outcome, Trial
+from etude.search.trials import Trial, TrialOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How an attempt at a trial ended."""
 
-    outcome: Outcome
+    outcome: TrialOutcome
     values: tuple[float | None, ...] | None = None
     """The objectives in the order of the goal, None for one that is missing; NaN and infinite ones are invalid."""
     constraints: tuple[float, ...] = ()
@@ -38,14 +38,14 @@ class Report(NamedTuple):
     value: float
 
 
-Hear = Callable[["Underway | Report"], None]
+Listen = Callable[["Underway | Report"], None]
 
 
 class Evaluator(Protocol):
     """Evaluates trials. May be called from the driver's thread alone; may answer from any."""
 
-    def submit(self, trial: Trial, hear: Hear) -> Future[Ending]:
-        """Start an attempt. `hear` takes what it tells until its future is done."""
+    def submit(self, trial: Trial, listen: Listen) -> Future[Ending]:
+        """Start an attempt. `listen` takes what it tells until its future is done."""
         ...
 
     def cancel(self, number: int, *, now: bool) -> None:

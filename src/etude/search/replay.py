@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from etude.search.events import Asked, Event
-from etude.search.replica import Replica
+from etude.search.log_sampler import LogSampler
 from etude.search.space import Point
+from etude.search.trial_events import Asked, Event
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedProposal:
     """One proposal of the log, and what the sampler proposes from the same events."""
 
     number: int
@@ -27,25 +27,27 @@ class Replayed:
         return self.again is not None and _bytes(self.logged) == _bytes(self.again)
 
 
-def replayed(events: Sequence[Event], fresh: Callable[[], Replica]) -> Iterator[Replayed]:
+def compare_proposals(events: Sequence[Event], fresh: Callable[[], LogSampler]) -> Iterator[ReplayedProposal]:
     """Every proposal of a sampler in a log, in its order, beside the one that follows again from what it had seen.
 
     Args:
         events: The log.
         fresh: Makes a sampler of the same name, space, goal, seed and settings that has seen nothing.
     """
-    replicas: dict[int, Replica] = {}
+    samplers: dict[int, LogSampler] = {}
     for event in events:
         if not isinstance(event, Asked) or event.origin != "sampler":
             continue
-        if event.driver not in replicas:
-            replicas[event.driver] = fresh()
-        replica = replicas[event.driver]
-        replica.follow(events[replica.seen : event.seen])
+        if event.driver not in samplers:
+            samplers[event.driver] = fresh()
+        sampler = samplers[event.driver]
+        sampler.follow(events[sampler.seen : event.seen])
         try:
-            yield Replayed(event.number, event.point, replica.ask(event.number))
+            yield ReplayedProposal(number=event.number, logged=event.point, again=sampler.ask(event.number))
         except Exception as error:  # whatever the sampler raises: told, and the rest is still compared
-            yield Replayed(event.number, event.point, None, f"{type(error).__name__}: {error}")
+            yield ReplayedProposal(
+                number=event.number, logged=event.point, again=None, error=f"{type(error).__name__}: {error}"
+            )
 
 
 def _bytes(point: Point) -> bytes:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from etude.search.clock import Inbox
-from etude.search.evaluation import Ending, Hear, Report, Underway
-from etude.search.events import Event
-from etude.search.pool import Drawn, draw
-from etude.search.replica import Replica
-from etude.search.trials import Outcome, Trial
+from etude.search.evaluation import Ending, Listen, Report, Underway
+from etude.search.log_sampler import LogSampler
+from etude.search.proposals import Proposal, propose
+from etude.search.trial_events import Event
+from etude.search.trials import Trial, TrialOutcome
 
 
 class VirtualClock:
@@ -57,7 +57,7 @@ class Course(NamedTuple):
     """It goes on until it is killed, and hears no request to stop."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SimulatedEvaluator:
     """Evaluates trials by a function that says how each attempt would go."""
 
@@ -71,13 +71,13 @@ class SimulatedEvaluator:
     deaf: bool = False
     """Whether even what is killed never comes back."""
 
-    def submit(self, trial: Trial, hear: Hear) -> Future[Ending]:
+    def submit(self, trial: Trial, listen: Listen) -> Future[Ending]:
         course, future, start = self.course(trial), Future[Ending](), self.clock.now()
         self.running[trial.number] = (future, course)
         self.submitted.append(trial.number)
-        hear(Underway(trial.number))
+        listen(Underway(trial.number))
         for after_s, step, value in course.reports:
-            self.clock.at(start + after_s, lambda told=(step, value): self._report(trial.number, future, hear, told))  # type: ignore[misc]
+            self.clock.at(start + after_s, lambda told=(step, value): self._report(trial.number, future, listen, told))  # type: ignore[misc]
         if not course.hangs:
             self.clock.at(start + course.duration_s, lambda: self._end(trial.number, future, course.ending))
         return future
@@ -87,11 +87,11 @@ class SimulatedEvaluator:
             self.killed.append((number, self.clock.now()))
         future, course = self.running[number]
         if not (course.hangs and not now) and not self.deaf:
-            self._end(number, future, Ending(Outcome.CANCELLED))
+            self._end(number, future, Ending(outcome=TrialOutcome.CANCELLED))
 
-    def _report(self, number: int, future: Future[Ending], hear: Hear, told: tuple[float, float]) -> None:
+    def _report(self, number: int, future: Future[Ending], listen: Listen, told: tuple[float, float]) -> None:
         if not future.done():
-            hear(Report(number, *told))
+            listen(Report(number, *told))
 
     def _end(self, number: int, future: Future[Ending], ending: Ending) -> None:
         if not future.done():
@@ -99,38 +99,40 @@ class SimulatedEvaluator:
             future.set_result(ending)
 
 
-class SimulatedPool:
+class SimulatedProposals:
     """Draws on the virtual clock: a proposal is there after the time that it is said to cost."""
 
     def __init__(
         self,
-        replica: Replica,
+        sampler: LogSampler,
         clock: VirtualClock,
         wake: Callable[[], None],
         cost_s: Callable[[int], float] = lambda _number: 0.0,
     ) -> None:
-        self._replica = replica
+        self._sampler = sampler
         self._clock = clock
         self._wake = wake
         self._cost_s = cost_s
-        self._drawn: Drawn | None = None
+        self._proposal: Proposal | None = None
 
     def start(self, number: int, events: Sequence[Event]) -> None:
         cost_s = self._cost_s(number)
-        drawn = draw(self._replica, number, events)
-        told = Drawn(drawn.number, drawn.point, drawn.seen, cost_s, drawn.error)
+        proposal = propose(self._sampler, number, events)
+        told = Proposal(
+            number=proposal.number, point=proposal.point, seen=proposal.seen, suggest_s=cost_s, error=proposal.error
+        )
         if cost_s <= 0:
-            self._drawn = told
+            self._proposal = told
         else:
             self._clock.at(self._clock.now() + cost_s, lambda: self._arrive(told))
 
-    def take(self) -> Drawn | None:
-        drawn, self._drawn = self._drawn, None
-        return drawn
+    def take(self) -> Proposal | None:
+        proposal, self._proposal = self._proposal, None
+        return proposal
 
     def close(self) -> None:
         """Nothing to end."""
 
-    def _arrive(self, drawn: Drawn) -> None:
-        self._drawn = drawn
+    def _arrive(self, proposal: Proposal) -> None:
+        self._proposal = proposal
         self._wake()

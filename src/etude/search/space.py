@@ -32,7 +32,7 @@ MOST_TRIES = 10_000
 """How many points are drawn before a space is taken to hold none that is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """`dimension` counts only where `on` counts and has one of `values`."""
 
@@ -41,7 +41,7 @@ class Condition:
     values: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forbidden:
     """No point may match all of these. A tuple stands for any of its values."""
 
@@ -55,6 +55,7 @@ class Forbidden:
         )
 
 
+# positional: it keeps what it computes, so it has no slots; read as dimensions, conditions, forbidden
 @dataclass(frozen=True)  # without slots: what is derived is kept
 class Space:
     """Where a search looks. Conditions on one dimension must all be met."""
@@ -227,19 +228,19 @@ class Space:
         """The space that `as_json` wrote."""
         dimensions = {name: dimension_of(one) for name, one in fields["space"].items()}
         conditions = tuple(
-            Condition(name, on, tuple(values))
+            Condition(dimension=name, on=on, values=tuple(values))
             for name, one in fields["space"].items()
             for on, values in one.get("when", {}).items()
         )
         forbidden = tuple(
-            Forbidden({name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
+            Forbidden(values={name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
             for one in fields.get("forbidden", ())
         )
         return Space(dimensions, conditions, forbidden)
 
     def check(self) -> list[Fault]:
         """Everything that is wrong with it, with paths inside the space."""
-        from etude.search.space_faults import space_faults
+        from etude.search.space_faults import space_faults  # it reads spaces, and only faults need it
 
         return space_faults(self)
 

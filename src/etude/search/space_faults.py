@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from etude.errors import Fault, nearest
 from etude.identity.canonical import canonical
+from etude.identity.difference import readable
 from etude.search.space import Condition, Float, Space
 
 DRAWS = 2_000
@@ -92,8 +93,6 @@ def _wanted(space: Space, name: str) -> dict[str, list[set[str]]]:
 
 
 def _written(texts: set[str]) -> str:
-    from etude.identity.difference import readable
-
     return " or ".join(sorted(readable(text) for text in texts))
 
 

@@ -1,9 +1,10 @@
-"""A search as a study file says it."""
+"""A search as a study file says it, and the limits that its driver keeps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, get_args
 
 from etude.keys import (
@@ -22,10 +23,45 @@ from etude.keys import (
     section_of,
     spec_of,
 )
-from etude.search.fidelity import Asha, EarlyStop, Median, NeverStop
-from etude.search.rules import RETRIES, Rules
+from etude.search.early_stopping import Asha, EarlyStop, MedianRule, NeverStop
 from etude.search.space import Point, Space
-from etude.search.trials import Direction, Goal, Outcome
+from etude.search.trials import Direction, Goal, TrialOutcome
+
+RETRIES: Final[Mapping[TrialOutcome, int]] = MappingProxyType(
+    {
+        TrialOutcome.PREEMPTED: 10,
+        TrialOutcome.OUT_OF_MEMORY: 0,
+        TrialOutcome.CRASH: 0,
+        TrialOutcome.TIMEOUT: 0,
+        TrialOutcome.INVALID: 0,
+    }
+)
+"""How often a trial is tried again after each kind of failure, unless the study says otherwise: a worker that was taken
+away says nothing of the point, all else would most likely come again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits of a search."""
+
+    trials: int
+    """How many points are tried in all, the baseline included."""
+    workers: int
+    """How many trials this driver has under way at once."""
+    timeout_s: float | None = None
+    """How long the search may take in all, over all its runs."""
+    trial_timeout_s: float | None = None
+    """How long one attempt at a trial may take."""
+    retry: Mapping[TrialOutcome, int] = field(default_factory=lambda: RETRIES)
+    ahead: int | None = None
+    """Proposals kept ready beyond the workers that wait; None to choose by what proposals and trials take."""
+    grace_s: float = 10.0
+    """How long a trial that is asked to stop may take to its next checkpoint."""
+    baseline: Point | None = None
+    """The point that is tried first, and that all others are compared with."""
+    first: tuple[Point, ...] = ()
+    """Further points to try before the sampler is asked."""
+
 
 NO_LIMIT = 10**9
 """Trials of a search that is limited by time alone."""
@@ -79,11 +115,11 @@ _RETRY: Final = Section(
             f"Further attempts after {event} (default {RETRIES[outcome]}).", 1, type=Integer(least=0)
         )
         for outcome, event in (
-            (Outcome.PREEMPTED, "a worker was taken away"),
-            (Outcome.OUT_OF_MEMORY, "memory ran out"),
-            (Outcome.CRASH, "a step raised"),
-            (Outcome.TIMEOUT, "trial_timeout was exceeded"),
-            (Outcome.INVALID, "an objective was missing, NaN or infinite"),
+            (TrialOutcome.PREEMPTED, "a worker was taken away"),
+            (TrialOutcome.OUT_OF_MEMORY, "memory ran out"),
+            (TrialOutcome.CRASH, "a step raised"),
+            (TrialOutcome.TIMEOUT, "trial_timeout was exceeded"),
+            (TrialOutcome.INVALID, "an objective was missing, NaN or infinite"),
         )
     },
 )
@@ -111,8 +147,8 @@ class StopEarly:
     def made(self) -> EarlyStop:
         """The rule, before any report."""
         if self.method == "asha":
-            return Asha(self.min_step, self.reduction)
-        return Median(self.startup, self.min_step)
+            return Asha(min_step=self.min_step, reduction=self.reduction)
+        return MedianRule(startup=self.startup, min_step=self.min_step)
 
 
 def stop_early_of(read: str | Mapping[str, Any]) -> StopEarly | None:
@@ -122,9 +158,9 @@ def stop_early_of(read: str | Mapping[str, Any]) -> StopEarly | None:
     return spec_of(StopEarly, read) if "method" in read else None
 
 
-def retries_of(read: Mapping[str, int]) -> Mapping[Outcome, int]:
+def retries_of(read: Mapping[str, int]) -> Mapping[TrialOutcome, int]:
     """What `retry` says, once its form is checked, beside what it leaves as it is."""
-    return {**RETRIES, **{Outcome(name): tries for name, tries in read.items()}}
+    return {**RETRIES, **{TrialOutcome(name): tries for name, tries in read.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +299,7 @@ class Search:
         ),
     ] = None
     retry: Annotated[
-        Mapping[Outcome, int],
+        Mapping[TrialOutcome, int],
         _RETRY,
         FileKey(
             "How often a trial is tried again, by what went wrong.",
@@ -282,9 +318,9 @@ class Search:
         FileKey("How long a trial that is asked to stop may take to its next checkpoint. Default {default}.", "30s"),
     ] = 10.0
 
-    def rules(self, workers: int, first: tuple[Point, ...] = ()) -> Rules:
+    def limits(self, workers: int, first: tuple[Point, ...] = ()) -> Limits:
         """The limits of its driver."""
-        return Rules(
+        return Limits(
             trials=self.trials,
             workers=self.workers or workers,
             timeout_s=self.timeout_s,

@@ -16,7 +16,7 @@ Origin = Literal["baseline", "initial", "sampler", "warm", "told"]
 of an earlier table, or a point that was told by hand."""
 
 
-class Outcome(StrEnum):
+class TrialOutcome(StrEnum):
     """How a trial ended."""
 
     OK = "ok"
@@ -37,10 +37,16 @@ class Outcome(StrEnum):
     @property
     def failed(self) -> bool:
         """Whether it says that the point did not work out."""
-        return self in (Outcome.INVALID, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED)
+        return self in (
+            TrialOutcome.INVALID,
+            TrialOutcome.CRASH,
+            TrialOutcome.TIMEOUT,
+            TrialOutcome.OUT_OF_MEMORY,
+            TrialOutcome.PREEMPTED,
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """A limit that a feasible trial keeps."""
 
@@ -55,7 +61,7 @@ class Bound:
         return max([*over, *under], default=-math.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
     """What a search is after."""
 
@@ -84,7 +90,7 @@ class Goal:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One point of a search and what became of it. Times are seconds since the search began."""
 
@@ -97,7 +103,7 @@ class Trial:
     submitted_s: float | None = None
     started_s: float | None = None
     ended_s: float | None = None
-    outcome: Outcome | None = None
+    outcome: TrialOutcome | None = None
     """None while it waits or runs."""
     values: tuple[float, ...] | None = None
     """The objectives, in the user's sign."""
@@ -117,4 +123,4 @@ class Trial:
     @property
     def feasible(self) -> bool:
         """Whether it succeeded and keeps all constraints."""
-        return self.outcome is Outcome.OK and all(value <= 0 for value in self.constraints)
+        return self.outcome is TrialOutcome.OK and all(value <= 0 for value in self.constraints)

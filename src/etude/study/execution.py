@@ -28,15 +28,15 @@ from etude.graph.node import Node
 from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, with_marks
-from etude.search.trials import Outcome
+from etude.search.trials import TrialOutcome
 from etude.store.manifest import Manifest
-from etude.study.driving import driving, note_cluster
 from etude.study.fault_places import locate
 from etude.study.needed_results import register
 from etude.study.ordering import order_seed, turns
 from etude.study.prepare import DIGESTS, Options, PreparedStudy, meter_settings
 from etude.study.provenance import Provenance
 from etude.study.result_history import after, read_history, write_history
+from etude.study.run_driver import drive, note_cluster
 from etude.study.run_snapshot import take_snapshot
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from etude.execute.perform import Pause
     from etude.pilots.pilot_backend import PilotBackend
     from etude.search.driver import Observe
-    from etude.study.searching import Searching
+    from etude.study.search_run import SearchRun
 
 MOST_ROUNDS = 5
 """How often a run starts over after it found stored results damaged."""
@@ -107,7 +107,7 @@ class Execution:
     runner: Runner | None = None
     stopping: bool = False
     summary: RunSummary = field(default_factory=RunSummary)
-    searching: Searching | None = None
+    searching: SearchRun | None = None
     redact: Redactor = field(init=False)
     """Knows the secrets of the environment; nothing is written or told without it."""
 
@@ -136,7 +136,7 @@ class Execution:
             try:
                 if self.options.cluster is not None:
                     note_cluster(folder, self.options.cluster.scheduler)
-                with driving(folder, self.interrupt, self.options.job):
+                with drive(folder, self.interrupt, self.options.job):
                     self._compute(run, folder, partial(self._say, log))
                 finished = True
             finally:
@@ -182,7 +182,7 @@ class Execution:
     def _search(self, run: str, tell: Tell) -> None:
         """Search until that is complete; what the trials came to is then part of the plan."""
         # only a study that searches loads what searches
-        from etude.study.searching import Searching
+        from etude.study.search_run import SearchRun
 
         prepared = self.prepared
         state, again = prepared.search, prepared.again
@@ -190,20 +190,20 @@ class Execution:
         assert again is not None
         backend = self._backend(run)
         try:
-            self.searching = Searching(
-                prepared,
-                state,
-                prepared.other_study,
-                backend,
-                self._workers(),
-                Provenance(
+            self.searching = SearchRun(
+                prepared=prepared,
+                state=state,
+                other_study=prepared.other_study,
+                backend=backend,
+                workers=self._workers(),
+                provenance=Provenance(
                     study=prepared.study.name, run=run, project=prepared.workplace.project, store=prepared.store
                 ),
-                Policy(retries=prepared.study.place.retries, watch_walltime=self.options.cluster is None),
-                tell,
-                self.redact,
-                self.observe,
-                self.options.first,
+                policy=Policy(retries=prepared.study.place.retries, watch_walltime=self.options.cluster is None),
+                tell=tell,
+                redact=self.redact,
+                observe=self.observe,
+                first=self.options.first,
             )
             if self.stopping:
                 self.searching.interrupt()
@@ -434,7 +434,7 @@ def in_vain(prepared: PreparedStudy) -> bool:
     if prepared.search is None:
         return False
     trials = [prepared.search.history.trials[number] for number in prepared.search.history.ended]
-    return bool(trials) and not any(trial.outcome in (Outcome.OK, Outcome.PRUNED) for trial in trials)
+    return bool(trials) and not any(trial.outcome in (TrialOutcome.OK, TrialOutcome.PRUNED) for trial in trials)
 
 
 def new_run_id(at_s: float) -> str:

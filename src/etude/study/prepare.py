@@ -20,12 +20,12 @@ from etude.identity.files import FileDigests
 from etude.identity.observed import Present
 from etude.search.space import Point
 from etude.store.store import Store
+from etude.study.best_points import with_top
 from etude.study.expand import Expansion, LoadStudy, expand, no_other, unique
 from etude.study.fault_places import locate
 from etude.study.result_history import ResultHistory, comparable_history
-from etude.study.searched import SearchState, check_objective, state_of, with_search
+from etude.study.search_state import SearchState, check_objective, state_of, with_search
 from etude.study.study import Study
-from etude.study.top import with_top
 from etude.study.variants import points, too_many
 
 DIGESTS = "digests.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etude.errors import ConfigError
-from etude.search.samplers.registry import DEFAULT, check, make
+from etude.search.samplers.factory import DEFAULT, check, make
 from etude.search.space import Float, Space
 from search.sampler_contract import SamplerContract, walk
 from search_spaces import CONDITIONAL, MINIMISE, MIXED

@@ -12,9 +12,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from etude.search.samplers.acquisition import log_improvement, log_tail, log_tail_and_slope, log_within
-from etude.search.samplers.encoding import Array, Encoding
-from etude.search.samplers.matern import JITTER, fit, loss_and_slope, scaled, start
+from etude.search.samplers.matern import JITTER, fit, loss_and_slope, natural_scale, start
 from etude.search.samplers.posterior import Posterior
+from etude.search.samplers.unit_cube import Array, Encoding
 from etude.search.space import Space
 from search_spaces import CONDITIONAL, spaces
 
@@ -37,7 +37,7 @@ def reference(points: Array, values: Array) -> GaussianProcessRegressor:
 def test_predictions_are_those_of_scikit_learn() -> None:
     points, values = data(30)
     others = np.random.default_rng(1).random((12, 3))
-    mean, variance = Posterior(points, values, scaled(THETA), 0).predict(others)
+    mean, variance = Posterior(points, values, natural_scale(THETA), 0).predict(others)
     their_mean, their_deviation = reference(points, values).predict(others, return_std=True)
     assert mean == pytest.approx(their_mean, abs=1e-9)
     assert np.sqrt(variance) == pytest.approx(their_deviation, abs=1e-7)
@@ -53,7 +53,7 @@ def test_the_slope_of_the_likelihood_is_that_of_its_differences() -> None:
 
 def test_slopes_of_mean_and_variance_are_those_of_their_differences() -> None:
     points, values = data(25)
-    posterior, at = Posterior(points, values, scaled(THETA), 0), np.array([0.31, 0.62, 0.17])
+    posterior, at = Posterior(points, values, natural_scale(THETA), 0), np.array([0.31, 0.62, 0.17])
     mean, variance, by_mean, by_variance = posterior.slope(at)
     assert mean == pytest.approx(float(posterior.predict(at[None])[0][0]))
     assert variance == pytest.approx(float(posterior.predict(at[None])[1][0]))
@@ -64,11 +64,11 @@ def test_slopes_of_mean_and_variance_are_those_of_their_differences() -> None:
 def test_points_appended_one_by_one_give_what_all_at_once_give() -> None:
     points, values = data(40)
     others = np.random.default_rng(1).random((9, 3))
-    grown = Posterior(points[:25], values[:25], scaled(THETA), 15)
+    grown = Posterior(points[:25], values[:25], natural_scale(THETA), 15)
     grown.watch(others)
     for point, value in zip(points[25:], values[25:], strict=True):
         grown.append(point, float(value))
-    whole = Posterior(points, values, scaled(THETA), 0)
+    whole = Posterior(points, values, natural_scale(THETA), 0)
     for ours, theirs in ((grown.predict(others), whole.predict(others)), (grown.watched(), whole.predict(others))):
         assert ours[0] == pytest.approx(theirs[0], abs=1e-9)
         assert ours[1] == pytest.approx(theirs[1], abs=1e-9)
@@ -78,7 +78,7 @@ def test_points_appended_one_by_one_give_what_all_at_once_give() -> None:
 def test_a_believed_point_changes_no_expectation_and_takes_the_variance_away() -> None:
     points, values = data(25)
     others, believed = np.random.default_rng(1).random((9, 3)), np.array([0.4, 0.4, 0.4])
-    posterior = Posterior(points, values, scaled(THETA), 1)
+    posterior = Posterior(points, values, natural_scale(THETA), 1)
     before = posterior.predict(np.vstack([others, believed]))
     posterior.append(believed)
     after = posterior.predict(np.vstack([others, believed]))
@@ -91,8 +91,8 @@ def test_a_believed_point_changes_no_expectation_and_takes_the_variance_away() -
 def test_points_believed_from_the_start_are_those_believed_later() -> None:
     points, values = data(25)
     others, running = np.random.default_rng(1).random((9, 3)), np.random.default_rng(2).random((4, 3))
-    at_once = Posterior(np.vstack([points, running]), values, scaled(THETA), 0)
-    later = Posterior(points, values, scaled(THETA), 4)
+    at_once = Posterior(np.vstack([points, running]), values, natural_scale(THETA), 0)
+    later = Posterior(points, values, natural_scale(THETA), 4)
     for point in running:
         later.append(point)
     assert at_once.predict(others)[0] == pytest.approx(later.predict(others)[0], abs=1e-9)
@@ -102,17 +102,17 @@ def test_points_believed_from_the_start_are_those_believed_later() -> None:
 def test_a_believed_point_that_comes_true_counts_as_if_it_had_been_observed() -> None:
     points, values = data(26)
     others = np.random.default_rng(1).random((9, 3))
-    posterior = Posterior(points[:25], values[:25], scaled(THETA), 1)
+    posterior = Posterior(points[:25], values[:25], natural_scale(THETA), 1)
     place = posterior.append(points[25])
     posterior.revalue(place, float(values[25]))
     assert posterior.predict(others)[0] == pytest.approx(
-        Posterior(points, values, scaled(THETA), 0).predict(others)[0], abs=1e-9
+        Posterior(points, values, natural_scale(THETA), 0).predict(others)[0], abs=1e-9
     )
 
 
 def test_the_expected_values_at_observations_lie_between_them_and_the_mean() -> None:
     points, values = data(30)
-    posterior = Posterior(points, values, scaled(THETA), 0)
+    posterior = Posterior(points, values, natural_scale(THETA), 0)
     assert posterior.smoothed == pytest.approx(posterior.predict(points)[0], abs=1e-6)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from etude.search.samplers.encoding import Encoding
-from etude.search.samplers.history import History
-from etude.search.samplers.protocol import Sampler, Told
-from etude.search.samplers.registry import make
+from etude.search.sampler import Sampler, TrialResult
+from etude.search.samplers.factory import make
+from etude.search.samplers.observations import Observations
+from etude.search.samplers.unit_cube import Encoding
 from etude.search.space import Float, Space
-from etude.search.trials import Bound, Goal, Outcome
+from etude.search.trials import Bound, Goal, TrialOutcome
 from search.sampler_contract import SamplerContract
 from search_spaces import MINIMISE, TWO_GOALS
 
@@ -24,7 +24,7 @@ class TestGp(SamplerContract):
 
 
 def searched(
-    sampler: Sampler, space: Space, loss: Callable[[Any], Told], count: int, running: int = 1
+    sampler: Sampler, space: Space, loss: Callable[[Any], TrialResult], count: int, running: int = 1
 ) -> list[dict[str, Any]]:
     """The points of a search with a few running at a time, in the order in which they were proposed."""
     points: list[Any] = []
@@ -38,8 +38,8 @@ def searched(
     return points
 
 
-def bowl(point: Any) -> Told:
-    return Told(((point["x"] - 0.7) ** 2 + (point["y"] - 0.2) ** 2,), Outcome.OK)
+def bowl(point: Any) -> TrialResult:
+    return TrialResult(values=((point["x"] - 0.7) ** 2 + (point["y"] - 0.2) ** 2,), outcome=TrialOutcome.OK)
 
 
 def test_a_bowl_is_searched_to_its_bottom() -> None:
@@ -62,8 +62,8 @@ def test_running_points_are_not_proposed_again() -> None:
 
 
 def test_a_half_of_the_space_that_fails_is_left() -> None:
-    def half(point: Any) -> Told:
-        return Told(None, Outcome.OUT_OF_MEMORY) if point["x"] > 0.6 else bowl(point)
+    def half(point: Any) -> TrialResult:
+        return TrialResult(values=None, outcome=TrialOutcome.OUT_OF_MEMORY) if point["x"] > 0.6 else bowl(point)
 
     points = searched(make("gp", PLANE, MINIMISE, 0, explore=0), PLANE, half, 60)
     failed = [half(point).values is None for point in points]
@@ -74,18 +74,18 @@ def test_a_half_of_the_space_that_fails_is_left() -> None:
 def test_failures_by_chance_do_not_spoil_a_search() -> None:
     rng = np.random.default_rng(0)
 
-    def flaky(point: Any) -> Told:
-        return Told(None, Outcome.CRASH) if rng.random() < 0.2 else bowl(point)
+    def flaky(point: Any) -> TrialResult:
+        return TrialResult(values=None, outcome=TrialOutcome.CRASH) if rng.random() < 0.2 else bowl(point)
 
     points = searched(make("gp", PLANE, MINIMISE, 1), PLANE, flaky, 60)
     assert min(bowl(point).values[0] for point in points) < 1e-3  # type: ignore[index]
 
 
 def test_a_constraint_is_kept_where_the_best_lies_beyond_it() -> None:
-    goal = Goal(("loss",), ("minimize",), (Bound("cost", at_most=0.5),))
+    goal = Goal(metrics=("loss",), directions=("minimize",), constraints=(Bound(metric="cost", at_most=0.5),))
 
-    def limited(point: Any) -> Told:
-        return Told(bowl(point).values, Outcome.OK, constraints=(point["x"] - 0.5,))
+    def limited(point: Any) -> TrialResult:
+        return TrialResult(values=bowl(point).values, outcome=TrialOutcome.OK, constraints=(point["x"] - 0.5,))
 
     points = searched(make("gp", PLANE, goal, 0), PLANE, limited, 50)
     feasible = [point for point in points if point["x"] <= 0.5]
@@ -95,9 +95,9 @@ def test_a_constraint_is_kept_where_the_best_lies_beyond_it() -> None:
 
 
 def test_a_front_of_two_goals_is_covered_from_end_to_end() -> None:
-    def split(point: Any) -> Told:
+    def split(point: Any) -> TrialResult:
         off = (point["y"] - 0.5) ** 2
-        return Told((point["x"] ** 2 + off, (1 - point["x"]) ** 2 + off), Outcome.OK)
+        return TrialResult(values=(point["x"] ** 2 + off, (1 - point["x"]) ** 2 + off), outcome=TrialOutcome.OK)
 
     points = searched(make("gp", PLANE, TWO_GOALS, 0), PLANE, split, 60)
     near = sorted(point["x"] for point in points if abs(point["y"] - 0.5) < 0.1)
@@ -106,16 +106,16 @@ def test_a_front_of_two_goals_is_covered_from_end_to_end() -> None:
 
 
 def test_a_pruned_trial_counts_by_its_last_report() -> None:
-    def pruned(point: Any) -> Told:
+    def pruned(point: Any) -> TrialResult:
         told = bowl(point)
-        return Told(told.values, Outcome.PRUNED if point["x"] < 0.3 else Outcome.OK)
+        return TrialResult(values=told.values, outcome=TrialOutcome.PRUNED if point["x"] < 0.3 else TrialOutcome.OK)
 
     ours = searched(make("gp", PLANE, MINIMISE, 0), PLANE, pruned, 25)
     assert ours == searched(make("gp", PLANE, MINIMISE, 0), PLANE, bowl, 25)
 
 
 def test_results_beyond_what_is_fitted_on_keep_the_best_and_a_random_half() -> None:
-    history = History(Encoding(PLANE), 0)
+    history = Observations(encoding=Encoding(PLANE), seed=0)
     rng = np.random.default_rng(0)
     for number in range(500):
         point = PLANE.sample(rng)
@@ -153,11 +153,13 @@ def test_more_running_points_than_are_believed_are_taken() -> None:
 
 
 def test_constraints_that_are_no_numbers_are_taken_as_far_exceeded() -> None:
-    goal = Goal(("loss",), ("minimize",), (Bound("cost", at_most=0.5),))
+    goal = Goal(metrics=("loss",), directions=("minimize",), constraints=(Bound(metric="cost", at_most=0.5),))
     over = [float("inf"), float("nan"), 1e308, -1.0, -2.0]
 
-    def odd(point: Any) -> Told:
-        return Told(bowl(point).values, Outcome.OK, constraints=(over[int(point["x"] * 4.99)],))
+    def odd(point: Any) -> TrialResult:
+        return TrialResult(
+            values=bowl(point).values, outcome=TrialOutcome.OK, constraints=(over[int(point["x"] * 4.99)],)
+        )
 
     points = searched(make("gp", PLANE, goal, 0), PLANE, odd, 40)
     assert np.mean([point["x"] > 0.6 for point in points[20:]]) > 0.5

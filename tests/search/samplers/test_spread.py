@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.errors import ConfigError
-from etude.search.samplers.protocol import Exhausted, Sampler, Told
-from etude.search.samplers.registry import make
+from etude.search.sampler import Exhausted, Sampler, TrialResult
+from etude.search.samplers.factory import make
 from etude.search.space import Choice, Condition, Float, Forbidden, Int, Space
-from etude.search.trials import Outcome
+from etude.search.trials import TrialOutcome
 from search.sampler_contract import SamplerContract, told
 from search_spaces import FINITE, MINIMISE
 
@@ -49,8 +49,8 @@ def test_a_grid_proposes_every_point_of_a_finite_space_once() -> None:
 def test_a_grid_of_a_conditional_space_holds_no_point_twice_and_none_that_is_forbidden() -> None:
     small = Space(
         {"kind": Choice(("linear", "net")), "layers": Int(1, 3), "rate": Float(0.1, 1.0, log=True)},
-        (Condition("layers", "kind", ("net",)),),
-        (Forbidden({"layers": 3}),),
+        (Condition(dimension="layers", on="kind", values=("net",)),),
+        (Forbidden(values={"layers": 3}),),
     )
     texts = everything(make("grid", small, MINIMISE, 0, levels=4), small)
     assert len(texts) == len(set(texts)) == 4 + 2 * 4
@@ -68,7 +68,7 @@ def test_a_cancelled_point_comes_back_in_a_grid() -> None:
     first = sampler.ask(0)
     sampler.pend(0, first)
     assert sampler.ask(1) != first
-    sampler.tell(0, first, Told(None, Outcome.CANCELLED))
+    sampler.tell(0, first, TrialResult(values=None, outcome=TrialOutcome.CANCELLED))
     assert sampler.ask(1) == first
 
 

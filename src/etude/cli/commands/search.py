@@ -21,15 +21,15 @@ from etude.digits import UNKNOWN, short_text
 from etude.environment import variables_copy
 from etude.errors import ConfigError, Fault, SearchError
 from etude.interchange import json_text
-from etude.search.events import Begun
-from etude.search.log import EVENTS, FileLog, read_log
-from etude.search.replay import replayed
-from etude.search.replica import Replica
-from etude.search.samplers.registry import make
+from etude.search.log_sampler import LogSampler
+from etude.search.replay import compare_proposals
+from etude.search.samplers.factory import make
 from etude.search.space import Point, Space
-from etude.search.table import csv_text, goal_of
+from etude.search.trial_events import Begun
+from etude.search.trial_log import EVENTS, FileLog, read_log
+from etude.search.trial_table import csv_text, goal_of
 from etude.study.prepare import Options, PreparedStudy
-from etude.study.searched import SearchState, fitting_points, log_folder, set_aside, state_of
+from etude.study.search_state import SearchState, fitting_points, log_folder, set_aside, state_of
 from etude.study.study import Study
 
 EXAMPLES = """
@@ -280,11 +280,11 @@ def show_replay(study: Study) -> int:
         return 1
     space, goal = Space.from_json(begun.space), goal_of(begun)
 
-    def fresh() -> Replica:
-        return Replica(make(begun.sampler, space, goal, begun.seed, **begun.settings), goal)
+    def fresh() -> LogSampler:
+        return LogSampler(sampler=make(begun.sampler, space, goal, begun.seed, **begun.settings), goal=goal)
 
     count, differ = 0, 0
-    for one in replayed(events, fresh):
+    for one in compare_proposals(events, fresh):
         count += 1
         if not one.same:
             differ += 1

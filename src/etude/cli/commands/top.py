@@ -16,8 +16,8 @@ from etude.errors import ConfigError, Fault
 from etude.execute.record_table import current_records
 from etude.graph.labels import text_of
 from etude.interchange import json_text
+from etude.study.best_points import RankedPoint, best, direction_of, feasible_only, front, records_of
 from etude.study.prepare import PreparedStudy
-from etude.study.top import Ranked, best, direction_of, feasible_only, front, records_of
 
 EXAMPLES = """
 [bold]Examples[/]
@@ -86,7 +86,9 @@ def show_top(prepared: PreparedStudy, k: int, by: str | None, direction: str | N
         out().print(f"[dim]{len(chosen)} in all[/]")
 
 
-def _ranking(prepared: PreparedStudy, by: str | None, direction: str | None) -> tuple[list[Ranked], tuple[str, ...]]:
+def _ranking(
+    prepared: PreparedStudy, by: str | None, direction: str | None
+) -> tuple[list[RankedPoint], tuple[str, ...]]:
     study, expansion = prepared.study, prepared.expansion
     search = study.vary.search
     if direction not in (None, "maximize", "minimize"):

@@ -12,7 +12,7 @@ from etude.cli.console import err
 from etude.cli.run_progress import LiveProgress
 from etude.errors import ConfigError, Fault
 from etude.execute.run_events import EventKind, first_event, follow
-from etude.study.driving import driver_of
+from etude.study.run_driver import driver_of
 
 EXAMPLES = """
 [bold]Examples[/]

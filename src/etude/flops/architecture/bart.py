@@ -17,7 +17,7 @@ from etude.flops.architecture.blueprint import (
     Path,
     Stack,
     Sublayer,
-    normed,
+    norm_sublayer,
 )
 from etude.flops.architecture.fields import Fields, each
 
@@ -82,7 +82,10 @@ def bart(fields: Fields, style: BartStyle) -> Blueprint:
                 ),
             ),
             entry=entry,
-            layers=tuple(Layer(f"{name}.layers.{index}.", layer) for index in range(fields.number(f"{name}_layers"))),
+            layers=tuple(
+                Layer(prefix=f"{name}.layers.{index}.", sublayers=layer)
+                for index in range(fields.number(f"{name}_layers"))
+            ),
             exit=leave,
         )
 
@@ -95,8 +98,10 @@ def bart(fields: Fields, style: BartStyle) -> Blueprint:
         width=width,
         encoder=stack("encoder"),
         stack=stack("decoder"),
-        language=Head((Dense("lm_head", width, decoded, tied_to=_output(tied, apart)),), "scored", "model."),
-        classifier=Head(head, "sequence", "model."),
+        language=Head(
+            path=(Dense("lm_head", width, decoded, tied_to=_output(tied, apart)),), per="scored", prefix="model."
+        ),
+        classifier=Head(path=head, per="sequence", prefix="model."),
         keeps_last_logits=False,
         idle=() if tied or apart else (Embedding("shared", vocabulary, width),),
     )
@@ -116,7 +121,7 @@ def _bart_layer(fields: Fields, style: BartStyle, name: str) -> tuple[Sublayer, 
         parts.insert(0, (_bart_attention(fields, name, "encoder_attn", "cross"), "encoder_attn_layer_norm"))
     mask: Mask = "causal" if name == "decoder" else "bidirectional"
     parts.insert(0, (_bart_attention(fields, name, "self_attn", mask), "self_attn_layer_norm"))
-    return tuple(normed(part, Norm(norm, width, bias=True), first=style.order == "pre") for part, norm in parts)
+    return tuple(norm_sublayer(part, Norm(norm, width, bias=True), first=style.order == "pre") for part, norm in parts)
 
 
 def _bart_attention(fields: Fields, stack: str, name: str, mask: Mask) -> Attention:

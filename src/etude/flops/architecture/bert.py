@@ -19,7 +19,7 @@ from etude.flops.architecture.blueprint import (
     Positions,
     Stack,
     Sublayer,
-    normed,
+    norm_sublayer,
 )
 from etude.flops.architecture.fields import Fields, each
 
@@ -124,7 +124,7 @@ def _language(
         Norm(norm, narrow, bias=True),
         Dense(output, narrow, vocabulary, bias=True, bias_name=bias, tied_to=tied),
     )
-    return Head(path, "scored", prefix)
+    return Head(path=path, per="scored", prefix=prefix)
 
 
 def _language_of_bert(fields: Fields, prefix: str, norm: str = "LayerNorm") -> Head:
@@ -143,11 +143,11 @@ def _classifier(
     """Two layers on the first position."""
     width = fields.number("dim", "hidden_size")
     path = (Dense(hidden, width, width, bias=True), Dense(last, width, fields.labels(), bias=True))
-    return Head(path, "sequence", prefix)
+    return Head(path=path, per="sequence", prefix=prefix)
 
 
 def _numbered(prefix: str, layer: tuple[Sublayer, ...], count: int) -> tuple[Layer, ...]:
-    return tuple(Layer(f"{prefix}{index}.", layer) for index in range(count))
+    return tuple(Layer(prefix=f"{prefix}{index}.", sublayers=layer) for index in range(count))
 
 
 def _embeddings(fields: Fields, width: int, *, types: bool = True) -> tuple[Embedding, ...]:
@@ -166,7 +166,7 @@ def bert(fields: Fields) -> Blueprint:
     return _bert_like(
         fields,
         language=_language_of_bert(fields, "bert."),
-        classifier=Head((logits,), "sequence", "bert.", pooled=True),
+        classifier=Head(path=(logits,), per="sequence", prefix="bert.", pooled=True),
     )
 
 
@@ -245,7 +245,7 @@ def albert(fields: Fields) -> Blueprint:
     count, groups = fields.number("num_hidden_layers"), fields.number("num_hidden_groups", default=1)
     inner = fields.number("inner_group_num", default=1)
     layers = tuple(
-        Layer(f"encoder.albert_layer_groups.{index * groups // count}.albert_layers.{part}.", layer)
+        Layer(prefix=f"encoder.albert_layer_groups.{index * groups // count}.albert_layers.{part}.", sublayers=layer)
         for index in range(count)
         for part in range(inner)
     )
@@ -263,7 +263,12 @@ def albert(fields: Fields) -> Blueprint:
         ),
         pooler=(Dense("pooler", width, width, bias=True),),
         language=_language(fields, "albert.", names, bias="predictions.bias", narrow=narrow),
-        classifier=Head((Dense("classifier", width, fields.labels(), bias=True),), "sequence", "albert.", pooled=True),
+        classifier=Head(
+            path=(Dense("classifier", width, fields.labels(), bias=True),),
+            per="sequence",
+            prefix="albert.",
+            pooled=True,
+        ),
     )
 
 
@@ -347,8 +352,8 @@ def _rotary(
         down=(Dense(f"mlp.{down}", inner, width, bias),),
     )
     layer = (
-        normed(attention, Norm("post_attention_layernorm", width, bias=True), first=False),
-        normed(thinking, Norm("post_mlp_layernorm", width, bias=True), first=False),
+        norm_sublayer(attention, Norm("post_attention_layernorm", width, bias=True), first=False),
+        norm_sublayer(thinking, Norm("post_mlp_layernorm", width, bias=True), first=False),
     )
     return Blueprint(
         kind="encoder",
@@ -453,4 +458,4 @@ def _language_of_deberta(fields: Fields, narrow: int) -> Head | None:
     words = "embeddings.word_embeddings.weight"
     output = Dense(block, width, fields.number("vocab_size"), bias=True, tied_to=words)
     path = (Dense(f"{block}.dense", width, width, bias=True), Norm(f"{block}.LayerNorm", width, bias=True), output)
-    return Head(path, "scored", "deberta.")
+    return Head(path=path, per="scored", prefix="deberta.")

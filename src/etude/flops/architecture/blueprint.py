@@ -11,6 +11,7 @@ Kind = Literal["decoder", "encoder", "encoder-decoder"]
 Mask = Literal["causal", "bidirectional", "cross"]
 
 
+# positional: a line of an architecture reads as name, in, out
 @dataclass(frozen=True, slots=True)
 class Dense:
     """A linear layer."""
@@ -27,6 +28,7 @@ class Dense:
     """Full name of its bias as long as its weight is tied, where that is not `name.bias`."""
 
 
+# positional: a line of an architecture reads as name, size
 @dataclass(frozen=True, slots=True)
 class Norm:
     """A normalisation with a learned scale, and a shift where `bias`; `weight=False` for one without parameters."""
@@ -41,6 +43,7 @@ Path = tuple[Dense | Norm, ...]
 """Modules applied one after the other."""
 
 
+# positional: a line of an architecture reads as name, rows, width
 @dataclass(frozen=True, slots=True)
 class Embedding:
     """A look-up table."""
@@ -182,12 +185,12 @@ class Sublayer:
     """Applied to the sum (post-norm models)."""
 
 
-def normed(inner: Attention | FeedForward | Experts, norm: Norm, *, first: bool) -> Sublayer:
+def norm_sublayer(inner: Attention | FeedForward | Experts, norm: Norm, *, first: bool) -> Sublayer:
     """A sublayer of one branch, with its norm before the branch, or after the sum."""
     return Sublayer(branches=(Branch(inner=inner, before=norm if first else None),), closing=None if first else norm)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """Sublayers under a common name."""
 
@@ -241,7 +244,7 @@ class Stack:
     exit: Path = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """Modules on the last hidden state, or on the pooler's output, under names of their own."""
 

@@ -15,7 +15,7 @@ from etude.flops.architecture.blueprint import (
     Sublayer,
 )
 from etude.flops.architecture.fields import Fields
-from etude.flops.architecture.gpt import Frame, framed
+from etude.flops.architecture.gpt import DecoderFrame, decoder_in
 
 
 def deepseek(fields: Fields, *, plain_layers: int, shared: int) -> Blueprint:
@@ -31,8 +31,8 @@ def deepseek(fields: Fields, *, plain_layers: int, shared: int) -> Blueprint:
     first, second = Norm("input_layernorm", width), Norm("post_attention_layernorm", width)
     layers = tuple(
         Layer(
-            f"layers.{index}.",
-            (
+            prefix=f"layers.{index}.",
+            sublayers=(
                 Sublayer(branches=(Branch(inner=attention, before=first),)),
                 Sublayer(
                     branches=(
@@ -46,8 +46,8 @@ def deepseek(fields: Fields, *, plain_layers: int, shared: int) -> Blueprint:
         )
         for index in range(count)
     )
-    frame = Frame(prefix="model.", tokens="embed_tokens", tied=False, exit=(Norm("norm", width),))
-    return framed(fields, frame, width, layers)
+    frame = DecoderFrame(prefix="model.", tokens="embed_tokens", tied=False, exit=(Norm("norm", width),))
+    return decoder_in(fields, frame, width, layers)
 
 
 def _latent_attention(fields: Fields) -> Attention:

@@ -33,13 +33,13 @@ def gemma3n_text(fields: Fields) -> Blueprint:
             embeddings=(Embedding("embed_tokens", vocabulary, width),),
             altup=_altup(fields, count),
             layers=tuple(
-                Layer(f"layers.{index}.", _sublayers(width, attention, inner))
+                Layer(prefix=f"layers.{index}.", sublayers=_sublayers(width, attention, inner))
                 for index, (attention, inner) in enumerate(zip(attentions, _inner(fields, count), strict=True))
             ),
             exit=(Norm("norm", width),),
         ),
-        language=Head((head,), "scored", "model."),
-        classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
+        language=Head(path=(head,), per="scored", prefix="model."),
+        classifier=Head(path=(Dense("score", width, fields.labels()),), per="token", prefix="model."),
     )
 
 

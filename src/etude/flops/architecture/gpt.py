@@ -17,13 +17,13 @@ from etude.flops.architecture.blueprint import (
     Path,
     Stack,
     Sublayer,
-    normed,
+    norm_sublayer,
 )
 from etude.flops.architecture.fields import Fields, each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class DecoderFrame:
     """What surrounds the layers of a decoder."""
 
     prefix: str
@@ -36,7 +36,7 @@ class Frame:
     exit: Path
 
 
-def framed(fields: Fields, frame: Frame, width: int, layers: tuple[Layer, ...]) -> Blueprint:
+def decoder_in(fields: Fields, frame: DecoderFrame, width: int, layers: tuple[Layer, ...]) -> Blueprint:
     """A decoder of these layers within this frame."""
     vocabulary = fields.number("vocab_size")
     tied = frame.tokens + ".weight" if fields.flag("tie_word_embeddings", default=frame.tied) else ""
@@ -50,8 +50,12 @@ def framed(fields: Fields, frame: Frame, width: int, layers: tuple[Layer, ...]) 
             layers=layers,
             exit=frame.exit,
         ),
-        language=Head((Dense(frame.head, width, vocabulary, frame.head_bias, tied_to=tied),), "scored", frame.prefix),
-        classifier=Head((Dense("score", width, fields.labels()),), "token", frame.prefix),
+        language=Head(
+            path=(Dense(frame.head, width, vocabulary, frame.head_bias, tied_to=tied),),
+            per="scored",
+            prefix=frame.prefix,
+        ),
+        classifier=Head(path=(Dense("score", width, fields.labels()),), per="token", prefix=frame.prefix),
     )
 
 
@@ -108,7 +112,7 @@ def _gpt2_like(fields: Fields, kv_heads: int | None, flipped: bool) -> Blueprint
         down=(Dense("mlp.c_proj", inner, width, bias=True, flipped=flipped),),
     )
     layer = _in_turn(attention, Norm("ln_1", width, bias=True), thinking, Norm("ln_2", width, bias=True))
-    frame = Frame(
+    frame = DecoderFrame(
         prefix="transformer.",
         tokens="wte",
         tied=True,
@@ -116,7 +120,9 @@ def _gpt2_like(fields: Fields, kv_heads: int | None, flipped: bool) -> Blueprint
         exit=(Norm("ln_f", width, bias=True),),
     )
     count = fields.number("n_layer", "num_hidden_layers")
-    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+    return decoder_in(
+        fields, frame, width, tuple(Layer(prefix=f"h.{index}.", sublayers=layer) for index in range(count))
+    )
 
 
 def gptj(fields: Fields) -> Blueprint:
@@ -140,11 +146,13 @@ def gptj(fields: Fields) -> Blueprint:
     layer = (
         Sublayer(before=Norm("ln_1", width, bias=True), branches=(Branch(inner=attention), Branch(inner=thinking))),
     )
-    frame = Frame(
+    frame = DecoderFrame(
         prefix="transformer.", tokens="wte", tied=False, head_bias=True, exit=(Norm("ln_f", width, bias=True),)
     )
     count = fields.number("n_layer", "num_hidden_layers")
-    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+    return decoder_in(
+        fields, frame, width, tuple(Layer(prefix=f"h.{index}.", sublayers=layer) for index in range(count))
+    )
 
 
 def gpt_neox(fields: Fields) -> Blueprint:
@@ -163,9 +171,13 @@ def gpt_neox(fields: Fields) -> Blueprint:
     layer = _in_turn(attention, first, thinking, second)
     if fields.flag("use_parallel_residual", default=True):
         layer = (Sublayer(branches=tuple(branch for sublayer in layer for branch in sublayer.branches)),)
-    frame = Frame(prefix="gpt_neox.", tokens="embed_in", tied=False, exit=(Norm("final_layer_norm", width, bias=True),))
+    frame = DecoderFrame(
+        prefix="gpt_neox.", tokens="embed_in", tied=False, exit=(Norm("final_layer_norm", width, bias=True),)
+    )
     count = fields.number("num_hidden_layers")
-    return framed(fields, frame, width, tuple(Layer(f"layers.{index}.", layer) for index in range(count)))
+    return decoder_in(
+        fields, frame, width, tuple(Layer(prefix=f"layers.{index}.", sublayers=layer) for index in range(count))
+    )
 
 
 def _megatron_mlp(width: int, inner: int, *, bias: bool) -> FeedForward:
@@ -190,7 +202,7 @@ def bloom(fields: Fields) -> Blueprint:
         _megatron_mlp(width, 4 * width, bias=True),
         Norm("post_attention_layernorm", width, bias=True),
     )
-    frame = Frame(
+    frame = DecoderFrame(
         prefix="transformer.",
         tokens="word_embeddings",
         tied=True,
@@ -198,7 +210,9 @@ def bloom(fields: Fields) -> Blueprint:
         exit=(Norm("ln_f", width, bias=True),),
     )
     count = fields.number("n_layer", "num_hidden_layers")
-    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+    return decoder_in(
+        fields, frame, width, tuple(Layer(prefix=f"h.{index}.", sublayers=layer) for index in range(count))
+    )
 
 
 def falcon(fields: Fields) -> Blueprint:
@@ -219,8 +233,12 @@ def falcon(fields: Fields) -> Blueprint:
     )
     thinking = _megatron_mlp(width, fields.number("ffn_hidden_size", default=4 * width), bias=bias)
     layer = _falcon_layer(fields, attention, thinking, width, two_norms=new)
-    frame = Frame(prefix="transformer.", tokens="word_embeddings", tied=True, exit=(Norm("ln_f", width, bias=True),))
-    return framed(fields, frame, width, tuple(Layer(f"h.{index}.", layer) for index in range(count)))
+    frame = DecoderFrame(
+        prefix="transformer.", tokens="word_embeddings", tied=True, exit=(Norm("ln_f", width, bias=True),)
+    )
+    return decoder_in(
+        fields, frame, width, tuple(Layer(prefix=f"h.{index}.", sublayers=layer) for index in range(count))
+    )
 
 
 def _falcon_layer(
@@ -257,11 +275,11 @@ def opt(fields: Fields) -> Blueprint:
                 Embedding("decoder.embed_positions", fields.number("max_position_embeddings", default=2048) + 2, width),
             ),
             projection=(Dense("decoder.project_in", narrow, width),) if projected else (),
-            layers=tuple(Layer(f"decoder.layers.{index}.", layer) for index in range(count)),
+            layers=tuple(Layer(prefix=f"decoder.layers.{index}.", sublayers=layer) for index in range(count)),
             exit=exits + ((Dense("decoder.project_out", width, narrow),) if projected else ()),
         ),
-        language=Head((head,), "scored", "model."),
-        classifier=Head((Dense("score", narrow, fields.labels()),), "token", "model."),
+        language=Head(path=(head,), per="scored", prefix="model."),
+        classifier=Head(path=(Dense("score", narrow, fields.labels()),), per="token", prefix="model."),
     )
 
 
@@ -279,11 +297,11 @@ def xglm(fields: Fields) -> Blueprint:
         width=width,
         stack=Stack(
             embeddings=(Embedding("embed_tokens", vocabulary, width),),
-            layers=tuple(Layer(f"layers.{index}.", layer) for index in range(count)),
+            layers=tuple(Layer(prefix=f"layers.{index}.", sublayers=layer) for index in range(count)),
             exit=(Norm("layer_norm", width, bias=True),),
         ),
-        language=Head((head,), "scored", "model."),
-        classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
+        language=Head(path=(head,), per="scored", prefix="model."),
+        classifier=Head(path=(Dense("score", width, fields.labels()),), per="token", prefix="model."),
     )
 
 
@@ -304,6 +322,6 @@ def _opt_layer(
     )
     thinking = FeedForward(up=(Dense("fc1", width, inner, bias),), down=(Dense("fc2", inner, width, bias),))
     return (
-        normed(attention, Norm("self_attn_layer_norm", width, bias=affine, weight=affine), first=before),
-        normed(thinking, Norm("final_layer_norm", width, bias=affine, weight=affine), first=before),
+        norm_sublayer(attention, Norm("self_attn_layer_norm", width, bias=affine, weight=affine), first=before),
+        norm_sublayer(thinking, Norm("final_layer_norm", width, bias=affine, weight=affine), first=before),
     )

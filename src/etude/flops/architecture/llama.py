@@ -261,8 +261,8 @@ def decoder(fields: Fields, style: Style) -> Blueprint:
         embeddings=(Embedding("embed_tokens", vocabulary, width),),
         layers=tuple(
             Layer(
-                f"layers.{index}.",
-                _sublayers(
+                prefix=f"layers.{index}.",
+                sublayers=_sublayers(
                     fields,
                     style,
                     index,
@@ -275,19 +275,19 @@ def decoder(fields: Fields, style: Style) -> Blueprint:
     )
     tied = fields.flag("tie_word_embeddings", default=style.tied)
     head = Dense(
-        "lm_head", width, vocabulary, said(fields, style.head_bias), tied_to="embed_tokens.weight" if tied else ""
+        "lm_head", width, vocabulary, is_on(fields, style.head_bias), tied_to="embed_tokens.weight" if tied else ""
     )
     return Blueprint(
         kind="decoder",
         width=width,
         stack=stack,
-        language=Head((head,), "scored", "model."),
-        classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
+        language=Head(path=(head,), per="scored", prefix="model."),
+        classifier=Head(path=(Dense("score", width, fields.labels()),), per="token", prefix="model."),
         notes=(_LINEAR,) if any(linear) else (),
     )
 
 
-def said(fields: Fields, switch: Switch) -> bool:
+def is_on(fields: Fields, switch: Switch) -> bool:
     """Whether a switch is on: a constant, or a config field that is off by default (`!field`: on by default)."""
     if isinstance(switch, bool):
         return switch
@@ -327,7 +327,7 @@ def _attention(fields: Fields, style: Style, window: int | None) -> Attention:
     kv_heads = fields.number("num_key_value_heads", default=style.kv_heads or heads)
     dim = fields.optional("head_dim") or style.head_dim or each(width, heads)
     each(heads, kv_heads)
-    bias = said(fields, style.qkv_bias)
+    bias = is_on(fields, style.qkv_bias)
     queries = 2 * heads if style.query_gate else heads
     query, key, value = (
         _projected(fields, style, name, queries if name == "q" else kv_heads, dim, bias) for name in ("q", "k", "v")
@@ -341,7 +341,7 @@ def _attention(fields: Fields, style: Style, window: int | None) -> Attention:
         query=fused if style.fused else query,
         key=None if style.fused else key,
         value=None if style.fused else value,
-        output=(Dense(f"self_attn.{style.out}", heads * dim, width, said(fields, style.out_bias)),),
+        output=(Dense(f"self_attn.{style.out}", heads * dim, width, is_on(fields, style.out_bias)),),
         mask="bidirectional" if free else "causal",
         window=window // 2 if free and window is not None else window,
         cached=2 * kv_heads * dim,
@@ -351,7 +351,7 @@ def _attention(fields: Fields, style: Style, window: int | None) -> Attention:
 
 def _projected(fields: Fields, style: Style, name: str, heads: int, dim: int, bias: bool) -> Path:
     projection = Dense(f"self_attn.{name}_proj", fields.number("hidden_size"), heads * dim, bias)
-    if name == "v" or not style.query_norm or not said(fields, style.query_norm_switch):
+    if name == "v" or not style.query_norm or not is_on(fields, style.query_norm_switch):
         return (projection,)
     norm = "self_attn." + style.query_norm_names[0 if name == "q" else 1]
     match style.query_norm:
@@ -387,7 +387,7 @@ def _feed_forward(fields: Fields, style: Style, index: int) -> FeedForward | Exp
 
 
 def _dense_feed_forward(fields: Fields, style: Style, block: str, inner: int) -> FeedForward:
-    width, bias = fields.number("hidden_size"), said(fields, style.mlp_bias)
+    width, bias = fields.number("hidden_size"), is_on(fields, style.mlp_bias)
     up = tuple(Dense(f"{block}.{name}", width, inner, bias) for name in style.up)
     if style.fused_up:
         up = (Dense(f"{block}.gate_up_proj", width, 2 * inner, bias),)

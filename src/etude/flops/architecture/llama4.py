@@ -34,13 +34,13 @@ def llama4_text(fields: Fields) -> Blueprint:
         stack=Stack(
             embeddings=(Embedding("embed_tokens", vocabulary, width),),
             layers=tuple(
-                Layer(f"layers.{index}.", _sublayers(fields, chunk, experts=experts))
+                Layer(prefix=f"layers.{index}.", sublayers=_sublayers(fields, chunk, experts=experts))
                 for index, (chunk, experts) in enumerate(zip(_chunks(fields), _mixtures(fields), strict=True))
             ),
             exit=(Norm("norm", width),),
         ),
-        language=Head((head,), "scored", "model."),
-        classifier=Head((Dense("score", width, fields.labels()),), "token", "model."),
+        language=Head(path=(head,), per="scored", prefix="model."),
+        classifier=Head(path=(Dense("score", width, fields.labels()),), per="token", prefix="model."),
         notes=(_ALL_EXPERTS,),
     )
 

@@ -37,15 +37,19 @@ def modernbert(fields: Fields) -> Blueprint:
             entry=(Norm("embeddings.norm", width, bias),),
             layers=tuple(
                 Layer(
-                    f"layers.{index}.",
-                    _modernbert_layer(fields, width, heads, reach if local[index] else None, first=index == 0),
+                    prefix=f"layers.{index}.",
+                    sublayers=_modernbert_layer(
+                        fields, width, heads, reach if local[index] else None, first=index == 0
+                    ),
                 )
                 for index in range(count)
             ),
             exit=(Norm("final_norm", width, bias),),
         ),
-        language=Head((*head, output), "scored", "model."),
-        classifier=Head((*head, Dense("classifier", width, fields.labels(), bias=True)), "sequence", "model."),
+        language=Head(path=(*head, output), per="scored", prefix="model."),
+        classifier=Head(
+            path=(*head, Dense("classifier", width, fields.labels(), bias=True)), per="sequence", prefix="model."
+        ),
     )
 
 

@@ -46,8 +46,10 @@ def _t5_like(fields: Fields, *, gated_default: bool, relative_in_each: bool) -> 
             embeddings=(table,),
             layers=tuple(
                 Layer(
-                    f"{name}.block.{index}.",
-                    _t5_block(fields, gated=gated, own=relative_in_each or index == 0, decoding=name == "decoder"),
+                    prefix=f"{name}.block.{index}.",
+                    sublayers=_t5_block(
+                        fields, gated=gated, own=relative_in_each or index == 0, decoding=name == "decoder"
+                    ),
                 )
                 for index in range(count)
             ),
@@ -63,8 +65,12 @@ def _t5_like(fields: Fields, *, gated_default: bool, relative_in_each: bool) -> 
         width=width,
         encoder=stack("encoder", layers),
         stack=stack("decoder", fields.number("num_decoder_layers", default=layers)),
-        language=Head((Dense("lm_head", width, vocabulary, tied_to="shared.weight" if tied else ""),), "scored", ""),
-        classifier=Head(head, "sequence", "transformer."),
+        language=Head(
+            path=(Dense("lm_head", width, vocabulary, tied_to="shared.weight" if tied else ""),),
+            per="scored",
+            prefix="",
+        ),
+        classifier=Head(path=head, per="sequence", prefix="transformer."),
         keeps_last_logits=False,
     )
 

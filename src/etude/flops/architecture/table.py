@@ -61,7 +61,7 @@ _WHY_NOT = {
 """Why a well-known architecture is not described."""
 
 
-def supported() -> tuple[str, ...]:
+def described_types() -> tuple[str, ...]:
     """The model types that can be described from a config alone, in alphabetical order."""
     return tuple(sorted({*ARCHITECTURES, *_TEXT_PARTS}))
 
@@ -78,7 +78,7 @@ def blueprint_of(config: Mapping[str, object]) -> Blueprint:
         described = ARCHITECTURES[_TEXT_PARTS[kind]](Fields(inner, "config.text_config"))
         return replace(described, notes=(*described.notes, "only the text part is described: no vision tower"))
     if kind not in ARCHITECTURES:
-        raise unsupported(kind)
+        raise refusal_of(kind)
     return ARCHITECTURES[kind](Fields(config))
 
 
@@ -95,10 +95,10 @@ def model_type_of(config: Mapping[str, object]) -> str:
     return kind
 
 
-def unsupported(kind: str) -> ConfigError:
+def refusal_of(kind: str) -> ConfigError:
     """The refusal of an architecture that is not described."""
-    spelled = {_plain(known): known for known in supported()}.get(_plain(kind))
-    near = f"did you mean {spelled!r}?" if spelled else f"described are: {', '.join(supported())}."
+    spelled = {_plain(known): known for known in described_types()}.get(_plain(kind))
+    near = f"did you mean {spelled!r}?" if spelled else f"described are: {', '.join(described_types())}."
     mend = f"{near} Or have it measured: {COUNT} (needs torch and transformers)."
     why = _WHY_NOT.get(kind)
     reason = "this architecture is not described, so its FLOPs cannot be computed from the config"

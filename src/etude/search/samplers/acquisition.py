@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from etude.search.samplers.encoding import Array
+from etude.search.samplers.unit_cube import Array
 
 _ROOT_HALF_PI = float(np.sqrt(np.pi / 2.0))
 _ROOT_HALF = math.sqrt(0.5)
@@ -55,7 +55,7 @@ def log_within(mean: Array, variance: Array) -> Array:
     return np.asarray(log_ndtr(-mean / np.sqrt(variance)))
 
 
-def log_scalarised(means: Array, variances: Array, weights: Array, fronts: Array, draws: Array) -> Array:
+def log_scalarisation(means: Array, variances: Array, weights: Array, fronts: Array, draws: Array) -> Array:
     """The logarithm of the expected improvement of an augmented Chebyshev scalarisation, shape (m,).
 
     Args:

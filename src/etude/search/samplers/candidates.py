@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.search.samplers.encoding import Array, Encoding
+from etude.search.samplers.unit_cube import Array, Encoding
 
 SCALES = (0.25, 0.1, 0.04, 0.015)
 """Standard deviations of steps in the unit cube, from a leap to a nudge."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from etude.search.samplers.encoding import Array, Encoding, seeded
-from etude.search.samplers.history import History
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.quasirandom import fresh
+from etude.search.sampler import TrialResult
+from etude.search.samplers.observations import Observations
+from etude.search.samplers.quasirandom import new_row
+from etude.search.samplers.unit_cube import Array, Encoding, generator
 from etude.search.space import Point, Space
 from etude.search.trials import Goal
 
@@ -58,7 +58,7 @@ class DeepHyperSampler:
         self._initial = initial if initial is not None else 2 * len(space.columns) + 1
         self._settings = {"surrogate_model": surrogate, "acq_optimizer": optimizer}
         self._kappas = kappa * (kappa_least / kappa) ** (np.arange(period) / period)
-        self._history = History(self._encoding, seed)
+        self._history = Observations(encoding=self._encoding, seed=seed)
         self._folder = tempfile.TemporaryDirectory(prefix="etude-deephyper-")
         self._names = [f"x{index}" for index in range(len(self._encoding.axes))]
 
@@ -66,21 +66,21 @@ class DeepHyperSampler:
         """Keep that a point runs."""
         self._history.pend(number, point)
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Keep what became of a point."""
         self._history.tell(number, point, told)
 
     def ask(self, number: int) -> Point:
         """The point to try as trial `number`."""
-        history, rng = self._history, seeded(self._seed, 1, number)
+        history, rng = self._history, generator(self._seed, 1, number)
         if history.measured < self._initial:
-            return self._encoding.point(fresh(self._encoding, history, rng.random(len(self._names)), rng))
+            return self._encoding.point(new_row(self._encoding, history, rng.random(len(self._names)), rng))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             search = self._search(number, int(rng.integers(2**31)))
             search.tell(self._results())
             given = search.ask(1)[0]
-        return self._encoding.point(fresh(self._encoding, history, self._unit(given), rng))
+        return self._encoding.point(new_row(self._encoding, history, self._unit(given), rng))
 
     def _search(self, number: int, seed: int) -> Any:
         problem = self._hpo.HpProblem()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from etude.search.samplers.protocol import Exhausted, Sampler, Told
+from etude.search.sampler import Exhausted, Sampler, TrialResult
 from etude.search.space import Point, Space
-from etude.search.trials import Outcome
+from etude.search.trials import TrialOutcome
 
 TRIES = 100
 """How many points are drawn at random before those that are left are listed."""
@@ -30,11 +30,11 @@ class Tried:
         self._pending[number] = text = self._space.canonical_point(point)
         self._counts[text] += 1
 
-    def tell(self, number: int, point: Point, told: Told) -> bool:
+    def tell(self, number: int, point: Point, told: TrialResult) -> bool:
         """Keep what became of a point: whether it counts as tried. One that was given up does not."""
         pending = self._pending.pop(number, None)
         text = self._space.canonical_point(point) if pending is None else pending
-        given_up = told.outcome in (Outcome.CANCELLED, Outcome.PREEMPTED)
+        given_up = told.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED)
         self._counts[text] += (pending is None) - given_up
         if self._counts[text] <= 0:
             del self._counts[text]
@@ -50,7 +50,7 @@ class DistinctSampler:
         self._seed = seed
         self._tried = Tried(space)
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Take in what became of a point."""
         self._tried.tell(number, point, told)
         self.sampler.tell(number, point, told)

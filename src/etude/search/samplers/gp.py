@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from etude.search.sampler import TrialResult
 from etude.search.samplers.blas import one_thread
 from etude.search.samplers.candidates import anywhere, near
-from etude.search.samplers.encoding import Array, Encoding, as_rows, seeded
-from etude.search.samplers.history import Fate, History, standardised
-from etude.search.samplers.model import CLIP, MOST_SUCCESSES, QUIET_FAILURES, Epoch, Model, Taste, Tuning
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.quasirandom import Spread, fresh
+from etude.search.samplers.observations import Fate, Observations, standardise
+from etude.search.samplers.quasirandom import SobolSequence, new_row
+from etude.search.samplers.surrogate import CLIP, MOST_SUCCESSES, QUIET_FAILURES, Epoch, Preference, Surrogate, Tuning
+from etude.search.samplers.unit_cube import Array, Encoding, as_rows, generator
 from etude.search.space import Point, Space
 from etude.search.trials import Goal
 
@@ -68,14 +68,14 @@ class GaussianProcessSampler:
         self._step = step
         self._explore = explore
         self._fit_on = fit_on
-        self._history = History(self._encoding, seed)
-        self._spread = Spread(len(self._encoding.axes), seed)
-        self._tunings = [Tuning(self._encoding.width) for _ in (*goal.metrics, *goal.constraints)]
-        self._tunings.append(Tuning(self._encoding.width, QUIET_FAILURES))
+        self._history = Observations(encoding=self._encoding, seed=seed)
+        self._spread = SobolSequence(len(self._encoding.axes), seed)
+        self._tunings = [Tuning(width=self._encoding.width) for _ in (*goal.metrics, *goal.constraints)]
+        self._tunings.append(Tuning(width=self._encoding.width, quiet=QUIET_FAILURES))
         self._tells = self._told_at = self._pends = self._tune_at = 0
-        self._epoch = Epoch(0, (), (), ())
+        self._epoch = Epoch(index=0, rows=(), failed=(), running=())
         self._tail: list[tuple[int, Array] | tuple[int, int, Fate]] = []
-        self._model: Model | None = None
+        self._model: Surrogate | None = None
         self._pool: Array = np.empty((0, 0))
         self._applied = 0
 
@@ -88,7 +88,7 @@ class GaussianProcessSampler:
         if self._pends >= MOST_RUNNING:
             self._open()
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Take in what became of a point."""
         kept = self._history.tell(number, point, told)
         self._tells += 1
@@ -106,10 +106,10 @@ class GaussianProcessSampler:
         self._told_at, self._pends, self._tail, self._model = self._tells, 0, [], None
         rows = history.chosen(self._fit_on)
         self._epoch = Epoch(
-            self._epoch.index + 1,
-            tuple(rows),
-            tuple(history.failed[-MOST_FAILED:]),
-            tuple(list(history.pending.items())[-MOST_RUNNING:]),
+            index=self._epoch.index + 1,
+            rows=tuple(rows),
+            failed=tuple(history.failed[-MOST_FAILED:]),
+            running=tuple(list(history.pending.items())[-MOST_RUNNING:]),
         )
         if history.measured >= self._tune_at and history.measured >= 4:
             self._tune_at = history.measured + max(
@@ -121,11 +121,11 @@ class GaussianProcessSampler:
         history, encoding = self._history, self._encoding
         points = encoding.features(as_rows([history.units[row] for row in rows], len(encoding.axes)))
         columns = [
-            standardised(np.array([history.values[row][one] for row in rows]), CLIP)[0]
+            standardise(np.array([history.values[row][one] for row in rows]), CLIP)[0]
             for one in range(len(self._goal.metrics))
         ]
         columns += [
-            standardised(np.array([history.excess[row][one] for row in rows]), CLIP)[0]
+            standardise(np.array([history.excess[row][one] for row in rows]), CLIP)[0]
             for one in range(len(self._goal.constraints))
         ]
         for tuning, column in zip(self._tunings, columns, strict=False):
@@ -133,28 +133,28 @@ class GaussianProcessSampler:
         if failed:
             marks = np.r_[np.zeros(len(points[:MOST_SUCCESSES])), np.ones(len(failed))]
             lost = encoding.features(as_rows([history.units[row] for row in failed], len(encoding.axes)))
-            self._tunings[-1].request(np.concatenate([points[:MOST_SUCCESSES], lost]), standardised(marks, np.inf)[0])
+            self._tunings[-1].request(np.concatenate([points[:MOST_SUCCESSES], lost]), standardise(marks, np.inf)[0])
 
     # What is proposed.
 
     def ask(self, number: int) -> Point:
         """The point to try as trial `number`."""
-        history, rng = self._history, seeded(self._seed, 1, number)
+        history, rng = self._history, generator(self._seed, 1, number)
         begun = len(self._epoch.rows) >= 4 and len(self._epoch.rows) + len(history.failed) >= self._initial
         if not begun or (self._explore and number % self._explore == self._explore - 1):
-            return self._encoding.point(fresh(self._encoding, history, self._spread.row(number), rng))
+            return self._encoding.point(new_row(self._encoding, history, self._spread.row(number), rng))
         if self._step and number % self._step == self._step // 2:
             parents = as_rows([history.units[row] for row in self._leaders(5)], len(self._encoding.axes))
             row = np.nan_to_num(near(self._encoding, rng, parents, 1)[0], nan=0.5)
-            return self._encoding.point(fresh(self._encoding, history, row, rng))
+            return self._encoding.point(new_row(self._encoding, history, row, rng))
         with one_thread():
             model = self._followed()
             return self._encoding.point(self._proposed(model, rng))
 
-    def _followed(self) -> Model:
+    def _followed(self) -> Surrogate:
         """The model of this epoch, with all that was told since."""
         if self._model is None:
-            self._model = Model(self._encoding, self._history, self._epoch, self._tunings, 3 * MOST_RUNNING)
+            self._model = Surrogate(self._encoding, self._history, self._epoch, self._tunings, 3 * MOST_RUNNING)
             self._pool = self._candidates()
             self._model.watch(self._pool)
             self._applied = 0
@@ -167,7 +167,7 @@ class GaussianProcessSampler:
         return self._model
 
     def _candidates(self) -> Array:
-        rng, half = seeded(self._seed, 2, self._epoch.index), (POOL if self._rich else LEAN_POOL) // 2
+        rng, half = generator(self._seed, 2, self._epoch.index), (POOL if self._rich else LEAN_POOL) // 2
         best = [self._history.units[row] for row in self._leaders(10)]
         parents = as_rows(best, len(self._encoding.axes))
         return np.concatenate([anywhere(self._encoding, rng, half), near(self._encoding, rng, parents, half)])
@@ -186,9 +186,9 @@ class GaussianProcessSampler:
             leaders += [rows[index] for index in order[: max(1, count // values.shape[1])]]
         return leaders
 
-    def _proposed(self, model: Model, rng: np.random.Generator) -> Array:
-        encoding, taste = self._encoding, self._taste(rng)
-        scores = _rounded(model.watched(taste))
+    def _proposed(self, model: Surrogate, rng: np.random.Generator) -> Array:
+        encoding, preference = self._encoding, self._taste(rng)
+        scores = _rounded(model.watched(preference))
         first = np.argsort(-scores, kind="stable")[:20]
         rows, scores = self._pool[first], scores[first]
         rounds, brood, climbs, steps = RICH if self._rich else LEAN
@@ -196,23 +196,23 @@ class GaussianProcessSampler:
         for _ in range(rounds):
             young = near(encoding, rng, rows, brood, scale)
             rows = np.concatenate([rows, young])
-            scores = np.concatenate([scores, _rounded(model.score(young, taste))])
+            scores = np.concatenate([scores, _rounded(model.score(young, preference))])
             kept = np.argsort(-scores, kind="stable")[:20]
             rows, scores, scale = rows[kept], scores[kept], scale / 2
-        polished = [model.polished(row, taste, steps) for row in rows[:climbs]]
+        polished = [model.polished(row, preference, steps) for row in rows[:climbs]]
         fine = encoding.snap(np.round(np.nan_to_num(np.array(polished), nan=0.5) * 2**20) / 2**20)
         rows = np.concatenate([rows, fine])
-        scores = np.concatenate([scores, _rounded(model.score(fine, taste))])
+        scores = np.concatenate([scores, _rounded(model.score(fine, preference))])
         for index in np.argsort(-scores, kind="stable"):
             if not self._history.tried(rows[index]) and encoding.allowed(rows[index]):
                 return np.asarray(rows[index])
-        return fresh(encoding, self._history, rows[0], rng)
+        return new_row(encoding, self._history, rows[0], rng)
 
-    def _taste(self, rng: np.random.Generator) -> Taste:
+    def _taste(self, rng: np.random.Generator) -> Preference:
         count = len(self._goal.metrics)
         weights = rng.dirichlet(np.ones(count))
         draws = rng.standard_normal((24, count))
-        return Taste(weights, draws)
+        return Preference(weights=weights, draws=draws)
 
 
 def _rounded(scores: Array) -> Array:

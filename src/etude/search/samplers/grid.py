@@ -8,9 +8,9 @@ import numpy as np
 
 from etude.errors import ConfigError, Fault
 from etude.search.dimensions import Dimension, Int
+from etude.search.sampler import Exhausted, TrialResult
 from etude.search.samplers.distinct import Tried
-from etude.search.samplers.encoding import Encoding, seeded
-from etude.search.samplers.protocol import Exhausted, Told
+from etude.search.samplers.unit_cube import Encoding, generator
 from etude.search.space import Point, Space
 from etude.search.trials import Goal
 
@@ -45,10 +45,10 @@ class GridSampler:
             reason = f"the grid has {size:,} points, more than {MOST_POINTS:,}"
             mend = "set fewer `levels`, give dimensions a `step`, or use sampler sobol"
             raise ConfigError([Fault("sampler", reason, "grid", mend)])
-        self._order = seeded(seed, 1).permutation(size)
+        self._order = generator(seed, 1).permutation(size)
         self._next = 0
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Keep that the point was tried; one that was given up counts as not tried."""
         if not self._tried.tell(number, point, told):
             self._next = 0

@@ -26,8 +26,8 @@ _GRID = 256.0
 """Fitted logarithms are rounded to 1/256: the last digits of a BLAS then rarely reach a proposal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelScale:
     """Hyper-parameters as the kernel uses them."""
 
     roots: Array
@@ -36,9 +36,13 @@ class Scaled:
     noise: float
 
 
-def scaled(theta: Array) -> Scaled:
+def natural_scale(theta: Array) -> KernelScale:
     """The natural values of the logarithms in `theta`, shape (f + 2,)."""
-    return Scaled(np.sqrt(5.0) * np.exp(0.5 * theta[:-2]), float(np.exp(theta[-2])), float(np.exp(theta[-1])) + JITTER)
+    return KernelScale(
+        roots=np.sqrt(5.0) * np.exp(0.5 * theta[:-2]),
+        signal=float(np.exp(theta[-2])),
+        noise=float(np.exp(theta[-1])) + JITTER,
+    )
 
 
 def start(features: int) -> Array:

@@ -7,11 +7,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from etude.search.samplers.as_run import OneOf, Parameter, Real, Whole, allowed, inner, parameter_of, suggested
-from etude.search.samplers.encoding import Encoding, seeded
-from etude.search.samplers.protocol import Told
+from etude.search.sampler import TrialResult
+from etude.search.samplers.define_by_run import (
+    ChoiceParameter,
+    Parameter,
+    RealParameter,
+    WholeParameter,
+    inner,
+    parameter_of,
+    permitted_point,
+    suggest_point,
+)
+from etude.search.samplers.unit_cube import Encoding, generator
 from etude.search.space import Point, Space
-from etude.search.trials import Goal, Outcome
+from etude.search.trials import Goal, TrialOutcome
 
 
 class OptunaSampler:
@@ -58,14 +67,14 @@ class OptunaSampler:
         self._running[number] = self._added(point, notes)
         self._proposed = None
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """End a running trial, or add one that was never asked for."""
         trial = self._running.pop(number, None)
         self._proposed = None
         if trial is None:
             trial = self._added(point, {})
         self._excess[trial] = told.constraints
-        values = told.values if told.outcome in (Outcome.OK, Outcome.PRUNED) else None
+        values = told.values if told.outcome in (TrialOutcome.OK, TrialOutcome.PRUNED) else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if values is None:
@@ -85,16 +94,16 @@ class OptunaSampler:
         def tried(attempt: int) -> Point:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._study.sampler = self._sampler(int(seeded(self._seed, number, attempt).integers(2**31)))
+                self._study.sampler = self._sampler(int(generator(self._seed, number, attempt).integers(2**31)))
                 trial = self._study.ask()
                 self._count += 1
-                point = suggested(self._encoding, trial)
+                point = suggest_point(self._encoding, trial)
                 ended = self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
                 notes.clear()
                 notes.update(ended.system_attrs)
             return point
 
-        point = allowed(self._space, tried, lambda: self._space.sample(seeded(self._seed, number, 99)))
+        point = permitted_point(self._space, tried, lambda: self._space.sample(generator(self._seed, number, 99)))
         self._proposed = (number, point, dict(notes))
         return self._proposed[1:]
 
@@ -141,9 +150,9 @@ MOST_FOR_CROWDING = 3
 
 def _distribution(optuna: Any, parameter: Parameter) -> Any:
     match parameter:
-        case Real(low, high, log):
+        case RealParameter(low=low, high=high, log=log):
             return optuna.distributions.FloatDistribution(low, high, log=log)
-        case Whole(first, last, log):
+        case WholeParameter(low=first, high=last, log=log):
             return optuna.distributions.IntDistribution(first, last, log=log)
-        case OneOf(count):
+        case ChoiceParameter(count=count):
             return optuna.distributions.CategoricalDistribution(list(range(count)))

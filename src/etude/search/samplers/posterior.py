@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.search.samplers.matern import Array, Scaled, covariance
+from etude.search.samplers.matern import Array, KernelScale, covariance
 
 
 class Posterior:
@@ -14,7 +14,9 @@ class Posterior:
     and for a fixed set of m watched points their whitened covariances, so that these follow each change at little cost.
     """
 
-    def __init__(self, points: Array, values: Array, scale: Scaled, room: int, doubts: Array | None = None) -> None:
+    def __init__(
+        self, points: Array, values: Array, scale: KernelScale, room: int, doubts: Array | None = None
+    ) -> None:
         """Condition on n observations and on b points that are believed to be as expected.
 
         Args:

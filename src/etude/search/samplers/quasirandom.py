@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from etude.search.samplers.encoding import Array, Encoding, seeded
-from etude.search.samplers.history import History
+from etude.search.samplers.observations import Observations
+from etude.search.samplers.unit_cube import Array, Encoding, generator
 
 TRIES = 200
 """How many points are drawn to find one that is new."""
 
 
-class Spread:
+class SobolSequence:
     """A scrambled Sobol sequence over the unit cube, by index.
 
     Source: Sobol (1967); directions of Joe and Kuo (2008) and Owen's scrambling as in `scipy.stats.qmc`.
@@ -28,12 +28,12 @@ class Spread:
             from scipy.stats import qmc
 
             bits = max(6, int(index).bit_length())
-            engine = qmc.Sobol(self._width, scramble=True, rng=seeded(self._seed, 11))
+            engine = qmc.Sobol(self._width, scramble=True, rng=generator(self._seed, 11))
             self._drawn = np.asarray(engine.random_base2(bits))
         return np.asarray(self._drawn[index])
 
 
-def fresh(encoding: Encoding, history: History, unit: Array, rng: np.random.Generator) -> Array:
+def new_row(encoding: Encoding, history: Observations, unit: Array, rng: np.random.Generator) -> Array:
     """This row if it is allowed and neither told nor pending; else a random one that is, as far as there is one."""
     row: Array = encoding.snap(unit[None, :])[0]
     if encoding.allowed(row) and not history.tried(row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etude.search.samplers.protocol import Told
+from etude.search.sampler import TrialResult
 from etude.search.space import Point, Space
 from etude.search.trials import Goal
 
@@ -14,7 +14,7 @@ class RandomSampler:
         self.space = space
         self.seed = seed
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Nothing is learnt."""
 
     def pend(self, number: int, point: Point) -> None:

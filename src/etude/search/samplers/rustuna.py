@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from etude.search.samplers.as_run import OneOf, Parameter, Real, Whole, allowed, inner, parameter_of, suggested
-from etude.search.samplers.encoding import Encoding, seeded
-from etude.search.samplers.protocol import Told
+from etude.search.sampler import TrialResult
+from etude.search.samplers.define_by_run import (
+    ChoiceParameter,
+    Parameter,
+    RealParameter,
+    WholeParameter,
+    inner,
+    parameter_of,
+    permitted_point,
+    suggest_point,
+)
+from etude.search.samplers.unit_cube import Encoding, generator
 from etude.search.space import Point, Space
-from etude.search.trials import Goal, Outcome
+from etude.search.trials import Goal, TrialOutcome
 
 
 class RustunaSampler:
@@ -40,10 +49,10 @@ class RustunaSampler:
     def pend(self, number: int, point: Point) -> None:
         """Nothing is kept: the engine does not look at running trials."""
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Add what succeeded."""
         _, create_trial, states = self._make
-        if told.values is None or told.outcome not in (Outcome.OK, Outcome.PRUNED):
+        if told.values is None or told.outcome not in (TrialOutcome.OK, TrialOutcome.PRUNED):
             return
         self._study.add_trial(
             create_trial(
@@ -58,13 +67,13 @@ class RustunaSampler:
         """The point to try as trial `number`."""
 
         def tried(attempt: int) -> Point:
-            study = self._handle(int(seeded(self._seed, number, attempt).integers(2**31)))
+            study = self._handle(int(generator(self._seed, number, attempt).integers(2**31)))
             trial = study.ask()
-            point = suggested(self._encoding, trial)
+            point = suggest_point(self._encoding, trial)
             study.tell(trial.number, state=self._make[2].FAIL)
             return point
 
-        return allowed(self._space, tried, lambda: self._space.sample(seeded(self._seed, number, 99)))
+        return permitted_point(self._space, tried, lambda: self._space.sample(generator(self._seed, number, 99)))
 
     def _handle(self, seed: int, *, new: bool = False) -> Any:
         return self._rustuna.create_study(
@@ -78,9 +87,9 @@ class RustunaSampler:
 
 def _distribution(distribution: Any, parameter: Parameter) -> Any:
     match parameter:
-        case Real(low, high, log):
+        case RealParameter(low=low, high=high, log=log):
             return distribution.float(low, high, log=log)
-        case Whole(first, last, log):
+        case WholeParameter(low=first, high=last, log=log):
             return distribution.int(first, last, log=log)
-        case OneOf(count):
+        case ChoiceParameter(count=count):
             return distribution.categorical(list(range(count)))

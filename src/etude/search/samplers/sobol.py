@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from etude.search.samplers.encoding import Encoding, seeded
-from etude.search.samplers.history import History
-from etude.search.samplers.protocol import Told
-from etude.search.samplers.quasirandom import Spread, fresh
+from etude.search.sampler import TrialResult
+from etude.search.samplers.observations import Observations
+from etude.search.samplers.quasirandom import SobolSequence, new_row
+from etude.search.samplers.unit_cube import Encoding, generator
 from etude.search.space import Point, Space
 from etude.search.trials import Goal
 
@@ -16,10 +16,10 @@ class SobolSampler:
     def __init__(self, space: Space, goal: Goal, seed: int) -> None:
         self._encoding = Encoding(space)
         self._seed = seed
-        self._history = History(self._encoding, seed)
-        self._spread = Spread(len(self._encoding.axes), seed)
+        self._history = Observations(encoding=self._encoding, seed=seed)
+        self._spread = SobolSequence(len(self._encoding.axes), seed)
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Keep that the point was tried."""
         self._history.tell(number, point, told)
 
@@ -29,5 +29,5 @@ class SobolSampler:
 
     def ask(self, number: int) -> Point:
         """The point of this index."""
-        rng = seeded(self._seed, 1, number)
-        return self._encoding.point(fresh(self._encoding, self._history, self._spread.row(number), rng))
+        rng = generator(self._seed, 1, number)
+        return self._encoding.point(new_row(self._encoding, self._history, self._spread.row(number), rng))

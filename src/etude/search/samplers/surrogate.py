@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from etude.search.samplers.acquisition import log_improvement, log_scalarised, log_tail_and_slope, log_within
-from etude.search.samplers.encoding import Array, Encoding, as_rows
-from etude.search.samplers.history import Fate, History, standardised
-from etude.search.samplers.matern import QUIET, fit, scaled, start
+from etude.search.samplers.acquisition import log_improvement, log_scalarisation, log_tail_and_slope, log_within
+from etude.search.samplers.matern import QUIET, fit, natural_scale, start
+from etude.search.samplers.observations import Fate, Observations, standardise
 from etude.search.samplers.posterior import Posterior
+from etude.search.samplers.unit_cube import Array, Encoding, as_rows
 
 CLIP = 3.0
 """Objectives are cut at this many deviations above their mean: how bad the worst are teaches little."""
@@ -24,7 +24,7 @@ FEW_FAILURES = 3
 """With fewer, where trials fail is not modelled."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Tuning:
     """Hyper-parameters of one process, fitted anew as rows come in.
 
@@ -75,7 +75,7 @@ LEAN_ITERATIONS = 8
 """With many results their likelihood hardly moves from one fit to the next, and a step costs more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """What a model is built on: a moment in the sequence of calls."""
 
@@ -87,11 +87,11 @@ class Epoch:
     """Number and row of what was pending, the latest of them."""
 
 
-class Model:
+class Surrogate:
     """Processes conditioned on an epoch, and on what was told and proposed since."""
 
     def __init__(
-        self, encoding: Encoding, history: History, epoch: Epoch, tunings: Sequence[Tuning], room: int
+        self, encoding: Encoding, history: Observations, epoch: Epoch, tunings: Sequence[Tuning], room: int
     ) -> None:
         """Args:
         tunings: Of the k objectives, then of the constraints, then of failing.
@@ -105,9 +105,9 @@ class Model:
         values = np.array([history.values[row] for row in epoch.rows])
         excess = np.array([history.excess[row] for row in epoch.rows])
         self.objectives = values.shape[1]
-        self._scales = [standardised(values[:, one], CLIP)[1:] for one in range(self.objectives)]
+        self._scales = [standardise(values[:, one], CLIP)[1:] for one in range(self.objectives)]
         self._ranges = [float(np.abs(excess[:, one]).max()) or 1.0 for one in range(excess.shape[1])]
-        columns = [standardised(values[:, one], CLIP)[0] for one in range(self.objectives)]
+        columns = [standardise(values[:, one], CLIP)[0] for one in range(self.objectives)]
         columns += [excess[:, one] / size for one, size in enumerate(self._ranges)]
         failed = encoding.features(as_rows([history.units[row] for row in epoch.failed], len(encoding.axes)))
         running = encoding.features(as_rows([unit for _, unit in epoch.running], len(encoding.axes)))
@@ -117,7 +117,7 @@ class Model:
             doubts = self._doubt(self.failing.left_out(self.failing.count - len(failed)))
         known = np.concatenate([points, failed, running])
         self.processes = [
-            Posterior(known, column, scaled(tuning.theta()), room, doubts if index < self.objectives else None)
+            Posterior(known, column, natural_scale(tuning.theta()), room, doubts if index < self.objectives else None)
             for index, (column, tuning) in enumerate(zip(columns, tunings, strict=False))
         ]
         self._places = {number: len(points) + len(failed) + index for index, (number, _) in enumerate(epoch.running)}
@@ -130,7 +130,7 @@ class Model:
         points = np.concatenate([succeeded[:MOST_SUCCESSES], failed])
         marks = np.concatenate([np.zeros(len(points) - len(failed)), np.ones(len(failed))])
         self._rate, self._rate_spread = float(marks.mean()), float(marks.std()) or 1.0
-        return Posterior(points, (marks - self._rate) / self._rate_spread, scaled(tuning.theta()), more)
+        return Posterior(points, (marks - self._rate) / self._rate_spread, natural_scale(tuning.theta()), more)
 
     def _share(self, mean: Array) -> Array:
         """The share of trials that fail, from what the process of failing expects, shape (m,)."""
@@ -190,19 +190,22 @@ class Model:
         for process in [*self.processes, *([self.failing] if self.failing else [])]:
             process.watch(points)
 
-    def watched(self, taste: Taste) -> Array:
+    def watched(self, preference: Preference) -> Array:
         """The scores of the watched rows, shape (m,)."""
-        return self._score([process.watched() for process in self.processes], Posterior.watched, taste)
+        return self._score([process.watched() for process in self.processes], Posterior.watched, preference)
 
-    def score(self, units: Array, taste: Taste) -> Array:
+    def score(self, units: Array, preference: Preference) -> Array:
         """The scores of rows (m, d), shape (m,): the higher, the more promising."""
         points = self.encoding.features(units)
         return self._score(
-            [process.predict(points) for process in self.processes], lambda process: process.predict(points), taste
+            [process.predict(points) for process in self.processes], lambda process: process.predict(points), preference
         )
 
     def _score(
-        self, moments: list[tuple[Array, Array]], look: Callable[[Posterior], tuple[Array, Array]], taste: Taste
+        self,
+        moments: list[tuple[Array, Array]],
+        look: Callable[[Posterior], tuple[Array, Array]],
+        preference: Preference,
     ) -> Array:
         total = np.zeros(len(moments[0][0]))
         for mean, variance in moments[self.objectives :]:
@@ -211,21 +214,21 @@ class Model:
             mean, variance = look(self.failing)
             total += np.log(np.maximum(1.0 - self._share(mean), LEAST_SUCCESS))
         if self.objectives == 1:
-            total += taste.single(*moments[0], self.best)
+            total += preference.single(*moments[0], self.best)
         else:
             means, variances = (np.array(parts) for parts in zip(*moments[: self.objectives], strict=True))
-            total += log_scalarised(means, variances, taste.weights, self._front(), taste.draws)
+            total += log_scalarisation(means, variances, preference.weights, self._front(), preference.draws)
         return total
 
     def _front(self) -> Array:
         return self._observed[self._feasible] if self._feasible.any() else self._observed
 
-    def polished(self, unit: Array, taste: Taste, steps: int) -> Array:
+    def polished(self, unit: Array, preference: Preference, steps: int) -> Array:
         """A row (d,) after its continuous coordinates climbed the expected improvement of a single objective."""
         from scipy.optimize import minimize
 
         free = self.encoding.continuous & ~np.isnan(unit)
-        if not free.any() or self.objectives > 1 or not np.isfinite(self.best) or taste.kappa is not None:
+        if not free.any() or self.objectives > 1 or not np.isfinite(self.best) or preference.kappa is not None:
             return unit
         features = self.encoding.feature_of[free]
         point = self.encoding.features(unit[None, :])[0]
@@ -257,8 +260,8 @@ class Model:
 MOST_SUCCESSES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Taste:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
     """What one proposal is after."""
 
     weights: Array

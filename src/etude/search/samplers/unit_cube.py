@@ -24,8 +24,8 @@ PLACES = 12
 """Decimals by which two places on an axis are told apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubeAxis:
     """One coordinate of the unit cube."""
 
     grid: Array | None
@@ -112,7 +112,7 @@ def key_of(unit: Array) -> bytes:
     return (np.nan_to_num(unit, nan=-1.0).round(PLACES) + 0.0).tobytes()  # + 0.0: no zero below zero
 
 
-def _axis(space: Space, name: str) -> Axis:
+def _axis(space: Space, name: str) -> CubeAxis:
     dimension = space.dimensions[name]
     conditions = [condition for condition in space.conditions if condition.dimension == name]
     when = tuple(
@@ -125,9 +125,9 @@ def _axis(space: Space, name: str) -> Axis:
     choice = isinstance(dimension, Choice)
     count = dimension.count
     if count is None or (count > MOST_LEVELS and not choice):
-        return Axis(None, None, choice, when)
+        return CubeAxis(grid=None, edges=None, choice=choice, when=when)
     grid, edges = _cells(dimension, count)
-    return Axis(grid, edges, choice, when)
+    return CubeAxis(grid=grid, edges=edges, choice=choice, when=when)
 
 
 def _cells(dimension: Dimension, count: int) -> tuple[Array, Array]:
@@ -150,7 +150,7 @@ def _snap_finely(dimension: Dimension, places: Array) -> Array:
     return np.asarray((np.minimum(np.floor(places * count), count - 1) + 0.5) / count)
 
 
-def _parents_first(axes: Sequence[Axis]) -> list[int]:
+def _parents_first(axes: Sequence[CubeAxis]) -> list[int]:
     order: list[int] = []
     waiting = list(range(len(axes)))
     while waiting:
@@ -162,7 +162,7 @@ def _parents_first(axes: Sequence[Axis]) -> list[int]:
     return order
 
 
-def seeded(*words: int) -> np.random.Generator:
+def generator(*words: int) -> np.random.Generator:
     """Random numbers that depend on these words alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(words))))
 

@@ -20,8 +20,8 @@ from etude.execute.task import Status, ref_row
 from etude.graph.node import Node, Row
 from etude.graph.plan import State, plan
 from etude.identity.observed import Present
-from etude.search.evaluation import Ending, Hear, Report, Underway
-from etude.search.trials import Goal, Outcome, Trial
+from etude.search.evaluation import Ending, Listen, Report, Underway
+from etude.search.trials import Goal, Trial, TrialOutcome
 from etude.store.store import Store
 from etude.study.expand import VariantGrowth
 from etude.study.study import Study
@@ -33,13 +33,13 @@ _OWN_FAULT = ("exit code", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
 _WALLTIME = "ran longer than its walltime"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class _Underway:
     """A trial whose nodes are in the run."""
 
     trial: Trial
     future: Future[Ending]
-    hear: Hear
+    listen: Listen
     rows: list[tuple[Variant, Mapping[str, Node]]]
     targets: set[str]
     """Ends of the pipeline that are still to come."""
@@ -49,7 +49,7 @@ class _Underway:
     """Step → node → value, where replicates report."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class StudyEvaluator:
     """Evaluates trials by running the pipeline at their points, for each replicate; values are means over those."""
 
@@ -67,13 +67,13 @@ class StudyEvaluator:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _closed: bool = False
 
-    def submit(self, trial: Trial, hear: Hear) -> Future[Ending]:
+    def submit(self, trial: Trial, listen: Listen) -> Future[Ending]:
         """Lay the trial out and have its nodes run. See `etude.search.evaluation.Evaluator`."""
         future: Future[Ending] = Future()
         try:
             rows = self.growth.rows(self._replicates(trial.point))
         except EtudeError as error:  # the values do not fit a step: that is what became of this point
-            future.set_result(Ending(Outcome.CRASH, error=_first_line(error)))
+            future.set_result(Ending(outcome=TrialOutcome.CRASH, error=_first_line(error)))
             return future
         nodes = {node.fingerprint: node for _, row in rows for node in row.values()}  # all of them make up its record
         differences = None if self.present is None else self.present.compare()
@@ -82,17 +82,19 @@ class StudyEvaluator:
         again = {action.node.fingerprint for action in made.actions} if trial.attempts > 1 or trial.outcome else set()
         with self._lock:
             if self._closed:
-                future.set_result(Ending(Outcome.CANCELLED))
+                future.set_result(Ending(outcome=TrialOutcome.CANCELLED))
                 return future
             targets = set(nodes)
-            self._underway[trial.number] = _Underway(trial, future, hear, rows, targets, todo)
+            self._underway[trial.number] = _Underway(
+                trial=trial, future=future, listen=listen, rows=rows, targets=targets, nodes=todo
+            )
             for fingerprint in targets | todo:
                 self._wanted.setdefault(fingerprint, set()).add(trial.number)
             assert self.runner is not None
             self.runner.extend(made, again=again)
             runs = bool(todo & self._running)
         if runs:
-            hear(Underway(trial.number))
+            listen(Underway(trial.number))
         return future
 
     def cancel(self, number: int, *, now: bool) -> None:
@@ -106,7 +108,7 @@ class StudyEvaluator:
                 self._forget(number)
         self.runner.drop(alone, "its trial was ended", now=now)
         if now or not alone:
-            underway.future.set_result(Ending(Outcome.CANCELLED))
+            underway.future.set_result(Ending(outcome=TrialOutcome.CANCELLED))
 
     def close(self) -> None:
         """The run is over: what is still under way was cancelled."""
@@ -116,7 +118,7 @@ class StudyEvaluator:
             for underway in left:
                 self._forget(underway.trial.number)
         for underway in left:
-            underway.future.set_result(Ending(Outcome.CANCELLED))
+            underway.future.set_result(Ending(outcome=TrialOutcome.CANCELLED))
 
     # What the run tells.
 
@@ -143,27 +145,27 @@ class StudyEvaluator:
         underway.nodes.discard(fingerprint)
         return outcome is not None or not underway.targets
 
-    def told(self, event: Event) -> None:
+    def take_event(self, event: Event) -> None:
         """An event of the run: the first node of a trial that runs starts the trial."""
         if event.kind is EventKind.STARTED:
             with self._lock:
                 self._running.add(event.fingerprint)
             for underway in self._waiting_for(event.fingerprint):
-                underway.hear(Underway(underway.trial.number))
+                underway.listen(Underway(underway.trial.number))
         elif event.fingerprint and event.kind not in (EventKind.PROGRESS, EventKind.REPORTED):
             with self._lock:
                 self._running.discard(event.fingerprint)
 
-    def heard(self, progress: Progress) -> None:
+    def take_progress(self, progress: Progress) -> None:
         """A running step reports; of replicates, the mean once all have reported a step."""
         if progress.value is None:
             return
         for underway in self._waiting_for(progress.fingerprint):
-            told = underway.reports.setdefault(progress.done, {})
-            told[progress.fingerprint] = progress.value
-            if len(told) >= len(underway.rows):
-                mean = math.fsum(told.values()) / len(told)
-                underway.hear(Report(underway.trial.number, progress.done, mean))
+            by_node = underway.reports.setdefault(progress.done, {})
+            by_node[progress.fingerprint] = progress.value
+            if len(by_node) >= len(underway.rows):
+                mean = math.fsum(by_node.values()) / len(by_node)
+                underway.listen(Report(underway.trial.number, progress.done, mean))
 
     def _waiting_for(self, fingerprint: str) -> list[_Underway]:
         with self._lock:
@@ -196,22 +198,22 @@ class StudyEvaluator:
         try:
             found = [self._row(variant, nodes, read) for variant, nodes in rows]
         except StoreError as error:
-            return Ending(Outcome.PREEMPTED, error=str(error))
+            return Ending(outcome=TrialOutcome.PREEMPTED, error=str(error))
         values = tuple(_mean([_number(row.get(metric)) for row in found]) for metric in self.goal.metrics)
         limits = [(bound, _mean([_number(row.get(bound.metric)) for row in found])) for bound in self.goal.constraints]
         node = self.goal.metrics[0].partition(".")[0]
         fingerprint = rows[0][1][node].fingerprint if node in rows[0][1] else ""
         missing = next((bound.metric for bound, value in limits if value is None), None)
         if missing is not None and None not in values:
-            told = f"constraint {missing} is missing: {_known(missing, found[0])}"
-            return Ending(Outcome.INVALID, error=told, fingerprint=fingerprint)
+            reason = f"constraint {missing} is missing: {_known(missing, found[0])}"
+            return Ending(outcome=TrialOutcome.INVALID, error=reason, fingerprint=fingerprint)
         unknown = next((name for name, value in zip(self.goal.metrics, values, strict=True) if value is None), "")
         return Ending(
-            Outcome.OK,
-            values,
-            tuple(bound.excess(value) for bound, value in limits if value is not None),
-            _known(unknown, found[0]) if unknown else "",
-            fingerprint,
+            outcome=TrialOutcome.OK,
+            values=values,
+            constraints=tuple(bound.excess(value) for bound, value in limits if value is not None),
+            error=_known(unknown, found[0]) if unknown else "",
+            fingerprint=fingerprint,
         )
 
     def _row(self, variant: Variant, nodes: Mapping[str, Node], read: dict[str, dict[str, object]]) -> dict[str, Any]:
@@ -230,19 +232,19 @@ def _failed(outcome: NodeOutcome) -> Ending:
     error = outcome.error
     match outcome.status:
         case Status.STOPPED:
-            return Ending(Outcome.CANCELLED, error=error)
+            return Ending(outcome=TrialOutcome.CANCELLED, error=error)
         case Status.DAMAGED:
-            return Ending(Outcome.PREEMPTED, error=error)
+            return Ending(outcome=TrialOutcome.PREEMPTED, error=error)
         case Status.LOST if "SIGKILL" in error:
-            return Ending(Outcome.OUT_OF_MEMORY, error=error)
+            return Ending(outcome=TrialOutcome.OUT_OF_MEMORY, error=error)
         case Status.LOST if _WALLTIME in error:
-            return Ending(Outcome.TIMEOUT, error=error)
+            return Ending(outcome=TrialOutcome.TIMEOUT, error=error)
         case Status.LOST if not any(word in error for word in _OWN_FAULT):
-            return Ending(Outcome.PREEMPTED, error=error)
+            return Ending(outcome=TrialOutcome.PREEMPTED, error=error)
         case _ if any(word in error for word in _MEMORY):
-            return Ending(Outcome.OUT_OF_MEMORY, error=error)
+            return Ending(outcome=TrialOutcome.OUT_OF_MEMORY, error=error)
         case _:
-            return Ending(Outcome.CRASH, error=error)
+            return Ending(outcome=TrialOutcome.CRASH, error=error)
 
 
 def _known(metric: str, row: Mapping[str, object]) -> str:

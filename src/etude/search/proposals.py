@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from etude.search.events import Event
-from etude.search.replica import Replica
-from etude.search.samplers.protocol import Exhausted
+from etude.search.log_sampler import LogSampler
+from etude.search.sampler import Exhausted
 from etude.search.space import Point
+from etude.search.trial_events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
     """A proposal, or why there is none."""
 
     number: int
@@ -29,7 +29,7 @@ class Drawn:
     """What went wrong in the sampler."""
 
 
-class Pool(Protocol):
+class ProposalSource(Protocol):
     """Where a driver gets proposals. One is drawn at a time; the driver is woken when it is there."""
 
     def start(self, number: int, events: Sequence[Event]) -> None:
@@ -41,7 +41,7 @@ class Pool(Protocol):
         """
         ...
 
-    def take(self) -> Drawn | None:
+    def take(self) -> Proposal | None:
         """The proposal, if it is there."""
         ...
 
@@ -50,23 +50,23 @@ class Pool(Protocol):
         ...
 
 
-class ThreadPool:
+class ThreadedProposals:
     """Draws in a thread of this process."""
 
-    def __init__(self, replica: Replica, wake: Callable[[], None]) -> None:
-        self._replica = replica
+    def __init__(self, sampler: LogSampler, wake: Callable[[], None]) -> None:
+        self._sampler = sampler
         self._wake = wake
         self._asked: queue.SimpleQueue[tuple[int, Sequence[Event]] | None] = queue.SimpleQueue()
-        self._drawn: queue.SimpleQueue[Drawn] = queue.SimpleQueue()
+        self._proposals: queue.SimpleQueue[Proposal] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="etude-sampler", daemon=True)
         self._thread.start()
 
     def start(self, number: int, events: Sequence[Event]) -> None:
         self._asked.put((number, tuple(events)))
 
-    def take(self) -> Drawn | None:
+    def take(self) -> Proposal | None:
         try:
-            return self._drawn.get_nowait()
+            return self._proposals.get_nowait()
         except queue.Empty:
             return None
 
@@ -75,19 +75,19 @@ class ThreadPool:
 
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:
-            self._drawn.put(draw(self._replica, *asked))
+            self._proposals.put(propose(self._sampler, *asked))
             self._wake()
 
 
-def draw(replica: Replica, number: int, events: Sequence[Event]) -> Drawn:
+def propose(sampler: LogSampler, number: int, events: Sequence[Event]) -> Proposal:
     """Follow the log and draw one proposal, here and now. Whatever the sampler raises is told, not raised."""
     begun = time.perf_counter()
     point, error = None, None
     try:
-        replica.follow(events)
-        point = replica.ask(number)
+        sampler.follow(events)
+        point = sampler.ask(number)
     except Exhausted:
         pass
     except Exception as raised:  # the driver lets running trials end before it raises this
         error = raised
-    return Drawn(number, point, replica.seen, time.perf_counter() - begun, error)
+    return Proposal(number=number, point=point, seen=sampler.seen, suggest_s=time.perf_counter() - begun, error=error)

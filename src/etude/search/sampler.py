@@ -24,16 +24,16 @@ from typing import Protocol
 
 from etude.errors import Exhausted as Exhausted
 from etude.search.space import Point
-from etude.search.trials import Outcome
+from etude.search.trials import TrialOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
     """What became of a trial, as samplers see it: every objective is to be minimised."""
 
     values: tuple[float, ...] | None
     """The objectives; None for failures. A pruned trial has its last report here where there is one objective."""
-    outcome: Outcome
+    outcome: TrialOutcome
     constraints: tuple[float, ...] = ()
     """For each constraint how far it is exceeded; 0 or less is feasible. Empty for failures."""
     reports: tuple[tuple[float, float], ...] = ()
@@ -43,7 +43,7 @@ class Told:
 class Sampler(Protocol):
     """Proposes points. See the head of this file for the rules."""
 
-    def tell(self, number: int, point: Point, told: Told) -> None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> None:
         """Take in what became of a trial."""
         ...
 

@@ -30,7 +30,7 @@ class NeverStop:
         """Nothing follows from it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Asha:
     """Asynchronous successive halving, the variant that stops: at each rung only the best 1/reduction go on.
 
@@ -65,8 +65,8 @@ class Asha:
         self._next.pop(number, None)
 
 
-@dataclass(slots=True)
-class Median:
+@dataclass(slots=True, kw_only=True)
+class MedianRule:
     """Stops a trial whose best report so far is worse than the median of the others' mean reports up to that step.
 
     Source: Golovin et al. (2017), Google Vizier, section 3.2.1.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etude.search.space import Point
-from etude.search.trials import Origin, Outcome
+from etude.search.trials import Origin, TrialOutcome
 
 FORMAT: Final = 1
 
@@ -51,7 +51,7 @@ class Warm:
     number: int
     point: Point
     values: tuple[float, ...] | None
-    outcome: Outcome = Outcome.OK
+    outcome: TrialOutcome = TrialOutcome.OK
     constraints: tuple[float, ...] = ()
 
 
@@ -98,7 +98,7 @@ class Retried:
     """An attempt ended badly; another follows."""
 
     number: int
-    outcome: Outcome
+    outcome: TrialOutcome
     error: str
     t: float
 
@@ -125,7 +125,7 @@ class Finished:
     """What became of a trial."""
 
     number: int
-    outcome: Outcome
+    outcome: TrialOutcome
     values: tuple[float, ...] | None
     """In the user's sign; for a pruned trial what it last reported."""
     constraints: tuple[float, ...]
@@ -174,7 +174,7 @@ def from_line(line: str) -> Event:
             if fields.get(name) is not None:
                 fields[name] = tuple(fields[name])
         if "outcome" in fields:
-            fields["outcome"] = Outcome(fields["outcome"])
+            fields["outcome"] = TrialOutcome(fields["outcome"])
         event: Event = kind(**fields)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"no event of a search: {line[:200]!r}") from error

@@ -9,10 +9,10 @@ from enum import Enum
 
 import numpy as np
 
-from etude.search.samplers.encoding import Array, Encoding, key_of
-from etude.search.samplers.protocol import Told
+from etude.search.sampler import TrialResult
+from etude.search.samplers.unit_cube import Array, Encoding, key_of
 from etude.search.space import Point
-from etude.search.trials import Outcome
+from etude.search.trials import TrialOutcome
 
 LARGEST = 1e300
 """Values beyond are taken as this: their squares must stay finite once they are scaled."""
@@ -27,8 +27,8 @@ class Fate(Enum):
     """It did not work out, by its own doing as far as one can tell."""
 
 
-@dataclass(slots=True)
-class History:
+@dataclass(slots=True, kw_only=True)
+class Observations:
     """Everything a sampler was told and what is pending, in arrays that only grow. Values are to be minimised."""
 
     encoding: Encoding
@@ -56,7 +56,7 @@ class History:
         self._count(unit, 1)
         return unit
 
-    def tell(self, number: int, point: Point, told: Told) -> tuple[int, Fate] | None:
+    def tell(self, number: int, point: Point, told: TrialResult) -> tuple[int, Fate] | None:
         """Keep what became of a point; None where that says nothing of the point, else its row's place and its fate."""
         unit = self.pending.pop(number, None)
         if unit is None:
@@ -119,12 +119,12 @@ class History:
             self.keys.pop(key, None)
 
 
-def _fate(told: Told) -> Fate | None:
-    if told.outcome in (Outcome.CANCELLED, Outcome.PREEMPTED):
+def _fate(told: TrialResult) -> Fate | None:
+    if told.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED):
         return None
     if told.values is not None and all(math.isfinite(value) for value in told.values):
         return Fate.MEASURED
-    return None if told.outcome is Outcome.PRUNED else Fate.FAILED
+    return None if told.outcome is TrialOutcome.PRUNED else Fate.FAILED
 
 
 def _shuffle(seed: int, number: int) -> int:
@@ -136,7 +136,7 @@ def _shuffle(seed: int, number: int) -> int:
     return state ^ (state >> 31)
 
 
-def standardised(values: Array, clip: float) -> tuple[Array, float, float]:
+def standardise(values: Array, clip: float) -> tuple[Array, float, float]:
     """Values (n,) with mean 0 and deviation 1, cut at `clip` above the mean; and the mean and the deviation."""
     largest = float(np.abs(values).max(initial=0.0))
     shrunk = values / largest if largest > 1e150 else values

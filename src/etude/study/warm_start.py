@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from etude.errors import ConfigError, EtudeError, Fault, nearest
 from etude.interchange import text_of_cell
-from etude.search.events import Warm
 from etude.search.spec import Search
-from etude.search.trials import Outcome
+from etude.search.trial_events import Warm
+from etude.search.trials import TrialOutcome
 from etude.study.expand import LoadStudy
 from etude.study.fault_places import locate
-from etude.study.searched import SearchState, state_of
+from etude.study.search_state import SearchState, state_of
 
 if TYPE_CHECKING:
     from etude.study.prepare import PreparedStudy
@@ -110,7 +110,7 @@ def _results(search: Search, rows: Sequence[Mapping[str, Any]], columns: Mapping
     number = -len(rows)
     for row in rows:
         outcome = _outcome(row)
-        if outcome is Outcome.CANCELLED:  # it never came to its end
+        if outcome is TrialOutcome.CANCELLED:  # it never came to its end
             continue
         given = {name: row[columns[name]] for name in search.space.columns}
         try:
@@ -119,23 +119,29 @@ def _results(search: Search, rows: Sequence[Mapping[str, Any]], columns: Mapping
             continue
         found = [_value(row[columns[metric]]) for metric in search.goal.metrics]
         values = tuple(value for value in found if value is not None)
-        whole = len(values) == len(found) and outcome is Outcome.OK
+        whole = len(values) == len(found) and outcome is TrialOutcome.OK
         yield Warm(
             number=number,
             point=point,
             values=values if whole else None,
-            outcome=outcome if whole or outcome is not Outcome.OK else Outcome.CRASH,
+            outcome=outcome if whole or outcome is not TrialOutcome.OK else TrialOutcome.CRASH,
             constraints=_constraints(search, row) if whole else (),
         )
         number += 1
 
 
-def _outcome(row: Mapping[str, Any]) -> Outcome:
+def _outcome(row: Mapping[str, Any]) -> TrialOutcome:
     """The outcome that a table tells, as a search's own does; `ok` where it has no such column."""
     if "outcome" not in row:
-        return Outcome.OK
+        return TrialOutcome.OK
     told = row["outcome"]
-    return Outcome(told) if told in set(Outcome) else Outcome.CANCELLED if told is None else Outcome.CRASH
+    return (
+        TrialOutcome(told)
+        if told in set(TrialOutcome)
+        else TrialOutcome.CANCELLED
+        if told is None
+        else TrialOutcome.CRASH
+    )
 
 
 def _constraints(search: Search, row: Mapping[str, Any]) -> tuple[float, ...]:

@@ -24,8 +24,8 @@ SILENT_S = 120.0
 LOOK_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Driver:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDriver:
     """The process that drives a run."""
 
     owner: Owner
@@ -43,7 +43,7 @@ class Driver:
         return f"process {self.owner.pid} on {self.owner.host}"
 
 
-def driver_of(run: Path) -> Driver | None:
+def driver_of(run: Path) -> RunDriver | None:
     """Who drives a run, or did; None where nothing says so."""
     path = run / DRIVER
     try:
@@ -52,7 +52,7 @@ def driver_of(run: Path) -> Driver | None:
         seen_s = path.stat().st_mtime
     except (OSError, ValueError, KeyError):
         return None
-    return None if owner is None else Driver(owner, seen_s, str(fields.get("job", "")))
+    return None if owner is None else RunDriver(owner=owner, seen_s=seen_s, job=str(fields.get("job", "")))
 
 
 def note_cluster(run: Path, scheduler: str) -> None:
@@ -85,7 +85,7 @@ def ask_to_stop(run: Path) -> None:
 
 
 @contextlib.contextmanager
-def driving(run: Path, stop: Callable[[], None], job: str = "") -> Iterator[None]:
+def drive(run: Path, stop: Callable[[], None], job: str = "") -> Iterator[None]:
     """Drive a run for the length of a block: show oneself, and heed the mark that says stop.
 
     Args:

@@ -16,18 +16,18 @@ from etude.execute.runner import Policy, Runner, RunSummary
 from etude.graph.node import Node
 from etude.graph.plan import Plan
 from etude.redaction import Redactor
-from etude.search.driver import Driver, Observe
-from etude.search.events import Begun, Warm
-from etude.search.history import History
-from etude.search.log import FileLog
-from etude.search.pool import ThreadPool
-from etude.search.replica import Replica
-from etude.search.samplers.registry import make
+from etude.search.driver import Observe, SearchDriver
+from etude.search.log_sampler import LogSampler
+from etude.search.proposals import ThreadedProposals
+from etude.search.samplers.factory import make
 from etude.search.space import Point
-from etude.study.evaluating import StudyEvaluator
+from etude.search.trial_events import Begun, Warm
+from etude.search.trial_history import TrialHistory
+from etude.search.trial_log import FileLog
+from etude.study.evaluator import StudyEvaluator
 from etude.study.expand import LoadStudy, VariantGrowth
-from etude.study.searched import SearchState
-from etude.study.warm import warm_results
+from etude.study.search_state import SearchState
+from etude.study.warm_start import warm_results
 
 if TYPE_CHECKING:
     from etude.study.prepare import PreparedStudy
@@ -39,8 +39,8 @@ def no_observer(_event: object, _history: object) -> None:
     """Looks on and says nothing."""
 
 
-@dataclass(slots=True, eq=False)
-class Searching:
+@dataclass(slots=True, eq=False, kw_only=True)
+class SearchRun:
     """One run of one search."""
 
     prepared: PreparedStudy
@@ -58,13 +58,15 @@ class Searching:
     """Points to try before the sampler is asked."""
     runner: Runner = field(init=False)
     evaluator: StudyEvaluator = field(init=False)
-    driver: Driver = field(init=False)
+    driver: SearchDriver = field(init=False)
     _error: BaseException | None = None
 
     def __post_init__(self) -> None:
         study, store, search = self.prepared.study, self.prepared.store, self.state.search
         growth = VariantGrowth(study, self.prepared.files, self.other_study)
-        self.evaluator = StudyEvaluator(study, growth, store, search.goal, self.prepared.present)
+        self.evaluator = StudyEvaluator(
+            study=study, growth=growth, store=store, goal=search.goal, present=self.prepared.present
+        )
         self.runner = Runner(
             plan=EMPTY,
             store=store,
@@ -88,21 +90,21 @@ class Searching:
             at_s=now(),
         )
         sampler = make(search.sampler, search.space, search.goal, search.seed, **search.settings)
-        replica = Replica(sampler, search.goal)
-        self.driver = Driver(
-            FileLog(self.state.folder),
-            self.state.history.begun or begun,
-            search.goal,
-            search.rules(self.workers, tuple(self.first)),
-            self.evaluator,
-            partial(ThreadPool, replica),
-            search.early_stop(),
+        log_sampler = LogSampler(sampler=sampler, goal=search.goal)
+        self.driver = SearchDriver(
+            log=FileLog(self.state.folder),
+            begun=self.state.history.begun or begun,
+            goal=search.goal,
+            limits=search.limits(self.workers, tuple(self.first)),
+            evaluator=self.evaluator,
+            make_source=partial(ThreadedProposals, log_sampler),
+            early_stop=search.early_stop(),
             warm=self._warm(),
             observe=self.observe,
             redact=self.redact,
         )
 
-    def run(self) -> tuple[History, RunSummary]:
+    def run(self) -> tuple[TrialHistory, RunSummary]:
         """Search until there is nothing more to do.
 
         Raises:
@@ -129,7 +131,7 @@ class Searching:
 
     def heard(self, progress: Progress) -> None:
         """Take what a running step tells. From any thread."""
-        self.evaluator.heard(progress)
+        self.evaluator.take_progress(progress)
         self.runner.heard(progress)
 
     def _drive(self) -> None:
@@ -141,7 +143,7 @@ class Searching:
             self.runner.finish()
 
     def _tell(self, event: RunEvent) -> None:
-        self.evaluator.told(event)
+        self.evaluator.take_event(event)
         self.tell(event)
 
     def _warm(self) -> tuple[Warm, ...]:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etude.errors import ConfigError, Fault, nearest
+from etude.search.sampler import Sampler
 from etude.search.samplers.distinct import DistinctSampler
-from etude.search.samplers.protocol import Sampler
 from etude.search.space import Space
 from etude.search.trials import Goal
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerEntry:
     """Where a sampler is, and what it needs besides étude's own dependencies."""
 
     reference: str
@@ -36,18 +36,26 @@ class Entry:
 
 _HERE: Final = "etude.search.samplers"
 
-SAMPLERS: Final[dict[str, Entry]] = {
-    "random": Entry(f"{_HERE}.random:RandomSampler"),
-    "sobol": Entry(f"{_HERE}.sobol:SobolSampler"),
-    "grid": Entry(f"{_HERE}.grid:GridSampler"),
-    "gp": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
-    "auto": Entry(f"{_HERE}.gp:GaussianProcessSampler"),
-    "tpe": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "tpe"),)),
-    "optuna_gp": Entry(f"{_HERE}.optuna:OptunaSampler", "ml,search", "torch", (("kind", "gp"),)),
-    "cmaes": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "cmaes", (("kind", "cmaes"),)),
-    "nsga": Entry(f"{_HERE}.optuna:OptunaSampler", "search", "optuna", (("kind", "nsga"),)),
-    "rustuna": Entry(f"{_HERE}.rustuna:RustunaSampler", "search", "rustuna"),
-    "deephyper": Entry(f"{_HERE}.deephyper:DeepHyperSampler", "deephyper", "deephyper"),
+SAMPLERS: Final[dict[str, SamplerEntry]] = {
+    "random": SamplerEntry(reference=f"{_HERE}.random:RandomSampler"),
+    "sobol": SamplerEntry(reference=f"{_HERE}.sobol:SobolSampler"),
+    "grid": SamplerEntry(reference=f"{_HERE}.grid:GridSampler"),
+    "gp": SamplerEntry(reference=f"{_HERE}.gp:GaussianProcessSampler"),
+    "auto": SamplerEntry(reference=f"{_HERE}.gp:GaussianProcessSampler"),
+    "tpe": SamplerEntry(
+        reference=f"{_HERE}.optuna:OptunaSampler", extra="search", engine="optuna", presets=(("kind", "tpe"),)
+    ),
+    "optuna_gp": SamplerEntry(
+        reference=f"{_HERE}.optuna:OptunaSampler", extra="ml,search", engine="torch", presets=(("kind", "gp"),)
+    ),
+    "cmaes": SamplerEntry(
+        reference=f"{_HERE}.optuna:OptunaSampler", extra="search", engine="cmaes", presets=(("kind", "cmaes"),)
+    ),
+    "nsga": SamplerEntry(
+        reference=f"{_HERE}.optuna:OptunaSampler", extra="search", engine="optuna", presets=(("kind", "nsga"),)
+    ),
+    "rustuna": SamplerEntry(reference=f"{_HERE}.rustuna:RustunaSampler", extra="search", engine="rustuna"),
+    "deephyper": SamplerEntry(reference=f"{_HERE}.deephyper:DeepHyperSampler", extra="deephyper", engine="deephyper"),
 }
 """Name → sampler. `auto`, the default, is the one that the benchmark of search quality speaks for."""
 
@@ -103,7 +111,7 @@ def _unknown(name: str) -> Fault:
     return Fault("sampler", f"there is no sampler {name!r}", name, _GONE.get(name) or nearest(name, SAMPLERS))
 
 
-def _factory(name: str, entry: Entry) -> Callable[..., Any]:
+def _factory(name: str, entry: SamplerEntry) -> Callable[..., Any]:
     module, _, attribute = entry.reference.partition(":")
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
@@ -114,7 +122,7 @@ def _factory(name: str, entry: Entry) -> Callable[..., Any]:
     return found
 
 
-def _not_installed(name: str, entry: Entry, error: ImportError | None = None) -> ConfigError:
+def _not_installed(name: str, entry: SamplerEntry, error: ImportError | None = None) -> ConfigError:
     told = f" ({error})" if error else ""
     mend = f"pip install 'etude[{entry.extra}]', or use another sampler" if entry.extra else "mend the installation"
     engine = f"the package {entry.engine}" if entry.engine else "a package"

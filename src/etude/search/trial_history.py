@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from etude.search.events import (
+from etude.search.trial_events import (
     Asked,
     Begun,
     Closed,
@@ -19,11 +19,11 @@ from etude.search.events import (
     Taken,
     Warm,
 )
-from etude.search.trials import Outcome, Trial
+from etude.search.trials import Trial, TrialOutcome
 
 
-@dataclass(slots=True)
-class History:
+@dataclass(slots=True, kw_only=True)
+class TrialHistory:
     """The state of a search, made of its events one by one."""
 
     begun: Begun | None = None
@@ -40,14 +40,14 @@ class History:
     """Why the last driver left; empty while one is at work, or where it was killed."""
     last_t: float = 0.0
     next_number: int = 0
-    failures: dict[int, list[Outcome]] = field(default_factory=dict)
+    failures: dict[int, list[TrialOutcome]] = field(default_factory=dict)
     """Number of an open trial → how its attempts ended so far."""
     _reports: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
 
     @staticmethod
-    def of(events: Iterable[Event]) -> History:
+    def of(events: Iterable[Event]) -> TrialHistory:
         """The state after these events."""
-        history = History()
+        history = TrialHistory()
         for event in events:
             history.take(event)
         return history
@@ -80,17 +80,21 @@ class History:
                 self.closed = event.why
             case Warm():
                 self.trials[event.number] = Trial(
-                    event.number,
-                    event.point,
-                    "warm",
-                    0,
+                    number=event.number,
+                    point=event.point,
+                    origin="warm",
+                    seen=0,
                     outcome=event.outcome,
                     values=event.values,
                     constraints=event.constraints,
                 )
             case Asked():
                 self.trials[event.number] = Trial(
-                    event.number, event.point, event.origin, event.seen, suggest_s=event.suggest_s
+                    number=event.number,
+                    point=event.point,
+                    origin=event.origin,
+                    seen=event.seen,
+                    suggest_s=event.suggest_s,
                 )
                 self.owner[event.number] = event.driver
                 self.next_number = max(self.next_number, event.number + 1)
@@ -119,7 +123,7 @@ class History:
                 self.failures.setdefault(event.number, []).append(event.outcome)
                 trial = replace(trial, ended_s=event.t, outcome=event.outcome, error=event.error)
             case Halted():
-                trial = replace(trial, ended_s=event.t, outcome=Outcome.CANCELLED)
+                trial = replace(trial, ended_s=event.t, outcome=TrialOutcome.CANCELLED)
             case Finished():
                 trial = replace(
                     trial,

@@ -11,11 +11,12 @@ from etude.errors import ConfigError, Fault
 from etude.graph.labels import text_of
 from etude.graph.node import Node
 from etude.identity.canonical import canonical
-from etude.search.history import History
-from etude.search.log import EVENTS, read_log
 from etude.search.space import Space
 from etude.search.spec import NO_LIMIT, Search
-from etude.search.trials import Outcome
+from etude.search.trial_history import TrialHistory
+from etude.search.trial_log import EVENTS, read_log
+from etude.search.trial_table import results_table
+from etude.search.trials import TrialOutcome
 from etude.study.fault_places import locate
 from etude.study.study import Study
 
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchState:
     """A study's search as far as it has come."""
 
     search: Search
     folder: Path
     """Of its log."""
-    history: History
+    history: TrialHistory
 
     @property
     def complete(self) -> bool:
@@ -57,8 +58,6 @@ class SearchState:
 
     def table(self) -> pa.Table | None:
         """The results table; None before the search has begun."""
-        from etude.search.table import results_table
-
         return results_table(self.history) if self.history.begun is not None else None
 
 
@@ -85,7 +84,7 @@ def state_of(study: Study, etude: Path) -> SearchState | None:
     if study.vary.search is None:
         return None
     folder = log_folder(etude, study.title)
-    return SearchState(study.vary.search, folder, History.of(read_log(folder / EVENTS)))
+    return SearchState(search=study.vary.search, folder=folder, history=TrialHistory.of(read_log(folder / EVENTS)))
 
 
 def with_search(study: Study, state: SearchState | None) -> Study:
@@ -107,7 +106,7 @@ def with_search(study: Study, state: SearchState | None) -> Study:
         trial = state.history.trials[number]
         key = canonical(dict(trial.point))
         points.setdefault(key, trial.point)
-        if trial.outcome is Outcome.OK:
+        if trial.outcome is TrialOutcome.OK:
             failed[key] = ""
         else:
             failed.setdefault(key, str(trial.outcome))

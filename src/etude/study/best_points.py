@@ -13,10 +13,10 @@ from etude.analysis.records import columns_of, rows_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.execute.record_table import current_records
 from etude.identity.files import FileDigests
-from etude.search.trials import Goal, Outcome
+from etude.search.trials import Goal, TrialOutcome
 from etude.store.store import Store
 from etude.study.expand import LoadStudy, circle, expand
-from etude.study.searched import SearchState, state_of, with_search
+from etude.study.search_state import SearchState, state_of, with_search
 from etude.study.study import Study
 from etude.study.variants import Variant, varied_params
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedPoint:
     """One point of a study, and what its replicates came to in the mean."""
 
     point: dict[str, object]
@@ -117,7 +117,7 @@ def feasible_only(
     beyond = {
         space.canonical_point(trial.point)
         for trial in state.history.trials.values()
-        if trial.outcome is Outcome.OK and not trial.feasible
+        if trial.outcome is TrialOutcome.OK and not trial.feasible
     }
     return [
         row
@@ -126,7 +126,9 @@ def feasible_only(
     ]
 
 
-def best(study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, *, where: str = "") -> list[Ranked]:
+def best(
+    study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, *, where: str = ""
+) -> list[RankedPoint]:
     """All finished points of a study, best first, those that lack replicates last; ties go to the earlier one.
 
     Replicates are averaged first, so that a lucky seed is not taken for a good point.
@@ -146,7 +148,7 @@ def best(study: Study, rows: Sequence[dict[str, Any]], by: str, direction: str, 
     return sorted(found, key=lambda ranked: (ranked.missing > 0, sign * ranked.values[0]))
 
 
-def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Ranked]:
+def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[RankedPoint]:
     """The points that no other beats in every objective, in the order of the first; none that lacks replicates.
 
     Raises:
@@ -157,7 +159,7 @@ def front(study: Study, rows: Sequence[dict[str, Any]], goal: Goal) -> list[Rank
     return sorted(kept, key=lambda ranked: goal.signed(ranked.values))
 
 
-def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str], where: str) -> list[Ranked]:
+def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str], where: str) -> list[RankedPoint]:
     names = [name for name in varied_params(study.vary) if name not in study.vary.repeat]
     known = [name for name in (rows[0] if rows else ()) if "." in name and not name.startswith("param ")]
     shown = known if any(".cost." in metric for metric in metrics) else [name for name in known if ".cost." not in name]
@@ -179,7 +181,9 @@ def _means(study: Study, rows: Sequence[dict[str, Any]], metrics: Sequence[str],
         whole = [values for values in by_results.values() if values is not None]
         if whole:
             means = tuple(math.fsum(column) / len(whole) for column in zip(*whole, strict=True))
-            ranked.append(Ranked(point, means, len(whole), len(by_results) - len(whole)))
+            ranked.append(
+                RankedPoint(point=point, values=means, replicates=len(whole), missing=len(by_results) - len(whole))
+            )
     return ranked
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Protocol
 
 from etude.errors import SearchError
-from etude.search.events import Event, Reported, Started, from_line, to_line
+from etude.search.trial_events import Event, Reported, Started, from_line, to_line
 
 EVENTS = "events.jsonl"
 _TIMES = (Started, Reported)
 """Events that only tell when; nothing is lost or done twice without them, so they need not be on disk at once."""
 
 
-class Log(Protocol):
+class TrialLog(Protocol):
     """Where a driver keeps what happens."""
 
     def read(self) -> list[Event]:
@@ -56,7 +56,7 @@ class Log(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class MemoryLog:
     """A log that is kept in memory alone; for simulations and tests. One driver after another may use it."""
 

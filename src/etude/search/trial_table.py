@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from etude.graph.labels import full_text
 from etude.interchange import safe_cell
-from etude.search.events import Begun
-from etude.search.history import History
 from etude.search.space import Space
-from etude.search.trials import Goal, Outcome, Trial
+from etude.search.trial_events import Begun
+from etude.search.trial_history import TrialHistory
+from etude.search.trials import Bound, Goal, Trial, TrialOutcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,20 +21,18 @@ METADATA = b"etude.search"
 
 def goal_of(begun: Begun) -> Goal:
     """The goal that a search began with."""
-    from etude.search.trials import Bound
-
     bounds = tuple(Bound(**one) for one in begun.goal["constraints"])
-    return Goal(tuple(begun.goal["metrics"]), tuple(begun.goal["directions"]), bounds)
+    return Goal(metrics=tuple(begun.goal["metrics"]), directions=tuple(begun.goal["directions"]), constraints=bounds)
 
 
-def trials_of(history: History) -> list[Trial]:
+def trials_of(history: TrialHistory) -> list[Trial]:
     """The trials that ended or were stopped, in that order; those that still run come last."""
     ended = [history.trials[number] for number in history.ended]
     halted = [trial for number, trial in history.trials.items() if number in history.owner]
     return [*ended, *sorted(halted, key=lambda trial: (trial.ended_s is None, trial.ended_s or 0.0, trial.number))]
 
 
-def results_table(history: History) -> pa.Table:
+def results_table(history: TrialHistory) -> pa.Table:
     """The results table.
 
     Columns: number, origin, outcome (null while a trial runs), worker, submitted_s, started_s, ended_s (seconds since
@@ -57,7 +55,9 @@ def results_table(history: History) -> pa.Table:
     for name in space.columns:
         columns[f"param.{name}"] = _param_column([trial.point.get(name) for trial in trials])
     for index, metric in enumerate(goal.metrics):
-        values = [trial.values[index] if trial.values and trial.outcome is Outcome.OK else None for trial in trials]
+        values = [
+            trial.values[index] if trial.values and trial.outcome is TrialOutcome.OK else None for trial in trials
+        ]
         columns[f"value.{metric}"] = pa.array(values, pa.float64())
     for index, bound in enumerate(goal.constraints):
         excess = [trial.constraints[index] if index < len(trial.constraints) else None for trial in trials]
@@ -90,7 +90,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Trial], Any], str], ...] = (
 )
 
 
-def csv_text(history: History) -> str:
+def csv_text(history: TrialHistory) -> str:
     """The table as other tools of searches write it: params, objective, worker_rank, timestamp_start, timestamp_end.
 
     With one goal its column is `objective`, `F_<outcome>` where the trial failed; with several, `objective_0`, ….
@@ -106,10 +106,10 @@ def csv_text(history: History) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*map(safe_cell, space.columns), *objectives, "worker_rank", "timestamp_start", "timestamp_end"])
     for trial in trials_of(history):
-        if trial.outcome is None or trial.outcome is Outcome.CANCELLED:
+        if trial.outcome is None or trial.outcome is TrialOutcome.CANCELLED:
             continue
         values: Sequence[object] = [f"F_{trial.outcome}"] * len(objectives)
-        if trial.outcome is Outcome.OK and trial.values is not None:
+        if trial.outcome is TrialOutcome.OK and trial.values is not None:
             values = [repr(value) for value in trial.values]
         params = [_text(trial.point[name]) if name in trial.point else "" for name in space.columns]
         writer.writerow([*map(safe_cell, params), *values, trial.worker, trial.started_s, trial.ended_s])

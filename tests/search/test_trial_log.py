@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from etude.errors import SearchError
-from etude.search.events import Asked, Event, Finished, Started, from_line, to_line
-from etude.search.log import FileLog, read_log
-from etude.search.trials import Outcome
+from etude.search.trial_events import Asked, Event, Finished, Started, from_line, to_line
+from etude.search.trial_log import FileLog, read_log
+from etude.search.trials import TrialOutcome
 from search_spaces import MIXED
 
 POINT = {"lr": 1.2345678901234567e-05, "loss": "hinge", "deep": None, "flags": [1, True, "é"]}
@@ -17,7 +17,7 @@ ASKED = Asked(number=3, point=POINT, origin="sampler", seen=7, driver=0, suggest
 EVENTS: list[Event] = [
     ASKED,
     Started(number=3, driver=0, worker=2, attempt=1, submitted_s=1.5, stale=0, t=1.6),
-    Finished(number=3, outcome=Outcome.OK, values=(0.1,), constraints=(), error="", fingerprint="ab", t=2.0),
+    Finished(number=3, outcome=TrialOutcome.OK, values=(0.1,), constraints=(), error="", fingerprint="ab", t=2.0),
 ]
 
 
