@@ -6,6 +6,7 @@ COMMANDS = {
     "init": "Make a working project: a study, a step of your own with its test.",
     "run": "Run what is not yet done of a study, and show its results.",
     "plan": "Show what would run, what is there already, and why. Runs nothing.",
+    "graph": "Draw a study's nodes and what reads what, by state and cost. Runs nothing.",
     "show": "Look at the records of a study, or at the results of one node.",
     "report": "Write what studies found into one HTML file that works offline. Runs nothing.",
     "track": "Tell trackers of every variant that is stored. Runs nothing; what they know already is not told again.",

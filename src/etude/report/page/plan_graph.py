@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from etude.report.charts.labels import one_line
-from etude.report.page.findings import NodeBox
 from etude.report.page.markup import Markup, tag
+
+if TYPE_CHECKING:
+    from etude.report.page.findings import NodeBox
 
 LETTER = 8.2
 """Mean width of a letter at the size of the picture's text, in its units, of the widest font that is asked for."""
