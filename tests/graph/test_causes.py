@@ -151,7 +151,7 @@ def test_a_node_reads_each_other_node_once_through_inputs_and_rows() -> None:
         rows=(Row("v", {}, (BASE, one)),),
     )
     assert reader.feeds() == [Feed(one), Feed(two), Feed(one), Feed(two, "x")]
-    assert reader.upstream() == [one, two, BASE]
+    assert reader.upstream() == (one, two, BASE)
 
 
 def test_a_label_tells_the_study_where_it_is_another_one_and_the_params() -> None:

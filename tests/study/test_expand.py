@@ -91,7 +91,7 @@ def test_a_collect_node_sees_all_variants(project: Project) -> None:
     spread = expansion.collect["best"].inputs["values"]
     assert isinstance(spread, Spread)
     assert [dict(point) for point in spread.variants] == [{"rate": 1.0}, {"rate": 2.0}]
-    assert expansion.collect["all"].upstream() == [expansion.records]
+    assert expansion.collect["all"].upstream() == (expansion.records,)
 
 
 def test_collected_results_are_computed_from_all_variants(project: Project) -> None:
@@ -277,7 +277,7 @@ def test_a_collect_node_reads_the_variants_that_a_search_did_not_try_in_vain(pro
     found = expand(study, FileDigests())
     second = found.nodes[1]["score"]
     assert [variant.failed for variant in found.variants] == ["crash", ""]
-    assert found.collect["one"].upstream() == found.collect["all"].upstream() == [second]
+    assert found.collect["one"].upstream() == found.collect["all"].upstream() == (second,)
     assert [row.status for row in found.records.rows] == ["crash", ""]
     assert second in found.targets()
     assert found.nodes[0]["score"] not in found.targets()

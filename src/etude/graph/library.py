@@ -12,6 +12,7 @@ from pathlib import Path
 from etude.errors import IdentityError, nearest
 from etude.graph.importing import make_importable, use_sources
 from etude.graph.signature import NotAStep, Signature, signature_of
+from etude.graph.step import options_of
 from etude.identity.code import CodeIndex, SymbolMap
 from etude.identity.map_cache import MapCache
 
@@ -145,8 +146,6 @@ def step_rooms() -> tuple[str, ...]:
 
 def step_names(room: str) -> tuple[str, ...]:
     """The steps of one room, by the names studies use."""
-    from etude.graph.step import options_of
-
     module = importlib.import_module(f"etude.{room}.steps")
     return tuple(f"{room}.{name}" for name, value in vars(module).items() if options_of(value) is not None)
 
@@ -160,7 +159,7 @@ def import_function(reference: str) -> object:
     module_name, _, name = reference.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except Exception as error:  # a user's module may fail in any way
         raise NotAStep(f"importing {module_name} fails with {type(error).__name__}: {error}{_place(error)}") from error
     if not hasattr(module, name):
         raise NotAStep(f"{module_name} has no {name!r}", nearest(name, vars(module)))

@@ -12,6 +12,7 @@ from etude.graph.labels import text_of
 from etude.graph.library import StepUse
 from etude.graph.pipeline import RECORDS as RECORDS
 from etude.graph.pipeline import Needs
+from etude.identity.canonical import canonical
 from etude.store.codecs import classes_in
 from etude.store.manifest import Manifest
 
@@ -78,9 +79,14 @@ class Node:
     study: str = ""
     """The study that it is a node of, where that is another than the one planned."""
     fingerprint: str = field(init=False)
+    _upstream: tuple[Node, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.fingerprint = self._fingerprint()
+        nodes = [feed[0] for feed in self.feeds()]
+        for row in self.rows:
+            nodes.extend(row.nodes)
+        self._upstream = tuple({node.fingerprint: node for node in nodes}.values()) if len(nodes) > 1 else tuple(nodes)
 
     def _fingerprint(self) -> str:
         lines = [SCHEMA, self.step, self.code, self.settings_text, *self.pins]
@@ -98,12 +104,9 @@ class Node:
                 found.extend(source.feeds if isinstance(source, Spread) else source)
         return found
 
-    def upstream(self) -> list[Node]:
+    def upstream(self) -> tuple[Node, ...]:
         """The nodes that this node reads, each once, in order."""
-        nodes = [feed[0] for feed in self.feeds()]
-        for row in self.rows:
-            nodes.extend(row.nodes)
-        return list({node.fingerprint: node for node in nodes}.values())
+        return self._upstream
 
     def label(self) -> str:
         """The node's title with the params that it depends on: `model pooling=max seed=0`."""
@@ -162,8 +165,6 @@ def _feed_text(feed: Feed, digest: str) -> str:
 
 
 def _params_text(params: Mapping[str, object]) -> str:
-    from etude.identity.canonical import canonical
-
     return canonical(dict(params))
 
 

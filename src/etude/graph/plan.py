@@ -85,7 +85,7 @@ def topological_order(targets: Iterable[Node]) -> list[Node]:
             order.append(node)
             continue
         stack.append((node, True))
-        stack.extend((other, False) for other in reversed(node.upstream()) if other.fingerprint not in placed)
+        stack.extend([(other, False) for other in reversed(node.upstream()) if other.fingerprint not in placed])
     return order
 
 
@@ -132,7 +132,7 @@ def _states(
         action = _action(node, found[node.fingerprint], stale.get(node.fingerprint), node.fingerprint in needed)
         states[node.fingerprint] = action
         if action.state is State.RUN:
-            needed.update(other.fingerprint for other in node.upstream())
+            needed.update([other.fingerprint for other in node.upstream()])
     return states
 
 

@@ -212,7 +212,7 @@ def _graph(prepared: PreparedStudy) -> tuple[tuple[NodeBox, ...], tuple[tuple[st
 def _shown_upstream(node: Node) -> list[Node]:
     """What a node reads; of the records only the metrics, for they read everything."""
     if node.name != RECORDS:
-        return node.upstream()
+        return list(node.upstream())
     return [other for other in node.upstream() if other.metrics]
 
 
