@@ -110,7 +110,7 @@ def train(run: StepContext, module: Signs, way: Way, *, every_s: float = 1e9) ->
         clip=1.0,
         precision=way.precision,
         accumulate=way.accumulate,
-        watched=Monitor(metric="accuracy", higher_is_better=True, patience=way.patience, restore=way.restore),
+        monitor=Monitor(metric="accuracy", higher_is_better=True, patience=way.patience, restore=way.restore),
         milestones=Milestones(metric="accuracy", values=(0.5, 0.8, 2.0)),
         validate_every=way.validate_every,
         checkpoint_every_s=every_s,
@@ -244,14 +244,14 @@ def test_watching_needs_validation(tmp_path: Path) -> None:
     training, _ = data()
     rule = Monitor(metric="accuracy", higher_is_better=True)
     with pytest.raises(ConfigError, match="validation"):
-        fit(signs(), training, ctx=StepContext(tmp_path), epochs=1, seed=0, watched=rule)
+        fit(signs(), training, ctx=StepContext(tmp_path), epochs=1, seed=0, monitor=rule)
 
 
 def test_a_watched_number_that_is_never_logged_is_named(tmp_path: Path) -> None:
     training, validation = data()
     rule = Monitor(metric="f1", higher_is_better=True)
     with pytest.raises(StepError, match=r"'f1'.*accuracy"):
-        fit(signs(), training, validation=validation, ctx=StepContext(tmp_path), epochs=1, seed=0, watched=rule)
+        fit(signs(), training, validation=validation, ctx=StepContext(tmp_path), epochs=1, seed=0, monitor=rule)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_mend(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from etude.text.noise.edits import EditedText, edits_of, restore
 from etude.text.noise.fragments import NoiseSpec, prepare
 from etude.text.noise.injection import inject
 from etude.text.noise.noisy import FAMILIES
-from etude.text.noise.philox import key_of
 from etude.text.noise.pools import LIGHT_WORDS, Family, FamilyName, Pools, light
 from etude.text.noise.typos import LEET, PhraseToType, add_typos
+from etude.text.philox import key_of
 from etude.text.types import Splits
 
 NAMES: tuple[FamilyName, ...] = ("banking", "clinc")

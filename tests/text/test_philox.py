@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.text.noise.philox import StreamKey, along, at_places, key_of, philox, uniforms
+from etude.text.philox import StreamKey, along, at_places, key_of, philox, uniforms
 
 IDS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=8, unique=True)
 

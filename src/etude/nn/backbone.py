@@ -67,10 +67,10 @@ def open_network(folder: Path, *, bare: bool = True) -> PreTrainedModel:
     """
     config = AutoConfig.from_pretrained(folder)
     with quiet():
-        network, told = AutoModel.from_pretrained(
+        network, loading = AutoModel.from_pretrained(
             folder, config=config, output_loading_info=True, **_without_pooler(config, bare)
         )
-    missing = [*told["missing_keys"], *(str(found) for found in told["mismatched_keys"])]
+    missing = [*loading["missing_keys"], *(str(found) for found in loading["mismatched_keys"])]
     if missing:
         raise StepError(f"{folder}: the weights lack, or have in another shape: {', '.join(sorted(missing)[:5])}")
     network.config.use_cache = False
@@ -111,8 +111,8 @@ def quiet() -> Iterator[None]:
 
 
 def _without_pooler(config: Any, bare: bool) -> dict[str, bool]:
-    known = MODEL_MAPPING.get(type(config), None)
-    takes = known is not None and "add_pooling_layer" in inspect.signature(known.__init__).parameters
+    model_class = MODEL_MAPPING.get(type(config), None)
+    takes = model_class is not None and "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
     return {"add_pooling_layer": False} if bare and takes else {}
 
 
@@ -126,8 +126,8 @@ def require_readable(config: Any) -> None:
         raise StepError(
             f"{config.model_type} is an encoder-decoder.\n    Mend: name an encoder (BERT, …) or a causal model."
         )
-    known = MODEL_MAPPING.get(type(config), None)
-    if known is None:
+    model_class = MODEL_MAPPING.get(type(config), None)
+    if model_class is None:
         raise StepError(f"{config.model_type} is no text model of transformers")
-    if "attention_mask" not in inspect.signature(known.forward).parameters:
+    if "attention_mask" not in inspect.signature(model_class.forward).parameters:
         raise StepError(f"{config.model_type} reads no attention mask, so that padding would change what it says")

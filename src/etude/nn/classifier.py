@@ -82,7 +82,7 @@ class Classifier(nn.Module):
         self.most_tokens = None if most is None else most - taken
         """The longest text that there are positions for; None where there is no such end."""
         self._frozen = spec.tuning.method == "probe"
-        self._remembered: StateCache | None = None
+        self._cache: StateCache | None = None
         self.train()
 
     @property
@@ -104,11 +104,11 @@ class Classifier(nn.Module):
             own: Tensor = self.head(self._outputs(ids, mask), ids, mask)
             return own
         columns = ids.shape[1] if self._keeps_states else 1
-        known = self._remembered.states(ids, mask, columns=columns) if self._remembered is not None else None
-        if known is not None and not self._keeps_states:
-            vector = known[:, 0]
+        cached = self._cache.states(ids, mask, columns=columns) if self._cache is not None else None
+        if cached is not None and not self._keeps_states:
+            vector = cached[:, 0]
         else:
-            vector = self._vector(self._states(ids, mask) if known is None else known, mask)
+            vector = self._vector(self._states(ids, mask) if cached is None else cached, mask)
         logits: Tensor = self.head(vector.to(next(self.head.parameters()).dtype))
         return logits
 
@@ -128,17 +128,17 @@ class Classifier(nn.Module):
 
         What is kept is the vector that the head takes, or the states below the first part that is trained.
         """
-        self._remembered = self._remembered or StateCache()
+        self._cache = self._cache or StateCache()
         length = self.spec.spectral.length if self.spec.spectral is not None else None
         ids, mask = left_alignment(ids_BT, mask_BT, self.pad_id, length)
         with torch.no_grad():
             states_BTD = self._states(ids, mask)
             kept = states_BTD if self._keeps_states else self._vector(states_BTD, mask)[:, None]
-        self._remembered.add(ids, mask, kept)
+        self._cache.add(ids, mask, kept)
 
     def forget(self) -> None:
         """Compute the backbone anew from now on."""
-        self._remembered = None
+        self._cache = None
 
     @property
     def _keeps_states(self) -> bool:
@@ -164,14 +164,14 @@ class Classifier(nn.Module):
         return self
 
     def _outputs(self, ids_BT: Tensor, mask_BT: Tensor) -> Any:
-        told: dict[str, Any] = {"attention_mask": mask_BT}
+        arguments: dict[str, Any] = {"attention_mask": mask_BT}
         if self.mix is not None:
-            told["output_hidden_states"] = True
+            arguments["output_hidden_states"] = True
         with torch.no_grad() if self._frozen else nullcontext():
             if self.training and self.embedded_dropout.p > 0:
                 embedded_BTD = self.network.get_input_embeddings()(ids_BT)
-                return self.backbone(inputs_embeds=self.embedded_dropout(embedded_BTD), **told)
-            return self.backbone(input_ids=ids_BT, **told)
+                return self.backbone(inputs_embeds=self.embedded_dropout(embedded_BTD), **arguments)
+            return self.backbone(input_ids=ids_BT, **arguments)
 
 
 def build_classifier(backbone: Path, spec: ClassifierSpec, classes: int, *, seed: int) -> Classifier:
@@ -231,10 +231,10 @@ class StateCache:
     def states(self, ids_BT: Tensor, mask_BT: Tensor, *, columns: int) -> Tensor | None:
         """The states of these sequences, zeros behind each, shape (B, columns, D); None where one is not known."""
         places = [self._places.get(key) for key in _keys(ids_BT, mask_BT)]
-        known = [self._states[place] for place in places if place is not None]
-        if len(known) < len(places):
+        cached = [self._states[place] for place in places if place is not None]
+        if len(cached) < len(places):
             return None
-        states_BTD = torch.nn.utils.rnn.pad_sequence(known, batch_first=True)
+        states_BTD = torch.nn.utils.rnn.pad_sequence(cached, batch_first=True)
         return torch.nn.functional.pad(states_BTD, (0, 0, 0, columns - states_BTD.shape[1]))
 
 

@@ -161,24 +161,24 @@ def _manifest(classifier: Classifier) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in classifier.state_dict().items()}
 
 
-def _put(classifier: Classifier, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    _require_same(wanted, found, path)
-    classifier.load_state_dict(dict(found), strict=False)
+def _put(classifier: Classifier, wanted: Mapping[str, Tensor], stored: Mapping[str, Tensor], path: Path) -> None:
+    _require_same(wanted, stored, path)
+    classifier.load_state_dict(dict(stored), strict=False)
 
 
-def _put_adapter(backbone: AdaptedBackbone, found: dict[str, Tensor], path: Path) -> None:
-    _require_same(adapter_state(backbone), found, path)
-    set_adapter_state(backbone, found)
+def _put_adapter(backbone: AdaptedBackbone, stored: dict[str, Tensor], path: Path) -> None:
+    _require_same(adapter_state(backbone), stored, path)
+    set_adapter_state(backbone, stored)
 
 
-def _require_same(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+def _require_same(wanted: Mapping[str, Tensor], stored: Mapping[str, Tensor], path: Path) -> None:
     """Names and shapes, both ways."""
-    wrong = [f"{name} is missing" for name in wanted.keys() - found.keys()]
-    wrong += [f"{name} is left over" for name in found.keys() - wanted.keys()]
+    wrong = [f"{name} is missing" for name in wanted.keys() - stored.keys()]
+    wrong += [f"{name} is left over" for name in stored.keys() - wanted.keys()]
     wrong += [
-        f"{name} has shape {tuple(found[name].shape)} for {tuple(wanted[name].shape)}"
-        for name in wanted.keys() & found.keys()
-        if wanted[name].shape != found[name].shape
+        f"{name} has shape {tuple(stored[name].shape)} for {tuple(wanted[name].shape)}"
+        for name in wanted.keys() & stored.keys()
+        if wanted[name].shape != stored[name].shape
     ]
     if wrong:
         raise StepError(f"{path}: the tensors do not match the classifier: {'; '.join(sorted(wrong)[:5])}")

@@ -66,9 +66,9 @@ class SpectralSpec:
                 raise ValueError(message)
 
 
-def spectral_spec(said: SpectralName | SpectralSpec | None) -> SpectralSpec | None:
+def spectral_spec(wanted: SpectralName | SpectralSpec | None) -> SpectralSpec | None:
     """The filter that a study asks for, by name or in full."""
-    return SpectralSpec(kind=said, cutoff=NAMED_CUTOFF) if isinstance(said, str) else said
+    return SpectralSpec(kind=wanted, cutoff=NAMED_CUTOFF) if isinstance(wanted, str) else wanted
 
 
 HeadKind: TypeAlias = Literal["linear", "mlp", "cosine", "default"]

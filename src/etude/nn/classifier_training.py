@@ -37,7 +37,7 @@ from etude.nn.work_counts import network_json, work_table
 MILESTONES = "milestones"
 """The folder, within a model's, of the weights at milestones."""
 METRIC = "validation_accuracy"
-MOST_REMEMBERED = 2**30
+MOST_CACHED_BYTES = 2**30
 """Bytes of what a frozen backbone makes of the texts; beyond that it is computed anew in each epoch."""
 
 
@@ -77,7 +77,7 @@ def train_classifier(
             seed=spec.seed,
             clip=spec.clip,
             precision=precision,
-            watched=_watched(spec) if validation is not None else None,
+            monitor=_monitor(spec) if validation is not None else None,
             milestones=_milestones(spec) if validation is not None else None,
             validate_every=spec.validate_every if validation is not None else None,
             report=METRIC if validation is not None else None,
@@ -100,7 +100,7 @@ def milestone_file(value: float) -> str:
     return f"{MILESTONES}/{value:g}.safetensors"
 
 
-def _watched(spec: TrainingSpec) -> Monitor:
+def _monitor(spec: TrainingSpec) -> Monitor:
     return Monitor(
         metric=spec.watch,
         higher_is_better=spec.watch == METRIC,
@@ -143,7 +143,7 @@ def _embedded_once(classifier: Classifier, tokens: Tokens) -> bool:
     """Whether what a frozen backbone makes of the texts can be kept, and fits into memory."""
     each = classifier.bytes_to_remember
     texts = (lengths(tokens.train), lengths(of_classes(tokens.validation, tokens)))
-    return each is not None and each * int(sum(sizes.sum() for sizes in texts)) <= MOST_REMEMBERED
+    return each is not None and each * int(sum(sizes.sum() for sizes in texts)) <= MOST_CACHED_BYTES
 
 
 @contextmanager
@@ -180,11 +180,11 @@ def _curve_table(fitted: Fitted) -> pa.Table:
 
 def _milestone_table(spec: TrainingSpec, fitted: Fitted) -> pa.Table:
     rows = {each.value: each.row for each in fitted.reached}
-    found = []
+    table_rows = []
     for value in spec.milestones:
         row = rows.get(value)
         at = None if row is None else fitted.curve[row]
-        found.append(
+        table_rows.append(
             {
                 "value": value,
                 "at_epoch": None if at is None else int(at["epoch"]),
@@ -192,7 +192,7 @@ def _milestone_table(spec: TrainingSpec, fitted: Fitted) -> pa.Table:
                 METRIC: None if at is None else at[METRIC],
             }
         )
-    return pa.Table.from_pylist(found, schema=MILESTONE_SCHEMA)
+    return pa.Table.from_pylist(table_rows, schema=MILESTONE_SCHEMA)
 
 
 MILESTONE_SCHEMA = pa.schema(

@@ -64,10 +64,10 @@ def embedding_subset(model: nn.Module, ids: Iterable[int]) -> Iterator[None]:
 def _trimmable(model: nn.Module, kept: int) -> nn.Embedding | None:
     if not hasattr(model, "get_input_embeddings"):
         return None
-    found = model.get_input_embeddings()  # type: ignore[operator]
-    if type(found) is not nn.Embedding or not found.weight.requires_grad:
+    embedding = model.get_input_embeddings()  # type: ignore[operator]
+    if type(embedding) is not nn.Embedding or not embedding.weight.requires_grad:
         return None
-    if found.max_norm is not None or found.scale_grad_by_freq or found.sparse:
+    if embedding.max_norm is not None or embedding.scale_grad_by_freq or embedding.sparse:
         return None
-    holders = sum(parameter is found.weight for each in model.modules() for parameter in each.parameters(False))
-    return found if holders == 1 and kept <= MOST_KEPT * found.num_embeddings else None
+    holders = sum(parameter is embedding.weight for each in model.modules() for parameter in each.parameters(False))
+    return embedding if holders == 1 and kept <= MOST_KEPT * embedding.num_embeddings else None

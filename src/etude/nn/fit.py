@@ -61,7 +61,7 @@ def fit(
     clip: float | None = None,
     precision: Format = "fp32",
     accumulate: int = 1,
-    watched: Monitor | None = None,
+    monitor: Monitor | None = None,
     milestones: Milestones | None = None,
     validate_every: int | None = None,
     report: str | None = None,
@@ -86,7 +86,7 @@ def fit(
         precision: The format of products.
         accumulate: How many batches make one step; the gradient is the mean of theirs, each counting the same. Where
             an epoch's batches do not divide by it, the last step of an epoch is of fewer, and smaller by as much.
-        watched: What tells the best weights and when to stop; None to train to the end and keep the last.
+        monitor: What tells the best weights and when to stop; None to train to the end and keep the last.
         milestones: Values of a validation's number, at the first reaching of which the weights are kept.
         validate_every: Steps between validations; None for once after each epoch. Steps after the last validation of
             all are not validated.
@@ -102,13 +102,14 @@ def fit(
         Stopped: `ctx.stopping` was set; a checkpoint stands in `ctx.scratch`.
         StepError: The loss is no finite number; or a number that is watched is never logged.
     """
-    asked = watched is not None or milestones is not None or validate_every is not None
+    asked = monitor is not None or milestones is not None or validate_every is not None
     require(validation is not None or not asked, "validation", None, "validation batches, for what is watched on them")
-    found = ctx.scratch / CHECKPOINT
-    stretches = MilestoneWindows(ctx, milestones if milestones and not found.exists() else None)
-    keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, watched, milestones, stretches, report)
+    checkpoint = ctx.scratch / CHECKPOINT
+    resume = str(checkpoint) if checkpoint.exists() else None
+    windows = MilestoneWindows(ctx, milestones if milestones and resume is None else None)
+    keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, monitor, milestones, windows, report)
     per_step = {} if validate_every is None else _every(validate_every * accumulate)
-    with fixed_seed(seed, threads=ctx.cpus), _quiet(), _interruptible(), stretches:
+    with fixed_seed(seed, threads=ctx.cpus), _quiet(), _interruptible(), windows:
         trainer = lightning.Trainer(
             max_epochs=epochs,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
@@ -125,7 +126,7 @@ def fit(
             **per_step,
             **_hardware(ctx.devices),
         )
-        trainer.fit(module, training, validation, ckpt_path=str(found) if found.exists() else None, weights_only=True)
+        trainer.fit(module, training, validation, ckpt_path=resume, weights_only=True)
     module.cpu()
     return keeper.outcome(module, trainer.global_step)
 
@@ -140,9 +141,9 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         clock: Callable[[], float],
         every_s: float,
         accumulate: int,
-        watched: Monitor | None,
+        monitor: Monitor | None,
         milestones: Milestones | None,
-        stretches: MilestoneWindows,
+        windows: MilestoneWindows,
         report: str | None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
@@ -153,9 +154,9 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         self._clock = clock
         self._every_s = every_s
         self._accumulate = accumulate
-        self._watched = watched
+        self._monitor = monitor
         self._milestones = milestones
-        self._stretches = stretches
+        self._windows = windows
         self._report = report
         self._mid_epoch = hasattr(training, "state_dict") and hasattr(training, "load_state_dict")
         self._saved_at = clock()
@@ -167,8 +168,8 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
 
     def outcome(self, module: lightning.LightningModule, steps: int) -> Fitted:
         """What came of it, with the best weights in the module if they are wanted there."""
-        best, out_of_patience = judge(self._values(), self._watched) if self._watched else (None, False)
-        restored = best is not None and self._watched is not None and self._watched.restore
+        best, out_of_patience = judge(self._values(), self._monitor) if self._monitor else (None, False)
+        restored = best is not None and self._monitor is not None and self._monitor.restore
         if best is not None and restored:
             read_snapshot(module, self._place(best), self.snapshots[best])
         reached: tuple[ReachedMilestone, ...] = ()
@@ -262,14 +263,14 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         if row in self._wanted():
             self.snapshots[row] = write_snapshot(module, self._place(row))
         if self._milestones:
-            self._stretches.close(self.curve)
+            self._windows.close(self.curve)
 
     def _wanted(self) -> set[int]:
         """The rows of the curve whose weights are kept: the best, and those at which a milestone was reached."""
         rows: set[int] = set()
-        if self._watched:
-            best = judge(self._values(), self._watched).best
-            rows |= {best} if best is not None and self._watched.restore else set()
+        if self._monitor:
+            best = judge(self._values(), self._monitor).best
+            rows |= {best} if best is not None and self._monitor.restore else set()
         if self._milestones:
             values = column(self.curve, self._milestones.metric)
             rows |= {row for goal in self._milestones.values if (row := first_at_least(values, goal)) is not None}
@@ -279,10 +280,10 @@ class _Keeper(lightning.Callback):  # type: ignore[misc]
         return self._ctx.scratch / f"weights-{row}.safetensors"
 
     def _values(self) -> list[float]:
-        return column(self.curve, self._watched.metric) if self._watched else []
+        return column(self.curve, self._monitor.metric) if self._monitor else []
 
     def _out_of_patience(self) -> bool:
-        return self._watched is not None and judge(self._values(), self._watched).out_of_patience
+        return self._monitor is not None and judge(self._values(), self._monitor).out_of_patience
 
     def _validates_next(self, trainer: lightning.Trainer) -> bool:
         """Whether a validation follows the batch that has just been trained on, within an epoch."""

@@ -41,23 +41,23 @@ class Judgement(NamedTuple):
     out_of_patience: bool
 
 
-def judge(values: Sequence[float], watched: Monitor) -> Judgement:
+def judge(values: Sequence[float], monitor: Monitor) -> Judgement:
     """Judge the watched number's values, one for each validation so far. What is not a number is never better.
 
     The patience counts from the last value that bettered the one it was counted from by more than the threshold.
     """
-    sign = 1.0 if watched.higher_is_better else -1.0
+    sign = 1.0 if monitor.higher_is_better else -1.0
     best: int | None = None
     mark, since = -math.inf, 0
     for index, value in enumerate(values):
         worth = -math.inf if math.isnan(value) else sign * value
         if worth > (-math.inf if best is None else sign * values[best]):
             best = index
-        if worth > mark + watched.threshold or (mark == -math.inf and worth > mark):
+        if worth > mark + monitor.threshold or (mark == -math.inf and worth > mark):
             mark, since = worth, 0
         else:
             since += 1
-    return Judgement(best, watched.patience is not None and since >= watched.patience)
+    return Judgement(best, monitor.patience is not None and since >= monitor.patience)
 
 
 def first_at_least(values: Sequence[float], goal: float) -> int | None:
@@ -84,9 +84,9 @@ class Milestones:
     def reached(self, curve: Curve, weights: Callable[[int], Path]) -> tuple[ReachedMilestone, ...]:
         """When each was reached; `weights` gives the snapshot of a row of the curve."""
         values = [row[self.metric] for row in curve]
-        found = [(goal, first_at_least(values, goal)) for goal in self.values]
+        rows = [(goal, first_at_least(values, goal)) for goal in self.values]
         return tuple(
-            ReachedMilestone(value=goal, row=row, weights=None if row is None else weights(row)) for goal, row in found
+            ReachedMilestone(value=goal, row=row, weights=None if row is None else weights(row)) for goal, row in rows
         )
 
 

@@ -186,9 +186,9 @@ def targets_of(network: nn.Module, spec: TuningSpec) -> tuple[str, ...]:
         usual = _usual(network, linear, spec)
         return tuple(name for name in linear if _ends(name, usual) and not _ends(name, _IN_ATTENTION))
     if isinstance(spec.targets, str):
-        found = [name for name in linear if re.fullmatch(spec.targets, name)]
-        _require(bool(found), spec.targets, linear)
-        return tuple(found)
+        matching = [name for name in linear if re.fullmatch(spec.targets, name)]
+        _require(bool(matching), spec.targets, linear)
+        return tuple(matching)
     for target in spec.targets:
         _require(any(_ends(name, (target,)) for name in linear), target, linear)
     return tuple(name for name in linear if _ends(name, spec.targets))

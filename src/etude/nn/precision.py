@@ -27,8 +27,9 @@ def multiplies_bf16(devices: Sequence[str]) -> bool:
 
     if devices:
         return all(_gpu_multiplies_bf16(name) for name in devices)
-    told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # early versions of torch do not tell
-    return any(told.get(name, False) for name in MULTIPLIES_BF16)
+    # early versions of torch do not tell
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in MULTIPLIES_BF16)
 
 
 def _gpu_multiplies_bf16(name: str) -> bool:

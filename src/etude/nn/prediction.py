@@ -75,14 +75,14 @@ def predict(
     """
     part: pa.Table = getattr(tokens, split)
     classifier, labels = load_classifier(model.folder, None if backbone is None else backbone.folder)
-    told: dict[str, Any] = {"labels": list(labels)}
+    notes: dict[str, Any] = {"labels": list(labels)}
     if milestone is not None and not _put_milestone(classifier, model, milestone):
         part = part.slice(0, 0)
-        told["unreached"] = milestone
+        notes["unreached"] = milestone
     sizes = lengths(part)
     counts = Counter(sizes.tolist())
-    told |= {"lengths": {str(size): counts[size] for size in sorted(counts)}}
-    told |= {"network": network_json(classifier, len(labels))}
+    notes |= {"lengths": {str(size): counts[size] for size in sorted(counts)}}
+    notes |= {"network": network_json(classifier, len(labels))}
     device = ctx.devices[0] if ctx.devices else "cpu"
     classifier.to(device)
     columns = _Columns(ctx.scratch, len(part))
@@ -115,18 +115,18 @@ def predict(
             **{name: columns.lists(name) for name in ("probabilities", *dict.fromkeys(keep))},
         }
     )
-    return table.replace_schema_metadata({"etude": json.dumps(told)})
+    return table.replace_schema_metadata({"etude": json.dumps(notes)})
 
 
 def round_values(values: npt.NDArray[np.float32], decimals: int, significant: int = 0) -> npt.NDArray[np.float32]:
     """Values to so many decimals; small ones to so many significant digits, so that none but 0 becomes 0."""
-    found = values.round(decimals)
+    rounded = values.round(decimals)
     small = (np.abs(values) < 10.0 ** (significant - decimals)) & (values != 0)
     if significant and small.any():
         exact = values[small].astype(np.float64)
         scale = 10.0 ** (significant - 1 - np.floor(np.log10(np.abs(exact))))
-        found[small] = np.round(exact * scale) / scale
-    return found
+        rounded[small] = np.round(exact * scale) / scale
+    return rounded
 
 
 class _Columns:
@@ -139,11 +139,11 @@ class _Columns:
 
     def write(self, name: str, rows: Sequence[int], values: Tensor, digits: int, significant: int = 0) -> None:
         """Write the vectors of some rows, rounded to decimals, but to as many significant digits at least."""
-        found = values.cpu().numpy()
+        vectors = values.cpu().numpy()
         if name not in self._arrays:
-            shape = (self._rows, found.shape[1])
+            shape = (self._rows, vectors.shape[1])
             self._arrays[name] = np.memmap(self._folder / f"{name}.f32", np.float32, "w+", shape=shape)
-        self._arrays[name][list(rows)] = round_values(found, digits, significant)
+        self._arrays[name][list(rows)] = round_values(vectors, digits, significant)
 
     def highest(self, name: str) -> npt.NDArray[np.int64]:
         """The place of each row's highest number."""
@@ -171,15 +171,15 @@ def _lists(matrix: npt.NDArray[np.float32]) -> pa.ListArray:
 
 def _put_milestone(classifier: Classifier, model: TrainedModel, value: float) -> bool:
     """Give the classifier the weights of a milestone; False where it was never reached."""
-    known: list[float] = model.milestones["value"].to_pylist()
-    if value not in known:
-        there = f"it has {', '.join(f'{each:g}' for each in known)}" if known else "it has none"
+    values: list[float] = model.milestones["value"].to_pylist()
+    if value not in values:
+        there = f"it has {', '.join(f'{each:g}' for each in values)}" if values else "it has none"
         raise StepError(
             f"milestone: the training has no milestone {value:g}; {there}.\n"
             f"    Mend: list it in the training's settings: milestones: [{value:g}]."
         )
     path = model.folder / milestone_file(value)
-    if model.milestones["at_step"][known.index(value)].as_py() is None:
+    if model.milestones["at_step"][values.index(value)].as_py() is None:
         return False
     read_snapshot(classifier, path)
     return True

@@ -94,8 +94,8 @@ def _config(given: Mapping[str, Any]) -> Any:
     plain = AutoConfig.for_model(kind)
     for name in given:
         if not hasattr(plain, name):
-            known = nearest(name, plain.to_dict())
-            raise StepError(f"config.{name}: the architecture {kind} has no such setting; {known}")
+            hint = nearest(name, plain.to_dict())
+            raise StepError(f"config.{name}: the architecture {kind} has no such setting; {hint}")
     config = AutoConfig.for_model(**given)
     require_readable(config)
     return config
@@ -110,11 +110,11 @@ def _fetched(hub: str, revision: str | None) -> Path:
         raise StepError(f"{hub} is a folder here.\n    Mend: name it under `folder:`, which sees when it changes.")
     local = f"fetch it where there is a network, `hf download {hub} --local-dir DIR`, and write `folder: DIR`"
     try:
-        found = snapshot_download(
+        place = snapshot_download(
             hub, revision=revision, allow_patterns=list(_WANTED), ignore_patterns=list(_NOT_WANTED)
         )
-        if not any(Path(found).glob("*.safetensors")):
-            found = snapshot_download(hub, revision=revision, allow_patterns=["pytorch_model*.bin*"])
+        if not any(Path(place).glob("*.safetensors")):
+            place = snapshot_download(hub, revision=revision, allow_patterns=["pytorch_model*.bin*"])
     except GatedRepoError as error:
         mend = f"ask for access on its page and run `hf auth login`, or {local}"
         raise StepError(f"the hub's model {hub} is not open to you.\n    Mend: {mend}.") from error
@@ -126,7 +126,7 @@ def _fetched(hub: str, revision: str | None) -> Path:
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0].removeprefix("Got: ")
         raise StepError(f"{hub}: the hub cannot be reached ({reason}).\n    Mend: try again, or {local}.") from error
-    return Path(found)
+    return Path(place)
 
 
 def _opened(place: Path, numbers: NumberFormat, seed: int) -> tuple[PreTrainedModel, tuple[str, ...]]:
@@ -137,13 +137,13 @@ def _opened(place: Path, numbers: NumberFormat, seed: int) -> tuple[PreTrainedMo
         config = AutoConfig.from_pretrained(place)
         require_readable(config)
         with fixed_seed(seed), quiet():
-            network, told = AutoModel.from_pretrained(
+            network, loading = AutoModel.from_pretrained(
                 place, config=config, dtype="auto" if numbers == "stored" else _dtype(numbers), output_loading_info=True
             )
     except (OSError, ValueError) as error:
         raise StepError(f"{place}: {error}") from error
-    missing = sorted(told["missing_keys"])
-    wrong = [name for name in missing if "pooler" not in name] + [str(found) for found in told["mismatched_keys"]]
+    missing = sorted(loading["missing_keys"])
+    wrong = [name for name in missing if "pooler" not in name] + [str(found) for found in loading["mismatched_keys"]]
     if wrong:
         raise StepError(f"{place}: the weights lack, or have in another shape: {', '.join(wrong[:5])}")
     return network, tuple(missing)
@@ -194,5 +194,5 @@ def _saved_tokenizer(place: Path, target: Path) -> Any:
 
 
 def _dtype(numbers: str) -> torch.dtype:
-    found: torch.dtype = getattr(torch, numbers)
-    return found
+    dtype: torch.dtype = getattr(torch, numbers)
+    return dtype

@@ -40,10 +40,10 @@ def model_summary(model: TrainedModel) -> ModelSummary:
 def token_summary(tokens: Tokens) -> TokenSummary:
     """How long texts are in tokens, and how many were cut."""
     parts = (tokens.train, tokens.validation, tokens.test)
-    found = np.concatenate([compute.list_value_length(part["tokens"]).to_numpy() for part in parts])
+    lengths = np.concatenate([compute.list_value_length(part["tokens"]).to_numpy() for part in parts])
     return TokenSummary(
-        tokens_mean=float(found.mean()) if len(found) else None,
-        tokens_most=int(found.max()) if len(found) else None,
+        tokens_mean=float(lengths.mean()) if len(lengths) else None,
+        tokens_most=int(lengths.max()) if len(lengths) else None,
         cut_train=tokens.cut.get("train", 0),
         cut_validation=tokens.cut.get("validation", 0),
         cut_test=tokens.cut.get("test", 0),
@@ -86,9 +86,9 @@ def _number(value: float | None) -> float | None:
 
 def prediction_summary(predictions: Predictions) -> PredictionSummary:
     """What predicting went through, as the table's metadata count it; each example at its own length."""
-    said: Mapping[str, Any] = json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
-    lengths = {int(length): int(rows) for length, rows in said.get("lengths", {}).items()}
-    formulas = network_flops(said["network"]) if said.get("network") else None
+    notes: Mapping[str, Any] = json.loads((predictions.schema.metadata or {}).get(b"etude", b"{}"))
+    lengths = {int(length): int(rows) for length, rows in notes.get("lengths", {}).items()}
+    formulas = network_flops(notes["network"]) if notes.get("network") else None
     examples = len(predictions)
     total = None
     if formulas is not None:

@@ -50,10 +50,10 @@ def lengths(part: pa.Table) -> Lengths:
 
 def used_ids(tokens: Tokens) -> set[int]:
     """The token ids that the training and validation splits have, and the one for padding."""
-    found = [
+    used = [
         part["tokens"].combine_chunks().flatten().unique().to_pylist() for part in (tokens.train, tokens.validation)
     ]
-    return {tokens.pad_id, *found[0], *found[1]}
+    return {tokens.pad_id, *used[0], *used[1]}
 
 
 def training_plan(tokens: Tokens, budget: int, seed: int) -> Callable[[int], list[list[int]]]:
@@ -69,11 +69,11 @@ def training_batches(tokens: Tokens, budget: int, seed: int) -> Batches[TokenBat
 
 def validation_batches(tokens: Tokens, budget: int) -> Batches[TokenBatch] | None:
     """The rows of the validation split that belong to a class, by length; None where there are none."""
-    known = of_classes(tokens.validation, tokens)
-    if not len(known):
+    rows = of_classes(tokens.validation, tokens)
+    if not len(rows):
         return None
-    plan = sorted_plan(lengths(known), tokens=budget)
-    return Batches(lambda epoch: plan, collator(known, tokens.pad_id))
+    plan = sorted_plan(lengths(rows), tokens=budget)
+    return Batches(lambda epoch: plan, collator(rows, tokens.pad_id))
 
 
 def of_classes(part: pa.Table, tokens: Tokens) -> pa.Table:

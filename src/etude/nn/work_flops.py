@@ -78,31 +78,31 @@ def _step_price(formulas: NetworkFlops, tokens: int, *, embedded: bool) -> int:
 
 def network_flops(network: str) -> NetworkFlops | None:
     """The formulas of a network described by `network_text`; None for what they do not cover."""
-    said = json.loads(network)
-    if said["tuning"] in PROMPTS:
+    described = json.loads(network)
+    if described["tuning"] in PROMPTS:
         return None
     try:
-        head, labels = _head(said["head"])
-        model = flops.describe(said["config"], head=head, labels=labels, adapter=_adapter(said["adapter"]))
+        head, labels = _head(described["head"])
+        model = flops.describe(described["config"], head=head, labels=labels, adapter=_adapter(described["adapter"]))
         if model.has_pass_cost:  # the artifact counts rows, not passes
             return None
-        found = NetworkFlops(model=model, trainable=tuple(said["trainable"]))
-        found.step_flops(1)
+        formulas = NetworkFlops(model=model, trainable=tuple(described["trainable"]))
+        formulas.step_flops(1)
     except ConfigError:
         return None
-    return found
+    return formulas
 
 
-def _head(said: Mapping[str, Any]) -> tuple[HeadChoice, int | None]:
-    if said["own"]:
-        return "classification", said["labels"]
-    fields = {name: value for name, value in said.items() if name != "own"}
-    return flops.PooledHead(**{**fields, "hidden": tuple(said["hidden"])}), None
+def _head(described: Mapping[str, Any]) -> tuple[HeadChoice, int | None]:
+    if described["own"]:
+        return "classification", described["labels"]
+    fields = {name: value for name, value in described.items() if name != "own"}
+    return flops.PooledHead(**{**fields, "hidden": tuple(described["hidden"])}), None
 
 
-def _adapter(said: Mapping[str, Any] | None) -> flops.Lora | flops.Ia3 | None:
-    if said is None:
+def _adapter(described: Mapping[str, Any] | None) -> flops.Lora | flops.Ia3 | None:
+    if described is None:
         return None
-    if "rank" in said:
-        return flops.Lora(rank=said["rank"], targets=tuple(said["targets"]))
-    return flops.Ia3(targets=tuple(said["targets"]), feedforward=tuple(said["feedforward"]))
+    if "rank" in described:
+        return flops.Lora(rank=described["rank"], targets=tuple(described["targets"]))
+    return flops.Ia3(targets=tuple(described["targets"]), feedforward=tuple(described["feedforward"]))

@@ -16,15 +16,15 @@ def duplicates(data: TextTable) -> Duplicates:
     rows = defaultdict(list)
     for row, text in enumerate(data["text"].to_pylist()):
         rows[same_text(text)].append(row)
-    found = {text: places for text, places in rows.items() if len(places) > 1}
+    repeated = {text: places for text, places in rows.items() if len(places) > 1}
     names = {"ids": "id", "labels": "label"} | ({"splits": "split"} if "split" in data.column_names else {})
     values = {ours: data[theirs].to_pylist() for ours, theirs in names.items()}
     values.setdefault("splits", ["train"] * len(data))
-    lists = {name: [[column[row] for row in places] for places in found.values()] for name, column in values.items()}
+    lists = {name: [[column[row] for row in places] for places in repeated.values()] for name, column in values.items()}
     return pa.table(
         {
-            "text": pa.array(found, pa.string()),
-            "rows": pa.array(map(len, found.values()), pa.int64()),
+            "text": pa.array(repeated, pa.string()),
+            "rows": pa.array(map(len, repeated.values()), pa.int64()),
             "ids": pa.array(lists["ids"], pa.list_(pa.int64())),
             "splits": pa.array(lists["splits"], pa.list_(pa.string())),
             "labels": pa.array(lists["labels"], pa.list_(pa.string())),
@@ -63,7 +63,7 @@ def split_summary(splits: Splits) -> SplitSummary:
     labels = Counter(splits.train["label"].to_pylist())
     others = {label for part in parts[1:] for label in part["label"].to_pylist()}
     words = [len(text.split()) for text in (*train, *validation, *test)]
-    known = set(train)
+    in_training = set(train)
     return SplitSummary(
         train=len(train),
         validation=len(validation),
@@ -74,8 +74,8 @@ def split_summary(splits: Splits) -> SplitSummary:
         most_of_a_label=max(labels.values(), default=None),
         words_mean=float(np.mean(words)) if words else None,
         words_most=max(words, default=None),
-        repeated_in_train=len(train) - len(known),
-        shared_with_train=sum(text in known for text in (*validation, *test)),
+        repeated_in_train=len(train) - len(in_training),
+        shared_with_train=sum(text in in_training for text in (*validation, *test)),
         groups_divided=_groups_divided(splits),
     )
 

@@ -75,7 +75,7 @@ def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int]
         StepError: A package is not installed.
     """
     owners: dict[str, set[str]] = defaultdict(set)
-    found: dict[str, dict[str, Sentence]] = {}
+    by_package: dict[str, dict[str, Sentence]] = {}
     naming = _naming(packages)
     for package in packages:
         kept: dict[str, Sentence] = {}
@@ -85,12 +85,12 @@ def sentences(packages: Sequence[str], *, per_label: int, words: tuple[int, int]
                 kept.setdefault(template(sentence), Sentence(sentence, package, file))
                 if len(kept) >= 2 * per_label:
                     break
-        found[package] = kept
+        by_package[package] = kept
         for key in kept:
             owners[key].add(package)
     return [
         kept[key]
-        for kept in found.values()
+        for kept in by_package.values()
         for key in sorted((key for key in kept if len(owners[key]) == 1), key=lambda key: _rank(key, seed))[:per_label]
     ]
 
@@ -108,11 +108,11 @@ def first_sentence(docstring: str) -> str:
 
 def fits(sentence: str, words: tuple[int, int]) -> bool:
     """Whether this is a sentence of English prose with a number of words in these bounds, and not code or a heading."""
-    found = _WORD.findall(sentence)
+    words_in_it = _WORD.findall(sentence)
     fewest, most = words
-    letters = sum(map(len, found))
+    letters = sum(map(len, words_in_it))
     return (
-        fewest <= len(found) <= most
+        fewest <= len(words_in_it) <= most
         and sentence.isascii()
         and sentence[0].isupper()
         and not sentence.endswith(":")
@@ -135,10 +135,10 @@ def _naming(packages: Sequence[str]) -> re.Pattern[str]:
 
 
 def _folder(package: str) -> Path:
-    found = importlib.util.find_spec(package) if "." not in package else None
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package) if "." not in package else None
+    if spec is None or not spec.submodule_search_locations:
         raise StepError(f"packages: {package!r} is no installed package. Mend: install it, or take it off the list.")
-    return Path(next(iter(found.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _docstrings(folder: Path, package: str, seed: int) -> Iterator[tuple[str, str]]:

@@ -76,17 +76,17 @@ def with_efficiency(records: pa.Table, nodes: Nodes) -> pa.Table:
     _require(records, nodes)
     rows = [dict(_of_row(row, nodes)) for row in records.to_pylist()]
     names = [f"efficiency.{name}" for name in dict.fromkeys(name for row in rows for name in row)]
-    said = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
+    notes = json.loads((records.schema.metadata or {}).get(b"etude", b"{}"))
     for name in names:
         values = [row.get(name.removeprefix("efficiency.")) for row in rows]
         if name in records.column_names:
             raise StepError(f"the records have a column {name!r} already: is there a node named efficiency?")
         records = records.append_column(name, pa.array(values, pa.float64()))
-    if "metrics" in said:
-        said["metrics"] = [*said["metrics"], *names]
+    if "metrics" in notes:
+        notes["metrics"] = [*notes["metrics"], *names]
     units = {name: _UNITS[name.rpartition(".")[2]].as_json() for name in names}
-    said["declared"] = {**said.get("declared", {}), **units}
-    return records.replace_schema_metadata({**(records.schema.metadata or {}), b"etude": json.dumps(said)})
+    notes["declared"] = {**notes.get("declared", {}), **units}
+    return records.replace_schema_metadata({**(records.schema.metadata or {}), b"etude": json.dumps(notes)})
 
 
 def _require(records: pa.Table, nodes: Nodes) -> None:
@@ -137,9 +137,9 @@ def _of_training(row: Row, model: str, training: str) -> Iterator[tuple[str, flo
     yield "training_examples_per_s", _ratio(examples, window["wall_s"])
     yield "training_examples_per_cpu_s", _ratio(examples, window["cpu_s"])
     for name, step in row.items():
-        found = _MILESTONE.fullmatch(name.removeprefix(f"{training}.milestones."))
-        if found and name.startswith(f"{training}.milestones."):
-            value = found["value"]
+        milestone = _MILESTONE.fullmatch(name.removeprefix(f"{training}.milestones."))
+        if milestone and name.startswith(f"{training}.milestones."):
+            value = milestone["value"]
             until = _window(row, model, window_until("validation_accuracy", float(value)))
             for column, cost in until.items():
                 yield f"until_{value}.{column}", None if step is None else cost

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from etude.errors import StepError, value_text
-from etude.text.noise.philox import key_of, uniforms
+from etude.text.philox import key_of, uniforms
 from etude.text.types import Splits
 
 
@@ -31,12 +31,12 @@ def sample(splits: Splits, *, shots: int, seed: int, allow_fewer: bool) -> Split
     rows = defaultdict(list)
     for row, (label, draw) in enumerate(zip(splits.train["label"].to_pylist(), draws, strict=True)):
         rows[label].append((draw, row))
-    short = {label: len(found) for label, found in sorted(rows.items()) if len(found) < shots}
+    short = {label: len(each) for label, each in sorted(rows.items()) if len(each) < shots}
     if short and not allow_fewer:
         raise StepError(
             f"{len(short)} labels have fewer than {shots} training texts: "
             f"{value_text(dict(list(short.items())[:5]))}.\n"
             "    Mend: fewer shots, or `allow_fewer: true` to take all that these have."
         )
-    kept = sorted(row for found in rows.values() for _, row in sorted(found)[:shots])
+    kept = sorted(row for each in rows.values() for _, row in sorted(each)[:shots])
     return replace(splits, train=splits.train.take(pa.array(kept, pa.int64())))

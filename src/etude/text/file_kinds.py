@@ -277,10 +277,10 @@ def _from_objects(path: Path, rows: Sequence[tuple[int, Any]], columns: Sequence
             raise StepError(f"{path}: entry {number} is no object with named values: {value_text(row)}")
     names = [column for column in columns if any(column in row for _, row in rows)]
     others = sorted({name for _, row in rows for name in row} - set(names))
-    found = {
+    arrays = {
         name: pa.array([_text(path, number, row.get(name)) for number, row in rows], pa.string()) for name in names
     }
-    return pa.table(found | {name: pa.nulls(len(rows)) for name in others})
+    return pa.table(arrays | {name: pa.nulls(len(rows)) for name in others})
 
 
 def _text(path: Path, number: int, value: object) -> str | None:

@@ -36,7 +36,7 @@ def from_hub(name: str, columns: TextColumns, *, config: str | None = None, revi
         raise StepError("the hub is read by the package datasets. Mend: pip install 'etude[ml]'.") from error
     local = "save the data to a file or folder and use the step text.read (or `folder` of text.known)."
     try:
-        found = datasets.load_dataset(name, config, revision=revision)
+        data_set = datasets.load_dataset(name, config, revision=revision)
     except datasets.exceptions.DatasetNotFoundError as error:
         raise StepError(f"the hub has no data set {name!r} that is open to you: {error}") from error
     except ConnectionError as error:
@@ -46,7 +46,7 @@ def from_hub(name: str, columns: TextColumns, *, config: str | None = None, revi
     except RuntimeError as error:
         mend = f"try `revision: refs/convert/parquet`, or {local}"
         raise StepError(f"{name} cannot be loaded ({error}).\n    Mend: {mend}") from error
-    return table_of({split: _arrow(part) for split, part in found.items()}, columns, name)
+    return table_of({split: _arrow(part) for split, part in data_set.items()}, columns, name)
 
 
 def table_of(parts: dict[str, pa.Table], columns: TextColumns, name: str) -> TextTable:
@@ -58,7 +58,7 @@ def table_of(parts: dict[str, pa.Table], columns: TextColumns, name: str) -> Tex
     names = {split: split_of_name(split) for split in parts}
     if "train" not in names.values():
         raise StepError(f"{name} has no training split; it has {', '.join(sorted(parts))}")
-    unused = [f"{split} ({len(parts[split])} rows)" for split, known in names.items() if known is None]
+    unused = [f"{split} ({len(parts[split])} rows)" for split, usual in names.items() if usual is None]
     if unused:
         _log.warning("%s: not used, since their names tell no split: %s", name, ", ".join(unused))
     tables = []

@@ -42,13 +42,13 @@ def load_data_set(
     """
     if name == "banking77":
         return _banking77(folder, revision)
-    found = _clinc150_of_hub(variant, revision) if folder is None else clinc150(folder, variant)
+    table = _clinc150_of_hub(variant, revision) if folder is None else clinc150(folder, variant)
     if train_out_of_scope:
-        return found
+        return table
     from pyarrow import compute
 
-    rest = compute.or_(compute.not_equal(found["split"], "train"), compute.not_equal(found["label"], OUT_OF_SCOPE))
-    return found.filter(rest)
+    rest = compute.or_(compute.not_equal(table["split"], "train"), compute.not_equal(table["label"], OUT_OF_SCOPE))
+    return table.filter(rest)
 
 
 def clinc150(folder: Path, variant: ClincVariant) -> TextTable:
@@ -98,16 +98,16 @@ def _banking77(folder: Path | None, revision: str | None) -> TextTable:
     if folder is None:
         return from_hub(_BANKING_HUB, TextColumns(text="text", label="label"), revision=revision or _BANKING_REVISION)
     train = _first(folder, "banking77", ("train.csv", "banking_data/train.csv"))
-    found = read_texts(train.parent, TextColumns(text="text", label="category"), FileSpec())
+    table = read_texts(train.parent, TextColumns(text="text", label="category"), FileSpec())
     listed = train.with_name("categories.json")
     if listed.exists():
         categories = json.loads(listed.read_text(encoding="utf-8"))
-        strange = sorted(set(found["label"].to_pylist()) - set(categories))
+        strange = sorted(set(table["label"].to_pylist()) - set(categories))
         if strange:
             raise StepError(
                 f"{folder}: the label {strange[0]!r} is not in {listed.name}: {nearest(strange[0], categories)}"
             )
-    return found
+    return table
 
 
 def _first(folder: Path, name: str, places: tuple[str, ...]) -> Path:

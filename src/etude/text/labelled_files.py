@@ -96,26 +96,26 @@ def split_of_name(name: str) -> str | None:
     """Which split a name tells of, such as `train`, `dev`, `test-00000-of-00001` or `banking_train_data`."""
     plain = re.sub(r"h[eo]ld[-_]out", "holdout", _SHARD.sub("", name.lower()))
     words = re.split(r"[^a-z]+", plain)
-    found = {SPLITS[word] for word in words if word in SPLITS}
-    return found.pop() if len(found) == 1 else None
+    splits = {SPLITS[word] for word in words if word in SPLITS}
+    return splits.pop() if len(splits) == 1 else None
 
 
-def select_columns(found: pa.Table, columns: TextColumns, place: str) -> pa.Table:
+def select_columns(source: pa.Table, columns: TextColumns, place: str) -> pa.Table:
     """The columns under the names that all steps know, without rows that lack text or label."""
     for column in columns.names():
-        if column not in found.column_names:
-            raise StepError(f"{place} has no column {column!r}: {nearest(column, found.column_names)}")
-    table = pa.table({"text": found[columns.text], "label": found[columns.label]})
+        if column not in source.column_names:
+            raise StepError(f"{place} has no column {column!r}: {nearest(column, source.column_names)}")
+    table = pa.table({"text": source[columns.text], "label": source[columns.label]})
     if columns.group is not None:
-        table = table.append_column("group", found[columns.group])
+        table = table.append_column("group", source[columns.group])
     if columns.split is not None:
-        table = table.append_column("split", _splits(found[columns.split], columns.split, place))
-    elif "split" in found.column_names:
+        table = table.append_column("split", _splits(source[columns.split], columns.split, place))
+    elif "split" in source.column_names:
         raise StepError(
             f"{place} has a column 'split'. Mend: say `split: split` to use it, or take the column out to split anew."
         )
     if columns.id is not None:
-        table = table.add_column(0, "id", _whole(found[columns.id], columns.id, place))
+        table = table.add_column(0, "id", _whole(source[columns.id], columns.id, place))
     from pyarrow import compute
 
     whole = table.filter(compute.and_(table["text"].is_valid(), table["label"].is_valid()))
@@ -242,7 +242,7 @@ def _read(path: Path, columns: TextColumns, spec: FileSpec, *, empty: bool = Fal
     return pa.concat_tables([_named(table, name, columns, path, empty=empty) for name, table in tables.items()])
 
 
-def _named(found: pa.Table, name: str, columns: TextColumns, path: Path, *, empty: bool) -> pa.Table:
+def _named(rows: pa.Table, name: str, columns: TextColumns, path: Path, *, empty: bool) -> pa.Table:
     """The rows of one table of a file, with its split where the table is named after one."""
     place = f"{path}, {name}," if name else str(path)
     if name and split_of_name(name) is None:
@@ -250,27 +250,27 @@ def _named(found: pa.Table, name: str, columns: TextColumns, path: Path, *, empt
             f"{path}: the list {name!r} is named after no split.\n"
             f"    Mend: call it one of {', '.join(SPLITS)}, or keep the lists in files of their own."
         )
-    if not len(found):
+    if not len(rows):
         if empty:
-            return found
+            return rows
         raise StepError(f"{place} holds no rows. Mend: name a file with labelled texts.")
-    table = select_columns(found, columns, place)
+    table = select_columns(rows, columns, place)
     if not len(table) and not empty:
-        raise StepError(f"{place}: none of the {len(found)} rows has both {columns.text!r} and {columns.label!r}.")
+        raise StepError(f"{place}: none of the {len(rows)} rows has both {columns.text!r} and {columns.label!r}.")
     return _of_split(table, split_of_name(name) or "") if name else table
 
 
 def _whole(ids: pa.ChunkedArray, column: str, place: str) -> pa.ChunkedArray:
     try:
-        found = ids.cast(pa.int64())
+        whole = ids.cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise StepError(
             f"{place}: the ids in column {column!r} are no whole numbers ({error}).\n"
             "    Mend: leave `id` out; rows are then numbered through."
         ) from error
-    if found.null_count:
-        raise StepError(f"{place}: {found.null_count} rows have no id in column {column!r}")
-    return found
+    if whole.null_count:
+        raise StepError(f"{place}: {whole.null_count} rows have no id in column {column!r}")
+    return whole
 
 
 def with_ids(table: pa.Table, place: str) -> TextTable:

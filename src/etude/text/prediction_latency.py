@@ -80,19 +80,19 @@ def time_predictions(
     ids = getattr(splits, split)["id"].slice(0, examples).to_pylist()
     if not texts:
         raise StepError(f"there is nothing to time: the {split} split has no texts")
-    way = _Way.load(model.folder, backbone, ctx, max_tokens, clock)
+    pipeline = _Pipeline.load(model.folder, backbone, ctx, max_tokens, clock)
     rows = {"single": [[index] for index in range(len(texts))], "batch": _batches(len(texts), batch)}
-    found: dict[str, list[BatchTiming]] = {}
+    timings: dict[str, list[BatchTiming]] = {}
     with (
         fixed_seed(0, threads=ctx.cpus),
         torch.inference_mode(),
-        autocast(format_for(precision, ctx.devices), way.device),
+        autocast(format_for(precision, ctx.devices), pipeline.device),
     ):
         for mode, plan in rows.items():
-            _warm_up(way, texts, plan, warm_up)
+            _warm_up(pipeline, texts, plan, warm_up)
             with ctx.window(mode), _no_garbage_collected():
-                found[mode] = _run(way, texts, plan, ctx)
-    return _table(found, ids)
+                timings[mode] = _run(pipeline, texts, plan, ctx)
+    return _table(timings, ids)
 
 
 def summarise(latencies: Latencies) -> Latency:
@@ -109,7 +109,7 @@ def summarise(latencies: Latencies) -> Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _Pipeline:
     """From texts to the names of their classes."""
 
     classifier: Classifier
@@ -120,7 +120,7 @@ class _Way:
     clock: Clock
 
     @staticmethod
-    def load(folder: Path, backbone: Backbone | None, ctx: Context, max_tokens: int | None, clock: Clock) -> _Way:
+    def load(folder: Path, backbone: Backbone | None, ctx: Context, max_tokens: int | None, clock: Clock) -> _Pipeline:
         classifier, labels = load_classifier(folder, None if backbone is None else backbone.folder)
         device = ctx.devices[0] if ctx.devices else "cpu"
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
@@ -128,7 +128,7 @@ class _Way:
         room = max_tokens if max_tokens is not None else classifier.most_tokens
         if room is not None:
             tokenizer.enable_truncation(room)
-        return _Way(
+        return _Pipeline(
             classifier=classifier.to(device),
             labels=labels,
             tokenizer=tokenizer,
@@ -152,23 +152,23 @@ class _Way:
         )
 
 
-def _run(way: _Way, texts: Sequence[str], plan: Sequence[Sequence[int]], ctx: Context) -> list[BatchTiming]:
-    found = []
+def _run(pipeline: _Pipeline, texts: Sequence[str], plan: Sequence[Sequence[int]], ctx: Context) -> list[BatchTiming]:
+    timings = []
     for done, rows in enumerate(plan):
         if ctx.stopping:
             raise Stopped(f"timing stopped after {done} of {len(plan)} batches")
-        found.append(way.predict(texts, rows)[1])
+        timings.append(pipeline.predict(texts, rows)[1])
     ctx.progress(len(plan), len(plan))
-    return found
+    return timings
 
 
-def _warm_up(way: _Way, texts: Sequence[str], plan: Sequence[Sequence[int]], predictions: int) -> None:
+def _warm_up(pipeline: _Pipeline, texts: Sequence[str], plan: Sequence[Sequence[int]], predictions: int) -> None:
     done = 0
     while done < predictions:
         for rows in plan:
             if done >= predictions:
                 break
-            way.predict(texts, rows)
+            pipeline.predict(texts, rows)
             done += len(rows)
 
 
@@ -176,7 +176,7 @@ def _batches(count: int, size: int) -> list[list[int]]:
     return [list(range(start, min(start + size, count))) for start in range(0, count, size)]
 
 
-def _table(found: dict[str, list[BatchTiming]], ids: Sequence[int]) -> Latencies:
+def _table(timings: dict[str, list[BatchTiming]], ids: Sequence[int]) -> Latencies:
     each = [
         {
             "mode": mode,
@@ -187,7 +187,7 @@ def _table(found: dict[str, list[BatchTiming]], ids: Sequence[int]) -> Latencies
             "tokenize_s": time_predictions.tokenize_ns / 1e9,
             "predict_s": time_predictions.predict_ns / 1e9,
         }
-        for mode, batches in found.items()
+        for mode, batches in timings.items()
         for number, time_predictions in enumerate(batches)
         for row in time_predictions.rows
     ]

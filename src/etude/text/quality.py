@@ -11,21 +11,21 @@ from etude.text.outputs import Floats, Names, Outputs
 from etude.text.types import LabelScores, PredictionQuality, ReliabilityTable
 
 
-def quality(found: Outputs, *, top: Sequence[int], bins: int) -> PredictionQuality:
+def quality(outputs: Outputs, *, top: Sequence[int], bins: int) -> PredictionQuality:
     """Numbers about predictions with probabilities.
 
     Args:
-        found: What the model said.
+        outputs: What the model said.
         top: For which k the share of true classes among the k likeliest is wanted.
         bins: Of equal width, for the calibration error.
     """
-    confidence = found.probabilities.max(axis=1)
+    confidence = outputs.probabilities.max(axis=1)
     return PredictionQuality(
-        mcc=matthews(found.truth, found.prediction),
-        top={str(k): top_k(found, k) for k in top},
-        ece=calibration_error(confidence, found.truth == found.prediction, bins),
-        brier=brier(found),
-        log_loss=log_loss(found),
+        mcc=matthews(outputs.truth, outputs.prediction),
+        top={str(k): top_k(outputs, k) for k in top},
+        ece=calibration_error(confidence, outputs.truth == outputs.prediction, bins),
+        brier=brier(outputs),
+        log_loss=log_loss(outputs),
         confidence=float(confidence.mean()),
     )
 
@@ -46,17 +46,17 @@ def matthews(truth: Names, prediction: Names) -> float:
     return float((n * (true == guess).sum() - support @ claimed) / np.sqrt(spread))
 
 
-def top_k(found: Outputs, k: int) -> float | None:
+def top_k(outputs: Outputs, k: int) -> float | None:
     """Share of the examples whose true class is among the k likeliest; None where there are no more than k classes.
 
     Of classes that are equally likely the first comes first. A true label that is no class is never among them.
     """
-    if k >= len(found.classes):
+    if k >= len(outputs.classes):
         return None
-    codes = found.codes()
-    own = found.probabilities[np.arange(len(codes)), codes][:, None]
-    earlier = np.arange(len(found.classes)) < codes[:, None]
-    before = (found.probabilities > own) | ((found.probabilities == own) & earlier)
+    codes = outputs.codes()
+    own = outputs.probabilities[np.arange(len(codes)), codes][:, None]
+    earlier = np.arange(len(outputs.classes)) < codes[:, None]
+    before = (outputs.probabilities > own) | ((outputs.probabilities == own) & earlier)
     return float(((before.sum(axis=1) < k) & (codes >= 0)).mean())
 
 
@@ -70,10 +70,10 @@ def calibration_error(confidence: Floats, right: Sequence[bool], bins: int) -> f
     return float(np.abs(confidences - accuracies)[held] @ counts[held] / counts.sum())
 
 
-def reliability(found: Outputs, bins: int) -> ReliabilityTable:
+def reliability(outputs: Outputs, bins: int) -> ReliabilityTable:
     """Confidence and accuracy by bins of confidence; null where a bin is empty."""
-    confidence = found.probabilities.max(axis=1)
-    counts, confidences, accuracies = _binned(confidence, found.truth == found.prediction, bins)
+    confidence = outputs.probabilities.max(axis=1)
+    counts, confidences, accuracies = _binned(confidence, outputs.truth == outputs.prediction, bins)
     edges = np.linspace(0, 1, bins + 1)
     empty = counts == 0
     return pa.table(
@@ -87,21 +87,21 @@ def reliability(found: Outputs, bins: int) -> ReliabilityTable:
     )
 
 
-def brier(found: Outputs) -> float:
+def brier(outputs: Outputs) -> float:
     """Mean squared distance of the probabilities from the truth, summed over classes: 0 to 2.
 
     Source: Brier, Verification of Forecasts Expressed in Terms of Probability, 1950. A true label that is no class
     counts as a class of probability 0.
     """
-    codes = found.codes()
-    own = np.where(codes >= 0, found.probabilities[np.arange(len(codes)), codes], 0.0)
-    return float(((found.probabilities**2).sum(axis=1) - 2 * own + 1).mean())
+    codes = outputs.codes()
+    own = np.where(codes >= 0, outputs.probabilities[np.arange(len(codes)), codes], 0.0)
+    return float(((outputs.probabilities**2).sum(axis=1) - 2 * own + 1).mean())
 
 
-def log_loss(found: Outputs) -> float | None:
+def log_loss(outputs: Outputs) -> float | None:
     """Mean negative logarithm of the true class's probability; None where it is infinite."""
-    codes = found.codes()
-    own = np.where(codes >= 0, found.probabilities[np.arange(len(codes)), codes], 0.0)
+    codes = outputs.codes()
+    own = np.where(codes >= 0, outputs.probabilities[np.arange(len(codes)), codes], 0.0)
     return float(-np.log(own).mean()) if (own > 0).all() else None
 
 

@@ -14,12 +14,12 @@ _ROWS = 1024
 
 
 def scope_score(
-    found: Outputs, method: ScopeMethod, *, train: Outputs | None, outside: str, temperature: float, neighbours: int
+    outputs: Outputs, method: ScopeMethod, *, train: Outputs | None, outside: str, temperature: float, neighbours: int
 ) -> Floats:
     """The score of each example, shape (N,).
 
     Args:
-        found: What the model said.
+        outputs: What the model said.
         method: `msp`: 1 less the highest probability of a class (Hendrycks and Gimpel 2017). `energy`: minus the
             temperature times the log-sum of the logits' exponentials (Liu et al. 2020). `mahalanobis`: the least
             squared distance from a class's mean under the common covariance (Lee et al. 2018). `knn`: the cosine
@@ -33,46 +33,46 @@ def scope_score(
     Raises:
         StepError: The predictions lack what the method reads.
     """
-    inside = np.array([name != outside for name in found.classes])
+    inside = np.array([name != outside for name in outputs.classes])
     if not inside.any():
         raise StepError(f"the predictions have no class but {outside!r}")
-    likeliest = found.probabilities[:, inside].max(axis=1)
+    likeliest = outputs.probabilities[:, inside].max(axis=1)
     if method == "msp":
         return np.asarray(1 - likeliest)
     if method == "oos_class":
         if inside.all():
             raise StepError(
-                f"oos_class: the model has no class {outside!r}; it has {', '.join(found.classes[:5])}, ….\n"
+                f"oos_class: the model has no class {outside!r}; it has {', '.join(outputs.classes[:5])}, ….\n"
                 "    Mend: train with texts of that label, or use another method."
             )
-        return np.asarray(found.probabilities[:, ~inside][:, 0] - likeliest)
+        return np.asarray(outputs.probabilities[:, ~inside][:, 0] - likeliest)
     if method == "energy":
-        if found.logits is None:
+        if outputs.logits is None:
             raise StepError("energy: the predictions hold no logits. Mend: `keep: [logits]` in text.predict.")
-        energy: Floats = -temperature * logsumexp(found.logits[:, inside] / temperature, axis=1)
+        energy: Floats = -temperature * logsumexp(outputs.logits[:, inside] / temperature, axis=1)
         return energy
-    states, known, labels = _states(found, train, method, outside)
+    states, train_states, labels = _states(outputs, train, method, outside)
     if method == "mahalanobis":
-        return mahalanobis(states, known, labels)
-    return nearest_distance(states, known, neighbours)
+        return mahalanobis(states, train_states, labels)
+    return nearest_distance(states, train_states, neighbours)
 
 
-def mahalanobis(states: Floats, known: Floats, labels: Floats) -> Floats:
+def mahalanobis(states: Floats, references: Floats, labels: Floats) -> Floats:
     """Least squared Mahalanobis distance from the mean of a class, shape (N,).
 
     The covariance is that within the classes, common to all; directions without spread do not count.
 
     Args:
         states: Shape (N, D).
-        known: States of the training texts, shape (M, D).
+        references: States of the training texts, shape (M, D).
         labels: Their classes as numbers, shape (M,).
     """
     codes = np.unique(labels, return_inverse=True)[1]
-    means = np.stack([known[codes == code].mean(axis=0) for code in range(codes.max() + 1)])
-    spread = known - means[codes]
-    inverse = np.linalg.pinv(spread.T @ spread / len(known), hermitian=True)
+    means = np.stack([references[codes == code].mean(axis=0) for code in range(codes.max() + 1)])
+    spread = references - means[codes]
+    inverse = np.linalg.pinv(spread.T @ spread / len(references), hermitian=True)
     # (x - m)' P (x - m) as a difference of squares, so that no N × C × D array is made.
-    centre = known.mean(axis=0)
+    centre = references.mean(axis=0)
     left, right = states - centre, means - centre
     cross = left @ inverse @ right.T
     own, theirs = np.einsum("nd,nd->n", left @ inverse, left), np.einsum("cd,cd->c", right @ inverse, right)
@@ -80,15 +80,15 @@ def mahalanobis(states: Floats, known: Floats, labels: Floats) -> Floats:
     return squares
 
 
-def nearest_distance(states: Floats, known: Floats, neighbours: int) -> Floats:
+def nearest_distance(states: Floats, references: Floats, neighbours: int) -> Floats:
     """Cosine distance from the k-th nearest of the known states, shape (N,).
 
     Raises:
         StepError: There are fewer known states than that.
     """
-    if len(known) < neighbours:
-        raise StepError(f"neighbours: of {len(known)} training states in scope none is the {neighbours}th nearest")
-    directions = _unit(known)
+    if len(references) < neighbours:
+        raise StepError(f"neighbours: of {len(references)} training states in scope none is the {neighbours}th nearest")
+    directions = _unit(references)
     parts = [
         np.partition(1 - _unit(states[start : start + _ROWS]) @ directions.T, neighbours - 1, axis=1)[:, neighbours - 1]
         for start in range(0, len(states), _ROWS)
@@ -96,14 +96,14 @@ def nearest_distance(states: Floats, known: Floats, neighbours: int) -> Floats:
     return np.concatenate(parts)
 
 
-def _states(found: Outputs, train: Outputs | None, method: str, outside: str) -> tuple[Floats, Floats, Floats]:
+def _states(outputs: Outputs, train: Outputs | None, method: str, outside: str) -> tuple[Floats, Floats, Floats]:
     if train is None:
         raise StepError(f"{method}: the predictions of the training split are needed, as the input `train`")
-    if found.states is None or train.states is None:
+    if outputs.states is None or train.states is None:
         raise StepError(f"{method}: the predictions hold no states. Mend: `keep: [states]` in text.predict.")
     inside = train.truth != outside
     codes = train.codes().astype(float)
-    return found.states, train.states[inside], codes[inside]
+    return outputs.states, train.states[inside], codes[inside]
 
 
 def _unit(states: Floats) -> Floats:

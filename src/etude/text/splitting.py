@@ -78,14 +78,14 @@ def require_learnable(splits: Splits, *, outside: str | None) -> Splits:
     Raises:
         StepError: The training split has fewer than two labels, or lacks one that another split has.
     """
-    known = set(splits.train["label"].to_pylist())
-    if len(known - {outside}) < 2:
-        only = ", ".join(map(repr, sorted(known - {outside})))
+    in_training = set(splits.train["label"].to_pylist())
+    if len(in_training - {outside}) < 2:
+        only = ", ".join(map(repr, sorted(in_training - {outside})))
         raise StepError(
             f"all {len(splits.train)} training texts have one label, {only}: there is nothing to tell apart"
         )
     for name in ("validation", "test"):
-        unknown = sorted(set(getattr(splits, name)["label"].to_pylist()) - known - {outside})
+        unknown = sorted(set(getattr(splits, name)["label"].to_pylist()) - in_training - {outside})
         if unknown:
             raise StepError(
                 f"{len(unknown)} labels of the {name} split are in no training text: {value_text(unknown[:5])}.\n"

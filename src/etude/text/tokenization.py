@@ -82,9 +82,9 @@ class _Part(NamedTuple):
 
 
 def _encoded(part: TextTable, tokenizer: Tokenizer, place: dict[str, int], pad_id: int) -> _Part:
-    found = tokenizer.encode_batch(part["text"].to_pylist())
+    encodings = tokenizer.encode_batch(part["text"].to_pylist())
     # A tokenizer that opens and closes nothing gives an empty text no token, and a model must read one.
-    ids = [encoding.ids or [pad_id] for encoding in found]
+    ids = [encoding.ids or [pad_id] for encoding in encodings]
     table = pa.table(
         {
             "id": part["id"],
@@ -92,12 +92,12 @@ def _encoded(part: TextTable, tokenizer: Tokenizer, place: dict[str, int], pad_i
             "tokens": pa.array(ids, pa.list_(pa.int32())),
         }
     )
-    return _Part(table, sum(bool(encoding.overflowing) for encoding in found))
+    return _Part(table, sum(bool(encoding.overflowing) for encoding in encodings))
 
 
 def _tell_cut(cut: dict[str, int], max_tokens: int | None, too_long: TooLong) -> None:
-    told = ", ".join(f"{count} of {name}" for name, count in cut.items() if count)
-    message = f"texts longer than {max_tokens} tokens: {told}"
+    counts = ", ".join(f"{count} of {name}" for name, count in cut.items() if count)
+    message = f"texts longer than {max_tokens} tokens: {counts}"
     if too_long == "error":
         raise StepError(f"{message}.\n    Mend: raise max_tokens as far as the backbone allows, or too_long: cut.")
     _log.warning("%s; what is beyond is cut off", message)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from etude.text.noise.edits import EditedText, TextChange, apply_changes
 from etude.text.noise.lookalikes import Confusions
-from etude.text.noise.philox import Ids, along, at_places, key_of
+from etude.text.philox import Ids, along, at_places, key_of
 
 _Codes = npt.NDArray[np.uint32]
 _Mask = npt.NDArray[np.bool_]
@@ -28,24 +28,24 @@ def confuse(
     row = np.repeat(np.arange(len(texts)), lengths)
     at = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     double = _pairs(codes, row, [source for source in table if len(source) == 2])
-    known = double | _singles(codes, [source for source in table if len(source) == 1])
-    hits = np.flatnonzero(known & (along(key_of(seed, f"{purpose}/where"), ids, lengths) < severity))
+    confusable = double | _singles(codes, [source for source in table if len(source) == 1])
+    hits = np.flatnonzero(confusable & (along(key_of(seed, f"{purpose}/where"), ids, lengths) < severity))
     choices = at_places(key_of(seed, f"{purpose}/what"), ids[row[hits]], at[hits])[:, 0]
-    found: dict[int, list[TextChange]] = {}
+    changes_of: dict[int, list[TextChange]] = {}
     each = zip(row[hits].tolist(), at[hits].tolist(), double[hits].tolist(), choices.tolist(), strict=True)
     for index, start, is_pair, choice in each:
         length = 2 if is_pair else 1
         options = table[texts[index][start : start + length]]
-        changes = found.setdefault(index, [])
+        changes = changes_of.setdefault(index, [])
         if not changes or changes[-1].at + changes[-1].length <= start:
             changes.append(TextChange(start, length, options[int(choice * len(options))]))
-    return [apply_changes(text, found.get(index, ())) for index, text in enumerate(texts)]
+    return [apply_changes(text, changes_of.get(index, ())) for index, text in enumerate(texts)]
 
 
 def _singles(codes: _Codes, sources: Sequence[str]) -> _Mask:
-    known = np.zeros(max(map(ord, sources), default=0) + 2, dtype=bool)
-    known[[ord(source) for source in sources]] = True
-    mask: _Mask = known[np.minimum(codes, len(known) - 1)]
+    is_source = np.zeros(max(map(ord, sources), default=0) + 2, dtype=bool)
+    is_source[[ord(source) for source in sources]] = True
+    mask: _Mask = is_source[np.minimum(codes, len(is_source) - 1)]
     return mask
 
 

@@ -99,25 +99,25 @@ def pieces(text: str, draw: Sequence[float], pools: PreparedPools, spec: NoiseSp
         return []
     room = (spec.longest - 1) * words
     every = _fragments(draw, pools, spec, words)
-    fitting = [found for found in (every, every[:2], every[:1], every[-1:]) if _words(found) <= room]
+    fitting = [choice for choice in (every, every[:2], every[:1], every[-1:]) if _words(choice) <= room]
     return _placed(text, draw, fitting[0] if fitting else [_light(draw, pools)], pools.stop)
 
 
 def _fragments(draw: Sequence[float], pools: PreparedPools, spec: NoiseSpec, words: int) -> list[Fragment]:
     """Forms with their phrases: one form or two that differ, and perhaps a correction."""
     first = int(draw[1] * 6)
-    found = [(first, _phrase(first, draw[2], draw[3], pools, spec))]
+    fragments = [(first, _phrase(first, draw[2], draw[3], pools, spec))]
     if draw[0] < spec.two_fragments:
         second = int(draw[4] * 5)
         second += second >= first
-        found.append((second, _phrase(second, draw[5], draw[6], pools, spec)))
+        fragments.append((second, _phrase(second, draw[5], draw[6], pools, spec)))
     if words >= spec.correction_words and draw[7] < spec.corrections:
-        found.append((_CORRECTION, _pick(pools.corrections, draw[8])))
-    return found
+        fragments.append((_CORRECTION, _pick(pools.corrections, draw[8])))
+    return fragments
 
 
-def _words(found: Sequence[Fragment]) -> int:
-    return sum(count for _, (_, count) in found)
+def _words(fragments: Sequence[Fragment]) -> int:
+    return sum(count for _, (_, count) in fragments)
 
 
 def _light(draw: Sequence[float], pools: PreparedPools) -> Fragment:
@@ -136,11 +136,11 @@ def _pick(phrases: Phrases, choice: float) -> tuple[str, int]:
     return phrases[int(choice * len(phrases))]
 
 
-def _placed(text: str, draw: Sequence[float], found: Sequence[Fragment], stop: str) -> list[PlacedPhrase]:
+def _placed(text: str, draw: Sequence[float], fragments: Sequence[Fragment], stop: str) -> list[PlacedPhrase]:
     front: list[PlacedPhrase] = []
     inner: list[PlacedPhrase] = []
     back: list[PlacedPhrase] = []
-    for form, (phrase, _) in sorted(found):
+    for form, (phrase, _) in sorted(fragments):
         if form in (_ASIDE, _CORRECTION):
             inner.append(PlacedPhrase(_gap(text, draw[11 if form == _ASIDE else 12]), "", phrase, " "))
         elif form in (_OPENER, _CONTEXT):

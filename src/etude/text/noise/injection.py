@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from etude.text.noise.edits import EditedText, TextChange, apply_changes
 from etude.text.noise.fragments import DRAWS, NoiseSpec, PlacedPhrase, PreparedPools, pieces
-from etude.text.noise.philox import StreamKey, key_of, uniforms
 from etude.text.noise.typos import PhraseToType, add_typos
+from etude.text.philox import StreamKey, key_of, uniforms
 
 CHUNK = 8192
 """Texts that are worked on at once; it bounds memory and changes nothing."""
@@ -33,11 +33,11 @@ def inject(
         seed: Another seed gives other phrases.
     """
     choices, typing = key_of(seed, "phrases"), key_of(seed, "typos")
-    found: list[EditedText] = []
+    edited: list[EditedText] = []
     for start in range(0, len(texts), CHUNK):
         part = slice(start, start + CHUNK)
-        found += _chunk(texts[part], ids[part], pools, spec, choices, typing)
-    return found
+        edited += _chunk(texts[part], ids[part], pools, spec, choices, typing)
+    return edited
 
 
 def _chunk(

@@ -59,12 +59,12 @@ def alter_splits(splits: Splits, alter: dict[SplitName, Alter]) -> Splits:
 def _table(table: TextTable, alter: Alter) -> TextTable:
     import pyarrow as pa
 
-    found = alter(table["text"].to_pylist(), table["id"].to_numpy())
-    texts = pa.array([text for text, _ in found], pa.string())
+    edited = alter(table["text"].to_pylist(), table["id"].to_numpy())
+    texts = pa.array([text for text, _ in edited], pa.string())
     without = table.drop_columns(["edits"]) if "edits" in table.column_names else table
     column = without.column_names.index("text")
     noisy = without.set_column(column, "text", texts)
-    return noisy.append_column("edits", edits_column([edits for _, edits in found]))
+    return noisy.append_column("edits", edits_column([edits for _, edits in edited]))
 
 
 def _unique(ids: list[int]) -> None:

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from etude.text.noise.characters import confuse
 from etude.text.noise.edits import EditedText
 from etude.text.noise.lookalikes import CASES, HOMOGLYPHS, KEYBOARD, OCR, Confusions
-from etude.text.noise.philox import Ids
 from etude.text.noise.words import REWORDINGS, reword
+from etude.text.philox import Ids
 
 PerturbationKind: TypeAlias = Literal["keyboard", "ocr", "homoglyph", "case", "word_drop", "word_repeat", "word_swap"]
 _TABLES: Mapping[str, Confusions] = {"keyboard": KEYBOARD, "ocr": OCR, "homoglyph": HOMOGLYPHS, "case": CASES}
@@ -23,11 +23,11 @@ def perturb(texts: Sequence[str], ids: Ids, kind: PerturbationKind, *, severity:
     Of the characters those count that the kind knows a change for; of the words all. Severity 0 changes nothing. What
     becomes of a text depends on its id, the kind, the severity and the seed, and on no other text.
     """
-    found: list[EditedText] = []
+    edited: list[EditedText] = []
     for start in range(0, len(texts), _CHUNK):
         part = slice(start, start + _CHUNK)
         if kind in _TABLES:
-            found += confuse(texts[part], ids[part], _TABLES[kind], severity=severity, seed=seed, purpose=kind)
+            edited += confuse(texts[part], ids[part], _TABLES[kind], severity=severity, seed=seed, purpose=kind)
         else:
-            found += reword(texts[part], ids[part], REWORDINGS[kind], severity=severity, seed=seed, purpose=kind)
-    return found
+            edited += reword(texts[part], ids[part], REWORDINGS[kind], severity=severity, seed=seed, purpose=kind)
+    return edited

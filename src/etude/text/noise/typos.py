@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from etude.text.noise.edits import TextChange, apply_changes
-from etude.text.noise.philox import StreamKey, at_places
+from etude.text.philox import StreamKey, at_places
 
 LEET = {"i": "1", "e": "3", "a": "4", "o": "0", "s": "5", "l": "1", "t": "7"}
 """The letters that are mistyped, and the digit that is typed for each."""
@@ -34,15 +34,15 @@ def add_typos(phrases: Sequence[PhraseToType], key: StreamKey, letter: float) ->
         for at, character in enumerate(typed.phrase)
         if character in LEET
     ]
-    found: dict[int, list[TextChange]] = {}
+    mistakes: dict[int, list[TextChange]] = {}
     if places:
         rows, examples, at_all, within = np.array(places, dtype=np.int64).T
         numbers = at_places(key, examples, at_all)
         for hit in np.flatnonzero(numbers[:, 0] < letter).tolist():
             row, at = int(rows[hit]), int(within[hit])
-            found.setdefault(row, []).append(_mistake(phrases[row].phrase, at, numbers[hit, 1], numbers[hit, 2]))
+            mistakes.setdefault(row, []).append(_mistake(phrases[row].phrase, at, numbers[hit, 1], numbers[hit, 2]))
     return [
-        apply_changes(typed.phrase, found[row])[0] if row in found else typed.phrase
+        apply_changes(typed.phrase, mistakes[row])[0] if row in mistakes else typed.phrase
         for row, typed in enumerate(phrases)
     ]
 

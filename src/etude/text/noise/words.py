@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from etude.text.noise.edits import EditedText, TextChange, apply_changes
-from etude.text.noise.philox import Ids, along, key_of
+from etude.text.philox import Ids, along, key_of
 
 _WORD = re.compile(r"\S+")
 Spans: TypeAlias = Sequence[tuple[int, int]]
@@ -26,12 +26,13 @@ def reword(
     row = np.repeat(np.arange(len(texts)), counts)
     at = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     hits = np.flatnonzero(along(key_of(seed, purpose), ids, counts) < severity)
-    found: dict[int, list[int]] = {}
+    words_hit: dict[int, list[int]] = {}
     for index, word in zip(row[hits].tolist(), at[hits].tolist(), strict=True):
-        found.setdefault(index, []).append(word)
+        words_hit.setdefault(index, []).append(word)
     return [
         apply_changes(
-            text, how(text, [word.span() for word in _WORD.finditer(text)], found[index]) if index in found else ()
+            text,
+            how(text, [word.span() for word in _WORD.finditer(text)], words_hit[index]) if index in words_hit else (),
         )
         for index, text in enumerate(texts)
     ]
