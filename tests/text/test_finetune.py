@@ -259,7 +259,7 @@ def test_a_probe_embeds_each_text_once_and_learns_as_if_in_every_epoch(
 ) -> None:
     settings = {"tuning": "probe", "epochs": 4, "learning_rate": 0.05, "pooling": pooling}
     once = tune(**settings)
-    monkeypatch.setattr(classifier_training, "MOST_REMEMBERED", 0)
+    monkeypatch.setattr(classifier_training, "MOST_CACHED_BYTES", 0)
     again = tune(**settings)
     for name in ("validation_loss", "validation_accuracy"):
         assert once.curve[name].to_pylist() == pytest.approx(again.curve[name].to_pylist(), abs=1e-4)

@@ -65,6 +65,7 @@ def fit(
     milestones: Milestones | None = None,
     validate_every: int | None = None,
     report: str | None = None,
+    at_end: Callable[[lightning.LightningModule], object] | None = None,
     checkpoint_every_s: float = 30.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Fitted:
@@ -91,6 +92,7 @@ def fit(
         validate_every: Steps between validations; None for once after each epoch. Steps after the last validation of
             all are not validated.
         report: A validation's number that is reported to the run, which may then ask to stop.
+        at_end: Gets the module with the weights of the last step, before the best are put back.
         checkpoint_every_s: Seconds between checkpoints: the most work that a kill can lose. They never change a result.
         clock: Monotonic seconds.
 
@@ -109,25 +111,20 @@ def fit(
     windows = MilestoneWindows(ctx, milestones if milestones and resume is None else None)
     keeper = _Keeper(training, ctx, clock, checkpoint_every_s, accumulate, monitor, milestones, windows, report)
     per_step = {} if validate_every is None else _every(validate_every * accumulate)
-    with fixed_seed(seed, threads=ctx.cpus), _quiet(), _interruptible(), windows:
-        trainer = lightning.Trainer(
+    with fixed_seed(seed, threads=ctx.cpus), quiet_lightning(), _interruptible(), windows:
+        trainer = trainer_for(
+            ctx,
+            precision,
             max_epochs=epochs,
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
             accumulate_grad_batches=accumulate,
             callbacks=[keeper, *([] if clip is None else [_Clip(clip)])],
-            default_root_dir=ctx.scratch,
-            deterministic="warn" if ctx.devices else None,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
             num_sanity_val_steps=0,
-            use_distributed_sampler=False,
             **per_step,
-            **_hardware(ctx.devices),
         )
         trainer.fit(module, training, validation, ckpt_path=resume, weights_only=True)
     module.cpu()
+    if at_end is not None:
+        at_end(module)
     return keeper.outcome(module, trainer.global_step)
 
 
@@ -344,6 +341,22 @@ def _every(batches: int) -> Mapping[str, Any]:
     return {"val_check_interval": batches, "check_val_every_n_epoch": None}
 
 
+def trainer_for(ctx: Context, precision: Format, **options: Any) -> lightning.Trainer:
+    """Lightning's Trainer on what the node was given, which writes and shows nothing of its own."""
+    return lightning.Trainer(
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        default_root_dir=ctx.scratch,
+        deterministic="warn" if ctx.devices else None,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        **options,
+        **_hardware(ctx.devices),
+    )
+
+
 def _hardware(devices: tuple[str, ...]) -> Mapping[str, Any]:
     if not devices:
         return {"accelerator": "cpu", "devices": 1}
@@ -351,7 +364,7 @@ def _hardware(devices: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's banners and its advice on data loaders out of a run's log; warnings of others pass."""
     log = logging.getLogger("lightning.pytorch")
     before = log.level
