@@ -8,6 +8,7 @@ COMMANDS = {
     "plan": "Show what would run, what is there already, and why. Runs nothing.",
     "graph": "Draw a study's nodes and what reads what, by state and cost. Runs nothing.",
     "show": "Look at the records of a study, or at the results of one node.",
+    "open": "Start a Python shell with a node's value at hand, or print the lines that load it in a notebook.",
     "report": "Write what studies found into one HTML file that works offline. Runs nothing.",
     "track": "Tell trackers of every variant that is stored. Runs nothing; what they know already is not told again.",
     "watch": "Follow a run from another terminal: what runs, what is done, how long it will take.",
