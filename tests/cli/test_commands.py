@@ -752,3 +752,20 @@ def test_a_device_that_is_not_there_has_no_roof(etude: Etude, tmp_path: Path) ->
     told = etude("doctor", "roof", "--device", "xpu:7", "--roofs", str(tmp_path / "roofs.json"))
     assert told.code != 0
     assert "xpu:7" in told.err
+
+
+def test_a_quick_run_has_results_of_its_own(etude: Etude, small: Path) -> None:
+    small.write_text(STUDY + "profiles: {quick: {pipeline: {data: {with: {count: 2}}}}}\n")
+    assert etude("run", "small.yaml").code == 0
+    table = small.parent / "results" / "small" / "records.jsonl"
+    before = table.read_bytes()
+    assert etude("run", "small.yaml", "--quick").code == 0
+    assert table.read_bytes() == before
+    assert (small.parent / "results" / "small@quick" / "records.jsonl").read_bytes() != before
+    assert etude("run", "small.yaml", "--quick", "--profile", "other").code == 2
+
+
+def test_a_quick_run_without_such_a_profile_says_how_to_write_one(etude: Etude, small: Path) -> None:
+    told = etude("plan", "small.yaml", "--quick")
+    assert told.code == 2
+    assert "profiles: {quick:" in told.err

@@ -20,6 +20,9 @@ profiles:
   same: {params: {degree: 1}, place: {workers: 1}}
   own: {name: heads-own, params: {degree: 3}}
   elsewhere: {params: {degree: 4}, place: {results: out}}
+  renamed: {name: heads, params: {degree: 5}}
+  over: {params: {degree: 6}, place: {results: ./results/heads}}
+groups: {inputs: [data]}
 """
 
 
@@ -52,6 +55,10 @@ def file(tmp_path: Path) -> Path:
         (None, ("place.workers=1", "description=x"), {}, "heads"),
         ("same", (), {}, "heads"),
         (None, ("name=smoke", "degree=2"), {}, "smoke"),
+        (None, ("groups.inputs=[records]",), {}, "heads"),
+        # The same name once more tells nothing.
+        ("renamed", (), {}, "heads@renamed"),
+        (None, ("name=heads", "degree=2"), {}, "heads@degree=2"),
     ],
 )
 def test_a_form_is_named_by_what_was_overridden(
@@ -66,6 +73,25 @@ def test_a_folder_of_results_that_is_asked_for_stays_unless_more_is_overridden(f
     assert load_study(file, profile="elsewhere").place.results == "out"
     assert load_study(file, profile="elsewhere", overrides=["seed=1"]).place.results == "out@elsewhere,seed=1"
     assert load_study(file, overrides=["seed=1", "place.results=mine"]).place.results == "mine"
+
+
+def test_a_profile_that_asks_for_the_studys_own_folder_of_results_has_another(file: Path) -> None:
+    assert load_study(file, profile="over").place.results == "./results/heads@over"
+
+
+@pytest.mark.parametrize("changed", ["{params: {degree: 2}}", "{vary: {search: {trials: 2}}}"])
+def test_what_the_quick_profile_gives_is_never_among_the_studys_own(tmp_path: Path, changed: str) -> None:
+    search = "{space: {degree: {float: [0.0, 2.0]}}, objective: data.x, trials: 50}"
+    file = tmp_path / "heads.yaml"
+    file.write_text(
+        "params: {degree: 1}\n"
+        'pipeline: {data: {step: "steps:make", with: {degree: "${degree}"}}}\n'
+        f"vary: {{search: {search}}}\n"
+        f"profiles: {{quick: {changed}, slow: {changed}}}\n"
+    )
+    quick = load_study(file, profile="quick")
+    assert (quick.title, quick.place.results) == ("heads@quick", "results/heads@quick")
+    assert load_study(file, profile="slow").title == ("heads" if "search" in changed else "heads@slow")
 
 
 def test_long_and_odd_values_are_shortened_and_still_told_apart(file: Path) -> None:

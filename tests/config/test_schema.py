@@ -68,6 +68,7 @@ FULL: dict[str, Any] = {
         },
     },
     "collect": {"table": {"step": "a.b", "from": "records"}},
+    "groups": {"inputs": ["raw"]},
     "place": {
         "backend": "inline",
         "workers": 1,

@@ -266,3 +266,20 @@ def test_null_in_place_of_a_key_is_as_good_as_nothing(read: Read) -> None:
     reading = read(text)
     assert reading.faults == ()
     assert reading.study.name == "study"
+
+
+@pytest.mark.parametrize(
+    ("groups", "path", "reason", "mend"),
+    [
+        ("{inputs: [rwa]}", "groups.inputs.0", "no node is called 'rwa'", "did you mean 'raw'?"),
+        ("{raw: [splits]}", "groups.raw", "is a node as well", "another name"),
+        ("{inputs: raw}", "groups.inputs", "expected a list", "write [raw]"),
+        ("{inputs: []}", "groups.inputs", "is empty", "remove it"),
+        ("{a-b: [raw]}", "groups.a-b", "expected a group's name", "write a_b"),
+    ],
+)
+def test_a_group_names_nodes_that_there_are(fault_at: FaultAt, groups: str, path: str, reason: str, mend: str) -> None:
+    text = f"pipeline: {{raw: {{step: a.b}}, splits: {{step: a.b, from: raw}}}}\ngroups: {groups}\n"
+    fault = fault_at(text, path)
+    assert reason in fault.reason
+    assert mend in fault.mend

@@ -74,6 +74,21 @@ def faults_of(project: Project, study: Study) -> list[str]:
     return [f"{fault.path}: {fault.reason} | {fault.mend}" for fault in caught.value.faults]
 
 
+def test_a_group_of_nodes_is_run_by_its_name(project: Project) -> None:
+    study = replace(rated(project), groups={"prepare_data": ("data", "splits"), "all": ("data", "records")})
+    wanted = [node.name for node in project.prepare(study, until=("prepare_data",)).plan.todo]
+    assert sorted(wanted) == ["data", "splits"]
+    assert len(project.prepare(study, until=("all", "scores", "data")).plan.todo) == 5
+    forced = project.prepare(study, until=("data",), rerun=("prepare_data",)).plan.forced
+    assert len(forced) == 2
+
+
+def test_an_unknown_name_of_a_node_is_compared_with_groups_too(project: Project) -> None:
+    study = replace(rated(project), groups={"prepare_data": ("data",)})
+    with pytest.raises(ConfigError, match="did you mean 'prepare_data'"):
+        project.prepare(study, until=("prepare_dat",))
+
+
 def test_variants_share_the_nodes_that_do_not_depend_on_what_varies(project: Project) -> None:
     expansion = project.prepare(rated(project)).expansion
     assert [len(expansion.named(name)) for name in ("data", "splits", "scores")] == [1, 1, 2]

@@ -17,9 +17,9 @@ RECORDS = "records"
 
 
 def node_names(context: typer.Context, incomplete: str) -> list[str]:
-    """The nodes whose names begin so."""
+    """The nodes and groups whose names begin so."""
     study = _study_of(context)
-    names = [] if study is None else [*study.pipeline, RECORDS, *study.collect]
+    names = [] if study is None else [*study.pipeline, RECORDS, *study.collect, *study.groups]
     return [name for name in names if name.startswith(incomplete)]
 
 

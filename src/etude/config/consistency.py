@@ -93,6 +93,7 @@ def reference_faults(study: Study, tree: Mapping[str, object]) -> Iterator[Fault
     for name in (name for name in collect if name in pipeline):
         mend = "give one of them another name"
         yield Fault(path=f"collect.{name}", reason=f"{name!r} is a node of the pipeline as well", mend=mend)
+    yield from _group_faults(study, pipeline, collect)
     varied = {*study.vary.grid, *study.vary.repeat, *(param for point in study.vary.points for param in point)}
     for node in study.pipeline.values():
         for path, source in _placed(node.sources, f"pipeline.{node.name}.from"):
@@ -102,6 +103,18 @@ def reference_faults(study: Study, tree: Mapping[str, object]) -> Iterator[Fault
         for path, source in _placed(node.sources, f"collect.{node.name}.from"):
             yield from _collect_source(node, source, path, pipeline, collect)
         yield from _setting_faults(node, f"collect.{node.name}.with", readable, varied)
+
+
+def _group_faults(study: Study, pipeline: Mapping[str, object], collect: Mapping[str, object]) -> Iterator[Fault]:
+    nodes = {RECORDS, *pipeline, *collect}
+    for group, members in study.groups.items():
+        if group in nodes:
+            mend = "give the group another name"
+            yield Fault(path=f"groups.{group}", reason=f"{group!r} is a node as well", mend=mend)
+        for index, name in enumerate(members):
+            if name not in nodes:
+                mend = nearest(name, nodes)
+                yield Fault(f"groups.{group}.{index}", f"no node is called {name!r}", name, mend)
 
 
 def _param_faults(params: Mapping[str, object], study: Study) -> Iterator[Fault]:

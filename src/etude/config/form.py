@@ -14,7 +14,9 @@ from hashlib import sha256
 from etude.config.yaml_tree import core_scalar
 
 MOST_LETTERS = 60
-_NO_FORM = ("place", "description", "name")
+QUICK = "quick"
+"""The profile of a trial in seconds: whatever it changes, its results are its own, its search among them."""
+_NO_FORM = ("place", "description", "name", "groups")
 """Parts that change no result; and the name, by which whoever gives it names the results himself."""
 _SEARCH = ("vary", "search")
 """A search keeps to its log, which refuses to go on with another search."""
@@ -61,20 +63,23 @@ def form_of(changes: Sequence[LayerChange], tree: Mapping[str, object], base: Ma
         tree: The study with all of them.
         base: The study of the file alone; None where that is not whole, so that every change counts.
     """
-    named = max((change.layer for change in changes if change.path == ("name",)), default=-1)
+    own_name = base is None or tree.get("name") != base.get("name")
+    named = max((change.layer for change in changes if change.path == ("name",) and own_name), default=-1)
     counted: dict[tuple[str, ...], str] = {}
     for change in changes:
         if change.layer <= named or (change.path[:1] and change.path[0] in _NO_FORM) or change.path[:2] == _SEARCH:
             continue
-        if base is None or any(_at(tree, path) != _at(base, path) for path in change.paths if _forms(path)):
+        if base is None or any(
+            _at(tree, path) != _at(base, path) for path in change.paths if _forms(path, quick=change.word == QUICK)
+        ):
             counted[change.path] = change.word
     profiles = [word for path, word in counted.items() if not path]
     return _file_name(",".join([*profiles, *sorted(word for path, word in counted.items() if path)]))
 
 
-def _forms(path: str) -> bool:
+def _forms(path: str, *, quick: bool) -> bool:
     keys = tuple(path.split("."))
-    return keys[0] not in _NO_FORM and keys[:2] != _SEARCH
+    return keys[0] not in _NO_FORM and (keys[:2] != _SEARCH or quick)
 
 
 def _at(tree: object, path: str) -> object:

@@ -10,7 +10,7 @@ from typing import Final
 from etude.config.build import build
 from etude.config.document import SUFFIXES, failure, file_text
 from etude.config.extends import load_plain
-from etude.config.form import LayerChange, set_word
+from etude.config.form import QUICK, LayerChange, set_word
 from etude.config.jsonnet import JsonnetTree
 from etude.config.overrides import (
     FILE_ONLY,
@@ -95,6 +95,8 @@ def lay_profile(layers: Layers, name: str | None) -> None:
     profiles = layers.profiles()
     if name not in profiles:
         reason, mend = f"no profile is called {name!r}", nearest(name, profiles)
+        if name == QUICK:
+            mend = "add `profiles: {quick: …}` with few rows and one epoch, for a trial in seconds"
         layers.faults.append(Fault(path="profiles", reason=reason, mend=mend, file="--profile"))
         return
     data, misfits = fitting(layers.study_tree, name, profiles[name])

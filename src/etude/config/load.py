@@ -87,7 +87,7 @@ def read_study(
     study = replace(
         built.study,
         form=form,
-        place=_own_results(built.study, form, layers.origin),
+        place=_own_results(built.study, form, layers.origin, base),
         project=(project or project_of(path)).absolute(),
         file=path.absolute(),
         files=tuple(file.absolute() for file in layers.study_tree.files),
@@ -99,10 +99,15 @@ def read_study(
     )
 
 
-def _own_results(study: Study, form: str, origin: Mapping[str, str]) -> PlaceSettings:
-    """The placement with a folder of results for this form, unless one was asked for beside the file."""
+def _own_results(
+    study: Study, form: str, origin: Mapping[str, str], base: Mapping[str, object] | None
+) -> PlaceSettings:
+    """The placement with a folder of results for this form, unless another was asked for beside the file."""
     asked = origin.get("place.results", "")
-    if not form or asked == f"profile {form}" or (asked and not asked.startswith("profile ")):
+    place = base.get("place") if base is not None else None
+    of_file = place.get("results") if isinstance(place, Mapping) else None
+    same = str(Path(study.place.results or "")) == str(Path(str(of_file or f"results/{study.name}")))
+    if not form or (asked == f"profile {form}" and not same) or (asked and not asked.startswith("profile ")):
         return study.place
     return replace(study.place, results=f"{study.place.results or f'results/{study.name}'}@{form}")
 

@@ -13,7 +13,7 @@ from etude.config.yaml_tree import core_scalar
 from etude.errors import ConfigError, Fault, nearest, value_text
 from etude.study.interpolation import is_index
 
-SETTABLE: Final = ("name", "description", "params", "pipeline", "vary", "collect", "place")
+SETTABLE: Final = ("name", "description", "params", "pipeline", "vary", "collect", "groups", "place")
 """The parts of a study that can be changed from outside; params by their bare names as well."""
 FILE_ONLY: Final = ("env", "profiles", "extends")
 

@@ -11,7 +11,7 @@ from etude.identity.modules import Module, ModuleFinder, Owner
 from etude.identity.pieces import Piece, Pieces
 from etude.identity.resolve import Found, Resolver, Symbol, Target
 from etude.identity.symbol_map import Opaque, SymbolMap
-from etude.identity.symbols import Table
+from etude.identity.symbols import Entry, Table
 
 
 class Ground:
@@ -243,7 +243,7 @@ class MapReader:
         kept = [target for target in targets if target.found in (Found.SYMBOL, Found.PACKAGE)]
         if not kept:
             entries = self._resolver.table(module).entries
-            near = nearest(attribute, [known for known, entry in entries.items() if entry.bindings])
+            near = nearest(attribute, [known for known, entry in entries.items() if _is_offered(known, entry, name)])
             raise IdentityError(
                 f"{function}: {module.path} has no function {attribute!r}; {near}\n"
                 "    Mend: correct the name, or define the function at the top of the module."
@@ -277,6 +277,12 @@ class MapReader:
         if not parent and not suggestion.startswith("did you mean"):
             return f"there is no module {wrong!r}"  # all that is installed would be no help
         return f"there is no module {wrong!r}{f' in {parent}' if parent else ''}; {suggestion}"
+
+
+def _is_offered(name: str, entry: Entry, module: str) -> bool:
+    """Whether a module defines a name, or takes it from inside itself to hand it on, as a package does."""
+    inside = any(one.path and one.module.startswith(f"{module}.") for one in entry.imports)
+    return (bool(entry.bindings) or inside) and not name.startswith("__")
 
 
 def _opaque(pieces: Sequence[Piece]) -> tuple[Opaque, ...]:

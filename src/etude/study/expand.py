@@ -54,6 +54,15 @@ class Expansion:
         exported = [node for node in all_nodes if node.fingerprint not in read or node.metrics or _is_charted(node)]
         return [*exported, self.records, *self.collect.values()]
 
+    def select(self, names: Iterable[str]) -> list[Node]:
+        """All nodes of these names and groups, each once.
+
+        Raises:
+            ConfigError: The study has no such node or group.
+        """
+        groups = self.study.groups
+        return unique(node for name in names for one in groups.get(name, (name,)) for node in self.named(one))
+
     def named(self, name: str) -> list[Node]:
         """All nodes of that name over the variants, each once.
 
@@ -65,7 +74,7 @@ class Expansion:
         if name in self.collect:
             return [self.collect[name]]
         if name not in self.study.pipeline:
-            known = [*self.study.pipeline, *self.study.collect, RECORDS]
+            known = [*self.study.pipeline, *self.study.collect, RECORDS, *self.study.groups]
             raise ConfigError([Fault("", f"study {self.study.name} has no node {name!r}", mend=nearest(name, known))])
         return unique(row[name] for row in self.nodes)
 

@@ -14,14 +14,13 @@ from etude.execute.node_metering import MeterSettings, footprint_of
 from etude.execute.observe.audit import install
 from etude.graph.labels import is_meant, text_of
 from etude.graph.library import StepLibrary
-from etude.graph.node import Node
 from etude.graph.plan import Plan, plan
 from etude.identity.files import FileDigests
 from etude.identity.observed import Present
 from etude.search.space import Point
 from etude.store.store import Store
 from etude.study.best_points import with_top
-from etude.study.expand import Expansion, LoadStudy, expand, no_other, unique
+from etude.study.expand import Expansion, LoadStudy, expand, no_other
 from etude.study.fault_places import locate
 from etude.study.result_history import ResultHistory, comparable_history
 from etude.study.search_state import SearchState, check_objective, state_of, with_search
@@ -37,7 +36,7 @@ class Options:
     """What a user may ask of one run besides what the study says. None of it is identity."""
 
     until: tuple[str, ...] = ()
-    """Run these nodes and what they read, no more; everything where none is named."""
+    """Run these nodes, or groups of them, and what they read, no more; everything where none is named."""
     only: Mapping[str, str] = field(default_factory=dict)
     """Run only the variants with these values of params, each as a label shows it."""
     rerun: tuple[str, ...] = ()
@@ -131,14 +130,13 @@ def prepare(
     fill_points = partial(_with_points, store=store, files=files, other_study=other_study)
     expansion = expand(study, files, points=chosen, other_study=other_study, fill_points=fill_points, faults=faults)
     check_objective(study, expansion.nodes[0])
-    ends = unique(node for name in options.until for node in expansion.named(name))
-    targets = ends or expansion.targets()
+    targets = expansion.select(options.until) or expansion.targets()
     if options.only and not options.until:
         targets = [node for node in targets if node not in expansion.collect.values() and node is not expansion.records]
-    force = [node.fingerprint for name in options.rerun for node in expansion.named(name)]
+    forced = expansion.select(options.rerun)
     present = present_in(workplace.project, files, expansion.library, options, inline=study.place.backend == "inline")
-    wanted = [*targets, *_forced_nodes(expansion, options.rerun)]
-    work = plan(wanted, store.inspect, force=force, differences=present.compare())
+    force = [node.fingerprint for node in forced]
+    work = plan([*targets, *forced], store.inspect, force=force, differences=present.compare())
     expansion.library.add_observed(present.maps())
     _check_breakpoints(expansion, options)
     history = comparable_history(workplace.etude, study)
@@ -179,10 +177,6 @@ def present_in(project: Path, files: FileDigests, library: StepLibrary, options:
     given = options.environment or (variables() if inline else {})
     environment = {**given, **(options.cluster.environment if options.cluster else {})}
     return Present(project=str(project.resolve()), files=files, index=lambda: library.index, environment=environment)
-
-
-def _forced_nodes(expansion: Expansion, names: Sequence[str]) -> list[Node]:
-    return [node for name in names for node in expansion.named(name)]
 
 
 def _check_breakpoints(expansion: Expansion, options: Options) -> None:

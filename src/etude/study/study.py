@@ -310,6 +310,18 @@ class Study:
             {"table": {"step": "analysis.aggregate", "from": "records"}},
         ),
     ] = field(default_factory=dict)
+    groups: Annotated[
+        Mapping[str, tuple[str, ...]],
+        MappingOf(
+            item=ListOf(item=Text(expected="a node's name", pattern=NAME), least=1, hint="write [{value}]"),
+            names=NAME,
+            called="a group's name: letters, digits and _",
+        ),
+        FileKey(
+            "Name → nodes, to be asked for together: `--until prepare_data`. Never changes what a result is.",
+            {"prepare_data": ["raw", "tokens"]},
+        ),
+    ] = field(default_factory=dict)
     place: Annotated[
         PlaceSettings, FileKey("Where and how the study runs. Never changes what a result is.", {"workers": 2})
     ] = field(default_factory=PlaceSettings)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from etude.cli.arguments import AsJson, Only, Profile, Rerun, Set, StudyFile, Until, assignments
+from etude.cli.arguments import AsJson, Only, Profile, Quick, Rerun, Set, StudyFile, Until, assignments, profile_name
 from etude.cli.console import escape, out
 from etude.cli.study_file import prepare_file, show_namesake
 from etude.graph.explain import Reason, why
@@ -37,6 +37,7 @@ def plan(
     study: StudyFile,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
     until: Until = None,
     only: Only = None,
     rerun: Rerun = None,
@@ -44,7 +45,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     options = Options(until=tuple(until or ()), only=assignments(only, "--only-variant"), rerun=tuple(rerun or ()))
-    show_plan(prepare_file(study, overrides, profile, options), why=why, as_json=as_json)
+    show_plan(prepare_file(study, overrides, profile_name(profile, quick=quick), options), why=why, as_json=as_json)
 
 
 def show_plan(prepared: PreparedStudy, *, why: bool, as_json: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from etude.cli.arguments import Profile, Set
+from etude.cli.arguments import Profile, Quick, Set, profile_name
 from etude.cli.console import err, out, redactor
 from etude.cli.study_file import prepare_file
 from etude.report.report_file import check_names, write_report
@@ -35,9 +35,11 @@ def report(
     ] = None,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
 ) -> None:
     check_names(names or (), studies)
-    prepared = [prepare_file(file, overrides, profile) for file in studies]
+    chosen = profile_name(profile, quick=quick)
+    prepared = [prepare_file(file, overrides, chosen) for file in studies]
     written = write_report(prepared, names or (), output, redactor())
     for note in written.notes:
         err().print(f"note: {note}", markup=False)

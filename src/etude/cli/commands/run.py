@@ -15,6 +15,7 @@ from etude.cli.arguments import (
     AsJson,
     Only,
     Profile,
+    Quick,
     Quiet,
     Rerun,
     Set,
@@ -23,6 +24,7 @@ from etude.cli.arguments import (
     Until,
     Verbose,
     assignments,
+    profile_name,
     refuse_together,
     repeated_words,
 )
@@ -71,6 +73,7 @@ def run(
     study: StudyFile,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
     until: Until = None,
     only: Only = None,
     rerun: Rerun = None,
@@ -111,6 +114,7 @@ def run(
         ),
     ] = None,
 ) -> None:
+    chosen = profile_name(profile, quick=quick)
     options = Options(
         until=tuple(until or ()),
         only=assignments(only, "--only-variant"),
@@ -129,7 +133,7 @@ def run(
         # Schedulers and batch drivers: no run that stays here needs them.
         from etude.cli import background
     batch_driver = None if one_job_per is None else background.batch_driver_of(one_job_per, options)
-    prepared = prepare_file(study, with_backend(overrides, on, options.cluster), profile, options)
+    prepared = prepare_file(study, with_backend(overrides, on, options.cluster), chosen, options)
     if dry_run:
         show_plan(prepared, why=verbose, as_json=as_json)
         return
@@ -141,7 +145,7 @@ def run(
     follower = follower_of(prepared, track or ())
     with show_progress(prepared, options, follower, batch_driver, quiet=quiet, verbose=verbose) as execution:
         result = execution.run()
-    repeated = repeated_words(overrides, profile)
+    repeated = repeated_words(overrides, chosen)
     raise typer.Exit(show_end(result, follower, repeated=repeated, quiet=quiet, as_json=as_json))
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etude.analysis.records import rows_of
-from etude.cli.arguments import AsJson, Only, Profile, Set, StudyFile, assignments
+from etude.cli.arguments import AsJson, Only, Profile, Quick, Set, StudyFile, assignments, profile_name
 from etude.cli.completion import node_names
 from etude.cli.console import err, escape, out
 from etude.cli.study_file import prepare_file
@@ -63,11 +63,11 @@ def show(
     ] = None,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
     as_json: AsJson = False,
 ) -> None:
-    prepared = prepare_file(
-        study, overrides, profile, Options(only=assignments(only, "--only-variant"), until=(node,) if node else ())
-    )
+    options = Options(only=assignments(only, "--only-variant"), until=(node,) if node else ())
+    prepared = prepare_file(study, overrides, profile_name(profile, quick=quick), options)
     files = [file for file in (csv, parquet and parquet.with_suffix(".parquet")) if file is not None]
     if files:
         raise typer.Exit(write_rows(prepared, node, files))
