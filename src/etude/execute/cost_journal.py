@@ -11,14 +11,12 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from etude.errors import MeterError
-
-if TYPE_CHECKING:
-    from etude.meter.accounting.carbon import Footprint
-    from etude.meter.accounting.cost import Cost
-    from etude.store.store import Store
+from etude.meter.accounting.carbon import Footprint
+from etude.meter.accounting.cost import Cost
+from etude.meter.accounting.merge import merge_attempts, merge_ranks
+from etude.store.store import Store
 
 FIRST_S = 1.0
 """After so long a running attempt writes its cost down for the first time, and then every `EVERY_S`."""
@@ -67,8 +65,6 @@ def cost_with_earlier_attempts(
         number: Which attempt this is, as far as the run knows.
         by: How energy becomes carbon.
     """
-    from etude.meter.accounting.merge import merge_attempts
-
     earlier = _earlier(store.attempts(fingerprint), this.name.partition(".")[0], by)
     whole = merge_attempts([*earlier, cost], footprint=by)
     untold = number - 1 - len(earlier)
@@ -80,9 +76,6 @@ def cost_with_earlier_attempts(
 
 
 def _earlier(folder: Path, this: str, by: Footprint | None) -> list[Cost]:
-    from etude.meter.accounting.cost import Cost
-    from etude.meter.accounting.merge import merge_ranks
-
     attempts: dict[str, list[Cost]] = {}
     with suppress(FileNotFoundError):
         for file in sorted(folder.iterdir()):

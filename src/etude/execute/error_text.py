@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import errno
 import traceback
+from collections.abc import Callable
+from functools import partial
 from types import CodeType
+from typing import TypeVar
 
 from etude.errors import EtudeError
 
+T = TypeVar("T")
+
 _LONGEST_LINE = 300
 _LONGEST_TRACE = 20_000
+
+
+def result_or_error(act: Callable[[], T]) -> T | Exception:
+    """What a call returns, or the error that it raises: for code that is not étude's own."""
+    try:
+        return act()
+    except Exception as error:  # what is not étude's own may raise anything
+        return error
 
 
 def one_line(error: BaseException) -> str:
@@ -19,10 +32,10 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full: {error}"
     kind = type(error).__name__
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception as inner:  # an error may say anything, or fail to
-        return f"{kind}, whose text cannot be had: {type(inner).__name__}"
+    text = result_or_error(partial(str, error))
+    if isinstance(text, Exception):
+        return f"{kind}, whose text cannot be had: {type(text).__name__}"
+    lines = text.strip().splitlines()
     return f"{kind}: {lines[0][:_LONGEST_LINE]}" if lines else kind
 
 

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from etude.execute.cost_journal import EVERY_S, FIRST_S, write_cost
 from etude.execute.start_up_marks import StartUp
 from etude.keys import FileKey, ListOf, Numeric, SectionText, Text
-
-if TYPE_CHECKING:
-    from etude.meter.accounting.carbon import Footprint
-    from etude.meter.measure import Measurement
-    from etude.meter.sampling.sampler import Sampler
+from etude.meter.accounting.carbon import Footprint, custom_factor, factor_for
+from etude.meter.accounting.cost import START_UP
+from etude.meter.discovery import discover
+from etude.meter.measure import Measurement, measure
+from etude.meter.sampling.sampler import Sampler
 
 RECORDED: Mapping[str, tuple[str, ...]] = {
     "wall_s": ("wall_s",),
@@ -115,8 +115,6 @@ class Metering:
 
     def measured(self) -> Measurement:
         """A block to measure one node in."""
-        from etude.meter import discover, measure
-
         self.first = self._measured_by != os.getpid()
         self._measured_by = os.getpid()
         if self._sampler is None:
@@ -132,8 +130,6 @@ class Metering:
         Its process may be killed at any time: so it is written down while it runs, and once more where it is left with
         an error. What starts up meanwhile is marked.
         """
-        from etude.meter.accounting.cost import START_UP
-
         self._keep(measurement, file)
         try:
             with StartUp(partial(measurement.window, START_UP), cpus).marked(), measurement:
@@ -182,8 +178,6 @@ def footprint_of(settings: MeterSettings) -> Footprint | None:
     """
     if settings.country is None and settings.g_per_kwh is None:
         return None
-    from etude.meter.accounting.carbon import Footprint, custom_factor, factor_for
-
     factor = custom_factor(settings.g_per_kwh) if settings.g_per_kwh is not None else factor_for(settings.country or "")
     return Footprint(factor=factor, pue=settings.pue)
 

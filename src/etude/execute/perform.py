@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from etude.errors import DamagedArtifact, EtudeError, StepError, Stopped, StoreError
 from etude.execute.context import RunContext
@@ -28,14 +28,14 @@ from etude.graph.signature import Signature, signature_of
 from etude.graph.step import Across
 from etude.identity.files import FileDigests
 from etude.identity.observed import Observed, Thing, thing_of, unseeded_generators
+from etude.meter.accounting.cost import Cost
+from etude.meter.accounting.merge import merge_ranks
+from etude.meter.accounting.start_up import without_start_up
+from etude.meter.measure import Measurement
 from etude.store.codecs import classes_in
 from etude.store.codecs.metrics import metrics_in
 from etude.store.manifest import Header
 from etude.store.store import Store
-
-if TYPE_CHECKING:
-    from etude.meter.accounting.cost import Cost
-    from etude.meter.measure import Measurement
 
 Pause = Callable[[str, str, Mapping[str, object]], None]
 """Called at a breakpoint with the moment (`before` or `after`), the node's name and the values at hand."""
@@ -145,16 +145,11 @@ def _perform(task: Task, store: Store, host: Host) -> Outcome:
 
 
 def _costs(others: Sequence[Outcome]) -> list[Cost]:
-    from etude.meter.accounting.cost import Cost
-
     return [Cost.from_json(each.cost) for each in others]
 
 
 def _whole_cost(task: Task, store: Store, host: Host, ranks: Sequence[Cost], file: Path) -> Mapping[str, object]:
     """What the result has cost: all ranks of this attempt, and all attempts before it."""
-    from etude.meter.accounting.merge import merge_ranks
-    from etude.meter.accounting.start_up import without_start_up
-
     by = host.metering.footprint()
     own = ranks[0] if host.others is None else merge_ranks(ranks, footprint=by)
     whole = cost_with_earlier_attempts(own, store, task.fingerprint, file, task.attempt, by)

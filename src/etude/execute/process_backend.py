@@ -7,9 +7,11 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from etude.execute.backend import Progress, TellProgress
+from etude.execute.error_text import result_or_error
 from etude.execute.messages import STOP, Hello, StepProgress, StopNode
 from etude.execute.node_metering import MeterSettings
 from etude.execute.process_group import ProcessGroup, cpus_of_rank, start_process_group
@@ -110,16 +112,12 @@ class ProcessBackend:
     def _supervise(
         self, task: Task, worker: WorkerProcess | None, devices: tuple[str, ...], future: Future[Outcome]
     ) -> None:
-        try:
-            if task.needs.processes > 1:
-                outcome = self._attend_group(task, devices)
-            else:
-                outcome, worker = self._attend(task, worker, devices)
-        except Exception as error:  # whatever goes wrong here, the runner must hear of it
-            outcome = Outcome(
-                status=Status.LOST, error=f"its worker could not be used: {type(error).__name__}: {error}"
-            )
-            worker = None
+        attend = self._attend_group if task.needs.processes > 1 else self._attend
+        end = result_or_error(partial(attend, task, worker, devices))  # whatever goes wrong, the runner must hear of it
+        if isinstance(end, Exception):
+            error = f"its worker could not be used: {type(end).__name__}: {end}"
+            end = Outcome(status=Status.LOST, error=error), None
+        outcome, worker = end
         with self._lock:
             self._busy.pop(task.fingerprint, None)
             self._used.pop(task.fingerprint, None)
@@ -164,7 +162,9 @@ class ProcessBackend:
         if early is not None:
             self.cancel(task.fingerprint, early[0], now=early[1])
 
-    def _attend_group(self, task: Task, devices: tuple[str, ...]) -> Outcome:
+    def _attend_group(
+        self, task: Task, _worker: WorkerProcess | None, devices: tuple[str, ...]
+    ) -> tuple[Outcome, WorkerProcess | None]:
         """Run a node that is started as several processes; they end with it."""
         cpus = cpus_of_rank(task.needs)
         environment = worker_environment(self.environment, devices, cpus)
@@ -182,11 +182,11 @@ class ProcessBackend:
                 message = group.receive(1.0)
                 if isinstance(message, Outcome):
                     group.end()
-                    return message
+                    return message, None
                 if isinstance(message, StepProgress):
                     self.tell(Progress(task.fingerprint, message.done, message.total, message.message, message.value))
         except (EOFError, OSError):
-            return group.lost()
+            return group.lost(), None
 
     def _start(self, devices: tuple[str, ...], cpus: int) -> WorkerProcess:
         return start_worker(self._hello(devices, cpus), worker_environment(self.environment, devices, cpus))

@@ -10,7 +10,7 @@ from etude.analysis.records import rows_of
 from etude.errors import DamagedArtifact
 from etude.execute.arrow_columns import column
 from etude.execute.node_metering import CONDITIONS, cost_columns, trust_of
-from etude.execute.task import RefRow
+from etude.execute.task import RefRow, ref_row
 from etude.identity.observed import unseeded_generators
 from etude.store.codecs import flatten_metrics
 from etude.store.manifest import Manifest
@@ -47,8 +47,6 @@ def current_records(store: Store, records: Node) -> pa.Table:
 
     A result that is gone although all that was made of it is there has its metrics and costs from the stored table.
     """
-    from etude.execute.task import ref_row
-
     read: dict[str, dict[str, object]] = {}
     rows = [ref_row(row) for row in records.rows]
     flat = [row_values(store, row, read) for row in rows]

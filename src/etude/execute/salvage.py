@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from etude.errors import StepError
+from etude.execute.error_text import result_or_error
 from etude.store import disk
 from etude.store.codecs.encoding import encode
 from etude.store.draft import Draft
@@ -83,12 +84,13 @@ def _as_json(item: object, place: Path) -> bool:
 
 
 def _pickled(item: object, file: Path) -> bool:
-    try:
+    def write() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as into:
             pickle.dump(item, into)
-    except Exception:  # an object's own code may raise anything
-        with contextlib.suppress(OSError):
-            file.unlink()
-        return False
-    return True
+
+    if result_or_error(write) is None:
+        return True
+    with contextlib.suppress(OSError):
+        file.unlink()
+    return False

@@ -16,11 +16,13 @@ from etude.errors import MeterError
 from etude.meter.sampling.sampler import Sampler
 from etude.meter.sources import nvml, rapl
 from etude.meter.sources.clock import SYSTEM_CLOCK, Clock
+from etude.meter.sources.codecarbon import CodeCarbonTracker
 from etude.meter.sources.cpu_power import Calibration, cpu_model, cpu_power, read_calibration
 from etude.meter.sources.cputime import CpuTimeMeter, machine_id
 from etude.meter.sources.meter import Meter
 from etude.meter.sources.processes import ProcessTree
 from etude.meter.sources.quantity import Quality
+from etude.meter.sources.zeus import zeus_meters
 
 _GLANCE_S = 0.005
 _LOOK_S = 0.3
@@ -240,8 +242,6 @@ def _cpu_time(tree: ProcessTree, model: str, calibration: Path | None, *, needed
 
 
 def _codecarbon(country: str | None, library: Any) -> _Part:
-    from etude.meter.sources.codecarbon import CodeCarbonTracker
-
     if country is None:
         return _Part(
             findings=(_finding("cpu", "codecarbon", State.FAILED, "it needs a country", "Name one: country=FRA."),)
@@ -254,8 +254,6 @@ def _codecarbon(country: str | None, library: Any) -> _Part:
 
 
 def _zeus(library: Any) -> _Part:
-    from etude.meter.sources.zeus import zeus_meters
-
     try:
         meters, faults = zeus_meters(library)
     except MeterError as error:

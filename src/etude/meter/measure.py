@@ -15,19 +15,17 @@ import time
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from etude.errors import MeterError
+from etude.meter.accounting.carbon import Footprint
+from etude.meter.accounting.cost import Cost
+from etude.meter.accounting.costing import cost_of
+from etude.meter.accounting.ledger import Ledger, resolve
 from etude.meter.sampling.recording import Recording
 from etude.meter.sampling.sampler import Sampler, Session
 from etude.meter.sampling.windows import RUN, Windows
 from etude.meter.sources.clock import SYSTEM_CLOCK, Clock
-from etude.meter.sources.meter import Meter
-
-if TYPE_CHECKING:
-    from etude.meter.accounting.carbon import Footprint
-    from etude.meter.accounting.cost import Cost
-    from etude.meter.accounting.ledger import Ledger
+from etude.meter.sources.meter import Meter, as_meter_error
 
 _NO_WINDOW = -2
 
@@ -99,9 +97,10 @@ class Measurement:
     def __enter__(self) -> Measurement:
         self._start_ns = self._sampler.clock.now_ns()
         try:
-            self._session = self._sampler.begin(aligned=self._aligned, devices=self._devices)
-        except Exception as error:  # the work must run whatever becomes of its measuring
-            self._fault = f"measuring did not begin: {type(error).__name__}: {error}"
+            with as_meter_error():
+                self._session = self._sampler.begin(aligned=self._aligned, devices=self._devices)
+        except MeterError as error:  # the work must run whatever becomes of its measuring
+            self._fault = f"measuring did not begin: {error}"
         return self
 
     def __exit__(
@@ -110,13 +109,14 @@ class Measurement:
         session, self._session = self._session, None
         self._end_ns = self._sampler.clock.now_ns()
         try:
-            if session is not None:
-                share = self._settle_share if kind is None else 0.0
-                self._recording = self._sampler.end(session, self._windows, settle_share=share)
-            if self._owned:
-                self._sampler.close()
-        except Exception as failure:  # the work's own result or error must get through
-            self._fault = f"measuring did not end: {type(failure).__name__}: {failure}"
+            with as_meter_error():
+                if session is not None:
+                    share = self._settle_share if kind is None else 0.0
+                    self._recording = self._sampler.end(session, self._windows, settle_share=share)
+                if self._owned:
+                    self._sampler.close()
+        except MeterError as failure:  # the work's own result or error must get through
+            self._fault = f"measuring did not end: {failure}"
 
     def window(self, name: str) -> Window:
         """Mark an interval: `with m.window("prefill"):`. Windows nest; begin and end together take microseconds.
@@ -142,8 +142,6 @@ class Measurement:
     def ledger(self) -> Ledger:
         """Every meter's account of the work and its windows. MeterError as for `recording`."""
         if self._ledger is None:
-            from etude.meter.accounting.ledger import resolve
-
             self._ledger = resolve(self.recording)
         return self._ledger
 
@@ -155,12 +153,11 @@ class Measurement:
         """
         if self._recording is None and not self._fault:
             raise MeterError("the work is still being measured: ask after its block has ended")
-        from etude.meter.accounting.cost import Cost, cost
-
         try:
-            return cost(self.ledger(), footprint=self._footprint)
-        except Exception as error:  # a result must not be lost for the sake of its cost
-            reason = self._fault or f"the readings could not be resolved: {type(error).__name__}: {error}"
+            with as_meter_error():
+                return cost_of(self.ledger(), footprint=self._footprint)
+        except MeterError as error:  # a result must not be lost for the sake of its cost
+            reason = self._fault or f"the readings could not be resolved: {error}"
             return Cost.unknown(reason, wall_s=(self._end_ns - self._start_ns) / 1e9)
 
     def cost_so_far(self) -> Cost | None:
@@ -171,12 +168,11 @@ class Measurement:
         session = self._session
         if session is None:
             return None
-        from etude.meter.accounting.cost import cost
-        from etude.meter.accounting.ledger import resolve
-
         try:
-            return cost(resolve(self._sampler.so_far(session, self._windows.copied())), footprint=self._footprint)
-        except Exception:  # the work goes on, whatever becomes of its measuring
+            with as_meter_error():
+                so_far = resolve(self._sampler.so_far(session, self._windows.copy()))
+                return cost_of(so_far, footprint=self._footprint)
+        except MeterError:  # the work goes on, whatever becomes of its measuring
             return None
 
     def _begin_window(self, name: str, parent: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from etude.errors import MeterError
-from etude.meter.accounting.cost import cost
+from etude.meter.accounting.costing import cost_of
 from etude.meter.accounting.ledger import resolve
 from etude.meter.measure import measure
 from etude.meter.sampling.log import Log, Sample
@@ -27,7 +27,7 @@ def test_a_stored_recording_resolves_to_the_same_cost(proc: Path, tmp_path: Path
     original = recorded(proc)
     original.save(tmp_path / "run.json")
     again = Recording.load(tmp_path / "run.json")
-    assert cost(resolve(again)) == cost(resolve(original))
+    assert cost_of(resolve(again)) == cost_of(resolve(original))
 
 
 def test_a_recording_can_be_resolved_again_with_another_idle_power(proc: Path) -> None:

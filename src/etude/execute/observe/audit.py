@@ -64,10 +64,14 @@ def install(project: str | Path) -> None:
 
 def _hook(event: str, args: Args) -> None:
     if event in _ACTIONS:
-        try:  # noqa: SIM105 - it costs nothing
-            _ACTIONS[event](args)
-        except Exception:  # what cannot be seen must not harm the step, nor a process that ends
-            pass
+        _quietly(_ACTIONS[event], args)
+
+
+def _quietly(see: Callable[..., None], *arguments: Any) -> None:
+    try:  # noqa: SIM105 - it costs nothing
+        see(*arguments)
+    except Exception:  # what cannot be seen must not harm the step, nor a process that ends
+        pass
 
 
 # Files and folders.
@@ -262,10 +266,7 @@ def _wrap_environment(mapping: Any) -> None:
 
     def encodekey(key: Any) -> Any:
         found = encode(key)
-        try:  # noqa: SIM105 - it costs nothing
-            _variable(found, values, sys._getframe(1))
-        except Exception:  # as above
-            pass
+        _quietly(_variable, found, values, sys._getframe(1))
         return found
 
     def decodekey(key: Any) -> Any:

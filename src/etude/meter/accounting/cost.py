@@ -1,21 +1,19 @@
-"""What a piece of work cost: the record that goes into a manifest. Plain numbers, each with how it was got."""
+"""What a piece of work cost: the record that goes into a manifest. Plain numbers, each with how it was got.
+
+As JSON it has one key per fact, so that it flattens into dotted columns.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etude.meter.accounting.carbon import Footprint
-from etude.meter.accounting.ledger import Account, Ledger
-from etude.meter.sampling.recording import Recording
-from etude.meter.sampling.windows import cpu_times, segments
-from etude.meter.sources.quantity import Quantity, total
+from etude.errors import MeterError
+from etude.meter.sources.quantity import Quantity
 
 VERSION = 1
-_MOST_PATHS = 2000
-"""Of more paths of windows than this a manifest keeps those that were open longest, and says so."""
 START_UP = "(start-up)"
 """Name of the windows in which something starts up that other work of the same process finds ready."""
 NO_FACTOR = "no country and no factor were given"
@@ -137,175 +135,172 @@ class Cost:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a manifest; None is kept, never left out."""
-        from etude.meter.accounting.cost_json import told
-
-        return told(self)
+        return _to_json(self)
 
     @staticmethod
-    def from_json(told: Mapping[str, Any]) -> Cost:
-        """What `as_json` told. MeterError for anything else."""
-        from etude.meter.accounting.cost_json import heard
-
-        return heard(told)
+    def from_json(record: Mapping[str, Any]) -> Cost:
+        """What `as_json` gave. MeterError for anything else."""
+        return _from_json(record)
 
 
-def cost(ledger: Ledger, *, footprint: Footprint | None = None) -> Cost:
-    """Put a resolved ledger into a record; without a footprint carbon is unknown."""
-    recording = ledger.recording
-    accounts = ledger.accounts
-    energy, beside = _by_component(accounts, recording)
-    covers = tuple(name for name in energy if name != "platform") or tuple(energy)
-    covered = total({name: energy[name].joules for name in covers}, "joules")
-    if not covers:
-        covered = Quantity.absent("joules", "no meter serves this machine")
-    grams = Quantity.absent("grams", NO_FACTOR) if footprint is None else footprint.of(covered)
-    return Cost(
-        wall_s=recording.wall_s,
-        cpu_s=recording.cpu_s,
-        others_cpus=_others_cpus(recording),
-        started_utc=recording.started_utc,
-        machine=recording.machine,
-        start_ns=recording.start_ns,
-        end_ns=recording.end_ns,
-        memory=_memory(ledger),
-        energy=energy,
-        beside=beside,
-        covered=covered,
-        covers=covers,
-        absent={name: reason for name, reason in recording.absent.items() if name not in energy},
-        carbon=grams,
-        footprint={} if footprint is None else footprint.as_json(),
-        windows=_windows(ledger, [account for account in accounts if _counts(account, energy)]),
-        closure_error=ledger.closure_error,
-        warnings=(*recording.warnings, *_left_out(ledger), *_warnings(accounts)),
-    )
+def _to_json(cost: Cost) -> dict[str, Any]:
+    """The record; None is kept, never left out."""
+    return {
+        "version": VERSION,
+        "wall_s": cost.wall_s,
+        "cpu_s": cost.cpu_s,
+        "peak_rss_bytes": cost.memory.peak_rss_bytes,
+        "started_utc": cost.started_utc,
+        "machine": cost.machine,
+        "start_ns": cost.start_ns,
+        "end_ns": cost.end_ns,
+        "energy": {name: _energy_json(energy) for name, energy in cost.energy.items()},
+        "energy_covered": {
+            **cost.covered.as_json(),
+            "covers": list(cost.covers),
+            "absent": dict(cost.absent),
+        },
+        "energy_beside": [{"component": energy.component, **_energy_json(energy)} for energy in cost.beside],
+        "carbon": {**cost.carbon.as_json(), **cost.footprint},
+        "memory": {
+            "method": cost.memory.method,
+            "start_rss_bytes": cost.memory.start_rss_bytes,
+            "end_rss_bytes": cost.memory.end_rss_bytes,
+            "devices": {
+                name: {"peak_allocated_bytes": allocated, "peak_reserved_bytes": reserved}
+                for name, (allocated, reserved) in cost.memory.devices.items()
+            },
+            "timeline": [list(point) for point in cost.memory.timeline],
+        },
+        "windows": {path: _window_json(spent) for path, spent in cost.windows.items()},
+        "closure_error": cost.closure_error,
+        "warnings": list(cost.warnings),
+        "attempts": cost.attempts,
+        "processes": cost.processes,
+        "start_up": None if cost.start_up is None else _start_up_json(cost.start_up, cost.covers),
+        "first_in_process": cost.first_in_process,
+        "others_cpus": cost.others_cpus,
+        "order": cost.order,
+    }
 
 
-_COARSE_NS = 200_000_000
-"""The kernel tells the machine's CPU time in steps of 10 ms in each of several fields."""
+def _from_json(record: Mapping[str, Any]) -> Cost:
+    """The cost that a record tells. MeterError, with what is missing, for what is none."""
+    try:
+        if record["version"] != VERSION:
+            raise MeterError(f"cost of version {record['version']!r}, this is étude for version {VERSION}")
+        covered, carbon, memory = record["energy_covered"], record["carbon"], record["memory"]
+        energy = {name: _energy_of(name, energy) for name, energy in record["energy"].items()}
+        return Cost(
+            wall_s=record["wall_s"],
+            cpu_s=record["cpu_s"],
+            started_utc=record["started_utc"],
+            machine=record["machine"],
+            start_ns=record["start_ns"],
+            end_ns=record["end_ns"],
+            memory=_memory_of(memory, record["peak_rss_bytes"]),
+            energy=energy,
+            beside=tuple(_energy_of(energy["component"], energy) for energy in record["energy_beside"]),
+            covered=Quantity.from_json(covered, "joules"),
+            covers=tuple(covered["covers"]),
+            absent=dict(covered["absent"]),
+            carbon=Quantity.from_json(carbon, "grams"),
+            footprint={name: value for name, value in carbon.items() if name not in _QUANTITY},
+            windows={path: _window_of(spent, energy) for path, spent in record["windows"].items()},
+            closure_error=record["closure_error"],
+            warnings=tuple(record["warnings"]),
+            attempts=record.get("attempts", 1),
+            processes=record.get("processes", 1),
+            start_up=_window_of(record["start_up"], energy) if record.get("start_up") else None,
+            first_in_process=record.get("first_in_process"),
+            others_cpus=record.get("others_cpus"),
+            order=record.get("order"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MeterError(f"no cost record ({type(error).__name__}: {error})") from error
 
 
-def _others_cpus(recording: Recording) -> float | None:
-    wall_ns = recording.end_ns - recording.start_ns
-    if recording.busy_ns is None or wall_ns < _COARSE_NS:
-        return None
-    return max(0.0, (recording.busy_ns - (recording.end_cpu_ns - recording.start_cpu_ns)) / wall_ns)
+_QUANTITY = {"grams", "quality", "method", "lo", "hi", "reason"}
 
 
-def _counts(account: Account, energy: Mapping[str, Energy]) -> bool:
-    counted = energy.get(account.traits.component)
-    return counted is not None and not account.beside and counted.source == account.traits.source
+def _energy_json(energy: Energy) -> dict[str, Any]:
+    return {
+        **energy.joules.as_json(),
+        "source": energy.source,
+        "gross_joules": energy.gross_j,
+        "share": energy.share,
+        "idle_joules": energy.idle_joules,
+        "foreign": energy.foreign,
+        "spans": [[span.device, span.start_ns, span.end_ns, span.joules] for span in energy.spans],
+    }
 
 
-def _by_component(accounts: Sequence[Account], recording: Recording) -> tuple[dict[str, Energy], tuple[Energy, ...]]:
-    """The parts of a component (two packages) together; of several sources, the first counts."""
-    parts: dict[tuple[str, str, bool], list[Account]] = {}
-    for account in accounts:
-        parts.setdefault((account.traits.component, account.traits.source, account.beside), []).append(account)
-    counted: dict[str, Energy] = {}
-    beside = []
-    for (component, source, aside), group in parts.items():
-        told = _energy(component, source, group, recording)
-        if aside or component in counted:
-            beside.append(told)
-        else:
-            counted[component] = told
-    return counted, tuple(beside)
+def _span_of(record: Sequence[Any]) -> DeviceSpan:
+    device, start_ns, end_ns, joules = record
+    return DeviceSpan(device=device, start_ns=start_ns, end_ns=end_ns, joules=joules)
 
 
-def _energy(component: str, source: str, group: Sequence[Account], recording: Recording) -> Energy:
-    idle = [account.traits.idle_w for account in group]
-    start_ns, end_ns = recording.start_ns, recording.end_ns
+def _energy_of(component: str, record: Mapping[str, Any]) -> Energy:
     return Energy(
         component=component,
-        source=source,
-        joules=total({account.traits.device: account.run for account in group}, "joules"),
-        gross_j=total({account.traits.device: account.gross for account in group}, "joules").value,
-        share=group[0].share,
-        idle_joules=None if None in idle else recording.wall_s * sum(filter(None, idle)),
-        spans=tuple(
-            DeviceSpan(device=each.traits.device, start_ns=start_ns, end_ns=end_ns, joules=each.gross.value)
-            for each in group
-        ),
-        foreign=_all_foreign(account.foreign for account in group),
+        source=record["source"],
+        joules=Quantity.from_json(record, "joules"),
+        gross_j=record["gross_joules"],
+        share=record["share"],
+        idle_joules=record["idle_joules"],
+        spans=tuple(map(_span_of, record["spans"])),
+        foreign=record["foreign"],
     )
 
 
-def _all_foreign(counts: Iterable[int | None]) -> int | None:
-    known = list(counts)
-    return None if None in known else sum(count or 0 for count in known)
-
-
-def _memory(ledger: Ledger) -> Memory:
-    kept = ledger.recording.memory
+def _memory_of(record: Mapping[str, Any], peak: int | None) -> Memory:
     return Memory(
-        peak_rss_bytes=kept.peak_rss_bytes,
-        method=kept.method,
-        start_rss_bytes=kept.start_rss_bytes,
-        end_rss_bytes=kept.end_rss_bytes,
-        devices={name: (peak.allocated_bytes, peak.reserved_bytes) for name, peak in kept.devices.items()},
-        timeline=tuple((at, most) for at, most in kept.timeline(ledger.recording.start_ns)),
+        peak_rss_bytes=peak,
+        method=record["method"],
+        start_rss_bytes=record["start_rss_bytes"],
+        end_rss_bytes=record["end_rss_bytes"],
+        devices={
+            name: (peaks["peak_allocated_bytes"], peaks["peak_reserved_bytes"])
+            for name, peaks in record["devices"].items()
+        },
+        timeline=tuple((at, most) for at, most in record["timeline"]),
     )
 
 
-def _windows(ledger: Ledger, accounts: Sequence[Account]) -> dict[str, WindowCost]:
-    windows = ledger.recording.windows
-    paths, path_of = windows.paths()
-    times = cpu_times(windows, segments(windows, ledger.recording.start_ns, ledger.recording.end_ns))
-    members: list[list[int]] = [[] for _ in paths]
-    for index, path in enumerate(path_of):
-        members[path].append(index)
-    walls = [math.fsum(map(windows.wall_s, group)) for group in members]
-    found = {}
-    for path in _longest(paths, walls):
-        group = members[path]
-        cpus = [times[index].seconds for index in group]
-        peaks = [
-            ledger.recording.memory.peak_between(windows.start_ns[index], windows.end_ns[index]) for index in group
-        ]
-        found[paths[path]] = WindowCost(
-            count=len(group),
-            wall_s=walls[path],
-            cpu_s=None if None in cpus else math.fsum(filter(None, cpus)),
-            energy=_spent(accounts, paths[path]),
-            peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
-            cpu_method="; ".join(dict.fromkeys(times[index].method for index in group if times[index].method)),
-        )
-    return found
+def _window_json(spent: WindowCost) -> dict[str, Any]:
+    return {
+        "count": spent.count,
+        "wall_s": spent.wall_s,
+        "cpu_s": spent.cpu_s,
+        "peak_rss_bytes": spent.peak_rss_bytes,
+        "energy": {name: _part_json(quantity) for name, quantity in spent.energy.items()},
+        **({"cpu_method": spent.cpu_method} if spent.cpu_method else {}),
+    }
 
 
-def _longest(paths: Sequence[str], walls: Sequence[float]) -> list[int]:
-    """The paths that are kept, in the order of their first use."""
-    ranked = sorted(range(len(walls)), key=lambda path: (not paths[path].endswith(START_UP), -walls[path]))
-    return sorted(ranked[:_MOST_PATHS])
+def _start_up_json(spent: WindowCost, covers: Sequence[str]) -> dict[str, Any]:
+    """The account of start-up, with its sum over the components that the cost covers."""
+    known = [spent.energy[name].value for name in covers if name in spent.energy]
+    joules = None if not known or None in known else math.fsum(value for value in known if value is not None)
+    return {**_window_json(spent), "joules": joules}
 
 
-def _left_out(ledger: Ledger) -> list[str]:
-    paths, _ = ledger.recording.windows.paths()
-    count = len(paths) - _MOST_PATHS
-    if count <= 0:
-        return []
-    return [
-        f"{count} of {len(paths)} kinds of windows are not kept: the shortest. "
-        "Mend: one name for one kind of work, not one for each piece of it."
-    ]
+def _part_json(quantity: Quantity) -> dict[str, Any]:
+    """A window's energy; its quality and method are the run's."""
+    told = {"joules": quantity.value, "lo": quantity.lo, "hi": quantity.hi}
+    return told | ({"reason": quantity.reason} if quantity.reason else {})
 
 
-def _spent(accounts: Sequence[Account], path: str) -> dict[str, Quantity]:
-    parts: dict[str, dict[str, Quantity]] = {}
-    for account in accounts:
-        parts.setdefault(account.traits.component, {})[account.traits.device] = account.paths[path]
-    return {component: total(devices, "joules") for component, devices in parts.items()}
-
-
-def _warnings(accounts: Sequence[Account]) -> list[str]:
-    told = [
-        f"{account.traits.component}: {account.foreign} processes of others were on the device"
-        for account in accounts
-        if account.foreign
-    ]
-    return told + [
-        f"{account.traits.component}: the parts do not add up to the run ({account.closure_error:.1e})"
-        for account in accounts
-        if account.closure_error is not None and account.closure_error > 1e-9
-    ]
+def _window_of(record: Mapping[str, Any], energy: Mapping[str, Energy]) -> WindowCost:
+    parts = {
+        name: Quantity.from_json({**energy[name].joules.as_json(), "reason": "", **part}, "joules")
+        for name, part in record["energy"].items()
+    }
+    return WindowCost(
+        count=record["count"],
+        wall_s=record["wall_s"],
+        cpu_s=record["cpu_s"],
+        energy=parts,
+        peak_rss_bytes=record.get("peak_rss_bytes"),
+        cpu_method=record.get("cpu_method", ""),
+    )

@@ -239,7 +239,7 @@ def _divided(
     if continuous:
         at = [found.at(ns) for ns in ends]
         return [after - before for before, after in pairwise(at)], None
-    from etude.meter.accounting.phases import split
+    from etude.meter.accounting.phases import split  # it loads numpy: only where a tick is to be divided
 
     divided = split(cutout.ns, cutout.joules, ends, layout.phase_of)
     return [float(value) for value in divided.joules], divided

@@ -12,7 +12,7 @@ from threading import Lock
 from etude.errors import MeterError
 from etude.meter.sampling.log import Log
 from etude.meter.sources.clock import Clock
-from etude.meter.sources.meter import Meter, Traits
+from etude.meter.sources.meter import Meter, Traits, as_meter_error
 
 LOOK_S = 0.0015
 """Between two looks while waiting for a tick."""
@@ -68,12 +68,11 @@ class Channel:
         """Read the meter now and note what it said. Never raises: a failure is noted with its reason."""
         with self.lock:
             try:
-                raw = self.meter.read()
+                with as_meter_error():
+                    raw = self.meter.read()
             except MeterError as error:
-                self._fail(clock.now_ns(), str(error))
-                return
-            except Exception as error:  # the meter may be a user's own; the measured work must not die of it
-                self._fail(clock.now_ns(), f"{self.traits.device}: {type(error).__name__}: {error}")
+                own = isinstance(error.__cause__, MeterError)
+                self._fail(clock.now_ns(), str(error.__cause__ if own else f"{self.traits.device}: {error}"))
                 return
             now_ns = clock.now_ns()
             self._failures = 0

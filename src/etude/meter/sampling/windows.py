@@ -75,7 +75,7 @@ class Windows:
             self.thread_cpu_ns[index] = thread_cpu_ns + self.thread_cpu_ns[index] + 2 if own else -1
             self.events.append(-(index + 1))
 
-    def copied(self) -> Windows:
+    def copy(self) -> Windows:
         """The windows as they are now."""
         with self._lock:
             return Windows(

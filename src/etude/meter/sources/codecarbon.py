@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 from etude.errors import MeterError
-from etude.meter.sources.meter import Traits
+from etude.meter.sources.meter import Traits, as_meter_error
 from etude.meter.sources.quantity import Quality
 from etude.units import joules
 
@@ -19,17 +19,17 @@ _EVERY_S = 1.0
 _FIELDS = {"cpu": "cpu_energy", "dram": "ram_energy", "gpu": "gpu_energy"}
 
 
-class _Ear:
+class _Logger:
     """Stands where CodeCarbon expects a logger, and keeps what it is told."""
 
     def __init__(self) -> None:
-        self.told: Any = None
+        self.totals: Any = None
 
     def out(self, total: Any, _delta: Any) -> None:
-        self.told = total
+        self.totals = total
 
     def live_out(self, total: Any, _delta: Any) -> None:
-        self.told = total
+        self.totals = total
 
     def task_out(self, *_arguments: Any) -> None:
         """Tasks are not used."""
@@ -52,19 +52,20 @@ class CodeCarbonTracker:
             MeterError: It is not installed, too old, or does not start.
         """
         library = library or _imported()
-        self._ear = _Ear()
+        self._logger = _Logger()
         try:
-            self._tracker = library.OfflineEmissionsTracker(
-                country_iso_code=country,
-                output_methods="logger",
-                logging_logger=self._ear,
-                log_level="critical",
-                allow_multiple_runs=True,
-                measure_power_secs=_EVERY_S,
-            )
-            self._tracker.start()
-        except Exception as error:  # a foreign library's start: any fault of it is a meter that does not serve
-            raise MeterError(f"codecarbon: does not start ({type(error).__name__}: {error})") from error
+            with as_meter_error():
+                self._tracker = library.OfflineEmissionsTracker(
+                    country_iso_code=country,
+                    output_methods="logger",
+                    logging_logger=self._logger,
+                    log_level="critical",
+                    allow_multiple_runs=True,
+                    measure_power_secs=_EVERY_S,
+                )
+                self._tracker.start()
+        except MeterError as error:
+            raise MeterError(f"codecarbon: does not start ({error})") from error
 
     def meters(self) -> list[CodeCarbonMeter]:
         """A meter for each component that it tells of."""
@@ -73,10 +74,11 @@ class CodeCarbonTracker:
     def joules(self, component: str) -> float:
         """Joules since the start. MeterError where it does not tell."""
         try:
-            self._tracker.flush()
-            return joules(float(getattr(self._ear.told, _FIELDS[component])))
-        except Exception as error:  # a foreign library's reading: any fault of it is a reading that failed
-            raise MeterError(f"codecarbon: cannot be read ({type(error).__name__}: {error})") from error
+            with as_meter_error():
+                self._tracker.flush()
+                return joules(float(getattr(self._logger.totals, _FIELDS[component])))
+        except MeterError as error:
+            raise MeterError(f"codecarbon: cannot be read ({error})") from error
 
     def close(self) -> None:
         """Stop the tracker."""
@@ -84,7 +86,7 @@ class CodeCarbonTracker:
 
     def _has_gpu(self) -> bool:
         self.joules("gpu")
-        return bool(getattr(self._ear.told, "gpu_count", 0))
+        return bool(getattr(self._logger.totals, "gpu_count", 0))
 
 
 class CodeCarbonMeter:

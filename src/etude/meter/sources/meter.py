@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from etude.errors import MeterError
 from etude.meter.sources.quantity import Quality
 
 
@@ -58,6 +61,15 @@ class Meter(Protocol):
     def close(self) -> None:
         """Let go of files and libraries. May be called twice."""
         ...
+
+
+@contextmanager
+def as_meter_error() -> Iterator[None]:
+    """Turn whatever goes wrong in a library, or in a meter of the user's own, into a MeterError that names its kind."""
+    try:
+        yield
+    except Exception as error:  # what is not étude's own may raise anything, and the measured work must not die of it
+        raise MeterError(f"{type(error).__name__}: {error}") from error
 
 
 @runtime_checkable

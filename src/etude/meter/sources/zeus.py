@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from etude.errors import MeterError
-from etude.meter.sources.meter import Traits
+from etude.meter.sources.meter import Traits, as_meter_error
 from etude.meter.sources.quantity import Quality
 
 _UNIT_J = 1e-3
@@ -37,9 +37,10 @@ class ZeusMeter:
 
     def read(self) -> int:
         try:
-            return round(float(self._ask()))
-        except Exception as error:  # a foreign library's reading: any fault of it is a reading that failed
-            raise MeterError(f"zeus {self._traits.component}: {type(error).__name__}: {error}") from error
+            with as_meter_error():
+                return round(float(self._ask()))
+        except MeterError as error:
+            raise MeterError(f"zeus {self._traits.component}: {error}") from error
 
     def close(self) -> None:
         """Zeus keeps its own devices."""
@@ -67,9 +68,10 @@ def zeus_meters(library: Any = None) -> ZeusMeters:
     faults: dict[str, str] = {}
     for side, devices, meters_of in (("gpu", library.get_gpus, _gpu_meters), ("cpu", library.get_cpus, _cpu_meters)):
         try:
-            all_meters += meters_of(devices(), faults)
-        except Exception as error:  # a foreign library's search for devices: any fault of it means none
-            faults[side] = f"{type(error).__name__}: {error}"
+            with as_meter_error():
+                all_meters += meters_of(devices(), faults)
+        except MeterError as error:
+            faults[side] = str(error)
     if not all_meters:
         raise MeterError("zeus: no counter on this machine (" + "; ".join(faults.values()) + ")")
     return ZeusMeters(all_meters, faults)
