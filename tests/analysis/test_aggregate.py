@@ -19,7 +19,7 @@ from scipy import stats
 
 from etude.analysis.grouping import plain
 from etude.analysis.steps import aggregate
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.errors import StepError
 from etude.graph.signature import signature_of
 from etude.report.export import export_results
@@ -246,7 +246,7 @@ def test_a_summary_is_plain_json_and_comes_back_as_it_was() -> None:
         grid(POOLINGS, **{"majority.accuracy": 0.1}), baseline={"pooling": "mean"}, references={"majority": "x"}
     )
     text = json.dumps(asdict(summary), allow_nan=False)
-    assert TypeAdapter(Summary).validate_json(text, strict=True) == summary
+    assert TypeAdapter(StudySummary).validate_json(text, strict=True) == summary
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from etude.analysis.direction import is_cost, known_direction, meaning_of
 from etude.analysis.steps import aggregate
 from etude.errors import StepError
 from etude.graph.metric import Metric, declared_metrics
-from etude.report.tables.means_table import laid_out
+from etude.report.tables.means_table import means_table
 from etude.store.codecs import is_metrics
 from etude.text.types import Evaluation, PredictionQuality
 
@@ -124,7 +124,7 @@ def test_the_lowest_loss_is_the_best_and_of_an_unknown_number_none_is() -> None:
 
 
 def test_no_cell_is_bold_where_it_is_not_known_what_is_better() -> None:
-    assert [line.cells[2].best for line in laid_out(aggregate(records())).groups] == [False] * 3
+    assert [line.cells[2].best for line in means_table(aggregate(records())).groups] == [False] * 3
 
 
 def test_the_records_carry_what_the_step_says() -> None:

@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from etude.analysis.grouping import grouped, is_finite, key_of, name_of, results_of
+from etude.analysis.grouping import group_rows, is_finite, key_of, name_of, results_of
 
 
 def test_equal_values_are_one_group_in_the_order_first_met() -> None:
     rows = [{"k": 2, "x": 1}, {"k": 1, "x": 2}, {"k": 2.0, "x": 3}, {"k": "2", "x": 4}, {"k": True, "x": 5}]
-    assert [[row["x"] for row in group] for group in grouped(rows, ["k"])] == [[1, 3], [2], [4], [5]]
-    assert grouped(rows, []) == [rows]
+    assert [[row["x"] for row in group] for group in group_rows(rows, ["k"])] == [[1, 3], [2], [4], [5]]
+    assert group_rows(rows, []) == [rows]
 
 
 def test_the_order_of_params_is_no_part_of_their_key() -> None:

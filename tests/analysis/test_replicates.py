@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from etude.analysis.steps import aggregate
-from etude.analysis.summary import Estimate
+from etude.analysis.summary import GroupEstimate
 from etude.errors import StepError
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.latex import latex_text
@@ -39,7 +39,7 @@ def models(values: Mapping[str, Sequence[float | None]], **more: Sequence[Any]) 
     return records(rows, ["model", "seed"])
 
 
-def only(table: pa.Table, **settings: Any) -> Estimate:
+def only(table: pa.Table, **settings: Any) -> GroupEstimate:
     return aggregate(table, **settings).groups[0].estimates[ACCURACY]
 
 

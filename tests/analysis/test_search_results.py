@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.analysis.search.failures import failed, outcomes
-from etude.analysis.search.front import front, growth, hypervolume, nondominated
+from etude.analysis.search.failures import failures, outcomes
+from etude.analysis.search.front import front, growth, hypervolume, nondominated_mask
 from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import SearchResults, read_results
 from etude.analysis.search.trajectory import beaten_after, moments, together, value_at
@@ -189,7 +189,7 @@ def test_failures_are_counted_by_cause_with_their_commonest_reason_and_what_they
     assert list(found) == ["ok", "crash", "timeout"]
     assert (found["crash"].trials, found["crash"].share, found["crash"].lost_s) == (3, 0.3, 6.0)
     assert (found["crash"].reason, found["crash"].reasons) == ("ValueError: a", 2)
-    assert [each.outcome for each in failed(results_of(*rows))] == ["crash", "timeout"]
+    assert [each.outcome for each in failures(results_of(*rows))] == ["crash", "timeout"]
 
 
 losses = st.integers(2, 4).flatmap(
@@ -202,7 +202,7 @@ def test_the_front_is_what_no_other_point_beats(points: list[tuple[float, ...]])
     def beaten(one: tuple[float, ...]) -> bool:
         return any(other != one and all(a <= b for a, b in zip(other, one)) for other in points)
 
-    assert nondominated(points) == tuple(not beaten(point) for point in points)
+    assert nondominated_mask(points) == tuple(not beaten(point) for point in points)
 
 
 @given(losses)

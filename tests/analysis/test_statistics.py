@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from etude.analysis.estimates import counted, estimate, why_missing
+from etude.analysis.estimates import count_text, estimate, why_missing
 from etude.analysis.intervals import _quantiles, bootstrap_interval, t_interval
-from etude.analysis.paired import differences, hedges_effect, holm, paired_t, sign_flip, sign_flips, win_share
+from etude.analysis.paired_tests import differences, hedges_effect, holm, paired_t, sign_flip, sign_flips, win_share
 from etude.analysis.spread import interquartile_mean, mean_of, sample_std
 
 VALUES = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 6))
@@ -230,4 +230,4 @@ def test_causes_are_counted_with_what_is_missing_first_and_what_is_not_finite_la
 
 
 def test_one_is_singular() -> None:
-    assert [counted(count, "pair") for count in (0, 1, 2)] == ["0 pairs", "1 pair", "2 pairs"]
+    assert [count_text(count, "pair") for count in (0, 1, 2)] == ["0 pairs", "1 pair", "2 pairs"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Comparison, Group, Interval, Reference, Summary
+from etude.analysis.summary import Comparison, Group, Interval, Reference, StudySummary
 from etude.study.execution import Result
 from etude.study.study import Vary
 from projects import Project
@@ -13,7 +13,7 @@ VALUES = {"mean": [0.70, 0.72], "a_b & 50%": [0.75, 0.77]}
 
 
 @pytest.fixture
-def summary() -> Summary:
+def summary() -> StudySummary:
     """Two groups, one of them with a name that every format must escape, and a reference."""
     groups = tuple(
         Group(
@@ -44,7 +44,7 @@ def summary() -> Summary:
         claim="higher",
         note="5 pairs: rests on normal differences",
     )
-    return Summary(
+    return StudySummary(
         metrics=(ACCURACY, LOSS),
         costs=(COST,),
         varied=("pooling",),

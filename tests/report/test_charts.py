@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from etude.analysis.direction import is_cost
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Comparison, Group, Reference, Summary
+from etude.analysis.summary import Comparison, Group, Reference, StudySummary
 from etude.errors import StepError
 from etude.report.charts.bars import bars
+from etude.report.charts.chart_names import file_stem, label_of, one_line
 from etude.report.charts.confusion import confusion, confusion_chart, fold
 from etude.report.charts.curves import MOST_CURVES, MOST_POINTS, is_curve, learning_curves
-from etude.report.charts.labels import file_stem, label_of, one_line
-from etude.report.charts.pareto import costs_of_variants, front_mask, pareto_chart, pareto_points
+from etude.report.charts.pareto import costs_of_variants, pareto_chart, pareto_points
 from etude.report.charts.plot import Boxes, Dots, Line, Plot, Whisker, Words
 
 ACCURACY = "quality.accuracy"
@@ -30,7 +30,7 @@ def compared(group: str, baseline: str) -> Comparison:
     return Comparison(**{**unknown, **names})  # type: ignore[arg-type]
 
 
-def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None = None) -> Summary:
+def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None = None) -> StudySummary:
     groups = tuple(
         Group(
             name=f"k={name}",
@@ -43,7 +43,7 @@ def study(values: dict[str, list[float]], costs: dict[str, list[float]] | None =
         )
         for name, found in values.items()
     )
-    return Summary(
+    return StudySummary(
         metrics=(ACCURACY,),
         costs=("fit.cost.energy_j",),
         varied=("k",),
@@ -124,7 +124,7 @@ def names(plot: Plot) -> list[str]:
     return [text for _, text in plot.panels[0].y.marks]
 
 
-def alone(summary: Summary, **more: int) -> Plot:
+def alone(summary: StudySummary, **more: int) -> Plot:
     return bars({"": summary}, ACCURACY, **more)
 
 
@@ -206,15 +206,6 @@ def test_of_too_many_groups_the_best_are_shown_and_the_rest_is_counted() -> None
 def test_a_metric_that_no_study_has_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(StepError, match=r"accurcy.*quality\.accuracy"):
         bars({"": study({"a": [1.0]})}, "quality.accurcy")
-
-
-def dominates(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] <= other[0] and one[1] <= other[1] and one != other
-
-
-@given(st.lists(st.tuples(st.integers(0, 6).map(float), st.integers(0, 6).map(float)), max_size=12))
-def test_the_front_is_what_no_other_point_dominates(values: list[tuple[float, float]]) -> None:
-    assert front_mask(values) == tuple(not any(dominates(other, one) for other in values) for one in values)
 
 
 def test_pareto_points_respect_the_direction_of_the_quality() -> None:

@@ -17,7 +17,7 @@ from etude.execute.record_table import as_table, row_values
 from etude.execute.task import RefRow
 from etude.graph.pipeline import OWN_COLUMNS
 from etude.report.tables.comma_separated import csv_text
-from etude.report.tables.means_table import laid_out
+from etude.report.tables.means_table import means_table
 from etude.store.codecs import flatten_metrics
 from etude.store.store import Store
 
@@ -64,7 +64,7 @@ def test_no_two_columns_of_a_table_have_one_name(params: list[str], metrics: set
     summary = aggregate(table)
     (head, *_) = csv.reader(io.StringIO(csv_text(summary), newline=""))
     assert len(set(head)) == len(head)
-    layout = laid_out(summary)
+    layout = means_table(summary)
     heads = [*layout.label_columns, "n", *layout.metric_columns]
     assert len(set(heads)) == len(heads)
 

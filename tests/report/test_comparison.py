@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Group, Summary
+from etude.analysis.summary import Group, StudySummary
 from etude.report.charts.plot import Boxes
 from etude.report.page.comparison import comparison_charts
 
 ACCURACY = "q.accuracy"
 
 
-def study(varied: tuple[str, ...], *groups: tuple[Mapping[str, Any], float]) -> Summary:
-    return Summary(
+def study(varied: tuple[str, ...], *groups: tuple[Mapping[str, Any], float]) -> StudySummary:
+    return StudySummary(
         metrics=(ACCURACY,),
         costs=(),
         varied=varied,
@@ -35,7 +35,7 @@ def study(varied: tuple[str, ...], *groups: tuple[Mapping[str, Any], float]) -> 
     )
 
 
-def pairs(one: Summary, other: Summary) -> dict[str, tuple[float | None, ...]]:
+def pairs(one: StudySummary, other: StudySummary) -> dict[str, tuple[float | None, ...]]:
     (chart,) = comparison_charts({"one": one, "other": other})
     (panel,) = chart.panels
     rows = [

@@ -12,7 +12,7 @@ import matplotlib
 import pytest
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Group, Summary
+from etude.analysis.summary import Group, StudySummary
 from etude.report.charts.bars import bars
 from etude.report.charts.confusion import confusion_chart
 from etude.report.charts.curves import learning_curves
@@ -24,7 +24,7 @@ from etude.report.charts.plot import Plot
 HOSTILE = "<script>$x^2$ & \\frac{_}"
 
 
-def one_of_each(summary: Summary) -> list[Plot]:
+def one_of_each(summary: StudySummary) -> list[Plot]:
     rows = [{"epoch": at, "loss": 1 / at} for at in (1, 2, 3)]
     points = (Point(HOSTILE, 0.5, (0.4, 0.6), 1.0, (0.5, 1.5), 3, True), Point("b", 0.7, None, 90.0, None, 3, True))
     return [
@@ -36,7 +36,7 @@ def one_of_each(summary: Summary) -> list[Plot]:
 
 
 @pytest.mark.parametrize("index", range(4), ids=["bars", "pareto", "curves", "confusion"])
-def test_the_same_record_gives_the_same_bytes(index: int, summary: Summary) -> None:
+def test_the_same_record_gives_the_same_bytes(index: int, summary: StudySummary) -> None:
     chart = one_of_each(summary)[index]
     first, second = images(chart), images(chart)
     assert first == second
@@ -45,7 +45,7 @@ def test_the_same_record_gives_the_same_bytes(index: int, summary: Summary) -> N
     assert b"<dc:date>" not in first.svg
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_alone_and_heeds_none_of_them(summary: Summary) -> None:
+def test_drawing_leaves_the_settings_of_matplotlib_alone_and_heeds_none_of_them(summary: StudySummary) -> None:
     chart = bars({"": summary}, "quality.accuracy")
     plain = images(chart)
     with matplotlib.rc_context({"font.size": 40.0, "axes.facecolor": "red"}):
@@ -59,7 +59,7 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone_and_heeds_none_of_them(
     [(), (None,), (-0.5, 0.2), (0.0,), tuple(index / 60 for index in range(60))],
     ids=["no groups", "nothing known", "both signs", "zero", "many"],
 )
-def test_bars_of_any_kind_can_be_drawn(values: tuple[float | None, ...], summary: Summary) -> None:
+def test_bars_of_any_kind_can_be_drawn(values: tuple[float | None, ...], summary: StudySummary) -> None:
     groups = tuple(
         Group(name=f"g{at}", params={"g": at}, replicates=2, estimates={"quality.accuracy": estimate([value, value])})
         for at, value in enumerate(values)

@@ -7,11 +7,22 @@ from typing import Any
 import pytest
 
 from etude.report.page.drill_down import _facts, commit_of
-from etude.report.page.findings import Finding
+from etude.report.page.findings import NodeResult
 
 
 def facts(state: str = "stored", **said: Any) -> dict[str, str]:
-    one = Finding("model", "model", "m:f", "f" * 64, state, "boom", {"k": 1}, "c" * 64, ("data",), **said)
+    one = NodeResult(
+        label="model",
+        name="model",
+        step="m:f",
+        fingerprint="f" * 64,
+        state=state,
+        reason="boom",
+        settings={"k": 1},
+        code="c" * 64,
+        reads=("data",),
+        **said,
+    )
     return {name: str(value) for name, value in _facts(one)}
 
 

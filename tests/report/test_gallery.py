@@ -10,7 +10,7 @@ from pathlib import Path
 
 from etude.report.charts.gallery import gallery, groups_of, path_to
 from etude.report.charts.plot import Line
-from etude.report.export import export_results, told
+from etude.report.export import export_results, short_file_list
 from etude.report.tables.summaries import summaries_of
 from etude.study.execution import Result
 from projects import Project
@@ -96,7 +96,7 @@ def test_the_quality_of_energy_is_that_of_the_variants_shown(finished: Result) -
 
 def test_a_folder_of_charts_is_told_as_one() -> None:
     names = ["a.csv", "charts/x.png", "charts/x.svg", "t/charts/y.png"]
-    assert told(names) == ["a.csv", "charts/ (2 files)", "t/charts/ (1 file)"]
+    assert short_file_list(names) == ["a.csv", "charts/ (2 files)", "t/charts/ (1 file)"]
 
 
 def test_a_partly_run_study_gives_the_charts_of_what_there_is(finished: Result, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Group, Reference, Summary
-from etude.report.tables.latex import escaped, latex_text
+from etude.analysis.summary import Group, Reference, StudySummary
+from etude.report.tables.latex import escape, latex_text
 
 PDFLATEX = shutil.which("pdflatex")
 PLAIN = re.compile(r"[^\\{}$&#%_~^\[\]*\n]")
@@ -82,12 +82,12 @@ def faults_of_one(lines: list[str]) -> list[str]:
     return found
 
 
-def named(names: list[str]) -> Summary:
+def named(names: list[str]) -> StudySummary:
     groups = tuple(
         Group(name=f"k={name}", params={"k": name}, replicates=2, estimates={"q.m_1": estimate([-0.1, index / 7])})
         for index, name in enumerate(names)
     )
-    return Summary(
+    return StudySummary(
         metrics=("q.m_1",),
         costs=(),
         varied=("k",),
@@ -112,7 +112,7 @@ def test_every_table_is_sound_whatever_the_names(names: list[str]) -> None:
     assert faults(latex_text(named(names))) == []
 
 
-def test_a_table_of_no_groups_is_sound(summary: Summary) -> None:
+def test_a_table_of_no_groups_is_sound(summary: StudySummary) -> None:
     assert faults(latex_text(replace(summary, groups=(), references=()))) == []
 
 
@@ -159,11 +159,11 @@ engine = pytest.mark.skipif(not has_booktabs(), reason="no pdflatex with booktab
 
 @pytest.mark.slow
 @engine
-def test_an_engine_compiles_the_table(summary: Summary, tmp_path: Path) -> None:
+def test_an_engine_compiles_the_table(summary: StudySummary, tmp_path: Path) -> None:
     assert "Overfull" not in compiled(tmp_path, latex_text(summary))
 
 
-def wide(metrics: int, label: str, params: int = 1) -> Summary:
+def wide(metrics: int, label: str, params: int = 1) -> StudySummary:
     """Groups in many metrics, with long names, exponents, intervals and missing replicates."""
     names = tuple(f"latency.single_{index}.examples_per_second_and_{'x' * index}" for index in range(metrics))
     values = [[0.7, 0.72, None], [2.46e-7, 2.5e-7, 2.4e-7], [1296288000000.0, 1.2e12, 1.4e12], [-12345.6, 1.0, 3.0]]
@@ -176,7 +176,7 @@ def wide(metrics: int, label: str, params: int = 1) -> Summary:
         )
         for at in range(4)
     )
-    return Summary(
+    return StudySummary(
         metrics=names,
         costs=(),
         varied=tuple(groups[0].params),
@@ -214,10 +214,10 @@ def test_a_table_of_many_metrics_or_long_names_is_no_wider_than_its_page(
 def test_an_engine_prints_every_mark_of_a_keyboard_as_it_is(tmp_path: Path) -> None:
     marks = string.punctuation
     names = [*marks, *(f"{mark}{mark}x{mark}" for mark in marks), "a]b[c", "\\input{x}", "%", "^^M", "«Größe»"]
-    compiled(tmp_path, latex_text(named(names)), "\n\n".join(map(escaped, names)))
+    compiled(tmp_path, latex_text(named(names)), "\n\n".join(map(escape, names)))
 
 
-def tall(groups: int, label: str = "k", short: int | None = None) -> Summary:
+def tall(groups: int, label: str = "k", short: int | None = None) -> StudySummary:
     """So many groups in one metric, one of them short of replicates."""
     made = named([f"{label} {at}" for at in range(groups)])
     if short is None:

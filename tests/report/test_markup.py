@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.report.page.markup import joined, tag
+from etude.report.page.markup import join, tag
 
 TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Cn", "Co", "Cf"), blacklist_characters="\r\f\v"))
 
@@ -59,7 +59,7 @@ def test_hostile_text_makes_no_element(hostile: str) -> None:
 
 def test_markup_is_not_escaped_twice_and_nothing_is_left_out() -> None:
     assert tag("p", tag("b", "<"), None, "&") == "<p><b>&lt;</b>&amp;</p>"
-    assert joined("<", tag("br")) == "&lt;<br>"
+    assert join("<", tag("br")) == "&lt;<br>"
 
 
 def test_attributes_are_written_as_html_has_them() -> None:

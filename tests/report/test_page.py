@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from etude.report.page.findings import Findings, findings
+from etude.report.page.findings import StudyFindings, findings
 from etude.report.page.markup import VOID
 from etude.report.page.report_page import document
 from etude.study.execution import Result
@@ -81,12 +81,12 @@ def all_of(root: Element, *names: str) -> list[Element]:
 
 
 @pytest.fixture(scope="session")
-def found(finished: Result) -> Findings:
+def found(finished: Result) -> StudyFindings:
     return findings(finished.prepared, f"A study {HOSTILE}")
 
 
 @pytest.fixture(scope="session")
-def page(found: Findings) -> str:
+def page(found: StudyFindings) -> str:
     return document([found, replace(found, title="Another")])
 
 
@@ -95,7 +95,7 @@ def root(page: str) -> Element:
     return tree(page)
 
 
-def test_the_same_findings_give_the_same_page(found: Findings, page: str) -> None:
+def test_the_same_findings_give_the_same_page(found: StudyFindings, page: str) -> None:
     assert document([found, replace(found, title="Another")]) == page
 
 
@@ -258,7 +258,7 @@ def test_numbers_in_a_matrix_can_be_read_on_their_shade() -> None:
         assert contrast(ink_on(percent / 100), shade(percent / 100, SHARES)) >= 4.5
 
 
-def test_a_page_tells_params_provenance_and_costs_of_each_result(root: Element, found: Findings) -> None:
+def test_a_page_tells_params_provenance_and_costs_of_each_result(root: Element, found: StudyFindings) -> None:
     text = all_of(root, "main")[0].text()
     one = next(each for each in found.nodes.values() if each.name == "model")
     for part in (one.fingerprint, one.code, str(one.provenance["host"]), str(one.provenance["python"]), "CPU time ×"):
@@ -267,7 +267,7 @@ def test_a_page_tells_params_provenance_and_costs_of_each_result(root: Element, 
     assert "commonest" in text
 
 
-def test_the_plan_is_drawn_with_every_node_and_what_it_reads(found: Findings) -> None:
+def test_the_plan_is_drawn_with_every_node_and_what_it_reads(found: StudyFindings) -> None:
     names = {box.name: box.results for box in found.boxes}
     assert names == {"texts": 1, "model": 4, "scored": 4, "quality": 4, "majority": 1, "records": 1, "table": 1}
     assert ("texts", "scored") in found.edges
@@ -288,7 +288,7 @@ def test_a_study_that_was_never_run_is_told_as_such(finished: Result, tmp_path_f
     assert found.done == 0
 
 
-def test_studies_that_share_nothing_are_told_so(found: Findings) -> None:
+def test_studies_that_share_nothing_are_told_so(found: StudyFindings) -> None:
     other = replace(found, title="Another", summaries=())
     assert "nothing to lay side by side" in document([found, other])
 

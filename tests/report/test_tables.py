@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Group, Summary
+from etude.analysis.summary import Group, StudySummary
 from etude.report.page.means import table_of_means
 from etude.report.tables.comma_separated import csv_text
-from etude.report.tables.latex import escaped, latex_text
+from etude.report.tables.latex import escape, latex_text
 from etude.report.tables.markdown import markdown_text
-from etude.report.tables.means_table import _counts, laid_out
+from etude.report.tables.means_table import _counts, means_table
 from etude.report.tables.table_files import RENDERERS, export, statistics_text
 from etude.report.tables.terminal import TerminalTable
 
 EXPECTED = Path(__file__).parent.parent / "expected"
 
 
-def grouped(values: dict[str, list[float]]) -> Summary:
+def grouped(values: dict[str, list[float]]) -> StudySummary:
     groups = tuple(
         Group(name=f"k={name}", params={"k": name}, replicates=len(found), estimates={"m": estimate(found)})
         for name, found in values.items()
     )
-    return Summary(
+    return StudySummary(
         metrics=("m",),
         costs=(),
         varied=("k",),
@@ -44,14 +44,14 @@ def grouped(values: dict[str, list[float]]) -> Summary:
     )
 
 
-def drawn(summary: Summary, width: int = 100) -> str:
+def drawn(summary: StudySummary, width: int = 100) -> str:
     out = io.StringIO()
     Console(file=out, width=width).print(TerminalTable(summary, "title"))
     return out.getvalue()
 
 
-def test_the_layout_puts_groups_first_and_references_after_without_spread(summary: Summary) -> None:
-    layout = laid_out(summary)
+def test_the_layout_puts_groups_first_and_references_after_without_spread(summary: StudySummary) -> None:
+    layout = means_table(summary)
     assert layout.label_columns == ("pooling",)
     assert layout.metric_columns == ("accuracy", "loss")
     assert [line.labels for line in (*layout.groups, *layout.references)] == [
@@ -63,15 +63,15 @@ def test_the_layout_puts_groups_first_and_references_after_without_spread(summar
     assert layout.groups[0].n == "1–2"
 
 
-def test_the_best_is_marked_by_each_metric_s_own_direction(summary: Summary) -> None:
-    first, second = laid_out(summary).groups
+def test_the_best_is_marked_by_each_metric_s_own_direction(summary: StudySummary) -> None:
+    first, second = means_table(summary).groups
     assert [cell.best for cell in first.cells] == [False, True]
     assert [cell.best for cell in second.cells] == [True, False]
 
 
-def test_a_reference_is_never_marked_best_even_where_it_is(summary: Summary) -> None:
+def test_a_reference_is_never_marked_best_even_where_it_is(summary: StudySummary) -> None:
     strong = replace(summary.references[0], values={"quality.accuracy": 0.99})
-    layout = laid_out(replace(summary, references=(strong,)))
+    layout = means_table(replace(summary, references=(strong,)))
     assert not any(cell.best for cell in layout.references[0].cells)
 
 
@@ -82,8 +82,8 @@ def test_a_cost_is_marked_best_only_where_it_is_said_that_less_is_better() -> No
     )
     summary = replace(grouped({}), metrics=("q.latency_ms",), groups=groups)
     said = replace(summary, lower_is_better=("q.latency_ms",))
-    assert [line.cells[0].best for line in laid_out(summary).groups] == [False, False]
-    assert [line.cells[0].best for line in laid_out(said).groups] == [True, False]
+    assert [line.cells[0].best for line in means_table(summary).groups] == [False, False]
+    assert [line.cells[0].best for line in means_table(said).groups] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,23 @@ def test_a_cost_is_marked_best_only_where_it_is_said_that_less_is_better() -> No
 )
 def test_every_output_shows_two_digits_of_the_spread_or_four_of_the_mean(values: list[float], shown: str) -> None:
     summary = grouped({"a": values, "b": [105.0, 0.00126]})
-    assert laid_out(summary).groups[0].cells[0].text() == shown
+    assert means_table(summary).groups[0].cells[0].text() == shown
     for text in (drawn(summary), markdown_text(summary), table_of_means(summary, "t", "i")):
         assert shown in text.replace("**", "")
     latex = re.sub(r"e([-+]\d+)", lambda power: rf" \times 10^{{{int(power[1])}}}", shown.replace("±", r"\pm"))
     assert f"${latex}$" in re.sub(r"\\mathbf\{([^}]*)\}", r"\1", latex_text(summary))
 
 
-def test_metrics_of_several_nodes_keep_their_nodes_names(summary: Summary) -> None:
+def test_metrics_of_several_nodes_keep_their_nodes_names(summary: StudySummary) -> None:
     metrics = ("quality.accuracy", "noisy.accuracy")
     groups = tuple(
         replace(group, estimates=dict.fromkeys(metrics, group.estimates["quality.accuracy"]))
         for group in summary.groups
     )
-    assert laid_out(replace(summary, metrics=metrics, groups=groups)).metric_columns == metrics
+    assert means_table(replace(summary, metrics=metrics, groups=groups)).metric_columns == metrics
 
 
-def test_csv_holds_every_number_in_full_and_nothing_where_nothing_is_known(summary: Summary) -> None:
+def test_csv_holds_every_number_in_full_and_nothing_where_nothing_is_known(summary: StudySummary) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_text(summary), newline="")))
     assert [row["kind"] for row in rows] == ["group", "group", "reference"]
     assert rows[1]["pooling"] == "a_b & 50%"
@@ -127,15 +127,15 @@ def test_csv_holds_every_number_in_full_and_nothing_where_nothing_is_known(summa
     assert rows[2]["quality.loss_mean"] == ""
 
 
-def test_the_latex_table_is_as_expected(summary: Summary) -> None:
+def test_the_latex_table_is_as_expected(summary: StudySummary) -> None:
     assert latex_text(summary) == (EXPECTED / "aggregated_metrics.tex").read_text(encoding="utf-8")
 
 
-def test_the_markdown_is_as_expected(summary: Summary) -> None:
+def test_the_markdown_is_as_expected(summary: StudySummary) -> None:
     assert markdown_text(summary) == (EXPECTED / "aggregated_metrics.md").read_text(encoding="utf-8")
 
 
-def test_comparisons_that_could_not_be_tested_are_told_once_and_not_one_by_one(summary: Summary) -> None:
+def test_comparisons_that_could_not_be_tested_are_told_once_and_not_one_by_one(summary: StudySummary) -> None:
     untested = replace(summary.comparisons[0], p_t=None, p_t_holm=None, claim="not tested", note="2 pairs: too few")
     shown = markdown_text(replace(summary, comparisons=(untested, untested)))
     assert "against" not in shown
@@ -144,7 +144,7 @@ def test_comparisons_that_could_not_be_tested_are_told_once_and_not_one_by_one(s
 
 @given(st.text(max_size=30))
 def test_no_text_is_left_to_latex_as_a_command(text: str) -> None:
-    made = escaped(text)
+    made = escape(text)
     bare = re.sub(r"\\(text[a-z]+\{\}|[{}$&#%_])|\$\\pm\$|\{[][*]\}", "", made)
     assert not set("\\{}$&#%_~^[]*") & set(bare)
     assert "\n" not in made
@@ -161,7 +161,7 @@ def test_every_row_of_every_format_has_as_many_cells_as_its_head(names: list[str
     assert {len(row) for row in csv.reader(io.StringIO(csv_text(summary), newline=""))} == {10}
 
 
-def test_the_terminal_shows_means_references_and_notes(summary: Summary) -> None:
+def test_the_terminal_shows_means_references_and_notes(summary: StudySummary) -> None:
     shown = drawn(summary)
     for part in (
         "title",
@@ -176,7 +176,7 @@ def test_the_terminal_shows_means_references_and_notes(summary: Summary) -> None
 
 @pytest.mark.parametrize(("width", "shown"), [(90, ["accuracy", "loss"]), (50, ["accuracy"])])
 def test_the_terminal_shows_as_many_metrics_as_fit_and_cuts_no_number(
-    width: int, shown: list[str], summary: Summary
+    width: int, shown: list[str], summary: StudySummary
 ) -> None:
     lines = drawn(summary, width).splitlines()
     assert max(map(len, lines)) <= width
@@ -189,20 +189,20 @@ def test_square_brackets_in_a_name_are_shown_and_not_taken_as_style() -> None:
     assert "[bold]x[/]" in drawn(grouped({"[bold]x[/]": [0.1, 0.2]}))
 
 
-def test_the_statistics_are_json_with_null_for_what_is_not_known(summary: Summary) -> None:
+def test_the_statistics_are_json_with_null_for_what_is_not_known(summary: StudySummary) -> None:
     found = json.loads(statistics_text(summary))
     assert found["groups"][0]["estimates"]["quality.loss"]["std"] is None
     assert found["comparisons"][0]["claim"] == "higher"
 
 
-def test_export_writes_all_files_whole_and_leaves_nothing_else(summary: Summary, tmp_path: Path) -> None:
+def test_export_writes_all_files_whole_and_leaves_nothing_else(summary: StudySummary, tmp_path: Path) -> None:
     (tmp_path / "aggregated_metrics.csv").write_text("old")
     written = export(summary, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} == set(RENDERERS)
     assert (tmp_path / "aggregated_metrics.csv").read_bytes() == csv_text(summary).encode()
 
 
-def test_a_summary_that_cannot_be_drawn_leaves_the_old_files_alone(summary: Summary, tmp_path: Path) -> None:
+def test_a_summary_that_cannot_be_drawn_leaves_the_old_files_alone(summary: StudySummary, tmp_path: Path) -> None:
     export(summary, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(KeyError):
@@ -243,7 +243,7 @@ def test_no_column_is_called_like_another_whatever_params_and_metrics_are_called
         grouped({}), metrics=metrics, groups=groups, varied=HOSTILE, units=dict.fromkeys(metrics, unit) if unit else {}
     )
     rows = list(csv.reader(io.StringIO(csv_text(summary), newline="")))
-    layout = laid_out(summary)
+    layout = means_table(summary)
     for heads in (rows[0], [*layout.label_columns, "n", *layout.metric_columns]):
         assert len(set(heads)) == len(heads)
     assert {len(row) for row in rows} == {len(rows[0])}

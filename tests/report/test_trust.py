@@ -19,14 +19,14 @@ from rich.console import Console
 
 from etude.analysis.aggregation import summarise
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.analysis.trust import Trusted, sum_of, with_shared_error
 from etude.execute.node_metering import cost_columns
 from etude.execute.record_table import as_table
 from etude.meter.accounting.cost import Cost
 from etude.meter.sources.quantity import Quality, Quantity
-from etude.report.page.costs import spent
-from etude.report.page.findings import Finding
+from etude.report.page.costs import costs_of
+from etude.report.page.findings import NodeResult
 from etude.report.page.means import table_of_costs, table_of_means
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.latex import latex_text
@@ -64,11 +64,11 @@ def records(quality: Quality) -> pa.Table:
     return as_table(rows, {"params": ["seed"], "varied": [], "repeat": "seed"})
 
 
-def table(quality: Quality) -> Summary:
+def table(quality: Quality) -> StudySummary:
     return summarise(records(quality), metrics=[ENERGY, CARBON])
 
 
-def terminal(summary: Summary) -> str:
+def terminal(summary: StudySummary) -> str:
     out = io.StringIO()
     Console(file=out, width=100).print(TerminalTable(summary))
     return " ".join(out.getvalue().split())
@@ -116,10 +116,21 @@ def test_every_table_tells_quality_method_and_an_interval_that_holds_the_method_
 @pytest.mark.parametrize("quality", KNOWN)
 def test_the_report_sums_costs_with_quality_and_interval(quality: Quality) -> None:
     stored = [
-        Finding(f"fit{at}", "fit", "s", f"{at}", "stored", "", {}, "", (), manifest_cost(joules, quality))
+        NodeResult(
+            label=f"fit{at}",
+            name="fit",
+            step="s",
+            fingerprint=f"{at}",
+            state="stored",
+            reason="",
+            settings={},
+            code="",
+            reads=(),
+            cost=manifest_cost(joules, quality),
+        )
         for at, joules in enumerate(VALUES)
     ]
-    cost = spent(stored)
+    cost = costs_of(stored)
     assert cost.energy() == f"1.8 J (0.4 to 4.6), {quality}"
     assert cost.carbon() == f"0.18 g CO₂eq (0.04 to 0.46), {quality}"
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from etude.analysis.comparing import comparisons
+from etude.analysis.baseline_comparison import comparisons
 from etude.analysis.direction import is_cost, meaning_of
-from etude.analysis.estimates import counted, estimate_of
+from etude.analysis.estimates import count_text, estimate_of
 from etude.analysis.fairness import conditions_of
-from etude.analysis.grouping import Row, grouped, is_finite, key_of, name_of, plain
-from etude.analysis.paired import FEWEST_PAIRS
+from etude.analysis.grouping import Row, group_rows, is_finite, key_of, name_of, plain
+from etude.analysis.paired_tests import FEWEST_PAIRS
 from etude.analysis.records import Columns, columns_of, rows_of
 from etude.analysis.replicates import Replicate, Rows, refuse_unlike
-from etude.analysis.summary import Group, Reference, Scalar, Summary
+from etude.analysis.summary import Group, Reference, Scalar, StudySummary
 from etude.analysis.trust import with_trust
 from etude.errors import StepError, nearest
 from etude.graph.metric import Direction
@@ -37,7 +37,7 @@ def summarise(
     references: Mapping[str, str] | None = None,
     lower_is_better: Sequence[str] = (),
     higher_is_better: Sequence[str] = (),
-) -> Summary:
+) -> StudySummary:
     """Group the records and say what each group comes to, and how the groups differ from their baseline.
 
     Args:
@@ -75,7 +75,7 @@ def summarise(
     rows = rows_of(records)
     if not rows:
         raise StepError("the records have no rows: no variant was run")
-    parts = grouped(rows, keys)
+    parts = group_rows(rows, keys)
     varied = _varied(keys, rows)
     left_out = [name for name in columns.params if name not in keys and name != columns.repeat]
     within = [name for name in left_out if any(_varied([name], part) for part in parts)]
@@ -85,7 +85,7 @@ def summarise(
     groups = tuple(with_trust(group, part, columns.trust) for group, part in zip(groups, parts, strict=True))
     conditions = [conditions_of(part, columns.repeat, chosen) for part in parts]
     compared = comparisons(groups, replicates, chosen, baseline, conditions) if baseline else ()
-    return Summary(
+    return StudySummary(
         metrics=chosen,
         costs=columns.costs,
         varied=varied,
@@ -193,7 +193,7 @@ def _few(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
     for (few, fewest), of in found.items():
         where = "" if len(of) == len(metrics) else f" in {_listed(of)}"
         if len(few) >= len(groups) - 1:
-            whose = f"{counted(fewest, 'replicate')} in the smallest group{where}"
+            whose = f"{count_text(fewest, 'replicate')} in the smallest group{where}"
             yield f"{whose}: too few to claim a difference between groups"
         else:
             yield f"fewer than {FEWEST_PAIRS} replicates{where} of {_listed(few)}: too few to claim a difference"

@@ -10,24 +10,25 @@ from statistics import median
 from etude.analysis.intervals import FEWEST_TO_RESAMPLE, bootstrap_interval, t_interval
 from etude.analysis.replicates import NO_VALUE, NOT_FINITE, Replicate, distinct
 from etude.analysis.spread import interquartile_mean, mean_of, sample_std
-from etude.analysis.summary import Estimate
+from etude.analysis.summary import GroupEstimate
 
 
-def estimate(values: Sequence[float | None]) -> Estimate:
+def estimate(values: Sequence[float | None]) -> GroupEstimate:
     """What values come to; missing ones and those that are not finite are left out, and the note says so."""
     causes = [NO_VALUE if value is None else "" if math.isfinite(value) else NOT_FINITE for value in values]
     finite = [float(value) for value, cause in zip(values, causes, strict=True) if value is not None and not cause]
     return _estimate(finite, causes, [])
 
 
-def estimate_of(replicates: Sequence[Replicate]) -> Estimate:
+def estimate_of(replicates: Sequence[Replicate]) -> GroupEstimate:
     """What one number comes to over the replicates of a group, each result counted once."""
     own = distinct(replicates)
-    shared = [f"{len(replicates)} replicates share {counted(len(own), 'result')}"] if len(own) < len(replicates) else []
-    return _estimate([one.value for one in own if one.value is not None], [one.cause for one in own], shared)
+    shared = f"{len(replicates)} replicates share {count_text(len(own), 'result')}"
+    notes = [shared] if len(own) < len(replicates) else []
+    return _estimate([one.value for one in own if one.value is not None], [one.cause for one in own], notes)
 
 
-def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) -> Estimate:
+def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) -> GroupEstimate:
     notes += why_missing(causes)
     if len(finite) == 1:
         notes.append("one value: no spread known")
@@ -36,7 +37,7 @@ def _estimate(finite: Sequence[float], causes: Sequence[str], notes: list[str]) 
     bootstrap = bootstrap_interval(finite)
     if bootstrap is None and len(finite) >= FEWEST_TO_RESAMPLE:
         notes.append("too many equal values to resample")
-    return Estimate(
+    return GroupEstimate(
         n=len(finite),
         missing=len(causes) - len(finite),
         mean=mean_of(finite) if finite else None,
@@ -60,6 +61,6 @@ def why_missing(causes: Iterable[str]) -> list[str]:
     return [f"{found[cause]} of {len(causes)} {words.get(cause, f'missing ({cause})')}" for cause in order]
 
 
-def counted(count: int, noun: str) -> str:
+def count_text(count: int, noun: str) -> str:
     """`1 replicate`, `3 replicates`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

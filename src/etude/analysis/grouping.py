@@ -12,7 +12,7 @@ from etude.analysis.summary import Scalar
 Row: TypeAlias = Mapping[str, Any]
 
 
-def grouped(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
+def group_rows(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
     """Rows with equal values in these columns together, in the order first met."""
     groups: dict[str, list[Row]] = {}
     for row in rows:

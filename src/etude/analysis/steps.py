@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from etude import step
-from etude.analysis.summary import Scalar, Summary
+from etude.analysis.summary import Scalar, StudySummary
 
 
 @step
@@ -19,7 +19,7 @@ def aggregate(
     references: dict[str, str] | None = None,
     lower_is_better: tuple[str, ...] = (),
     higher_is_better: tuple[str, ...] = (),
-) -> Summary:
+) -> StudySummary:
     """Mean, spread, intervals and paired tests of every metric over the replicates of each group.
 
     Args:
@@ -32,6 +32,7 @@ def aggregate(
         lower_is_better: Metrics whose smallest value is the best, where neither their step nor their name says so.
         higher_is_better: Metrics whose largest value is the best, likewise.
     """
+    # Here, for it loads SciPy, and a plan only reads the step.
     from etude.analysis.aggregation import summarise
 
     return summarise(

@@ -13,6 +13,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 Claim: TypeAlias = Literal["higher", "lower", "none shown", "not tested"]
 
 
+# positional: the low end before the high one, as everybody writes an interval
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A 95 % confidence interval of a mean."""
@@ -22,7 +23,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class GroupEstimate:
     """One number of one group over its replicates. What cannot be known from so few is None, and `note` says why."""
 
     n: int
@@ -67,7 +68,7 @@ class Group:
     params: Mapping[str, Scalar]
     replicates: int
     """Rows of the records."""
-    estimates: Mapping[str, Estimate]
+    estimates: Mapping[str, GroupEstimate]
     """By metric, then by cost."""
 
 
@@ -112,7 +113,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class StudySummary:
     """A study in numbers."""
 
     metrics: tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from etude.analysis.grouping import Row
 from etude.analysis.spread import mean_of
-from etude.analysis.summary import Estimate, Group, Interval
+from etude.analysis.summary import Group, GroupEstimate, Interval
 from etude.meter.sources.quantity import Quality, worst
 
 
@@ -71,7 +71,7 @@ def with_trust(group: Group, rows: Sequence[Row], trust: Mapping[str, Mapping[st
     return replace(group, estimates={**group.estimates, **found})
 
 
-def with_shared_error(found: Estimate, values: Sequence[Trusted]) -> Estimate:
+def with_shared_error(found: GroupEstimate, values: Sequence[Trusted]) -> GroupEstimate:
     """An estimate with the quality, the method and the whole interval of its mean.
 
     The error of a method is the same in all values (a power model that is off by a third is off by a third every time),
@@ -92,7 +92,7 @@ def with_shared_error(found: Estimate, values: Sequence[Trusted]) -> Estimate:
     return replace(found, quality=_worst(values), method=_methods(values), interval=_interval(found, values))
 
 
-def _interval(found: Estimate, values: Sequence[Trusted]) -> Interval | None:
+def _interval(found: GroupEstimate, values: Sequence[Trusted]) -> Interval | None:
     lows = [one.value - one.low for one in values if one.low is not None]
     highs = [one.high - one.value for one in values if one.high is not None]
     if found.mean is None or min(len(lows), len(highs)) < len(values):

@@ -18,7 +18,7 @@ from etude.report.report_file import write_report
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.latex import latex_text
 from etude.report.tables.markdown import markdown_text
-from etude.report.tables.means_table import laid_out
+from etude.report.tables.means_table import means_table
 from etude.report.tables.summaries import summaries_of
 from etude.report.tables.table_files import statistics_text
 from etude.report.tables.terminal import TerminalTable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
 
-    from etude.analysis.summary import Summary
+    from etude.analysis.summary import StudySummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class TableView:
     """A collected table: means over the replicates, with spread, intervals and comparisons."""
 
     name: str
-    summary: Summary
+    summary: StudySummary
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -79,7 +79,7 @@ class TableView:
         return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
     def _repr_html_(self) -> str:
-        layout = laid_out(self.summary)
+        layout = means_table(self.summary)
         heads = [*layout.label_columns, "n", *layout.metric_columns]
         lines = [*layout.groups, *layout.references]
         rows = [[*line.told(), line.n, *(cell.text() for cell in line.cells)] for line in lines]

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etude.analysis.records import rows_of
 from etude.interchange import json_text
-from etude.report.charts.labels import file_stem
 from etude.report.tables.summaries import summaries_of
-from etude.report.tables.table_files import export, write_bytes, write_text
+from etude.report.tables.table_files import CHARTS, RECOMMENDED, SEARCH, export, write_text
 from etude.report.tables.terminal import TerminalTable
 from etude.report.tables.value_files import write_parquet, write_value
 from etude.store.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import PreparedStudy
 
-if TYPE_CHECKING:
-    from etude.report.charts.plot import Plot
-    from etude.report.charts.search.charts import SearchCharts
-
 STAMP = ".exported.json"
 FORM = "7"
 """Changes with what is exported, so that results of earlier forms are exported anew."""
-CHARTS = "charts"
-RECOMMENDED = "recommendation.json"
-"""Which trial of a search to take."""
-SEARCH = "search"
-"""Folder of what a search came to: its table and its charts."""
 
 
 def terminal_tables(result: Result) -> list[TerminalTable]:
@@ -51,17 +41,21 @@ def export_results(result: Result) -> list[str]:
     stamp = _stamp(prepared)
     known = _read_stamp(folder)
     if known is not None and known["stamp"] == stamp and all((folder / name).exists() for name in known["files"]):
-        return told(known["files"])
+        return short_file_list(known["files"])
     records = result.records()
     if prepared.search is None and all(status != "done" for status in records["status"].to_pylist()):
         return []
     folder.mkdir(parents=True, exist_ok=True)
     names = [*_write_collected(prepared, folder), *_write_records(records, folder)]
-    names += _write_charts(prepared, [dict(row) for row in rows_of(records)], folder)
-    names += _write_search(prepared, folder)
+    if prepared.search is not None or any(True for _ in summaries_of(prepared)):
+        # Here, for charts load SciPy and matplotlib, and many runs draw none.
+        from etude.report.chart_files import write_charts, write_search
+
+        names += write_charts(prepared, [dict(row) for row in rows_of(records)], folder)
+        names += write_search(prepared, folder)
     _remove_earlier(folder, set(known["files"] if known else ()) - set(names))
     write_text(folder / STAMP, json.dumps({"stamp": stamp, "files": names}))
-    return told(names)
+    return short_file_list(names)
 
 
 def search_advice(prepared: PreparedStudy) -> str:
@@ -81,7 +75,7 @@ def _remove_earlier(folder: Path, names: set[str]) -> None:
             path.unlink()
 
 
-def told(names: Sequence[str]) -> list[str]:
+def short_file_list(names: Sequence[str]) -> list[str]:
     """File names as a run tells them: a folder of charts as one."""
     folders = Counter(name.rpartition("/")[0] for name in names)
     charts = {folder for folder in folders if folder.rpartition("/")[2] == CHARTS}
@@ -106,80 +100,6 @@ def _write_collected(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     for name, manifest in _collected(prepared):
         if name not in summaries:
             yield write_value(prepared.store.read(manifest.fingerprint), folder / name).name
-
-
-def _write_charts(prepared: PreparedStudy, rows: list[dict[str, Any]], folder: Path) -> Iterator[str]:
-    """Every chart of every summary, as PNG and as SVG; those of an earlier export are removed."""
-    summaries = dict(summaries_of(prepared))
-    if not summaries:
-        return
-    from etude.report.charts.gallery import gallery  # here, for charts load SciPy, and many runs draw none
-
-    for name, summary in summaries.items():
-        place = folder / CHARTS if len(summaries) == 1 else folder / name / CHARTS
-        for path in _write_drawn(gallery(prepared, summary, rows).named(), place):
-            yield str(path.relative_to(folder))
-
-
-def _write_search(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
-    """A search's table of results and its charts."""
-    if prepared.search is None:
-        return
-    from etude.report.charts.search.charts import charts_of_study
-    from etude.search.trial_table import csv_text
-
-    table, found = prepared.search.table(), charts_of_study(prepared)
-    if table is None or found is None:
-        return
-    place = folder / SEARCH
-    place.mkdir(parents=True, exist_ok=True)
-    yield str(write_parquet(table, place / "trials.parquet").relative_to(folder))
-    write_text(place / "trials.csv", csv_text(prepared.search.history))
-    yield str((place / "trials.csv").relative_to(folder))
-    if found.recommended is not None:
-        write_text(place / RECOMMENDED, json_text(_recommendation_json(found)) + "\n")
-        yield str((place / RECOMMENDED).relative_to(folder))
-    charts = ((file_stem(plot.name), plot) for plot in found.plots)
-    for path in _write_drawn(charts, place / CHARTS):
-        yield str(path.relative_to(folder))
-
-
-def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
-    from etude.report.charts.search.wording import recommendation_text
-
-    said = found.recommended
-    assert said is not None
-    return {
-        "observed": {"trial": said.observed.number, "value": said.observed.values, "mean": said.observed_mean},
-        "expected": {
-            "trial": said.expected.number,
-            "point": dict(said.expected.point),
-            "mean": said.mean,
-            "low": said.low,
-            "high": said.high,
-        },
-        "noise_sd": said.noise_sd,
-        "method": "posterior mean of a Gaussian process (Matérn 5/2 and noise) at the tried points; 95 % interval",
-        "sentence": recommendation_text(said, found.results),
-    }
-
-
-def _write_drawn(charts: Iterable[tuple[str, Plot]], place: Path) -> Iterator[Path]:
-    """Each chart as PNG and as SVG; those that are there from earlier are removed."""
-    from etude.report.charts.drawing import images
-
-    place.mkdir(parents=True, exist_ok=True)
-    written = set()
-    for stem, chart in charts:
-        drawing = images(chart)
-        for suffix, data in (("png", drawing.png), ("svg", drawing.svg)):
-            path = place / f"{stem}.{suffix}"
-            write_bytes(path, data)
-            written.add(path)
-            yield path
-    for path in (*place.glob("*.png"), *place.glob("*.svg")):
-        if path not in written:
-            path.unlink()
 
 
 def _write_records(records: Any, folder: Path) -> Iterator[str]:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from etude.errors import ConfigError, Fault
 from etude.redaction import Redactor
+from etude.report.charts.chart_names import file_stem
 from etude.report.charts.drawing import images
-from etude.report.charts.labels import file_stem
 from etude.report.page.comparison import comparison_charts, first_summaries
-from etude.report.page.findings import Findings, findings
+from etude.report.page.findings import StudyFindings, findings
 from etude.report.page.report_page import document
 from etude.report.tables.table_files import write_bytes, write_text
 from etude.study.prepare import PreparedStudy
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFiles:
     """What was written, and what is to be known of it."""
 
     files: tuple[Path, ...]
@@ -48,7 +48,7 @@ def write_report(
     names: Sequence[str] = (),
     output: Path | None = None,
     redact: Redactor = Redactor(),  # noqa: B008 - frozen
-) -> Written:
+) -> ReportFiles:
     """Write a report; a file that is there is replaced.
 
     Args:
@@ -64,7 +64,7 @@ def write_report(
     files = [target]
     if len(found) > 1 and (charts := _write_charts(found, target)):
         files.append(charts)
-    return Written(tuple(files), tuple(_notes(found)), all(each.done for each in found))
+    return ReportFiles(files=tuple(files), notes=tuple(_notes(found)), complete=all(each.done for each in found))
 
 
 def _titles(studies: Sequence[PreparedStudy], names: Sequence[str]) -> list[str]:
@@ -82,7 +82,7 @@ def _place(studies: Sequence[PreparedStudy]) -> Path:
     return results.parent / file_stem("+".join(study.study.name for study in studies)) / "report.html"
 
 
-def _write_charts(found: Sequence[Findings], report: Path) -> Path | None:
+def _write_charts(found: Sequence[StudyFindings], report: Path) -> Path | None:
     """A bar chart of every metric that the studies share, in a folder beside the report."""
     charts = comparison_charts(first_summaries(found))
     folder = report.parent / f"{report.stem}-charts"
@@ -94,5 +94,5 @@ def _write_charts(found: Sequence[Findings], report: Path) -> Path | None:
     return folder if charts else None
 
 
-def _notes(found: Sequence[Findings]) -> list[str]:
+def _notes(found: Sequence[StudyFindings]) -> list[str]:
     return [f"{each.title}: {note}" if len(found) > 1 else note for each in found for note in each.notes]

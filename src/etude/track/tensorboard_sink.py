@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etude.report.charts.labels import file_stem
+from etude.report.charts.chart_names import file_stem
 from etude.track.sink import LONG_VALUES, NOTE, TrackerRun, digest_in, shorten
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
     """Of the trials, in the order in which they ended."""
 
 
-def encoded(results: SearchResults, at: int = 0, most: int | None = None, seed: int = 0) -> Encoded:
+def encode(results: SearchResults, at: int = 0, most: int | None = None, seed: int = 0) -> Encoded:
     """The trials that have values, as arrays.
 
     Args:

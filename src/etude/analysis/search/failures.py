@@ -33,7 +33,7 @@ def outcomes(results: SearchResults) -> tuple[Outcomes, ...]:
     )
 
 
-def failed(results: SearchResults) -> tuple[Outcomes, ...]:
+def failures(results: SearchResults) -> tuple[Outcomes, ...]:
     """Those that are failures: neither good nor stopped on purpose."""
     return tuple(each for each in outcomes(results) if each.outcome not in (OK, "pruned", "cancelled", RUNNING))
 

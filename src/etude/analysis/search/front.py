@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from etude.analysis.search.results import SearchResults, Trial
-from etude.analysis.search.trajectory import ended
+from etude.analysis.search.trajectory import ended_trials
 
 MARGIN = 0.1
 """The reference point lies this share of the range behind the worst value of each objective."""
@@ -24,7 +24,7 @@ class Growth(NamedTuple):
     hypervolume: float
 
 
-def nondominated(losses: Sequence[Loss]) -> tuple[bool, ...]:
+def nondominated_mask(losses: Sequence[Loss]) -> tuple[bool, ...]:
     """For each point, all of whose parts are to be small, whether no other is as small in all and smaller in one."""
     held: list[int] = []
     on = [False] * len(losses)
@@ -43,7 +43,7 @@ def front(results: SearchResults) -> tuple[Trial, ...]:
     """The feasible trials on the front, by the first metric."""
     known = [trial for trial in results.known() if trial.feasible]
     losses = [results.losses(trial) for trial in known]
-    chosen = [(loss, trial) for loss, trial, on in zip(losses, known, nondominated(losses), strict=True) if on]
+    chosen = [(loss, trial) for loss, trial, on in zip(losses, known, nondominated_mask(losses), strict=True) if on]
     return tuple(trial for _, trial in sorted(chosen, key=lambda each: (each[0], each[1].number)))
 
 
@@ -59,7 +59,7 @@ def hypervolume(losses: Sequence[Loss], reference: Loss) -> float:
         return 0.0
     if len(reference) == 1:
         return reference[0] - min(inside)[0]
-    inside = [loss for loss, on in zip(inside, nondominated(inside), strict=True) if on]
+    inside = [loss for loss, on in zip(inside, nondominated_mask(inside), strict=True) if on]
     if len(reference) == 2:
         return _area(inside, reference)
     inside.sort(key=lambda loss: loss[-1])
@@ -93,7 +93,7 @@ def reference_point(results: SearchResults) -> Loss | None:
 def growth(results: SearchResults) -> tuple[Growth, ...]:
     """The hypervolume over the search, against one reference point."""
     reference = reference_point(results)
-    order = ended(results)
+    order = ended_trials(results)
     if reference is None or not order:
         return ()
     steps = sorted({round(1 + at * (len(order) - 1) / (MOST_MEASURED - 1)) for at in range(MOST_MEASURED)})
@@ -103,6 +103,6 @@ def growth(results: SearchResults) -> tuple[Growth, ...]:
         if trial.values is not None and trial.feasible:
             held.append(results.losses(trial))
         if count in steps:
-            held = [loss for loss, on in zip(held, nondominated(held), strict=True) if on]
+            held = [loss for loss, on in zip(held, nondominated_mask(held), strict=True) if on]
             found.append(Growth(count, trial.ended_s or 0.0, hypervolume(held, reference)))
     return tuple(found)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from etude.analysis.search.encoding import Floats, encoded
+from etude.analysis.search.encoding import Floats, encode
 from etude.analysis.search.results import SearchResults
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def importances(results: SearchResults, at: int = 0, seed: int = 0) -> Importanc
 
     Of a param that is active for some values of another only, variance is that among the trials where it is active.
     """
-    found = encoded(results, at, MOST, seed)
+    found = encode(results, at, MOST, seed)
     if len(found.values) < FEWEST or np.ptp(found.values) == 0:
         why = f"{len(found.values)} trials have values, {FEWEST} are needed"
         if len(found.values) >= FEWEST:

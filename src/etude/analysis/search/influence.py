@@ -18,8 +18,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from etude.analysis.paired import holm
-from etude.analysis.search.encoding import Floats, encoded
+from etude.analysis.paired_tests import holm
+from etude.analysis.search.encoding import Floats, encode
 from etude.analysis.search.results import SearchResults
 
 Verdict: TypeAlias = Literal["matters", "no effect seen", "undecided"]
@@ -59,7 +59,7 @@ def influences(results: SearchResults, at: int = 0, seed: int = 0) -> tuple[Infl
     """Test each param, those that show an effect first, then by how much they may explain at most."""
     from threadpoolctl import threadpool_limits
 
-    found = encoded(results, at, MOST, seed)
+    found = encode(results, at, MOST, seed)
     scores = _normal_scores(found.values)
     with threadpool_limits(1):  # small matrices: more threads wait for each other, and their sums differ
         tests = [_test(index, found.units, scores, results, seed) for index in range(len(results.dimensions))]

@@ -13,7 +13,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
-from etude.analysis.search.encoding import encoded
+from etude.analysis.search.encoding import encode
 from etude.analysis.search.ranking import top
 from etude.analysis.search.results import SearchResults, Trial
 
@@ -63,7 +63,7 @@ def recommendation(results: SearchResults, at: int = 0, *, seed: int = 0) -> Rec
         None where fewer than eight trials have values, or all values are the same.
     """
     feasible = {trial.number: trial for trial in top(results, len(results.trials), at)}
-    data = encoded(results, at)
+    data = encode(results, at)
     if len(feasible) < 1 or len(data.values) < FEWEST or float(np.ptp(data.values)) == 0:
         return None
     features = _features(results, data.units)

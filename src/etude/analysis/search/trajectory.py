@@ -49,7 +49,7 @@ def moments(results: SearchResults, at: int = 0) -> tuple[Moment, ...]:
     best: float | None = None
     beaten = 0
     base = results.baseline
-    for trial in ended(results):
+    for trial in ended_trials(results):
         if trial.values is not None and trial.feasible:
             value = trial.values[at]
             if best is None or results.better(value, best, at):
@@ -59,7 +59,7 @@ def moments(results: SearchResults, at: int = 0) -> tuple[Moment, ...]:
     return tuple(found)
 
 
-def ended(results: SearchResults) -> list[Trial]:
+def ended_trials(results: SearchResults) -> list[Trial]:
     """Trials that came to an end, the earliest first."""
     return sorted(
         (trial for trial in results.trials if trial.ended_s is not None),

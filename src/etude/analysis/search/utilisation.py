@@ -10,7 +10,7 @@ from typing import NamedTuple
 from etude.analysis.search.results import SearchResults, Trial
 
 
-class Span(NamedTuple):
+class TrialSpan(NamedTuple):
     """One trial on one worker."""
 
     lane: int
@@ -31,7 +31,7 @@ class Busy(NamedTuple):
 class Utilisation(NamedTuple):
     """The use of the workers of one search."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[TrialSpan, ...]
     workers: int
     """As many as there were to be busy."""
     start_s: float
@@ -100,12 +100,12 @@ def windows(found: Utilisation, count: int) -> tuple[tuple[float, float, float],
     )
 
 
-def _by_worker(ran: Sequence[Trial]) -> list[Span]:
+def _by_worker(ran: Sequence[Trial]) -> list[TrialSpan]:
     lanes = {worker: lane for lane, worker in enumerate(sorted({trial.worker or 0 for trial in ran}))}
     return [_span(trial, lanes[trial.worker or 0]) for trial in sorted(ran, key=_start)]
 
 
-def _packed(ran: Sequence[Trial]) -> list[Span]:
+def _packed(ran: Sequence[Trial]) -> list[TrialSpan]:
     """Each trial into the lane that has been free for the longest, a further one where none is."""
     free: list[tuple[float, int]] = []
     spans = []
@@ -120,7 +120,7 @@ def _packed(ran: Sequence[Trial]) -> list[Span]:
     return spans
 
 
-def _overlap(spans: Sequence[Span]) -> bool:
+def _overlap(spans: Sequence[TrialSpan]) -> bool:
     ends: dict[int, float] = {}
     for span in spans:
         if span.start_s < ends.get(span.lane, span.start_s):
@@ -133,11 +133,11 @@ def _start(trial: Trial) -> tuple[float, int]:
     return trial.started_s or 0.0, trial.number
 
 
-def _span(trial: Trial, lane: int) -> Span:
-    return Span(lane, trial.started_s or 0.0, trial.ended_s or 0.0, trial.number, trial.outcome)
+def _span(trial: Trial, lane: int) -> TrialSpan:
+    return TrialSpan(lane, trial.started_s or 0.0, trial.ended_s or 0.0, trial.number, trial.outcome)
 
 
-def _steps(spans: Sequence[Span]) -> tuple[Busy, ...]:
+def _steps(spans: Sequence[TrialSpan]) -> tuple[Busy, ...]:
     change: Counter[float] = Counter()
     for span in spans:
         change[span.start_s] += 1

@@ -17,7 +17,7 @@ from etude.digits import number_text
 from etude.graph.node import Node
 from etude.graph.plan import State
 from etude.interchange import json_text
-from etude.report.charts.labels import one_line
+from etude.report.charts.chart_names import one_line
 from etude.report.page.markup import Markup, tag
 from etude.report.page.plan_graph import ACROSS, DOWN, EDGE, HIGH, WIDE, Place, layers_of
 from etude.report.tables.table_files import write_text

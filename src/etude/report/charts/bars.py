@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from etude.analysis.summary import Estimate, Summary
+from etude.analysis.summary import GroupEstimate, StudySummary
 from etude.digits import between_text, number_text, spread_text
 from etude.errors import StepError, nearest
-from etude.report.charts.labels import file_stem, label_of, one_line, scale_of
+from etude.report.charts.chart_names import file_stem, label_of, one_line, scale_of
 from etude.report.charts.palette import HATCHES, INK, MARK, colour
 from etude.report.charts.plot import (
     Box,
@@ -27,11 +27,11 @@ from etude.report.charts.plot import (
 MOST_GROUPS = 24
 SHORT = "†"
 """Behind a mean of which replicates are missing, as in the tables."""
-Estimates = Mapping[str, Mapping[str, Estimate]]
+Estimates = Mapping[str, Mapping[str, GroupEstimate]]
 """Study → group → what the metric comes to."""
 
 
-def bars(summaries: Mapping[str, Summary], metric: str, *, most: int = MOST_GROUPS) -> Plot:
+def bars(summaries: Mapping[str, StudySummary], metric: str, *, most: int = MOST_GROUPS) -> Plot:
     """The groups of one or several studies in one metric, groups of the same name side by side.
 
     Bars begin at zero, so that lengths can be compared; whiskers are one standard deviation. Baselines and groups of
@@ -94,7 +94,7 @@ def _best(groups: Sequence[str], estimates: Estimates, most: int, *, lower: bool
 
 def _series(
     name: str,
-    row: Mapping[str, Estimate],
+    row: Mapping[str, GroupEstimate],
     shown: Sequence[str],
     baselines: set[str],
     index: int,
@@ -122,7 +122,7 @@ def _series(
     return Boxes(tuple(boxes), colour(index), one_line(name), hatch=index % len(HATCHES)), beside
 
 
-def _tip(one: Estimate, name: str, factor: float) -> str:
+def _tip(one: GroupEstimate, name: str, factor: float) -> str:
     """All that is known of a bar, in words."""
     assert one.mean is not None
     std = None if one.std is None else one.std * factor
@@ -142,7 +142,7 @@ def _across(
     return Scale(low - room if low < 0 else 0.0, high + room if high > 0 or low == 0 else 0.0, label)
 
 
-def _references(summaries: Mapping[str, Summary], metric: str, factor: float, rows: int) -> list[Line]:
+def _references(summaries: Mapping[str, StudySummary], metric: str, factor: float, rows: int) -> list[Line]:
     """The references of all studies; what two have in common stands once."""
     studies: dict[tuple[str, float], list[str]] = {}
     for name, summary in summaries.items():
@@ -159,7 +159,7 @@ def _references(summaries: Mapping[str, Summary], metric: str, factor: float, ro
     return lines
 
 
-def _caption(estimates: Estimates, shown: Sequence[str], summaries: Mapping[str, Summary], *, lower: bool) -> str:
+def _caption(estimates: Estimates, shown: Sequence[str], summaries: Mapping[str, StudySummary], *, lower: bool) -> str:
     """What the bars and their whiskers mean."""
     known = [
         row[group] for row in estimates.values() for group in shown if group in row and row[group].mean is not None

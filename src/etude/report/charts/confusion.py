@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from etude.report.charts.labels import file_stem, one_line
+from etude.report.charts.chart_names import file_stem, one_line
 from etude.report.charts.palette import SHARES, ink_on, shade
-from etude.report.charts.plot import Box, Boxes, Key, Panel, Plot, Scale, Table, Words, name_ticks
+from etude.report.charts.plot import Box, Boxes, Key, Panel, Plot, PlotTable, Scale, Words, name_ticks
 
 MOST_CLASSES = 24
 MOST_WRITTEN = 16
@@ -101,5 +101,5 @@ def confusion_chart(node: str, group: str, replicates: Sequence[Iterable[tuple[s
         height=long + 0.7 * letters_in + 0.7,
         width=max(4.2, long + letters_in + 1.7),
         key=Key("share of the true class", "0", "1", SHARES),
-        table=Table(f"Commonest mistakes, {group}", heads, mistakes) if mistakes else None,
+        table=PlotTable(f"Commonest mistakes, {group}", heads, mistakes) if mistakes else None,
     )

@@ -7,9 +7,9 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from etude.report.charts.labels import one_line
+from etude.report.charts.chart_names import one_line
 from etude.report.charts.palette import FAINT, HATCHES, INK, MARK, MARKERS
-from etude.report.charts.plot import Band, Boxes, Dots, Key, Line, Mark, Panel, Plot, Rule, Scale, Whisker, Words
+from etude.report.charts.plot import Area, Boxes, Dots, Key, Line, Mark, Panel, Plot, Rule, Scale, Whisker, Words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,7 +184,7 @@ def _draw(axes: Axes, mark: Mark, panel: Panel, order: float) -> None:
                 solid_capstyle="round",
                 zorder=order,
             )
-        case Band():
+        case Area():
             across, low, high = ([point[part] for point in mark.points] for part in range(3))
             axes.fill_between(across, low, high, color=mark.ink, alpha=0.2, linewidth=0, zorder=order)
         case Dots():
@@ -297,7 +297,7 @@ def _write_legend(figure: Figure, chart: Plot, beside: int) -> None:
                 sample.set(marker=MARKERS[dots.shape % len(MARKERS)], markerfacecolor=face, markersize=7)
             samples.append(sample)
         else:
-            (area, *_) = (each for each in marks if isinstance(each, Boxes | Band))
+            (area, *_) = (each for each in marks if isinstance(each, Boxes | Area))
             hatch = HATCHES[area.hatch % len(HATCHES)] if isinstance(area, Boxes) else ""
             opacity = area.opacity if isinstance(area, Boxes) else 0.2
             samples.append(Patch(facecolor=area.ink, edgecolor="white", hatch=hatch, alpha=opacity))

@@ -9,13 +9,13 @@ from typing import Any
 
 from etude.analysis.direction import is_cost
 from etude.analysis.grouping import key_of
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.graph.node import Node
 from etude.meter.sources.quantity import Quality, worst
 from etude.report.charts.bars import bars
+from etude.report.charts.chart_names import with_short_names
 from etude.report.charts.confusion import confusion_chart
 from etude.report.charts.curves import curve_tables, learning_curves
-from etude.report.charts.labels import with_short_names
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_chart, pareto_points
 from etude.report.charts.plot import Plot
 from etude.store.manifest import Manifest
@@ -48,7 +48,7 @@ class Gallery:
             yield (chart.name if seen[chart.name] == 1 else f"{chart.name}-{seen[chart.name]}"), chart
 
 
-def gallery(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> Gallery:
+def gallery(prepared: PreparedStudy, summary: StudySummary, rows: Sequence[Row]) -> Gallery:
     """The charts of a study.
 
     Args:
@@ -70,7 +70,7 @@ def gallery(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> G
     )
 
 
-def groups_of(summary: Summary, rows: Sequence[Row]) -> tuple[str, ...]:
+def groups_of(summary: StudySummary, rows: Sequence[Row]) -> tuple[str, ...]:
     """For each row the name of its group, empty where it has none."""
     by = {key_of(group.params): group.name for group in summary.groups}
     params = tuple(summary.groups[0].params)
@@ -93,7 +93,7 @@ def path_to(prepared: PreparedStudy, metric: str) -> tuple[str, ...]:
     return tuple(name for name in prepared.study.pipeline if name in row and row[name].fingerprint in reached)
 
 
-def _pareto(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
+def _pareto(prepared: PreparedStudy, summary: StudySummary, rows: Sequence[Row]) -> Iterator[ParetoPoints]:
     """The first metric that is no cost against what a whole variant costs, and against each metric that is one."""
     quality = next((metric for metric in summary.metrics if not _is_cost(summary, metric)), None)
     if quality is None or summary.direction(quality) is None or len(summary.groups) < 2:
@@ -108,7 +108,7 @@ def _pareto(prepared: PreparedStudy, summary: Summary, rows: Sequence[Row]) -> I
             yield pareto_points(summary, quality, cost)
 
 
-def _is_cost(summary: Summary, metric: str) -> bool:
+def _is_cost(summary: StudySummary, metric: str) -> bool:
     return is_cost(metric, summary.units.get(metric, ""), summary.direction(metric))
 
 

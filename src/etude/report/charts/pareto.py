@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from etude.analysis.estimates import estimate
 from etude.analysis.grouping import Row, is_finite, key_of
-from etude.analysis.summary import Estimate, Summary
+from etude.analysis.search.front import nondominated_mask
+from etude.analysis.summary import GroupEstimate, StudySummary
 from etude.analysis.trust import Trusted, sum_of, trusted_values, with_shared_error
 from etude.digits import between_text, half_width, number_text
 from etude.execute.node_metering import trust_of
-from etude.report.charts.labels import file_stem, label_of, one_line, scale_of
+from etude.report.charts.chart_names import file_stem, label_of, one_line, scale_of
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import (
     Anchor,
@@ -88,7 +89,7 @@ class ParetoPoints(NamedTuple):
 
 
 def pareto_points(
-    summary: Summary, quality: str, cost: str, costs: Mapping[str, Estimate] | None = None, covers: str = ""
+    summary: StudySummary, quality: str, cost: str, costs: Mapping[str, GroupEstimate] | None = None, covers: str = ""
 ) -> ParetoPoints:
     """The groups of a study by quality and cost.
 
@@ -124,7 +125,7 @@ def pareto_points(
             )
         )
     # A group of which replicates are missing beats none: those that failed may be the bad ones.
-    judged = front_mask([(known[at].cost, known[at].quality if lower else -known[at].quality) for at in whole])
+    judged = nondominated_mask([(known[at].cost, known[at].quality if lower else -known[at].quality) for at in whole])
     best = {at for at, held in zip(whole, judged, strict=True) if held}
     return ParetoPoints(
         quality=quality,
@@ -136,21 +137,6 @@ def pareto_points(
         missing=tuple(missing),
         covers=covers,
     )
-
-
-def front_mask(values: Sequence[tuple[float, float]]) -> tuple[bool, ...]:
-    """For each pair, both to be small, whether no other is at least as small in both and smaller in one."""
-    best: float | None = None
-    held = [False] * len(values)
-    order = sorted(range(len(values)), key=lambda index: values[index])
-    for place, index in enumerate(order):
-        first, second = values[index]
-        if best is None or second < best:
-            best = second
-            held[index] = True
-        elif place and held[order[place - 1]] and values[order[place - 1]] == (first, second):
-            held[index] = True
-    return tuple(held)
 
 
 def pareto_chart(points: ParetoPoints) -> Plot:
@@ -234,7 +220,9 @@ def _is_free(taken: Sequence[tuple[float, float, float]], start: float, y: float
     )
 
 
-def costs_of_variants(rows: Iterable[Row], summary: Summary, nodes: Sequence[str], cost: str) -> Mapping[str, Estimate]:
+def costs_of_variants(
+    rows: Iterable[Row], summary: StudySummary, nodes: Sequence[str], cost: str
+) -> Mapping[str, GroupEstimate]:
     """What each group's variants cost over some nodes, one that variants share counted in full for each.
 
     A variant of which one node is not measured is not known.
@@ -261,7 +249,7 @@ def costs_of_variants(rows: Iterable[Row], summary: Summary, nodes: Sequence[str
     return {name: with_shared_error(estimate(found), trusted[name]) for name, found in values.items()}
 
 
-def _interval(found: Estimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
+def _interval(found: GroupEstimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
     """The interval of a mean, cut where no value can be: there is no cost below nothing."""
     if found.interval is not None:
         return found.interval.low * scale, found.interval.high * scale

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from etude.report.charts.labels import one_line
+from etude.report.charts.chart_names import one_line
 from etude.report.charts.palette import INK, RAMP
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
@@ -73,7 +73,7 @@ class Line(NamedTuple):
     """What it tells when it is pointed at; empty for nothing."""
 
 
-class Band(NamedTuple):
+class Area(NamedTuple):
     """An area between two curves."""
 
     points: tuple[tuple[float, float, float], ...]
@@ -168,7 +168,7 @@ class Words(NamedTuple):
     """Of its own, on a ground of its own; empty for that of all texts."""
 
 
-Mark: TypeAlias = Line | Band | Dots | Boxes | Rule | Whisker | Words
+Mark: TypeAlias = Line | Area | Dots | Boxes | Rule | Whisker | Words
 
 
 class Panel(NamedTuple):
@@ -193,7 +193,7 @@ class Key(NamedTuple):
     ramp: tuple[str, ...] = RAMP
 
 
-class Table(NamedTuple):
+class PlotTable(NamedTuple):
     """Numbers that a chart tells to the eye alone, in words."""
 
     title: str
@@ -216,7 +216,7 @@ class Plot(NamedTuple):
     """Of each row, where they differ."""
     width: float = 7.2
     key: Key | None = None
-    table: Table | None = None
+    table: PlotTable | None = None
 
     @property
     def rows(self) -> int:
@@ -226,8 +226,8 @@ class Plot(NamedTuple):
     @property
     def legend(self) -> tuple[str, ...]:
         """The names of its marks, each once, areas last."""
-        named = [mark for panel in self.panels for mark in panel.marks if isinstance(mark, Line | Dots | Boxes | Band)]
-        ordered = sorted(named, key=lambda mark: isinstance(mark, Band))
+        named = [mark for panel in self.panels for mark in panel.marks if isinstance(mark, Line | Dots | Boxes | Area)]
+        ordered = sorted(named, key=lambda mark: isinstance(mark, Area))
         return tuple(dict.fromkeys(mark.name for mark in ordered if mark.name))
 
     @property

@@ -8,12 +8,12 @@ from typing import Any
 
 from etude.digits import between_text, half_width, number_text
 from etude.meter.sources.quantity import Quality, worst
-from etude.report.page.findings import Finding
+from etude.report.page.findings import NodeResult
 from etude.units import readable_bytes, readable_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class ResultCosts:
     """What some results cost. None is not known, and 0 is measured."""
 
     results: int
@@ -61,7 +61,7 @@ class Spent:
         return _physical(self.carbon_g, self.carbon_low_g, self.carbon_high_g, "g CO₂eq", self.carbon_quality)
 
 
-def spent(found: Sequence[Finding]) -> Spent:
+def costs_of(found: Sequence[NodeResult]) -> ResultCosts:
     """The cost of results, each counted once; those that are not stored cost nothing that is known."""
     costs = [each.cost for each in found if each.state == "stored"]
     energies = [_part(cost, "energy_covered") for cost in costs]
@@ -70,7 +70,7 @@ def spent(found: Sequence[Finding]) -> Spent:
     gaps = sum(not part for part in energies)
     if gaps:
         reasons[f"{gaps} of {len(costs)} results were stored without energy"] = None
-    return Spent(
+    return ResultCosts(
         results=len(costs),
         wall_s=_sum([cost.get("wall_s") for cost in costs]),
         cpu_s=_sum([cost.get("cpu_s") for cost in costs]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from etude.report.page.markup import Markup, joined, tag
+from etude.report.page.markup import Markup, join, tag
 
 FILTER_FROM = 10
 """Rows from which a table has a field to filter it."""
@@ -83,4 +83,4 @@ def _filter(name: str, identity: str, rows: int) -> Markup:
     field = tag("input", type="search", id=f"{identity}-filter", data_filters=identity, autocomplete="off")
     label = tag("label", f"Filter “{name}” ", for_=f"{identity}-filter")
     shown = tag("output", f"{rows} rows", for_=f"{identity}-filter", id=f"{identity}-shown")
-    return tag("p", joined(label, field, " ", shown), class_="filter needs-script")
+    return tag("p", join(label, field, " ", shown), class_="filter needs-script")

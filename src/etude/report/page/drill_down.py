@@ -9,19 +9,19 @@ from typing import Any
 from etude.digits import number_text
 from etude.graph.pipeline import OWN_COLUMNS
 from etude.identity.observed import how_not_deterministic
-from etude.report.page.costs import spent
+from etude.report.page.costs import costs_of
 from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.findings import Finding, Findings
-from etude.report.page.markup import Child, Markup, joined, tag
+from etude.report.page.findings import NodeResult, StudyFindings
+from etude.report.page.markup import Child, Markup, join, tag
 
 MOST_VARIANTS = 400
 """Variants told one by one; of more, the first ones."""
 
 
-def table_of_variants(found: Findings, prefix: str) -> Markup:
+def table_of_variants(found: StudyFindings, prefix: str) -> Markup:
     """The records: params and metrics of every variant, each with a link to all that is known of it."""
     if not found.rows:
-        return joined()
+        return join()
     params, metrics = _columns(found)
     columns = [
         Column("variant"),
@@ -45,7 +45,7 @@ def _link(row: Mapping[str, Any], at: int, prefix: str) -> Cell:
     return Cell(tag("a", name, href=f"#{prefix}-v{at}") if at < MOST_VARIANTS else name, name)
 
 
-def _columns(found: Findings) -> tuple[list[str], list[str]]:
+def _columns(found: StudyFindings) -> tuple[list[str], list[str]]:
     """Params and metrics that differ between variants, or all where none does."""
     named = [name for name in found.rows[0] if name not in (*_ASIDE, "accepted", "by_chance") and ".cost." not in name]
     differ = [name for name in named if len({json.dumps(row.get(name)) for row in found.rows}) > 1]
@@ -53,7 +53,7 @@ def _columns(found: Findings) -> tuple[list[str], list[str]]:
     return [name for name in chosen if "." not in name], [name for name in chosen if "." in name]
 
 
-def _is_numeric(found: Findings, name: str) -> bool:
+def _is_numeric(found: StudyFindings, name: str) -> bool:
     return all(isinstance(row.get(name), (int, float)) for row in found.rows)
 
 
@@ -65,15 +65,15 @@ def _value(value: object) -> Cell:
     return Cell(number_text(value) if isinstance(value, float) else str(value), float(value))
 
 
-def variants_in_full(found: Findings, prefix: str) -> Markup:
+def variants_in_full(found: StudyFindings, prefix: str) -> Markup:
     """A part for each variant that can be opened: its params, and what each of its nodes cost."""
     parts = [_variant(found, at, prefix) for at in range(min(len(found.rows), MOST_VARIANTS))]
     left = len(found.rows) - len(parts)
     more = tag("p", f"{left} more variants are in records.parquet.", class_="notes") if left else None
-    return joined(*parts, more)
+    return join(*parts, more)
 
 
-def _variant(found: Findings, at: int, prefix: str) -> Markup:
+def _variant(found: StudyFindings, at: int, prefix: str) -> Markup:
     row = found.rows[at]
     nodes = [found.nodes[fingerprint] for fingerprint in found.variants[at]]
     columns = (
@@ -87,23 +87,27 @@ def _variant(found: Findings, at: int, prefix: str) -> Markup:
     table = data_table(
         f"Nodes of {row['variant']}", f"{prefix}-v{at}-nodes", columns, [_node(one, prefix) for one in nodes]
     )
-    params = {name: value for name, value in row.items() if "." not in name and name not in _ASIDE}
+    params = {
+        name: value
+        for name, value in row.items()
+        if "." not in name and name not in _ASIDE and (value is not None or name not in OWN_COLUMNS)
+    }
     metrics = {name: value for name, value in row.items() if "." in name and ".cost." not in name}
     return tag(
         "details",
         tag("summary", str(row["variant"]), tag("span", f" {row['status']}", class_="faint")),
         tag("h5", "Params"),
-        described({name: str(value) for name, value in params.items() if value is not None or name not in OWN_COLUMNS}),
+        description_list({name: str(value) for name, value in params.items()}),
         tag("h5", "Metrics") if metrics else None,
-        described({name: _value(value).content for name, value in metrics.items()}) if metrics else None,
+        description_list({name: _value(value).content for name, value in metrics.items()}) if metrics else None,
         tag("h5", "Nodes and what they cost"),
         table,
         id=f"{prefix}-v{at}",
     )
 
 
-def _node(one: Finding, prefix: str) -> list[Cell]:
-    cost = spent([one])
+def _node(one: NodeResult, prefix: str) -> list[Cell]:
+    cost = costs_of([one])
     link = tag("a", one.name, href=f"#{prefix}-n{one.fingerprint[:16]}")
     if one.state != "stored":
         return [Cell(link, one.name), Cell(f"{one.state}: {one.reason}"), *[Cell("–")] * 4]
@@ -117,11 +121,11 @@ def _node(one: Finding, prefix: str) -> list[Cell]:
     ]
 
 
-def results_in_full(found: Findings, prefix: str) -> Markup:
+def results_in_full(found: StudyFindings, prefix: str) -> Markup:
     """A part for each result that can be opened, each once however many variants share it."""
     told = {fingerprint for row in found.variants[:MOST_VARIANTS] for fingerprint in row}
     every = {fingerprint for row in found.variants for fingerprint in row}
-    return joined(
+    return join(
         *(
             _result(one, prefix)
             for fingerprint, one in found.nodes.items()
@@ -130,18 +134,18 @@ def results_in_full(found: Findings, prefix: str) -> Markup:
     )
 
 
-def _result(one: Finding, prefix: str) -> Markup:
+def _result(one: NodeResult, prefix: str) -> Markup:
     return tag(
         "details",
         tag("summary", one.label, tag("span", f" {one.state}", class_="faint")),
-        described(dict(_facts(one))),
+        description_list(dict(_facts(one))),
         id=f"{prefix}-n{one.fingerprint[:16]}",
     )
 
 
-def _facts(one: Finding) -> Sequence[tuple[str, Child]]:
+def _facts(one: NodeResult) -> Sequence[tuple[str, Child]]:
     where = one.provenance
-    cost = spent([one])
+    cost = costs_of([one])
     packages = where.get("packages") if isinstance(where.get("packages"), Mapping) else {}
     accepted = where.get("accepted")
     rows: list[tuple[str, Child]] = [
@@ -195,6 +199,6 @@ def _versions(where: Mapping[str, Any], packages: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in {**own, **packages}.items() if version)
 
 
-def described(facts: Mapping[str, Child]) -> Markup:
+def description_list(facts: Mapping[str, Child]) -> Markup:
     """Names and values."""
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value or "–")) for name, value in facts.items()))

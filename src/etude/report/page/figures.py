@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 from etude.report.charts.gallery import Gallery
 from etude.report.charts.palette import shade
-from etude.report.charts.plot import Mark, Panel, Plot, Scale, Table
+from etude.report.charts.plot import Mark, Panel, Plot, PlotTable, Scale
 from etude.report.page.data_tables import Cell, Column, data_table, plain_table
-from etude.report.page.markup import Markup, joined, raw, tag
+from etude.report.page.markup import Markup, join, raw, tag
 
 MOST_TOLD = 300
 """Marks told in words where no script runs."""
 KEY_STEPS = 8
 
 
-class Choice(NamedTuple):
+class FigureChoice(NamedTuple):
     """One of several figures."""
 
     name: str
@@ -41,19 +41,19 @@ def figures(charts: Gallery, prefix: str) -> Markup:
     for place, (title, label, plots) in enumerate(kinds):
         if plots:
             identity = f"{prefix}-chart-{place}"
-            chosen = [Choice(plot.title, figure(plot, f"{identity}-{at}")) for at, plot in enumerate(plots)]
+            chosen = [FigureChoice(plot.title, figure(plot, f"{identity}-{at}")) for at, plot in enumerate(plots)]
             parts += [tag("h4", title), choosable(label, identity, chosen)]
-    return joined(*parts)
+    return join(*parts)
 
 
-def choosable(label: str, identity: str, choices: Sequence[Choice]) -> Markup:
+def choosable(label: str, identity: str, choices: Sequence[FigureChoice]) -> Markup:
     """Several figures, of which one is shown at a time; all of them where no script runs."""
     if len(choices) == 1:
         return choices[0].figure
     options = [tag("option", choice.name, value=at) for at, choice in enumerate(choices)]
     select = tag("select", *options, id=identity, data_chooses=f"{identity}-figures")
     control = tag("p", tag("label", f"{label} ", for_=identity), select, class_="needs-script")
-    return joined(control, tag("div", *(choice.figure for choice in choices), id=f"{identity}-figures"))
+    return join(control, tag("div", *(choice.figure for choice in choices), id=f"{identity}-figures"))
 
 
 def figure(plot: Plot, identity: str) -> Markup:
@@ -73,10 +73,10 @@ def _tips(plot: Plot) -> Markup:
     told = plot.tips
     more = tag("p", f"and {len(told) - MOST_TOLD} more, which the records hold") if len(told) > MOST_TOLD else None
     rows = [[Cell(name or "–"), Cell(tip, css="long")] for name, tip in told[:MOST_TOLD]]
-    return joined(plain_table(f"{plot.title}, in words", heads, rows), more)
+    return join(plain_table(f"{plot.title}, in words", heads, rows), more)
 
 
-def _table(table: Table, identity: str) -> Markup:
+def _table(table: PlotTable, identity: str) -> Markup:
     *_, last = table.heads
     columns = [Column(head, numeric=head == last) for head in table.heads]
     rows = [[*map(Cell, row)] for row in table.rows]

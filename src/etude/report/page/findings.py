@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from etude.analysis.aggregation import summarise
 from etude.analysis.records import rows_of
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.errors import EtudeError
 from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Node
@@ -23,8 +23,8 @@ WITHHELD = "(withheld)"
 """In place of a value whose name says that it is secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResult:
     """One node's result, or that there is none."""
 
     label: str
@@ -50,16 +50,16 @@ class Finding:
     """What its step touched when it ran, and its plan did not know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSummary:
     """A summary with its charts."""
 
     title: str
-    summary: Summary
+    summary: StudySummary
     gallery: Gallery
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeBox:
     """A node as written: all its results together."""
 
@@ -71,8 +71,8 @@ class NodeBox:
     """`pipeline`, `collect`, `records` or `other study`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFindings:
     """One study, as far as it has been run."""
 
     title: str
@@ -80,10 +80,10 @@ class Findings:
     description: str
     file: str
     varied: tuple[str, ...]
-    summaries: tuple[Named, ...]
+    summaries: tuple[NamedSummary, ...]
     rows: tuple[Row, ...]
     """The records, one for each variant."""
-    nodes: Mapping[str, Finding]
+    nodes: Mapping[str, NodeResult]
     """By fingerprint."""
     variants: tuple[tuple[str, ...], ...]
     """For each row the fingerprints of its nodes."""
@@ -99,7 +99,7 @@ class Findings:
         return sum(row["status"] == "done" for row in self.rows)
 
 
-def findings(prepared: PreparedStudy, title: str = "") -> Findings:
+def findings(prepared: PreparedStudy, title: str = "") -> StudyFindings:
     """Read a study's records, summaries and manifests. Nothing is run."""
     table = current_records(prepared.store, prepared.expansion.records)
     rows: list[Row] = rows_of(table)
@@ -115,9 +115,12 @@ def findings(prepared: PreparedStudy, title: str = "") -> Findings:
             notes.append(f"no means: {error}")
     study = prepared.study
     boxes, edges = _graph(prepared)
-    named = tuple(Named(name, found, gallery(prepared, found, rows)) for name, found in summaries.items())
+    named = tuple(
+        NamedSummary(title=name, summary=summary, gallery=gallery(prepared, summary, rows))
+        for name, summary in summaries.items()
+    )
     notes += dict.fromkeys(note for each in named for note in each.gallery.notes)
-    return Findings(
+    return StudyFindings(
         title=title or study.name,
         study=study.name,
         description=study.description,
@@ -141,7 +144,7 @@ def _is_stored(prepared: PreparedStudy, name: str) -> bool:
 
 def _why_no_table(prepared: PreparedStudy) -> str:
     uses = [node.use for node in prepared.expansion.collect.values()]
-    own = any(use is not None and use.signature.returns is Summary for use in uses)
+    own = any(use is not None and use.signature.returns is StudySummary for use in uses)
     return "the study's table is not computed yet" if own else "the study has no table of its own"
 
 
@@ -162,33 +165,42 @@ def _all_nodes(prepared: PreparedStudy) -> Iterator[Node]:
     yield from expansion.collect.values()
 
 
-def _finding(prepared: PreparedStudy, node: Node) -> Finding:
+def _finding(prepared: PreparedStudy, node: Node) -> NodeResult:
     manifest = prepared.store.inspect(node.fingerprint)
     reads = tuple(other.label() for other in node.upstream()) if node.name != RECORDS else ()
     settings = without_secrets(node.settings)
-    known = (node.label(), node.name, node.step, node.fingerprint)
+    failure = None if isinstance(manifest, Manifest) else prepared.store.failure(node.fingerprint)
     if isinstance(manifest, Manifest):
-        return Finding(
-            *known,
-            "stored",
-            "",
-            settings,
-            node.code,
-            reads,
-            manifest.cost,
-            manifest.provenance,
-            manifest.content,
-            manifest.created,
-            manifest.size,
-            manifest.deterministic,
-            manifest.observed,
-        )
-    failure = prepared.store.failure(node.fingerprint)
-    if isinstance(manifest, Damaged):
-        return Finding(*known, "damaged", manifest.reason, settings, node.code, reads)
-    if failure is not None:
-        return Finding(*known, "failed", str(failure.get("error", "")), settings, node.code, reads)
-    return Finding(*known, "absent", "not computed as code and settings are now", settings, node.code, reads)
+        state, reason = "stored", ""
+    elif isinstance(manifest, Damaged):
+        state, reason = "damaged", manifest.reason
+    elif failure is not None:
+        state, reason = "failed", str(failure.get("error", ""))
+    else:
+        state, reason = "absent", "not computed as code and settings are now"
+    result = NodeResult(
+        label=node.label(),
+        name=node.name,
+        step=node.step,
+        fingerprint=node.fingerprint,
+        state=state,
+        reason=reason,
+        settings=settings,
+        code=node.code,
+        reads=reads,
+    )
+    if not isinstance(manifest, Manifest):
+        return result
+    return replace(
+        result,
+        cost=manifest.cost,
+        provenance=manifest.provenance,
+        content=manifest.content,
+        created=manifest.created,
+        size=manifest.size,
+        deterministic=manifest.deterministic,
+        observed=manifest.observed,
+    )
 
 
 def _graph(prepared: PreparedStudy) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
@@ -204,7 +216,7 @@ def _graph(prepared: PreparedStudy) -> tuple[tuple[NodeBox, ...], tuple[tuple[st
             for other in _shown_upstream(node):
                 source = other.name if other.fingerprint in own else f"@{other.name}"
                 if source not in boxes:
-                    boxes[source] = NodeBox(source, other.step, 1, 1, "other study")
+                    boxes[source] = NodeBox(name=source, step=other.step, results=1, stored=1, kind="other study")
                 edges[source, name] = None
     return tuple(boxes.values()), tuple(edges)
 
@@ -219,7 +231,7 @@ def _shown_upstream(node: Node) -> list[Node]:
 def _box(prepared: PreparedStudy, name: str, nodes: Mapping[str, Node]) -> NodeBox:
     kind = "records" if name == RECORDS else "collect" if name in prepared.expansion.collect else "pipeline"
     stored = sum(isinstance(prepared.store.inspect(fingerprint), Manifest) for fingerprint in nodes)
-    return NodeBox(name, next(iter(nodes.values())).step, len(nodes), stored, kind)
+    return NodeBox(name=name, step=next(iter(nodes.values())).step, results=len(nodes), stored=stored, kind=kind)
 
 
 def without_secrets(value: Any) -> Any:

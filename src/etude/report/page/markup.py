@@ -16,7 +16,7 @@ class Markup(str):
 
 
 Child = str | None
-"""Markup is kept, other text is escaped, None is nothing."""
+"""Markup is kept, other text is escape, None is nothing."""
 Attribute = str | int | float | bool | None
 
 
@@ -25,10 +25,10 @@ def tag(name: str, *children: Child, **attributes: Attribute) -> Markup:
     given = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
         return Markup(f"<{name}{given}>")
-    return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+    return Markup(f"<{name}{given}>{join(*children)}</{name}>")
 
 
-def joined(*children: Child) -> Markup:
+def join(*children: Child) -> Markup:
     """Several pieces one after the other."""
     return Markup("".join(_child(child) for child in children))
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from etude.analysis.summary import Comparison, Estimate, Summary
+from etude.analysis.summary import Comparison, GroupEstimate, StudySummary
 from etude.digits import OF_P, OF_UNCERTAINTY, UNKNOWN, between_text, half_width, number_text, signed_text
-from etude.report.charts.labels import label_of
+from etude.report.charts.chart_names import label_of
 from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.markup import Markup, joined, tag
-from etude.report.tables.means_table import Cell as Mean
-from etude.report.tables.means_table import laid_out, short_names
+from etude.report.page.markup import Markup, join, tag
+from etude.report.tables.means_table import MeanCell, means_table, short_names
 
 
-def table_of_means(summary: Summary, title: str, identity: str) -> Markup:
+def table_of_means(summary: StudySummary, title: str, identity: str) -> Markup:
     """Mean ± sample standard deviation, the best of each metric marked; baselines at the foot."""
-    layout = laid_out(summary)
+    layout = means_table(summary)
     columns = [
         *(Column(name) for name in layout.label_columns),
         Column("n", numeric=True),
@@ -25,20 +24,20 @@ def table_of_means(summary: Summary, title: str, identity: str) -> Markup:
     ]
     name = f"{title}: mean ± sample standard deviation{f' over {summary.repeat}' if summary.repeat else ''}"
     notes = [tag("li", note) for note in layout.notes if note not in summary.notes]
-    return joined(
+    return join(
         data_table(name, identity, columns, rows, foot=len(layout.references)),
         tag("ul", *notes, class_="notes") if notes else None,
     )
 
 
-def _mean(cell: Mean) -> Cell:
+def _mean(cell: MeanCell) -> Cell:
     shown = cell.text()
     if cell.best:
-        return Cell(joined(tag("strong", shown), tag("span", " best", class_="unseen")), cell.mean, "best")
+        return Cell(join(tag("strong", shown), tag("span", " best", class_="unseen")), cell.mean, "best")
     return Cell(shown, cell.mean)
 
 
-def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None:
+def table_of_costs(summary: StudySummary, title: str, identity: str) -> Markup | None:
     """Every estimate in full: mean, deviation, median, interquartile mean, extremes and both intervals."""
     heads = ["n", "mean", "std", "median", "IQM", "lowest", "highest", "95 % (t)", "95 % (bootstrap)"]
     last = ["note"]
@@ -58,7 +57,7 @@ def table_of_costs(summary: Summary, title: str, identity: str) -> Markup | None
     return tag("details", tag("summary", "All statistics, costs included"), table)
 
 
-def _estimate(found: Estimate, *, physical: bool) -> list[Cell]:
+def _estimate(found: GroupEstimate, *, physical: bool) -> list[Cell]:
     numbers = (found.mean, found.std, found.median, found.iqm, found.low, found.high)
     between = [
         Cell(between_text(each.low, each.high), each.low) if each else Cell(UNKNOWN)
@@ -73,7 +72,7 @@ def _estimate(found: Estimate, *, physical: bool) -> list[Cell]:
     return [Cell(str(found.n)), *shown, *between, Cell(found.note, css="long" if found.note else "")]
 
 
-def table_of_comparisons(summary: Summary, title: str, identity: str) -> Markup | None:
+def table_of_comparisons(summary: StudySummary, title: str, identity: str) -> Markup | None:
     """Each group against its baseline; nothing where none was named."""
     if not summary.comparisons:
         return None
@@ -95,7 +94,7 @@ def table_of_comparisons(summary: Summary, title: str, identity: str) -> Markup 
     table = data_table(f"{title}: groups against their baseline, replicate by replicate", identity, heads, rows)
     if all(one.claim == "not tested" for one in summary.comparisons):
         table = tag("details", tag("summary", "Differences from the baseline, none of them tested"), table)
-    return joined(table, tag("ul", *(tag("li", note) for note in notes), class_="notes") if notes else None)
+    return join(table, tag("ul", *(tag("li", note) for note in notes), class_="notes") if notes else None)
 
 
 def _comparison(one: Comparison, metric: str) -> list[Cell]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from etude.report.charts.labels import one_line
+from etude.report.charts.chart_names import one_line
 from etude.report.page.markup import Markup, tag
 
 if TYPE_CHECKING:

@@ -121,7 +121,7 @@ const drawPlot = (() => {
       stroke: mark.ink, "stroke-width": (mark.width ?? 2) * POINT, "stroke-opacity": solid(mark.opacity),
       "stroke-dasharray": dashes(mark.dash), "stroke-linejoin": "round",
     }), "mark line")],
-    band: (mark, { x, y }) => {
+    area: (mark, { x, y }) => {
       const there = mark.points.map(([place, low]) => `${at(x(place))} ${at(y(low))}`);
       const back = mark.points.map(([place, , high]) => `${at(x(place))} ${at(y(high))}`).reverse();
       return [make("path", { d: `M${[...there, ...back].join("L")}Z`, fill: mark.ink, "fill-opacity": 0.2 })];
@@ -187,7 +187,7 @@ const drawPlot = (() => {
     const { panel, left, right, top, bottom } = frame, clip = `plot-clip-${made += 1}`;
     defs.append(make("clipPath", { id: clip }, make("rect", { x: left, y: top, width: right - left, height: bottom - top })));
     const marks = panel.marks.map((mark) => {
-      const series = plot.legend.indexOf(mark.name), cut = ["line", "band", "boxes"].includes(mark.kind);
+      const series = plot.legend.indexOf(mark.name), cut = ["line", "area", "boxes"].includes(mark.kind);
       return make("g", {
         class: series < 0 ? null : "series", "data-series": series < 0 ? null : series, "clip-path": cut ? `url(#${clip})` : null,
       }, drawers[mark.kind](mark, frame, hatched) || []);
@@ -201,7 +201,7 @@ const drawPlot = (() => {
     const buttons = plot.legend.map((name, series) => {
       const marks = plot.panels.flatMap((panel) => panel.marks).filter((mark) => mark.name === name);
       const lines = marks.filter((mark) => mark.kind === "line").sort((a, b) => (b.width ?? 2) - (a.width ?? 2));
-      const dots = marks.find((mark) => mark.kind === "dots"), area = marks.find((mark) => ["boxes", "band"].includes(mark.kind));
+      const dots = marks.find((mark) => mark.kind === "dots"), area = marks.find((mark) => ["boxes", "area"].includes(mark.kind));
       const sample = make("svg", { width: 26, height: 14, "aria-hidden": "true" });
       if (lines.length) sample.append(make("path", {
         d: "M0 7h26", stroke: lines[0].ink, "stroke-width": (lines[0].width ?? 2) * POINT, "stroke-dasharray": dashes(lines[0].dash),
@@ -216,7 +216,7 @@ const drawPlot = (() => {
         const defs = make("defs");
         sample.append(defs, make("rect", {
           x: 2, y: 1, width: 22, height: 12, fill: hatcher(defs)(area.ink, area.hatch),
-          "fill-opacity": area.kind === "band" ? 0.2 : solid(area.opacity),
+          "fill-opacity": area.kind === "area" ? 0.2 : solid(area.opacity),
         }));
       }
       const button = html("button", { type: "button", class: "legend", "aria-pressed": "true" }, sample, name);

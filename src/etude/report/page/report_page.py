@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from etude.report.page.comparison import comparison_section
-from etude.report.page.findings import Findings
-from etude.report.page.markup import Markup, joined, raw, tag
+from etude.report.page.findings import StudyFindings
+from etude.report.page.markup import Markup, join, raw, tag
 from etude.report.page.study_section import study_section
 
 POLICY = (
@@ -15,7 +15,7 @@ POLICY = (
 )
 
 
-def document(studies: Sequence[Findings]) -> str:
+def document(studies: Sequence[StudyFindings]) -> str:
     """A report on one study or on several. The same findings give the same text."""
     title = " · ".join(found.title for found in studies)
     head = tag(
@@ -38,7 +38,7 @@ def document(studies: Sequence[Findings]) -> str:
             *(study_section(found, f"study{at}") for at, found in enumerate(studies)),
             id="report",
         ),
-        tag("footer", tag("p", "Written by étude. Intervals are 95 %; ± is one sample standard deviation.")),
+        tag("footer", tag("p", "ReportFiles by étude. Intervals are 95 %; ± is one sample standard deviation.")),
         tag("script", _own("plot.js"), _own("report.js")),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en', class_='no-script')}\n"
@@ -48,13 +48,13 @@ def _own(name: str) -> Markup:
     return raw(files("etude.report.page").joinpath(name).read_text(encoding="utf-8"))
 
 
-def _subtitle(studies: Sequence[Findings]) -> str:
+def _subtitle(studies: Sequence[StudyFindings]) -> str:
     made = [one.created for found in studies for one in found.nodes.values() if one.created]
     count = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
     return f"{count}, results as of {max(made)[:16].replace('T', ' ')} UTC" if made else f"{count}, no results yet"
 
 
-def _contents(studies: Sequence[Findings]) -> Markup:
+def _contents(studies: Sequence[StudyFindings]) -> Markup:
     links = [tag("li", tag("a", "Comparison", href="#compare-head"))] if len(studies) > 1 else []
     for at, found in enumerate(studies):
         own = f"study{at}"
@@ -68,4 +68,4 @@ def _contents(studies: Sequence[Findings]) -> Markup:
         ]
         inner = tag("ul", *(tag("li", tag("a", name, href=f"#{anchor}")) for anchor, name in parts))
         links.append(tag("li", tag("a", found.title, href=f"#{own}-head"), inner))
-    return tag("nav", joined(tag("ul", *links)), aria_label="Contents")
+    return tag("nav", join(tag("ul", *links)), aria_label="Contents")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from etude.analysis.search.failures import failed
+from etude.analysis.search.failures import failures
 from etude.analysis.search.front import front
 from etude.analysis.search.influence import Influence
 from etude.analysis.search.ranking import better_than_baseline, top
@@ -17,13 +17,13 @@ from etude.report.charts.search.wording import (
     baseline_value,
     goal_label,
     recommendation_text,
-    shown,
+    shown_value,
     span_of,
     value_text,
 )
 from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.figures import Choice, choosable, figure
-from etude.report.page.markup import Markup, joined, tag
+from etude.report.page.figures import FigureChoice, choosable, figure
+from etude.report.page.markup import Markup, join, tag
 
 MOST_FAILED = 200
 BEST = 20
@@ -33,7 +33,7 @@ BEST = 20
 def search_section(found: SearchCharts, prefix: str) -> Markup:
     """All that is told of a search, under a heading of the third level."""
     results = found.results
-    return joined(
+    return join(
         tag("h3", "Search", id=f"{prefix}-search-head"),
         tag("ul", *(tag("li", sentence) for sentence in story(found))),
         *_charts(found, prefix),
@@ -52,7 +52,7 @@ def story(found: SearchCharts) -> Iterator[str]:
         if not best or best[0].values is None:
             yield f"No trial has a value of {metric}."
             continue
-        value = number_text(shown(results, best[0].values[at], at))
+        value = number_text(shown_value(results, best[0].values[at], at))
         yield f"Best {goal_label(results, at)}: {value}, trial {best[0].number}{_against(results, at, unit_s, unit)}."
     if found.recommended is not None:
         yield recommendation_text(found.recommended, results)
@@ -62,7 +62,7 @@ def story(found: SearchCharts) -> Iterator[str]:
     if busy.overall is not None:
         end = number_text((busy.end_s - busy.start_s) / unit_s)
         yield f"{len(results.trials)} trials in {end} {unit} on {busy.workers} workers, busy {busy.overall:.1%} of it."
-    lost = failed(results)
+    lost = failures(results)
     if lost:
         causes = ", ".join(f"{each.trials} {each.outcome.replace('_', ' ')}" for each in lost)
         yield f"{sum(each.trials for each in lost)} of {len(results.trials)} trials failed: {causes}."
@@ -91,11 +91,11 @@ def _against(results: SearchResults, at: int, unit_s: float, unit: str) -> str:
 
 def _charts(found: SearchCharts, prefix: str) -> Iterator[Markup]:
     """Charts of one kind together, to be chosen from: of parallel coordinates all, the better and the best."""
-    kinds: dict[str, list[Choice]] = {}
+    kinds: dict[str, list[FigureChoice]] = {}
     for at, plot in enumerate(found.plots):
         kind = "Parallel coordinates" if plot.name.startswith("parallel") else plot.title
         name = plot.title.removeprefix("Parallel coordinates: ")
-        kinds.setdefault(kind, []).append(Choice(name, figure(plot, f"{prefix}-plot{at}")))
+        kinds.setdefault(kind, []).append(FigureChoice(name, figure(plot, f"{prefix}-plot{at}")))
     for place, (kind, choices) in enumerate(kinds.items()):
         yield tag("h4", kind)
         yield choosable("Trials", f"{prefix}-plots{place}", choices)
@@ -118,11 +118,11 @@ def _best(results: SearchResults, prefix: str) -> Markup | None:
     rows = [_best_row(results, trial) for trial in trials]
     name = "Trials on the front" if several else f"The {min(BEST, len(trials))} best trials"
     name += ", and the baseline" if base is not None and trials[-1] is base else ""
-    return joined(tag("h4", name), data_table(name, f"{prefix}-best", columns, rows))
+    return join(tag("h4", name), data_table(name, f"{prefix}-best", columns, rows))
 
 
 def _best_row(results: SearchResults, trial: Trial) -> list[Cell]:
-    values = [shown(results, value, at) for at, value in enumerate(trial.values or ())]
+    values = [shown_value(results, value, at) for at, value in enumerate(trial.values or ())]
     cells = [Cell(str(trial.number), float(trial.number)), Cell(trial.origin)]
     cells += [Cell(number_text(value), value) for value in values]
     for each in results.dimensions:
@@ -161,7 +161,7 @@ def _params(results: SearchResults, tests: tuple[Influence, ...], at: int, prefi
 
 
 def _failures(results: SearchResults, prefix: str) -> Markup | None:
-    causes = {each.outcome for each in failed(results)}
+    causes = {each.outcome for each in failures(results)}
     lost = [trial for trial in results.trials if trial.outcome in causes][:MOST_FAILED]
     if not lost:
         return None

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.digits import number_text
 from etude.graph.node import RECORDS
-from etude.report.page.costs import Spent, spent
+from etude.report.page.costs import ResultCosts, costs_of
 from etude.report.page.data_tables import Cell, Column, data_table
-from etude.report.page.drill_down import commit_of, described, results_in_full, table_of_variants, variants_in_full
+from etude.report.page.drill_down import (
+    commit_of,
+    description_list,
+    results_in_full,
+    table_of_variants,
+    variants_in_full,
+)
 from etude.report.page.figures import figures
-from etude.report.page.findings import Finding, Findings
-from etude.report.page.markup import Markup, joined, tag
+from etude.report.page.findings import NodeResult, StudyFindings
+from etude.report.page.markup import Markup, join, tag
 from etude.report.page.means import table_of_comparisons, table_of_costs, table_of_means
 from etude.report.page.plan_graph import picture_of_graph
 from etude.report.page.search_section import search_section
-from etude.report.tables.means_table import laid_out, short_names
+from etude.report.tables.means_table import means_table, short_names
 
 MOST_LEADERS = 3
 """Groups with the same best mean that are named one by one."""
 
 
-def study_section(found: Findings, prefix: str) -> Markup:
+def study_section(found: StudyFindings, prefix: str) -> Markup:
     """All that is told of one study, under a heading of the second level."""
     parts = [
         tag("h2", found.title, id=f"{prefix}-head"),
@@ -52,9 +58,9 @@ def _folded(name: str, identity: str, content: Markup) -> Markup:
     return tag("details", tag("summary", name), content, id=identity)
 
 
-def _overview(found: Findings) -> Markup:
+def _overview(found: StudyFindings) -> Markup:
     stored = [one for one in found.nodes.values() if one.state == "stored"]
-    cost = spent([one for one in stored if one.name != RECORDS])
+    cost = costs_of([one for one in stored if one.name != RECORDS])
     facts = {
         "study": f"{found.study}{f' ({found.file})' if found.file else ''}",
         "variants": f"{found.done} of {len(found.rows)} done",
@@ -66,14 +72,14 @@ def _overview(found: Findings) -> Markup:
     told = [note for each in found.summaries for note in each.summary.notes]
     notes = [*found.notes, *(note for note in told if not any(own.startswith(note) for own in found.notes))]
     said = [sentence for each in found.summaries for sentence in _said(each.summary)]
-    return joined(
-        described(facts),
+    return join(
+        description_list(facts),
         *(tag("p", sentence) for sentence in said),
         tag("ul", *(tag("li", note) for note in dict.fromkeys(notes)), class_="notes") if notes else None,
     )
 
 
-def _said(summary: Summary) -> Iterator[str]:
+def _said(summary: StudySummary) -> Iterator[str]:
     """The best group of the first metric that has a best, what was shown of it, and what no group is better than."""
     column, metric = next(((at, one) for at, one in enumerate(summary.metrics) if summary.direction(one)), (0, ""))
     if not metric or len(summary.groups) < 2:
@@ -89,7 +95,7 @@ def _said(summary: Summary) -> Iterator[str]:
         return
     for best in leaders:
         at = next(at for at, group in enumerate(summary.groups) if group.name == best)
-        mean = laid_out(summary).groups[at].cells[column].text()
+        mean = means_table(summary).groups[at].cells[column].text()
         n = summary.groups[at].estimates[metric].n
         claims = {one.claim for one in summary.comparisons if one.metric == metric and one.group == best}
         word = {
@@ -100,7 +106,7 @@ def _said(summary: Summary) -> Iterator[str]:
         yield f"Best mean {name}: {best}, {mean} (n = {n}){word}."
 
 
-def _unbeaten(summary: Summary, metric: str, name: str, leaders: Sequence[str]) -> Iterator[str]:
+def _unbeaten(summary: StudySummary, metric: str, name: str, leaders: Sequence[str]) -> Iterator[str]:
     """The baseline and the references that no group is better than."""
     if leaders == [*{one.baseline for one in summary.comparisons if one.metric == metric}]:
         yield f"No group has a better mean {name} than the baseline, {leaders[0]}."
@@ -112,7 +118,7 @@ def _unbeaten(summary: Summary, metric: str, name: str, leaders: Sequence[str]) 
             yield f"No group is better than {one.title} in {name}: {number_text(value)} against {number_text(best)}."
 
 
-def _summaries(found: Findings, prefix: str) -> Iterator[Markup | None]:
+def _summaries(found: StudyFindings, prefix: str) -> Iterator[Markup | None]:
     for at, each in enumerate(found.summaries):
         own = f"{prefix}-s{at}"
         yield tag("h3", f"Results: {each.title}", id=f"{own}-head")
@@ -122,9 +128,9 @@ def _summaries(found: Findings, prefix: str) -> Iterator[Markup | None]:
         yield figures(each.gallery, own)
 
 
-def _costs(found: Findings, prefix: str) -> Markup:
+def _costs(found: StudyFindings, prefix: str) -> Markup:
     """What each node cost over all its results, each counted once; gathering the records is not measured."""
-    by: dict[str, list[Finding]] = {}
+    by: dict[str, list[NodeResult]] = {}
     for one in found.nodes.values():
         if one.state == "stored" and one.name != RECORDS:
             by.setdefault(one.name, []).append(one)
@@ -137,8 +143,8 @@ def _costs(found: Findings, prefix: str) -> Markup:
         Column("energy (J), low to high, quality"),
         Column("carbon", numeric=True),
     )
-    total = spent([one for group in by.values() for one in group])
-    rows = [_cost_row(name, spent(group)) for name, group in by.items()]
+    total = costs_of([one for group in by.values() for one in group])
+    rows = [_cost_row(name, costs_of(group)) for name, group in by.items()]
     if not rows:
         return tag("p", "Nothing is stored yet, so nothing has a cost.")
     facts = {
@@ -147,12 +153,12 @@ def _costs(found: Findings, prefix: str) -> Markup:
         "not known": "; ".join(total.unknown) or "nothing is missing",
     }
     name = f"Costs of {found.title}, each result counted once"
-    return joined(
-        data_table(name, f"{prefix}-costs", columns, [*rows, _cost_row("all", total)], foot=1), described(facts)
+    return join(
+        data_table(name, f"{prefix}-costs", columns, [*rows, _cost_row("all", total)], foot=1), description_list(facts)
     )
 
 
-def _cost_row(name: str, cost: Spent) -> list[Cell]:
+def _cost_row(name: str, cost: ResultCosts) -> list[Cell]:
     return [
         Cell(name),
         Cell(str(cost.results), float(cost.results)),
@@ -164,7 +170,7 @@ def _cost_row(name: str, cost: Spent) -> list[Cell]:
     ]
 
 
-def _plan(found: Findings, prefix: str) -> Markup:
+def _plan(found: StudyFindings, prefix: str) -> Markup:
     reads: dict[str, list[str]] = {}
     for source, target in found.edges:
         reads.setdefault(target, []).append(source)
@@ -187,13 +193,13 @@ def _plan(found: Findings, prefix: str) -> Markup:
     ]
     table = data_table(f"Nodes of {found.title}", f"{prefix}-nodes", columns, rows)
     caption = "Each box is a node as written; results that variants share are counted once. Dashed: not all are stored."
-    return joined(
+    return join(
         tag("figure", picture_of_graph(found.boxes, found.edges, prefix), tag("figcaption", caption)),
         tag("details", tag("summary", "The same as a table"), table),
     )
 
 
-def _provenance(found: Findings) -> Markup:
+def _provenance(found: StudyFindings) -> Markup:
     """What all results have in common, with how many have each where they differ."""
     stored = [one for one in found.nodes.values() if one.state == "stored"]
     where = [one.provenance for one in stored]
@@ -210,7 +216,7 @@ def _provenance(found: Findings) -> Markup:
         "code digests": ", ".join(dict.fromkeys(f"{one.step} {one.code[:12]}" for one in stored if one.code)),
         "not deterministic": ", ".join(dict.fromkeys(one.name for one in stored if not one.deterministic)) or "none",
     }
-    return described(facts)
+    return description_list(facts)
 
 
 def _counted(values: Sequence[str]) -> str:

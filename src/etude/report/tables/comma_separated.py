@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from etude.analysis.summary import Estimate, Summary
+from etude.analysis.summary import GroupEstimate, StudySummary
 from etude.interchange import json_text, safe_cell
 from etude.report.tables.means_table import apart, spoken
 
@@ -15,7 +15,7 @@ TRUST = ("quality", "method", "low", "high")
 """Of a physical number, behind the others: how it was got, and the ends of the interval of its mean."""
 
 
-def csv_text(summary: Summary) -> str:
+def csv_text(summary: StudySummary) -> str:
     """Columns: `kind` (group or reference), `name`, `role` (baseline or reference), the varied params, all numbers.
 
     The parts of a number are `n`, `missing` (replicates without a value), `mean`, `std`, `median`, `iqm`; of a physical
@@ -46,12 +46,12 @@ def csv_text(summary: Summary) -> str:
     return out.getvalue()
 
 
-def _parts(summary: Summary, number: str) -> tuple[str, ...]:
+def _parts(summary: StudySummary, number: str) -> tuple[str, ...]:
     physical = any(group.estimates[number].quality for group in summary.groups)
     return NUMBERS + (TRUST if physical else ()) + (("unit",) if number in summary.units else ())
 
 
-def _field(summary: Summary, found: Estimate, number: str, part: str) -> str:
+def _field(summary: StudySummary, found: GroupEstimate, number: str, part: str) -> str:
     if part == "unit":
         return summary.units[number]
     if part in ("low", "high"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.digits import Number
 from etude.report.tables.latex_width import (
     GAP_PT,
@@ -13,13 +13,13 @@ from etude.report.tables.latex_width import (
     TEXT_HEIGHT_PT,
     TEXT_WIDTH_PT,
     blocks,
-    filled,
+    fill_lines,
     number_width,
     pieces,
-    stacked,
+    stack_lines,
     width_of,
 )
-from etude.report.tables.means_table import Cell, Layout, Line, laid_out
+from etude.report.tables.means_table import MeanCell, MeansTable, TableRow, means_table
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -47,14 +47,14 @@ _ESCAPED = {
 _NOT_FINITE = {"nan": r"\mathrm{nan}", "inf": r"\infty", "-inf": r"-\infty"}
 
 
-def latex_text(summary: Summary) -> str:
+def latex_text(summary: StudySummary) -> str:
     """A `tabular` with rules of booktabs: mean ± standard deviation, the best mean of a column in bold.
 
     Of more metrics than a page is wide there are several, one below the other, each with the labels in front; of more
     rows than a page is tall likewise, each with the heads above. Together they are taller than a page then, so they
     belong into the text itself: no float breaks.
     """
-    layout = laid_out(summary)
+    layout = means_table(summary)
     names = [
         *layout.label_columns,
         *layout.metric_columns,
@@ -81,9 +81,9 @@ def latex_text(summary: Summary) -> str:
     return "\n".join([*lines, *_comments(layout)]) + "\n"
 
 
-def _pages(layout: Layout, fixed: Sequence[float] | None) -> list[list[Line]]:
+def _pages(layout: MeansTable, fixed: Sequence[float] | None) -> list[list[TableRow]]:
     """The rows in as few tables as are no taller than a page each."""
-    pages: list[list[Line]] = [[]]
+    pages: list[list[TableRow]] = [[]]
     for line in _lines(layout):
         if pages[-1] and _height(layout, [*pages[-1], line], fixed) > TEXT_HEIGHT_PT:
             pages.append([])
@@ -91,21 +91,24 @@ def _pages(layout: Layout, fixed: Sequence[float] | None) -> list[list[Line]]:
     return pages
 
 
-def _height(layout: Layout, rows: Sequence[Line], fixed: Sequence[float] | None) -> float:
+def _height(layout: MeansTable, rows: Sequence[TableRow], fixed: Sequence[float] | None) -> float:
     """Points that a table of these rows takes at most, whichever of the columns it has."""
     columns = enumerate(layout.metric_columns)
     head = max(
-        [_rows_of(layout.label_columns, fixed), *(len(stacked(name, _cells_width(layout, at))) for at, name in columns)]
+        [
+            _rows_of(layout.label_columns, fixed),
+            *(len(stack_lines(name, _cells_width(layout, at))) for at, name in columns),
+        ]
     )
     return RULES_PT + LINE_PT * (head + sum(_rows_of(line.told(), fixed) for line in rows) + 1)
 
 
 def _rows_of(labels: Sequence[str], fixed: Sequence[float] | None) -> int:
     """Lines that the labels of a row take."""
-    return 1 if fixed is None else max(len(filled(*each)) for each in zip(labels, fixed, strict=True))
+    return 1 if fixed is None else max(len(fill_lines(*each)) for each in zip(labels, fixed, strict=True))
 
 
-def _tabular(layout: Layout, part: range, rows: Sequence[Line], fixed: Sequence[float] | None) -> list[str]:
+def _tabular(layout: MeansTable, part: range, rows: Sequence[TableRow], fixed: Sequence[float] | None) -> list[str]:
     """Some columns and rows; labels in columns of fixed widths where they are too long to stand on one line."""
     count = len(layout.label_columns)
     form = "l" * count if fixed is None else "".join(f"p{{{width:.0f}pt}}" for width in fixed)
@@ -129,11 +132,11 @@ def _tabular(layout: Layout, part: range, rows: Sequence[Line], fixed: Sequence[
     ]
 
 
-def _lines(layout: Layout) -> tuple[Line, ...]:
+def _lines(layout: MeansTable) -> tuple[TableRow, ...]:
     return (*layout.groups, *layout.references)
 
 
-def _label_widths(layout: Layout, column: float) -> tuple[list[float], bool]:
+def _label_widths(layout: MeansTable, column: float) -> tuple[list[float], bool]:
     """The widths of the label columns, and whether they are fixed: where one metric would not fit beside them."""
     rows = [layout.label_columns, *(line.told() for line in _lines(layout))]
     wanted = [max(map(width_of, labels)) for labels in zip(*rows, strict=True)]
@@ -147,33 +150,33 @@ def _label_widths(layout: Layout, column: float) -> tuple[list[float], bool]:
     return [least + spare * each / (sum(over) or 1.0) for each in over], True
 
 
-def _n_width(layout: Layout) -> float:
+def _n_width(layout: MeansTable) -> float:
     return max([width_of("n"), *(width_of(line.n) for line in _lines(layout))])
 
 
-def _cells_width(layout: Layout, at: int) -> float:
+def _cells_width(layout: MeansTable, at: int) -> float:
     return max((number_width(line.cells[at].text()) for line in _lines(layout)), default=0.0)
 
 
-def _column_width(layout: Layout, at: int) -> float:
+def _column_width(layout: MeansTable, at: int) -> float:
     cells = _cells_width(layout, at)
-    return max(cells, *map(width_of, stacked(layout.metric_columns[at], cells)))
+    return max(cells, *map(width_of, stack_lines(layout.metric_columns[at], cells)))
 
 
 def _stacked(head: str, most: float) -> str:
-    lines = [escaped(line.rstrip()) for line in stacked(head, most)]
+    lines = [escape(line.rstrip()) for line in stack_lines(head, most)]
     inside = r" \\ ".join(lines)
     return inside if len(lines) == 1 else rf"\shortstack[r]{{{inside}}}"
 
 
 def _labels(texts: Sequence[str], fixed: Sequence[float] | None) -> list[str]:
     if fixed is None:
-        return [*map(escaped, texts)]
-    broken = ["\\allowbreak{}".join(map(escaped, pieces(*each))) for each in zip(texts, fixed, strict=True)]
+        return [*map(escape, texts)]
+    broken = ["\\allowbreak{}".join(map(escape, pieces(*each))) for each in zip(texts, fixed, strict=True)]
     return [f"\\raggedright {text}" if text else "" for text in broken]
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text with every character that LaTeX would take as a command written so that it is printed.
 
     Brackets and stars are among them: after the end of a row they would be its optional argument.
@@ -182,15 +185,15 @@ def escaped(text: str) -> str:
     return "".join(_ESCAPED.get(mark, mark) for mark in printed)
 
 
-def _line(line: Line, part: range, fixed: Sequence[float] | None) -> str:
-    return _row([*_labels(line.told(), fixed), escaped(line.n), *(_cell(line.cells[at]) for at in part)])
+def _line(line: TableRow, part: range, fixed: Sequence[float] | None) -> str:
+    return _row([*_labels(line.told(), fixed), escape(line.n), *(_cell(line.cells[at]) for at in part)])
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: MeanCell) -> str:
     return f"{_number(cell)}$^\\dagger$" if cell.short and cell.mean is not None else _number(cell)
 
 
-def _number(cell: Cell) -> str:
+def _number(cell: MeanCell) -> str:
     shown = cell.shown()
     if shown is None:
         return "--"
@@ -232,5 +235,5 @@ def _hint(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _comments(layout: Layout) -> list[str]:
+def _comments(layout: MeansTable) -> list[str]:
     return [f"% {' '.join(note.split())}" for note in layout.notes]

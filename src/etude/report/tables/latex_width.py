@@ -59,13 +59,13 @@ def pieces(text: str, most: float = math.inf) -> list[str]:
     return [piece for piece in found if piece]
 
 
-def stacked(text: str, most: float) -> list[str]:
+def stack_lines(text: str, most: float) -> list[str]:
     """A text in lines that are no wider than this, as far as its pieces allow."""
     return _lines(pieces(text), most)
 
 
-def filled(text: str, most: float) -> list[str]:
-    """The lines of a text in a column of this width: as `stacked`, and long pieces are broken."""
+def fill_lines(text: str, most: float) -> list[str]:
+    """The lines of a text in a column of this width: as `stack_lines`, and long pieces are broken."""
     return _lines(pieces(text, most), most)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from etude.analysis.summary import Estimate, Scalar, Summary
+from etude.analysis.summary import GroupEstimate, Scalar, StudySummary
 from etude.digits import UNKNOWN, Spread, between_text, half_width, number, spread
 from etude.meter.sources.quantity import Quality, worst
 
@@ -14,7 +14,7 @@ SHORT = "†"
 BETWEEN = "95 % by the spread over replicates and the error of the method, which they share"
 
 
-class Cell(NamedTuple):
+class MeanCell(NamedTuple):
     """A mean with its spread."""
 
     mean: float | None
@@ -46,14 +46,14 @@ class Cell(NamedTuple):
         return f"{told} {SHORT}" if self.short and shown is not None else told
 
 
-class Line(NamedTuple):
+class TableRow(NamedTuple):
     """One row of the table."""
 
     labels: tuple[str, ...]
     """One per label column."""
     n: str
     """Values behind the means: `5`, `3–5` if metrics differ, `2 of 5` if some are missing; empty for references."""
-    cells: tuple[Cell, ...]
+    cells: tuple[MeanCell, ...]
     """One per metric."""
     role: str = ""
     """`baseline` for a group that others are compared with, `reference` for what is no group."""
@@ -64,22 +64,22 @@ class Line(NamedTuple):
         return (f"{first} ({self.role})" if self.role else first, *others)
 
 
-class Layout(NamedTuple):
+class MeansTable(NamedTuple):
     """A table of means: groups first, then the references to read them by."""
 
     label_columns: tuple[str, ...]
     metric_columns: tuple[str, ...]
-    groups: tuple[Line, ...]
-    references: tuple[Line, ...]
+    groups: tuple[TableRow, ...]
+    references: tuple[TableRow, ...]
     notes: tuple[str, ...]
 
 
-def laid_out(summary: Summary) -> Layout:
+def means_table(summary: StudySummary) -> MeansTable:
     """The table of a summary's metrics, best means marked."""
     best = {metric: _best(summary, metric) for metric in summary.metrics}
     baselines = {one.baseline for one in summary.comparisons}
     groups = [
-        Line(
+        TableRow(
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
             n=_counts([group.estimates[metric] for metric in summary.metrics]),
             cells=tuple(
@@ -93,10 +93,10 @@ def laid_out(summary: Summary) -> Layout:
     ]
     width = max(1, len(summary.varied))
     references = [
-        Line(
+        TableRow(
             labels=(reference.title, *[""] * (width - 1)),
             n="",
-            cells=tuple(Cell(reference.values.get(metric), None) for metric in summary.metrics),
+            cells=tuple(MeanCell(reference.values.get(metric), None) for metric in summary.metrics),
             role="reference",
         )
         for reference in summary.references
@@ -108,7 +108,7 @@ def laid_out(summary: Summary) -> Layout:
     if any(cell.short and cell.mean is not None for line in groups for cell in line.cells):
         notes.append(f"{SHORT} replicates are missing")
     notes += [f"{one.title}: {one.note}" for one in summary.references if one.note]
-    return Layout(
+    return MeansTable(
         label_columns=apart(summary.varied or ("group",), ("n", *names, *columns), "param "),
         metric_columns=columns,
         groups=tuple(groups),
@@ -117,25 +117,25 @@ def laid_out(summary: Summary) -> Layout:
     )
 
 
-def _cell(found: Estimate, *, best: bool) -> Cell:
+def _cell(found: GroupEstimate, *, best: bool) -> MeanCell:
     between = (found.interval.low, found.interval.high) if found.interval else None
-    return Cell(found.mean, found.std, best, bool(found.quality), between, bool(found.missing))
+    return MeanCell(found.mean, found.std, best, bool(found.quality), between, bool(found.missing))
 
 
-def _head(summary: Summary, metric: str, name: str) -> str:
+def _head(summary: StudySummary, metric: str, name: str) -> str:
     """What stands above a column: the metric's name, its unit and, of a physical number, how it was got."""
     words = [summary.units.get(metric, ""), quality_of(summary, metric)]
     told = ", ".join(word for word in words if word)
     return f"{name} ({told})" if told else name
 
 
-def quality_of(summary: Summary, metric: str) -> str:
+def quality_of(summary: StudySummary, metric: str) -> str:
     """The worst quality of a physical number in any group; empty for other numbers."""
     found = [group.estimates[metric].quality for group in summary.groups]
     return str(worst(Quality(quality) for quality in found if quality)) if any(found) else ""
 
 
-def _methods(summary: Summary) -> Iterator[str]:
+def _methods(summary: StudySummary) -> Iterator[str]:
     """How the physical numbers of the table were got, where groups differ for each."""
     for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True):
         by: dict[tuple[str, str], list[str]] = {}
@@ -148,7 +148,7 @@ def _methods(summary: Summary) -> Iterator[str]:
             yield f"{name}: {quality}{whose} ({method or 'method not told'}); in brackets {BETWEEN}"
 
 
-def _windows_left_out(summary: Summary) -> Iterator[str]:
+def _windows_left_out(summary: StudySummary) -> Iterator[str]:
     """Nodes with more kinds of windows than the records have columns for."""
     for cost in summary.costs:
         if not cost.endswith(".cost.windows_left_out"):
@@ -181,12 +181,12 @@ def spoken(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _best(summary: Summary, metric: str) -> frozenset[str]:
+def _best(summary: StudySummary, metric: str) -> frozenset[str]:
     """The groups to be marked; none of one."""
     return frozenset() if len(summary.groups) < 2 else summary.best(metric)
 
 
-def _counts(estimates: Sequence[Estimate]) -> str:
+def _counts(estimates: Sequence[GroupEstimate]) -> str:
     counts = sorted({one.n for one in estimates})
     if not counts:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.errors import EtudeError
 from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Feed, Node
@@ -14,7 +14,7 @@ from etude.study.aggregate_checks import AGGREGATE
 from etude.study.prepare import PreparedStudy
 
 
-def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
+def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, StudySummary]]:
     """The summaries that the study's collect nodes gave, by the name of the node.
 
     Where one could not be made, for some variants or another node failed, its table is made of what there is; the
@@ -22,11 +22,11 @@ def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
     """
     absent: list[Node] = []
     for name, node in prepared.expansion.collect.items():
-        if node.use is None or node.use.signature.returns is not Summary:
+        if node.use is None or node.use.signature.returns is not StudySummary:
             continue
         if isinstance(prepared.store.inspect(node.fingerprint), Manifest):
-            summary = prepared.store.read(node.fingerprint, as_type=Summary)
-            assert isinstance(summary, Summary)
+            summary = prepared.store.read(node.fingerprint, as_type=StudySummary)
+            assert isinstance(summary, StudySummary)
             yield name, summary
         else:
             absent.append(node)
@@ -34,7 +34,7 @@ def summaries_of(prepared: PreparedStudy) -> Iterator[tuple[str, Summary]]:
         yield from _of_what_there_is(prepared, absent)
 
 
-def _of_what_there_is(prepared: PreparedStudy, absent: Sequence[Node]) -> Iterator[tuple[str, Summary]]:
+def _of_what_there_is(prepared: PreparedStudy, absent: Sequence[Node]) -> Iterator[tuple[str, StudySummary]]:
     """Tables that no node has made, from the records as far as they go; nothing where no variant is done."""
     records = current_records(prepared.store, prepared.expansion.records)
     if "done" not in records["status"].to_pylist():

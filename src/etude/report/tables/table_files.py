@@ -8,19 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.interchange import json_text
 from etude.report.tables.comma_separated import csv_text
 from etude.report.tables.latex import latex_text
 from etude.report.tables.markdown import markdown_text
 
+CHARTS = "charts"
+SEARCH = "search"
+"""Folder of what a search came to: its table and its charts."""
+RECOMMENDED = "recommendation.json"
+"""Which trial of a search to take."""
 
-def statistics_text(summary: Summary) -> str:
+
+def statistics_text(summary: StudySummary) -> str:
     """Everything that is known, as JSON: what is not known is null."""
     return json_text(asdict(summary), indent=1) + "\n"
 
 
-RENDERERS: Mapping[str, Callable[[Summary], str]] = {
+RENDERERS: Mapping[str, Callable[[StudySummary], str]] = {
     "aggregated_metrics.csv": csv_text,
     "aggregated_metrics.tex": latex_text,
     "aggregated_metrics.md": markdown_text,
@@ -28,7 +34,7 @@ RENDERERS: Mapping[str, Callable[[Summary], str]] = {
 }
 
 
-def export(summary: Summary, folder: Path) -> tuple[Path, ...]:
+def export(summary: StudySummary, folder: Path) -> tuple[Path, ...]:
     """Write all tables of a summary; files of the same names are replaced. Returns what was written."""
     texts = {name: render(summary) for name, render in RENDERERS.items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from etude.analysis.summary import Summary
+from etude.analysis.summary import StudySummary
 from etude.digits import short_text
-from etude.report.tables.means_table import Cell, Layout, Line, laid_out
+from etude.report.tables.means_table import MeanCell, MeansTable, TableRow, means_table
 
 MOST_GROUPS = 60
 """Rows of a table in the terminal: a search of thousands has its table in a file."""
@@ -25,8 +25,8 @@ class TerminalTable:
     It shows as many metrics as the terminal is wide, at least one, and says how many it leaves to the exported tables.
     """
 
-    def __init__(self, summary: Summary, title: str = "") -> None:
-        self._layout = laid_out(summary)
+    def __init__(self, summary: StudySummary, title: str = "") -> None:
+        self._layout = means_table(summary)
         self._title = title
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -40,7 +40,7 @@ class TerminalTable:
                 break
 
 
-def _notes(layout: Layout, hidden: int) -> Iterator[Text]:
+def _notes(layout: MeansTable, hidden: int) -> Iterator[Text]:
     """What must be known to read the table: below it, as wide as the terminal is."""
     if hidden:
         yield Text(f"and {hidden} more {'metric' if hidden == 1 else 'metrics'} in the exported tables", style="dim")
@@ -51,7 +51,7 @@ def _notes(layout: Layout, hidden: int) -> Iterator[Text]:
         yield Text(note, style="dim")
 
 
-def _table(layout: Layout, title: str, shown: int) -> Table:
+def _table(layout: MeansTable, title: str, shown: int) -> Table:
     table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
     for name in layout.label_columns:
         table.add_column(Text(name), overflow="fold")
@@ -66,7 +66,7 @@ def _table(layout: Layout, title: str, shown: int) -> Table:
     return table
 
 
-def _row(line: Line, shown: int) -> list[Text]:
+def _row(line: TableRow, shown: int) -> list[Text]:
     return [*(Text(_short(label)) for label in line.told()), Text(line.n), *map(_cell, line.cells[:shown])]
 
 
@@ -75,5 +75,5 @@ def _short(label: str) -> str:
     return short_text(float(label), 6) if len(label) > LONG_NUMBER and _FRACTION.fullmatch(label) else label
 
 
-def _cell(cell: Cell) -> Text:
+def _cell(cell: MeanCell) -> Text:
     return Text(cell.text(), style="bold green" if cell.best else "")

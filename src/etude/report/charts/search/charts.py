@@ -14,11 +14,11 @@ from etude.report.charts.search.objectives import objectives
 from etude.report.charts.search.parallel import parallels
 from etude.report.charts.search.params import importance_chart, influence_chart, slices
 from etude.report.charts.search.trajectories import beaten, trajectory
-from etude.report.charts.search.workers import failures, workers
+from etude.report.charts.search.workers import outcome_chart, workers
 from etude.study.prepare import PreparedStudy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCharts:
     """What a search came to, in numbers and in charts."""
 
@@ -50,7 +50,13 @@ def search_charts(results: SearchResults) -> SearchCharts:
     tests = [influences(results, at) for at in range(len(results.metrics))]
     plots = tuple(plot for plot in _plots(results, known, tests) if plot is not None)
     recommended = recommendation(results) if len(results.metrics) == 1 else None
-    return SearchCharts(results, tuple(known), tuple(tests), plots, recommended)
+    return SearchCharts(
+        results=results,
+        importances=tuple(known),
+        influences=tuple(tests),
+        plots=plots,
+        recommended=recommended,
+    )
 
 
 def _plots(
@@ -73,4 +79,4 @@ def _plots(
             else:
                 yield plot
     yield workers(results)
-    yield failures(results)
+    yield outcome_chart(results)

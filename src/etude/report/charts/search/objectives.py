@@ -9,7 +9,7 @@ from etude.analysis.search.results import SearchResults
 from etude.digits import number_text
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, Scale, scale, stairs
-from etude.report.charts.search.wording import better_word, goal_label, no_baseline, shown, trial_tip
+from etude.report.charts.search.wording import better_word, goal_label, no_baseline, shown_value, trial_tip
 
 SPREAD_FROM = 20.0
 """Values above 0 whose largest is more than this many times the smallest stand on a logarithmic scale."""
@@ -49,7 +49,7 @@ def _pair(results: SearchResults, one: int, other: int) -> Panel:
     best = {trial.number for trial in front(results)}
     known = [trial for trial in results.known() if trial.values is not None]
     places = {
-        trial.number: (shown(results, trial.values[other], other), shown(results, trial.values[one], one))
+        trial.number: (shown_value(results, trial.values[other], other), shown_value(results, trial.values[one], one))
         for trial in known
         if trial.values is not None
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from etude.analysis.search.ranking import better_than_baseline, top
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text
-from etude.report.charts.labels import one_line
+from etude.report.charts.chart_names import one_line
 from etude.report.charts.palette import FAINT, SERIES, shade
 from etude.report.charts.plot import Key, Line, Mark, Panel, Plot, Scale, Words, short_number
 from etude.report.charts.search.wording import (
@@ -16,7 +16,7 @@ from etude.report.charts.search.wording import (
     goal_label,
     no_baseline,
     option_texts,
-    shown,
+    shown_value,
     trial_tip,
 )
 
@@ -52,13 +52,13 @@ def _chart(
     results: SearchResults, name: str, title: str, trials: Sequence[Trial], order: Sequence[str], at: int
 ) -> Plot:
     axes = _ordered(results, order)
-    values = [shown(results, trial.values[at], at) for trial in trials if trial.values]
+    values = [shown_value(results, trial.values[at], at) for trial in trials if trial.values]
     worst, best = values[-1], values[0]
     drawn = _evenly(trials)
     marks: list[Mark] = []
     for trial in reversed(drawn):
         assert trial.values is not None
-        value = shown(results, trial.values[at], at)
+        value = shown_value(results, trial.values[at], at)
         share = 1.0 if best == worst else (value - worst) / (best - worst)
         few = len(drawn) <= 40
         marks.append(
@@ -72,7 +72,7 @@ def _chart(
         )
     base = results.baseline
     if base is not None and base.values is not None:
-        value = shown(results, base.values[at], at)
+        value = shown_value(results, base.values[at], at)
         share = 1.0 if best == worst else min(1.0, max(-0.04, (value - worst) / (best - worst)))
         tip = trial_tip(results, base)
         marks.append(Line(_path(axes, base, share), BETTER, "baseline", 2.4, dash=1, tip=tip))

@@ -9,10 +9,10 @@ from etude.analysis.search.influence import NEGLIGIBLE, Influence
 from etude.analysis.search.ranking import top
 from etude.analysis.search.results import Dimension, SearchResults
 from etude.digits import number_text
-from etude.report.charts.labels import one_line, scale_of
+from etude.report.charts.chart_names import one_line, scale_of
 from etude.report.charts.palette import SERIES, shade
 from etude.report.charts.plot import (
-    Band,
+    Area,
     Box,
     Boxes,
     Dot,
@@ -30,11 +30,11 @@ from etude.report.charts.plot import (
 from etude.report.charts.search.wording import (
     BETTER,
     baseline_rule,
-    counted,
+    count_text,
     goal_label,
     no_baseline,
     option_texts,
-    shown,
+    shown_value,
     value_text,
 )
 
@@ -124,7 +124,7 @@ def influence_chart(tests: tuple[Influence, ...]) -> Plot | None:
 
 def slices(results: SearchResults, found: Importances, at: int = 0) -> Plot | None:
     """The objective against each param, the most important first; None where no trial has a value."""
-    values = [shown(results, trial.values[at], at) for trial in results.known() if trial.values]
+    values = [shown_value(results, trial.values[at], at) for trial in results.known() if trial.values]
     if not values:
         return None
     by = {dimension.name: dimension for dimension in results.dimensions}
@@ -134,7 +134,7 @@ def slices(results: SearchResults, found: Importances, at: int = 0) -> Plot | No
     high = float(np.quantile(values, 1.0 if results.maximise[at] else 1.0 - LEAST_SHOWN))
     best = {trial.number for trial in top(results, 1, at)}
     base = results.baseline
-    always = [] if base is None or base.values is None else [shown(results, base.values[at], at)]
+    always = [] if base is None or base.values is None else [shown_value(results, base.values[at], at)]
     y = scale([*(value for value in values if low <= value <= high), *always], "")
     panels = [
         _slice(
@@ -153,7 +153,7 @@ def slices(results: SearchResults, found: Importances, at: int = 0) -> Plot | No
         "averaged out, 95 % of resamples; star: best trial"
     )
     caption += "; square and dashed: baseline" if base is not None else no_baseline(results)
-    caption += f"; {counted(hidden, 'trial')} outside the panels" if hidden else ""
+    caption += f"; {count_text(hidden, 'trial')} outside the panels" if hidden else ""
     left_out = len(by) - len(order)
     caption += f"; {left_out} more params not shown" if left_out else ""
     key = Key("trial", "first", "last")
@@ -171,7 +171,7 @@ def _slice(
     for age, trial in enumerate(results.trials):
         if trial.values is None or dimension.name not in trial.point:
             continue
-        value = shown(results, trial.values[at], at)
+        value = shown_value(results, trial.values[at], at)
         if not y.low <= value <= y.high:
             continue
         place = _place(dimension, trial.point[dimension.name], rng)
@@ -217,7 +217,7 @@ def _effect_marks(dimension: Dimension, found: Importance, factor: float) -> lis
     area = zip(places, effect.low, effect.high, strict=True)
     line = tuple((place, mean * factor) for place, mean in zip(places, effect.mean, strict=True))
     return [
-        Band(tuple((place, low * factor, high * factor) for place, low, high in area), SERIES[1]),
+        Area(tuple((place, low * factor, high * factor) for place, low, high in area), SERIES[1]),
         Line(line, SERIES[1], width=1.8),
     ]
 

@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from etude.analysis.search.failures import failed
+from etude.analysis.search.failures import failures
 from etude.analysis.search.results import SearchResults, Trial
 from etude.analysis.search.trajectory import Band as Held
-from etude.analysis.search.trajectory import Moment, beaten_after, ended, moments, together
+from etude.analysis.search.trajectory import Moment, beaten_after, ended_trials, moments, together
 from etude.digits import number_text
 from etude.report.charts.palette import SERIES, colour
-from etude.report.charts.plot import Band, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stairs
+from etude.report.charts.plot import Area, Dot, Dots, Line, Mark, Panel, Plot, Rule, Scale, scale, stairs
 from etude.report.charts.search.wording import (
     BETTER,
     baseline_rule,
     baseline_value,
     better_word,
-    counted,
+    count_text,
     goal_label,
     no_baseline,
-    shown,
+    shown_value,
     span_of,
     trial_tip,
 )
@@ -36,11 +36,11 @@ def trajectory(results: SearchResults, at: int = 0) -> Plot:
     path = moments(results, at)
     unit_s, unit = span_of([results])
     drawn = {moment.number: moment for moment in path}
-    values = [shown(results, trial.values[at], at) for trial in ended(results) if trial.values is not None]
+    values = [shown_value(results, trial.values[at], at) for trial in ended_trials(results) if trial.values is not None]
     y = _focused(results, values, at)
-    kept = _evenly([trial for trial in ended(results) if trial.values is not None], MOST_DOTS)
+    kept = _evenly([trial for trial in ended_trials(results) if trial.values is not None], MOST_DOTS)
     hidden = sum(not y.low <= value <= y.high for value in values)
-    causes = {each.outcome: each.trials for each in failed(results)}
+    causes = {each.outcome: each.trials for each in failures(results)}
     panels = []
     for label, place in (
         (f"time ({unit})", lambda moment: moment.time_s / unit_s),
@@ -49,20 +49,20 @@ def trajectory(results: SearchResults, at: int = 0) -> Plot:
         dots = [
             Dot(
                 place(drawn[trial.number]),
-                shown(results, trial.values[at], at),
+                shown_value(results, trial.values[at], at),
                 SERIES[6],
                 trial_tip(results, trial, 8),
             )
             for trial in kept
-            if trial.values is not None and y.low <= shown(results, trial.values[at], at) <= y.high
+            if trial.values is not None and y.low <= shown_value(results, trial.values[at], at) <= y.high
         ]
-        best = [(place(moment), shown(results, moment.best, at)) for moment in path if moment.best is not None]
+        best = [(place(moment), shown_value(results, moment.best, at)) for moment in path if moment.best is not None]
         marks: list[Mark] = [
             *baseline_rule(results, at),
             Dots(tuple(dots), size=4.0, name="trial", opacity=0.55),
-            Line(stairs(best), SERIES[0], "best so far", 2.4, tip=_told(results, path, at)),
+            Line(stairs(best), SERIES[0], "best so far", 2.4, tip=_best_text(results, path, at)),
         ]
-        lost = [trial for trial in ended(results) if trial.outcome in causes]
+        lost = [trial for trial in ended_trials(results) if trial.outcome in causes]
         crosses = [Dot(place(drawn[trial.number]), y.low, BETTER, trial_tip(results, trial, 8)) for trial in lost]
         if crosses:
             marks.append(Dots(tuple(crosses), 6, 5.5, "failed"))
@@ -70,7 +70,7 @@ def trajectory(results: SearchResults, at: int = 0) -> Plot:
         panels.append(Panel(across, y, tuple(marks)))
     caption = f"{len(path)} trials, {sum(causes.values())} of them failed; {better_word(results, at)}"
     if hidden:
-        caption += f"; {counted(hidden, 'trial')} outside the panel"
+        caption += f"; {count_text(hidden, 'trial')} outside the panel"
     return Plot("trajectory", f"Best so far: {goal_label(results, at)}", caption + no_baseline(results), tuple(panels))
 
 
@@ -138,7 +138,7 @@ def trajectories(searches: Mapping[str, Sequence[SearchResults]], at: int = 0) -
 
 def _curve(results: SearchResults, place: Callable[[Moment], float], at: int) -> list[tuple[float, float | None]]:
     return [
-        (place(moment), None if moment.best is None else shown(results, moment.best, at))
+        (place(moment), None if moment.best is None else shown_value(results, moment.best, at))
         for moment in moments(results, at)
     ]
 
@@ -147,14 +147,14 @@ def _group_marks(name: str, bands: Sequence[Held], ink: str, n: int) -> list[Mar
     area = tuple((band.at, band.low, band.high) for band in bands if band.low is not None and band.high is not None)
     last = f"{name}: {number_text(bands[-1].mean)} in the end, n = {n}" if bands else name
     line = Line(stairs([(band.at, band.mean) for band in bands]), ink, name, 2.2, tip=last)
-    return [Band(area, ink), line] if area else [line]
+    return [Area(area, ink), line] if area else [line]
 
 
-def _told(results: SearchResults, path: Sequence[Moment], at: int) -> str:
+def _best_text(results: SearchResults, path: Sequence[Moment], at: int) -> str:
     best = path[-1].best if path else None
-    return (
-        "no value yet" if best is None else f"best: {goal_label(results, at)} {number_text(shown(results, best, at))}"
-    )
+    if best is None:
+        return "no value yet"
+    return f"best: {goal_label(results, at)} {number_text(shown_value(results, best, at))}"
 
 
 def _focused(results: SearchResults, values: Sequence[float], at: int, share: float = LEAST_SHOWN) -> Scale:

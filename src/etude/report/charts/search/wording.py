@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etude.analysis.search.results import Dimension, SearchResults, Trial
 from etude.digits import number_text, short_text
-from etude.report.charts.labels import label_of, one_line, scale_of
+from etude.report.charts.chart_names import label_of, one_line, scale_of
 from etude.report.charts.palette import FAINT, SERIES
 from etude.report.charts.plot import Rule, time_scale
 
@@ -30,7 +30,7 @@ BETTER = SERIES[1]
 MOST_PARAMS_TOLD = 24
 
 
-def shown(results: SearchResults, value: float, at: int = 0) -> float:
+def shown_value(results: SearchResults, value: float, at: int = 0) -> float:
     """A metric's value in the unit that its label names."""
     return value * scale_of(results.metrics[at])
 
@@ -48,7 +48,7 @@ def better_word(results: SearchResults, at: int = 0) -> str:
 def baseline_value(results: SearchResults, at: int = 0) -> float | None:
     """The baseline's value as it is shown; None where there is none."""
     base = results.baseline
-    return None if base is None or base.values is None else shown(results, base.values[at], at)
+    return None if base is None or base.values is None else shown_value(results, base.values[at], at)
 
 
 def baseline_rule(results: SearchResults, at: int = 0, *, level: bool = True) -> tuple[Rule, ...]:
@@ -70,13 +70,14 @@ def trial_tip(results: SearchResults, trial: Trial, most: int = MOST_PARAMS_TOLD
         value = trial.outcome
     else:
         value = ", ".join(
-            f"{goal_label(results, at)} {number_text(shown(results, each, at))}" for at, each in enumerate(trial.values)
+            f"{goal_label(results, at)} {number_text(shown_value(results, each, at))}"
+            for at, each in enumerate(trial.values)
         )
     point = ", ".join(f"{name}={value_text(each)}" for name, each in list(trial.point.items())[:most])
     return f"trial {trial.number} ({trial.origin}): {value}{'' if trial.feasible else ', not feasible'}; {point}"
 
 
-def counted(number: int, name: str) -> str:
+def count_text(number: int, name: str) -> str:
     """A number of things: `1 trial`, `2 trials`."""
     return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
@@ -139,12 +140,12 @@ def span_of(results: Sequence[SearchResults]) -> tuple[float, str]:
 
 def recommendation_text(found: Recommendation, results: SearchResults) -> str:
     """Which trial a model of all values recommends, and what it makes of the best value seen, in a sentence."""
-    mean, low, high = (number_text(shown(results, value)) for value in (found.mean, found.low, found.high))
+    mean, low, high = (number_text(shown_value(results, value)) for value in (found.mean, found.low, found.high))
     told = f"expected {mean} [{low}, {high}] by a model of all trials"
-    noise = number_text(shown(results, found.noise_sd))
+    noise = number_text(shown_value(results, found.noise_sd))
     if found.expected.number == found.observed.number:
         return f"The best value seen is also the best to expect: trial {found.expected.number}, {told} (noise {noise})."
-    seen = number_text(shown(results, found.observed_mean))
+    seen = number_text(shown_value(results, found.observed_mean))
     return (
         f"Best to expect: trial {found.expected.number}, {told}; of trial {found.observed.number}, the best value "
         f"seen, it expects {seen} (noise {noise})."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from etude.analysis.search.failures import failed, outcomes
+from etude.analysis.search.failures import failures, outcomes
 from etude.analysis.search.results import SearchResults
-from etude.analysis.search.utilisation import Span, Utilisation, utilisation, windows
+from etude.analysis.search.utilisation import TrialSpan, Utilisation, utilisation, windows
 from etude.digits import number_text
 from etude.report.charts.palette import INK, SERIES
 from etude.report.charts.plot import Box, Boxes, Dot, Dots, Line, Mark, Panel, Plot, Scale, Words
@@ -51,7 +51,7 @@ def workers(results: SearchResults) -> Plot | None:
     return Plot("workers", "Use of the workers", caption, (upper, lower), heights=(1.5, height))
 
 
-def failures(results: SearchResults) -> Plot | None:
+def outcome_chart(results: SearchResults) -> Plot | None:
     """Trials by outcome, with what the failed ones cost; None for a search without trials."""
     found = outcomes(results)
     if not found:
@@ -69,7 +69,7 @@ def failures(results: SearchResults) -> Plot | None:
         said += f", {spent}" if each.lost_s else ""
         marks.append(Words(float(each.trials), float(row), said, aside=6.0))
     names = tuple((float(row), each.outcome.replace("_", " ")) for row, each in enumerate(found))
-    lost = failed(results)
+    lost = failures(results)
     count = sum(each.trials for each in lost)
     reasons = "; ".join(f"{each.outcome}: {each.reason}" for each in lost if each.reason)
     caption = f"{count} of {len(results.trials)} trials failed ({count / len(results.trials):.1%})"
@@ -118,7 +118,7 @@ def _gantt_marks(
 ) -> tuple[Mark, ...]:
     row = {lane: at for at, lane in enumerate(lanes)}
     trials = {trial.number: trial for trial in results.trials}
-    by: dict[str, list[Span]] = {each.outcome: [] for each in outcomes(results)}
+    by: dict[str, list[TrialSpan]] = {each.outcome: [] for each in outcomes(results)}
     for span in found.spans:
         if span.lane in row:
             by[span.outcome].append(span)

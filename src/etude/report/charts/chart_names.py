@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from etude.analysis.direction import meaning_of
 from etude.analysis.grouping import key_of, name_of
-from etude.analysis.summary import Group, Scalar, Summary
+from etude.analysis.summary import Group, Scalar, StudySummary
 
 _SPOKEN = {
     "wall_s": "wall time",
@@ -74,7 +74,7 @@ def file_stem(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.")[:80] or "chart"
 
 
-def with_names_in_common(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
+def with_names_in_common(summaries: Sequence[StudySummary]) -> tuple[StudySummary, ...]:
     """Summaries of several studies whose groups have the same name where they have the same params, and only there.
 
     A group is named by every param that varies in any of the studies, also where its own study holds it: a study of
@@ -94,7 +94,7 @@ def with_names_in_common(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
     )
 
 
-def with_short_names(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
+def with_short_names(summaries: Sequence[StudySummary]) -> tuple[StudySummary, ...]:
     """Summaries whose groups have short names, the same name for the same group everywhere; as they are where none fit.
 
     `head=linear, pooling=max, spectral=null` is `linear, max`: text stands alone, null and false are left out, true is
@@ -112,7 +112,7 @@ def with_short_names(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
     )
 
 
-def _renamed(summary: Summary, groups: Sequence[Group]) -> Summary:
+def _renamed(summary: StudySummary, groups: Sequence[Group]) -> StudySummary:
     """A summary with these groups in place of its own, its comparisons of them among it."""
     names = {old.name: new.name for old, new in zip(summary.groups, groups, strict=True)}
     return replace(

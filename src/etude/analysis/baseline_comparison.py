@@ -11,7 +11,7 @@ import numpy.typing as npt
 from etude.analysis.fairness import ByMetric, Fairness, fairness
 from etude.analysis.grouping import key_of, name_of
 from etude.analysis.intervals import t_interval
-from etude.analysis.paired import (
+from etude.analysis.paired_tests import (
     FEWEST_PAIRS,
     differences,
     hedges_effect,
@@ -77,7 +77,7 @@ def comparisons(
     ]
     flipped = iter(sign_flips([found for family in families for _, found in family]))
     told = [[replace(one, p_sign=next(flipped)) for one, _ in family] for family in families]
-    return tuple(one for family in told for one in corrected(family))
+    return tuple(one for family in told for one in with_holm(family))
 
 
 def _fairly(
@@ -100,7 +100,7 @@ def compare(
 ) -> tuple[Comparison, npt.NDArray[np.float64]]:
     """One group against its baseline, and the differences that its sign-flip test is still to be made of.
 
-    Corrected p-values and the claim are for `corrected` to fill in.
+    Corrected p-values and the claim are for `with_holm` to fill in.
     """
     found = differences([left for left, _ in both], [right for _, right in both])
     note = ""
@@ -131,7 +131,7 @@ def compare(
     return told, found
 
 
-def corrected(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def with_holm(family: Sequence[Comparison]) -> tuple[Comparison, ...]:
     """The comparisons of one metric with their p-values corrected for each other, and what may be claimed."""
     by_t = holm([one.p_t for one in family])
     by_sign = holm([one.p_sign for one in family])

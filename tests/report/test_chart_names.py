@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from etude.analysis.estimates import estimate
-from etude.analysis.summary import Comparison, Group, Summary
-from etude.report.charts.labels import with_names_in_common, with_short_names
+from etude.analysis.summary import Comparison, Group, StudySummary
+from etude.report.charts.chart_names import with_names_in_common, with_short_names
 from etude.report.charts.pareto import pareto_points
 
 
-def summary(*params: dict[str, Any]) -> Summary:
+def summary(*params: dict[str, Any]) -> StudySummary:
     groups = tuple(
         Group(
             name=", ".join(f"{name}={value}" for name, value in each.items()),
@@ -21,7 +21,7 @@ def summary(*params: dict[str, Any]) -> Summary:
         )
         for each in params
     )
-    return Summary(
+    return StudySummary(
         metrics=("q.accuracy", "q.time_s"),
         costs=(),
         varied=tuple(params[0]),
