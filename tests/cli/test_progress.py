@@ -86,3 +86,36 @@ def test_without_a_terminal_each_thing_that_happens_is_a_line() -> None:
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert len(lines) == 2
     assert "[bold]oops" in lines[1]
+
+
+def lines_of(*events: Event, terminal: bool = False, verbose: bool = False) -> list[str]:
+    console = Console(file=io.StringIO(), width=120, force_terminal=terminal)
+    progress = LiveProgress(console, verbose=verbose)
+    for each in events:
+        progress(each)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
+
+
+LONG = event(EventKind.RUN_STARTED, study="s", variants=200, cached=0, todo={"model": 200, "score": 5})
+MODELS = [event(EventKind.DONE, f"model {number}", cost={"wall_s": 2.0}) for number in range(200)]
+
+
+def test_a_long_run_without_a_terminal_has_a_line_for_each_tenth_of_a_step() -> None:
+    _, *lines = lines_of(LONG, *MODELS)
+    assert [line.split()[1:5] for line in lines] == [["model", f"{20 * tenth}", "of", "200"] for tenth in range(1, 11)]
+
+
+def test_its_nodes_that_fail_have_a_line_each_and_those_that_they_block_have_none() -> None:
+    failed = event(EventKind.FAILED, "model 0", error="too hot")
+    blocked = [event(EventKind.BLOCKED, f"score {number}", because="model 0") for number in range(5)]
+    _, *lines = lines_of(LONG, failed, *blocked)
+    assert [line.strip() for line in lines] == ["✗ model 0  too hot"]
+
+
+def test_a_step_of_few_nodes_has_a_line_for_each_in_a_long_run_too() -> None:
+    scores = [event(EventKind.DONE, f"score {number}") for number in range(5)]
+    assert len(lines_of(LONG, *scores)) == 1 + 5
+
+
+def test_a_verbose_run_has_a_line_for_each_node_however_many() -> None:
+    assert len(lines_of(LONG, *MODELS, verbose=True)) == 1 + 200

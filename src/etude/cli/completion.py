@@ -9,11 +9,10 @@ import typer
 
 from etude.errors import EtudeError
 from etude.graph.labels import text_of
+from etude.graph.pipeline import RECORDS
 
 if TYPE_CHECKING:
     from etude.study.study import Study
-
-RECORDS = "records"
 
 
 def node_names(context: typer.Context, incomplete: str) -> list[str]:

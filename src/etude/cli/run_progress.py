@@ -14,6 +14,7 @@ from rich.text import Text
 from etude.cli.console import escape
 from etude.digits import number_text
 from etude.execute.run_events import Event, EventKind, now
+from etude.graph.pipeline import RECORDS
 from etude.units import readable_bytes, readable_seconds
 
 
@@ -128,7 +129,7 @@ class RunView:
             if times:
                 total += count * sum(times) / len(times)
             elif count:
-                unknown = unknown or name != "records"
+                unknown = unknown or name != RECORDS
         for active in self.active.values():
             total -= min(now_s - active.since_s, _mean(self.times_s.get(active.name)))
         return max(total, 0.0) / self.most_active, unknown
@@ -175,6 +176,11 @@ def picture(view: RunView, now_s: float) -> RenderableType:
     return Group(head, rows)
 
 
+MOST_LINES = 100
+"""Of more nodes than that, output that is no terminal gets a line for each tenth of a step's nodes."""
+_BY_TENTHS = (EventKind.DONE, EventKind.REUSED, EventKind.WAITING, EventKind.BLOCKED)
+
+
 class LiveProgress:
     """Shows a run on a terminal as it goes, and as plain lines where there is none."""
 
@@ -183,6 +189,9 @@ class LiveProgress:
         self.view = RunView()
         self._moving = moving and console.is_terminal
         self._verbose = verbose
+        self._totals: dict[str, int] = {}
+        """Of a long run without a terminal: node as written → how many of it are to do."""
+        self._done: dict[str, int] = {}
         self._live: Live | None = None
 
     def __enter__(self) -> LiveProgress:
@@ -198,11 +207,31 @@ class LiveProgress:
         self.view.take(event)
         if self._live is not None and not self._live.is_started:
             self._live.start()
-        line = line_of(event, self.view)
-        if self._verbose and event.kind is EventKind.STARTED:
-            line = f"  [dim]▸ {escape(event.label)}[/]"
-        if line:
+        if event.kind is EventKind.RUN_STARTED:
+            plain = not self._moving and not self._verbose
+            self._totals = dict(self.view.left) if plain and self.view.todo > MOST_LINES else {}
+            self._done = {}
+        if line := self._line(event):
             self.console.print(line, soft_wrap=True)
+
+    def _line(self, event: Event) -> str:
+        if self._verbose and event.kind is EventKind.STARTED:
+            return f"  [dim]▸ {escape(event.label)}[/]"
+        if self._totals and event.kind in _BY_TENTHS:
+            return self._tenth_line(event)
+        return line_of(event, self.view)
+
+    def _tenth_line(self, event: Event) -> str:
+        """A line where another tenth of a step's results is there; empty elsewhere."""
+        total = self._totals.get(event.name, 0)
+        if event.kind not in (EventKind.DONE, EventKind.REUSED) or event.name == RECORDS or not total:
+            return ""
+        done = self._done[event.name] = self._done.get(event.name, 0) + 1
+        if 10 * done // total == 10 * (done - 1) // total:
+            return ""
+        left_s, unknown = self.view.left_s(event.time_s)
+        left = f"{self.view.todo} nodes left" + ("" if unknown else f", about {readable_seconds(left_s)}")
+        return f"  [green]✓[/] {escape(event.name)}  {done} of {total}  [dim]{left}[/]"
 
     def _picture(self) -> RenderableType:
         return picture(self.view, now())
@@ -217,7 +246,7 @@ def line_of(event: Event, view: RunView) -> str:
             study = escape(view.study)
             return f"[bold]{study}[/]: {view.variants} variants, {view.todo} nodes to run, {view.cached} cached"
         case EventKind.DONE:
-            if event.name == "records":
+            if event.name == RECORDS:
                 return ""
             return f"  [green]✓[/] {label}  [dim]{_cost_text(data.get('cost'))}[/]"
         case EventKind.REUSED:

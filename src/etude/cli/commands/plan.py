@@ -13,6 +13,7 @@ from etude.cli.arguments import AsJson, Only, Profile, Quick, Rerun, Set, StudyF
 from etude.cli.console import escape, out
 from etude.cli.study_file import prepare_file, show_namesake
 from etude.graph.explain import Reason, why
+from etude.graph.pipeline import RECORDS
 from etude.graph.plan import Action, State
 from etude.graph.versions import version_of
 from etude.interchange import json_text
@@ -78,7 +79,7 @@ def show_plan(prepared: PreparedStudy, *, why: bool, as_json: bool = False) -> N
 
 def _by_name(prepared: PreparedStudy) -> dict[str, list[Action]]:
     by_name: dict[str, list[Action]] = {}
-    names = [*prepared.study.pipeline, "records", *prepared.study.collect]
+    names = [*prepared.study.pipeline, RECORDS, *prepared.study.collect]
     for name in names:
         by_name[name] = []
     for action in prepared.plan.actions:
