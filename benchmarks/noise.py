@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from etude.text import steps
-from etude.text.noise.perturbation import PerturbationKind, perturb
+from etude.text.noise.perturbation import perturb
 from etude.text.noise.pools import FamilyName
-from etude.text.types import Splits
+from etude.text.types import PerturbationKind, Splits
 
 WORDS = ("the", "of", "to", "what", "when", "how", "can", "you", "please", "tell", "me", "about", "where", "statement")
 SEVERITY = 0.1

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from etude.text import steps
 from etude.text.noise.edits import edits_of, restore
 from etude.text.noise.lookalikes import CASES, HOMOGLYPHS, KEYBOARD, OCR
-from etude.text.noise.perturbation import PerturbationKind, perturb
-from etude.text.types import Splits
+from etude.text.noise.perturbation import perturb
+from etude.text.types import PerturbationKind, Splits
 
 KINDS: tuple[PerturbationKind, ...] = get_args(PerturbationKind)
 LETTERS = ("keyboard", "ocr", "homoglyph", "case")

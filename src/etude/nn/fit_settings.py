@@ -30,6 +30,20 @@ class DataSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleUse:
+    """Which trained module is used on what."""
+
+    module: Reference
+    """The class that was trained."""
+    weights: Literal["best", "last"] = "best"
+    """Those that count, or those of the last step."""
+    split: str = "test"
+    """Of the data of a node."""
+    batch: PositiveInt = 32
+    """Examples of a batch, likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitSpec:
     """How a `LightningModule` is trained."""
 

@@ -21,7 +21,7 @@ from etude import Context
 from etude.errors import StepError, nearest
 from etude.nn.batches import Batches
 from etude.nn.fit import fit, quiet_lightning, trainer_for
-from etude.nn.fit_settings import DataSource, FitSpec, FittedModule, Stage
+from etude.nn.fit_settings import DataSource, FitSpec, FittedModule, ModuleUse, Stage
 from etude.nn.monitor import Monitor
 from etude.nn.optimisation import parameter_groups, schedule_factor
 from etude.nn.precision import format_for
@@ -30,7 +30,7 @@ from etude.nn.randomness import fixed_seed
 CARD, WEIGHTS, LAST = "module.json", "module.safetensors", "last.safetensors"
 
 
-def object_named(reference: str, setting: str) -> Any:
+def import_object(reference: str, setting: str) -> Any:
     """What a reference `module:name` leads to. An error that its module raises passes as it is.
 
     Raises:
@@ -67,7 +67,7 @@ def make_module(reference: str, settings: Mapping[str, Any], seed: int) -> light
 
 
 def _instance(reference: str, setting: str, settings: Mapping[str, Any]) -> Any:
-    kind = object_named(reference, setting)
+    kind = import_object(reference, setting)
     if not isinstance(kind, type):
         raise StepError(f"{setting}: {reference} is no class, but {type(kind).__name__}")
     try:
@@ -88,7 +88,7 @@ def parts_of(data: object) -> dict[str, Any]:
     return {name: getattr(data, name) for name in names if getattr(data, name, None) is not None}
 
 
-def part_named(data: object, name: str) -> Any:
+def split_of(data: object, name: str) -> Any:
     """One split of the data.
 
     Raises:
@@ -180,7 +180,7 @@ def training_batches(data: object, source: DataSource, spec: FitSpec) -> tuple[A
         return made.train_dataloader(), made.val_dataloader() if own else None
     collate = _collate(source)
     validation = parts_of(data).get("validation")
-    train = batches_of(part_named(data, "train"), spec.batch, collate, spec.seed)
+    train = batches_of(split_of(data, "train"), spec.batch, collate, spec.seed)
     return train, batches_of(validation, spec.batch, collate, None) if validation is not None else None
 
 
@@ -192,13 +192,13 @@ def evaluation_batches(data: object, source: DataSource, stage: Stage, split: st
     """
     made = _data_module(data, source, stage)
     if made is None:
-        return batches_of(part_named(data, split), size, _collate(source), None)
+        return batches_of(split_of(data, split), size, _collate(source), None)
     names = {"validate": "val_dataloader", "test": "test_dataloader", "predict": "predict_dataloader"}
     return getattr(made, names[stage])()
 
 
 def _collate(source: DataSource) -> Callable[[list[Any]], Any] | None:
-    return None if source.collate is None else object_named(source.collate, "collate")
+    return None if source.collate is None else import_object(source.collate, "collate")
 
 
 def _data_module(data: object, source: DataSource, stage: str) -> lightning.LightningDataModule | None:
@@ -368,3 +368,14 @@ def predict_with_module(module: lightning.LightningModule, batches: Any, *, ctx:
         if not isinstance(each, Mapping) or not all(isinstance(value, Tensor) for value in each.values()):
             raise StepError(f"predict_step gives {type(each).__name__}; expected a tensor, or a mapping of tensors")
     return {name: torch.cat([each[name].cpu() for each in rows]) for name in (rows[0] if rows else {})}
+
+
+def use_module(
+    stage: Stage, fitted: FittedModule, data: object, use: ModuleUse, source: DataSource, *, ctx: Context
+) -> dict[str, Any]:
+    """What a trained module logs or predicts over a split, by name."""
+    batches = evaluation_batches(data, source, stage, use.split, use.batch)
+    module = load_module(fitted, use.module, use.weights)
+    if stage == "predict":
+        return predict_with_module(module, batches, ctx=ctx)
+    return evaluate_module(module, batches, stage, ctx=ctx)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from pydantic import PositiveInt
+from typing import Any
 
 from etude import Context, step
-from etude.nn.fit_settings import DataSource, FitSpec, FittedModule, Reference
+from etude.nn.fit_settings import DataSource, FitSpec, FittedModule, ModuleUse, Reference, Stage
 from etude.nn.step_settings import settings_from
 
 
@@ -37,63 +35,39 @@ def fit(
 
 
 @step
+@settings_from(ModuleUse, split="validation")
 @settings_from(DataSource)
 def validate(
-    fitted: FittedModule,
-    data: object = None,
-    *,
-    ctx: Context,
-    module: Reference,
-    weights: Literal["best", "last"] = "best",
-    split: str = "validation",
-    batch: PositiveInt = 32,
-    source: DataSource,
+    fitted: FittedModule, data: object = None, *, ctx: Context, use: ModuleUse, source: DataSource
 ) -> dict[str, float]:
     """What a trained module logs in its `validation_step`, over a split."""
-    # torch comes with it
-    from etude.nn import modules
-
-    batches = modules.evaluation_batches(data, source, "validate", split, batch)
-    return modules.evaluate_module(modules.load_module(fitted, module, weights), batches, "validate", ctx=ctx)
+    return _results("validate", fitted, data, use, source, ctx)
 
 
 @step
+@settings_from(ModuleUse)
 @settings_from(DataSource)
 def test(
-    fitted: FittedModule,
-    data: object = None,
-    *,
-    ctx: Context,
-    module: Reference,
-    weights: Literal["best", "last"] = "best",
-    split: str = "test",
-    batch: PositiveInt = 32,
-    source: DataSource,
+    fitted: FittedModule, data: object = None, *, ctx: Context, use: ModuleUse, source: DataSource
 ) -> dict[str, float]:
     """What a trained module logs in its `test_step`, over a split."""
-    # torch comes with it
-    from etude.nn import modules
-
-    batches = modules.evaluation_batches(data, source, "test", split, batch)
-    return modules.evaluate_module(modules.load_module(fitted, module, weights), batches, "test", ctx=ctx)
+    return _results("test", fitted, data, use, source, ctx)
 
 
 @step
+@settings_from(ModuleUse)
 @settings_from(DataSource)
 def predict(
-    fitted: FittedModule,
-    data: object = None,
-    *,
-    ctx: Context,
-    module: Reference,
-    weights: Literal["best", "last"] = "best",
-    split: str = "test",
-    batch: PositiveInt = 32,
-    source: DataSource,
+    fitted: FittedModule, data: object = None, *, ctx: Context, use: ModuleUse, source: DataSource
 ) -> dict[str, Any]:
     """What a trained module's `predict_step` gives of each row of a split: tensors by name."""
+    return _results("predict", fitted, data, use, source, ctx)
+
+
+def _results(
+    stage: Stage, fitted: FittedModule, data: object, use: ModuleUse, source: DataSource, ctx: Context
+) -> dict[str, Any]:
     # torch comes with it
     from etude.nn import modules
 
-    batches = modules.evaluation_batches(data, source, "predict", split, batch)
-    return modules.predict_with_module(modules.load_module(fitted, module, weights), batches, ctx=ctx)
+    return modules.use_module(stage, fitted, data, use, source, ctx=ctx)

@@ -35,6 +35,7 @@ ReliabilityTable: TypeAlias = pa.Table
 ScopeCurve: TypeAlias = pa.Table
 """One row per threshold, rising: `threshold`, `in_scope_accuracy`, `in_scope_kept`, `oos_recall` (float64)."""
 
+PerturbationKind: TypeAlias = Literal["keyboard", "ocr", "homoglyph", "case", "word_drop", "word_repeat", "word_swap"]
 ScopeMethod: TypeAlias = Literal["msp", "energy", "mahalanobis", "knn", "oos_class"]
 ThresholdChoice: TypeAlias = Literal["accuracy", "in_scope_accuracy", "in_scope_kept", "argmax"]
 

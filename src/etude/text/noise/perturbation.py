@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
 
+from etude.nn.model_types import SplitName
 from etude.text.noise.characters import confuse
 from etude.text.noise.edits import EditedText
 from etude.text.noise.lookalikes import CASES, HOMOGLYPHS, KEYBOARD, OCR, Confusions
+from etude.text.noise.noisy import alter_splits
 from etude.text.noise.words import REWORDINGS, reword
 from etude.text.philox import Ids
+from etude.text.types import PerturbationKind, Splits
 
-PerturbationKind: TypeAlias = Literal["keyboard", "ocr", "homoglyph", "case", "word_drop", "word_repeat", "word_swap"]
 _TABLES: Mapping[str, Confusions] = {"keyboard": KEYBOARD, "ocr": OCR, "homoglyph": HOMOGLYPHS, "case": CASES}
 _CHUNK = 4096
 """Texts that are worked on at once; it bounds memory and changes nothing."""
+
+
+def perturb_splits(
+    splits: Splits, kind: PerturbationKind, *, severity: float, seed: int, parts: Sequence[SplitName]
+) -> Splits:
+    """The splits with the texts of some parts perturbed, and what undoes it in the column `edits`.
+
+    Raises:
+        StepError: An id occurs twice.
+    """
+
+    def alter(texts: Sequence[str], ids: Ids) -> list[EditedText]:
+        return perturb(texts, ids, kind, severity=severity, seed=seed)
+
+    return alter_splits(splits, dict.fromkeys(parts, alter))
 
 
 def perturb(texts: Sequence[str], ids: Ids, kind: PerturbationKind, *, severity: float, seed: int) -> list[EditedText]:

@@ -16,13 +16,9 @@ from etude.text.file_kinds import FileFormat, FileSpec, Quoting
 from etude.text.hub import from_hub
 from etude.text.known_data_sets import ClincVariant, KnownName, load_data_set
 from etude.text.labelled_files import TextColumns, read_texts
-from etude.text.noise.fragments import NoiseSpec
-from etude.text.noise.noisy import FAMILIES, alter_splits, with_phrases
-from etude.text.noise.perturbation import PerturbationKind
-from etude.text.noise.perturbation import perturb as perturb_texts
 from etude.text.noise.pools import FamilyName
 from etude.text.splitting import divide, require_learnable
-from etude.text.types import Duplicates, LabelTable, Share, Splits, SplitSummary, TextTable
+from etude.text.types import Duplicates, LabelTable, PerturbationKind, Share, Splits, SplitSummary, TextTable
 
 DOCSTRING_PACKAGES = (
     "matplotlib",
@@ -194,9 +190,11 @@ def add_noise(
     """
     if family == "none":
         return splits
+    # the phrases come with it, which planning does not need
+    from etude.text.noise import fragments, noisy
 
-    def spec(typos: float, corrections: float) -> NoiseSpec:
-        return NoiseSpec(
+    def spec(typos: float, corrections: float) -> fragments.NoiseSpec:
+        return fragments.NoiseSpec(
             typos=typos,
             corrections=corrections,
             two_fragments=two_fragments,
@@ -207,7 +205,7 @@ def add_noise(
         )
 
     train, test = spec(train_typos, train_corrections), spec(test_typos, test_corrections)
-    return with_phrases(splits, FAMILIES[family], train=train, test=test, parts=parts, seed=seed)
+    return noisy.with_phrases(splits, noisy.FAMILIES[family], train=train, test=test, parts=parts, seed=seed)
 
 
 @step
@@ -223,7 +221,7 @@ def perturb(
 
     The column `edits` says what stood there before.
     """
-    return alter_splits(
-        splits,
-        {part: lambda texts, ids: perturb_texts(texts, ids, kind, severity=severity, seed=seed) for part in parts},
-    )
+    # the tables of what is taken for what come with it, which planning does not need
+    from etude.text.noise import perturbation
+
+    return perturbation.perturb_splits(splits, kind, severity=severity, seed=seed, parts=parts)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from etude import Context, InputFolder, step
-from etude.nn import summaries
 from etude.nn.classifier_spec import (
     ClassifierSpec,
     HeadKind,
@@ -101,6 +100,9 @@ def tokenize_for(
 @step
 def token_summary(tokens: Tokens) -> TokenSummary:
     """How long texts are in tokens, and how many were too long and lost their end."""
+    # the formulas of FLOPs come with it, which planning does not need
+    from etude.nn import summaries
+
     return summaries.token_summary(tokens)
 
 
@@ -196,10 +198,16 @@ def train(
 @step
 def model_summary(model: TrainedModel) -> ModelSummary:
     """The sizes of a classifier's parts, how much of the backbone is trained, and the bytes that it takes."""
+    # the formulas of FLOPs come with it, which planning does not need
+    from etude.nn import summaries
+
     return summaries.model_summary(model)
 
 
 @step
 def training_summary(model: TrainedModel) -> TrainingSummary:
     """What the training went through, for the record: steps, examples, tokens with and without padding, FLOPs."""
+    # the formulas of FLOPs come with it, which planning does not need
+    from etude.nn import summaries
+
     return summaries.training_summary(model)

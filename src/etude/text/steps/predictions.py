@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import NonNegativeInt, PositiveInt
 
 from etude import Context, placement, step
-from etude.nn import summaries
 from etude.nn.model_types import Backbone, Kept, Predictions, PredictionSummary, SplitName, Tokens, TrainedModel
 from etude.nn.precision import Precision
 from etude.text.efficiency import Nodes, with_efficiency
@@ -51,6 +50,9 @@ def predict(
 @step
 def prediction_summary(predictions: Predictions) -> PredictionSummary:
     """What predicting went through, for the record: examples, tokens, FLOPs."""
+    # the formulas of FLOPs come with it, which planning does not need
+    from etude.nn import summaries
+
     return summaries.prediction_summary(predictions)
 
 
