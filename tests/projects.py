@@ -74,7 +74,7 @@ class Project:
             made = {}
             for name, (function, *rest) in nodes.items():
                 reads, settings, on = (*rest, None, None, None)[:3]
-                step = function if "." in function else f"{self.module}:{function}"
+                step = function if "." in function or function == "command" else f"{self.module}:{function}"
                 made[name] = node(name, step, reads, settings, **(on or {}))
             return made
 

@@ -12,6 +12,7 @@ class StepContext:
     """Remembers what it was told, and asks to stop once that much is done."""
 
     scratch: Path
+    project: Path = field(default_factory=Path.cwd)
     stop_after: float = float("inf")
     devices: tuple[str, ...] = ()
     cpus: int = 1

@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "execute",
         "cluster",
         "search",
-        "text language inference disruption ensemble",
+        "text language inference disruption ensemble command",
         "nn analysis",
         "meter flops",
         "graph",

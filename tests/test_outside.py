@@ -24,7 +24,7 @@ from etude.cli.main import app
 from etude.graph.library import StepLibrary, full_reference
 
 EXPECTED = Path(__file__).parent / "expected" / "outside"
-STEP_ROOMS = ("analysis", "nn", "text")
+STEP_ROOMS = ("analysis", "command", "nn", "text")
 
 STUDY = """
 name: small

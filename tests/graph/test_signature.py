@@ -182,7 +182,7 @@ def blend(first, weight, second, *, shift: float = 0.0):  # type: ignore[no-unty
 
 
 def test_of_a_plain_function_what_a_study_gives_by_name_is_a_setting() -> None:
-    signature = signature_of("here:blend", blend, {"weight"})
+    signature = signature_of("here:blend", blend, {"weight": 2})
     assert [(given.name, given.by_name) for given in signature.inputs] == [("first", False), ("second", True)]
     assert list(signature.settings) == ["weight", "shift"]
     assert signature.settings["weight"].required

@@ -14,6 +14,7 @@ class RunContext:
     """What a running step may know of its run. See `etude.Context`."""
 
     make_scratch: Callable[[], Path]
+    project: Path = field(default_factory=Path.cwd)
     devices: tuple[str, ...] = ()
     cpus: int = 1
     asked_to_stop: Callable[[], bool] = field(default=lambda: False)

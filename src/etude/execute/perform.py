@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from etude.meter.accounting.merge import merge_ranks
 from etude.meter.accounting.start_up import without_start_up
 from etude.meter.measure import Measurement
 from etude.store.codecs import classes_in
-from etude.store.codecs.metrics import metrics_in
+from etude.store.codecs.metrics import metrics_in, says_metrics_by_type
 from etude.store.manifest import Header
 from etude.store.store import Store
 
@@ -85,6 +85,7 @@ def perform(task: Task, store: Store, host: Host) -> Outcome:
 def _perform(task: Task, store: Store, host: Host) -> Outcome:
     context = RunContext(
         make_scratch=partial(store.scratch, task.fingerprint),
+        project=Path(task.project or "."),
         devices=host.devices,
         cpus=host.cpus,
         asked_to_stop=host.asked_to_stop,
@@ -173,12 +174,13 @@ def _call_step(
     return run_apart(partial(signature.function, *positional, **named, **settings, **extra))
 
 
-def _signature(reference: str, given: Collection[str]) -> Signature:
+def _signature(reference: str, given: Mapping[str, object]) -> Signature:
     function = import_function(reference)
     known = _signatures.get(reference)
     if known is None or known[0] is not function:
         known = _signatures[reference] = (function, signature_of(reference, function))
-    return signature_of(reference, function, given) if known[1].plain and given else known[1]
+    as_given = known[1].plain or known[1].command
+    return signature_of(reference, function, given) if as_given and given else known[1]
 
 
 def _settings(task: Task, signature: Signature) -> dict[str, object]:
@@ -264,7 +266,7 @@ def _store(
         cost=cost,
         deterministic=deterministic,
         observed=observed or {},
-        metrics={} if task.step.startswith("etude.") else metrics_in(value),
+        metrics={} if says_metrics_by_type(task.step) else metrics_in(value),
     )
     try:
         manifest = store.commit(task.fingerprint, value, returns, header, replace=task.replace, owned=owned)

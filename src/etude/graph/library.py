@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from etude.errors import IdentityError, nearest
+from etude.graph.command_lines import with_programs
 from etude.graph.importing import make_importable, use_sources
 from etude.graph.signature import NotAStep, Signature, signature_of
 from etude.graph.step import options_of
@@ -17,6 +19,8 @@ from etude.identity.code import CodeIndex, SymbolMap
 from etude.identity.map_cache import MapCache
 
 _ROOT = Path(__file__).parent.parent
+COMMAND = "command"
+"""The step that runs a command line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -37,7 +41,7 @@ class StepLibrary:
     """Bytes of modules that count in place of those on disk, by absolute path."""
     index: CodeIndex = field(init=False)
     _found: dict[str, StepUse | NotAStep] = field(default_factory=dict)
-    _plain: dict[tuple[str, frozenset[str]], StepUse] = field(default_factory=dict)
+    _plain: dict[tuple[str, str, frozenset[str]], StepUse] = field(default_factory=dict)
     _observed: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -45,7 +49,7 @@ class StepLibrary:
         cache = None if self.given_sources else MapCache(self.project / ".etude" / "code")
         self.index = CodeIndex(sources=self.given_sources, cache=cache)
 
-    def find(self, name: str, given: Collection[str] = ()) -> StepUse:
+    def find(self, name: str, given: Mapping[str, object] = MappingProxyType({})) -> StepUse:
         """The step of that name; of a function that is not marked as one, as these settings make it one.
 
         Raises:
@@ -60,12 +64,21 @@ class StepLibrary:
         if isinstance(found, NotAStep):
             raise found
         signature = found.signature
-        if not signature.plain or not given:
+        if not (signature.plain or signature.command) or not given:
             return found
-        key = (name, frozenset(given))
+        command = str(given.get(signature.command, "")) if signature.command else ""
+        key = (name, command, frozenset(given))
         if key not in self._plain:
-            self._plain[key] = replace(found, signature=signature_of(signature.reference, signature.function, given))
+            own = signature_of(signature.reference, signature.function, given)
+            self._plain[key] = replace(found, signature=own, symbols=self._with_programs(found.symbols, command))
         return self._plain[key]
+
+    def _with_programs(self, symbols: SymbolMap, command: str) -> SymbolMap:
+        try:
+            return with_programs(symbols, command, self.project) if command else symbols
+        except IdentityError as error:
+            reason, _, mend = str(error).partition("\n    Mend: ")
+            raise NotAStep(f"the command {command!r} runs what cannot be read: {reason}", mend) from error
 
     def sources(self) -> dict[str, bytes]:
         """The source files outside étude that the steps found so far reach, or were seen to run: path → bytes."""
@@ -126,6 +139,8 @@ def full_reference(name: str) -> str:
     """
     if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
         return name
+    if name == COMMAND:
+        return "etude.command.steps:command"
     if not re.fullmatch(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", name):
         raise NotAStep(
             f"{name!r} is no step's name", "write room.function for étude's own, package.module:function for yours"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from etude.errors import ConfigError, Fault, IdentityError
+from etude.graph.command_lines import named_files
 from etude.graph.signature import Setting, Signature
 from etude.identity.canonical import canonical
 from etude.identity.files import FileDigests
@@ -40,7 +41,7 @@ def read_settings(signature: Signature, given: Mapping[str, object], files: File
         if setting.placement:
             continue
         try:
-            identity[name] = _identity(signature, setting, absolute, files, read)
+            identity[name] = _identity(signature, setting, absolute, files, read, project)
         except IdentityError as error:
             reason, _, mend = str(error).partition("\n    Mend: ")
             shown = given.get(name, setting.default)
@@ -50,22 +51,43 @@ def read_settings(signature: Signature, given: Mapping[str, object], files: File
     return NodeSettings(absolute, canonical(identity), read)
 
 
-def _paths(signature: Signature, given: Mapping[str, object], project: Path) -> dict[str, str]:
+def _paths(signature: Signature, given: Mapping[str, object], project: Path) -> dict[str, object]:
     """The paths of input files, given or by default, from the project on, wherever one stands."""
     named = {name: given.get(name, setting.default) for name, setting in signature.settings.items() if setting.reads}
-    return {name: str(project / path) for name, path in named.items() if isinstance(path, (str, Path)) and str(path)}
+    paths: dict[str, object] = {}
+    for name, value in named.items():
+        if isinstance(value, (str, Path)) and str(value):
+            paths[name] = str(project / value)
+        elif isinstance(value, (list, tuple)):
+            paths[name] = [str(project / path) for path in value]
+    return paths
 
 
 def _identity(
-    signature: Signature, setting: Setting, given: Mapping[str, object], files: FileDigests, read: dict[str, str]
+    signature: Signature,
+    setting: Setting,
+    given: Mapping[str, object],
+    files: FileDigests,
+    read: dict[str, str],
+    project: Path,
 ) -> object:
     value = signature.validated(setting.name, given[setting.name]) if setting.name in given else setting.default
     if setting.reads and isinstance(value, (Path, str)):
-        _require_kind(Path(value), setting, given[setting.name])
-        digest = read[str(value)] = files.digest(Path(value))
-        return {"content": digest}
+        return _content(Path(value), setting, given[setting.name], files, read)
+    if setting.reads and isinstance(value, (list, tuple)):
+        return [_content(Path(path), setting, str(path), files, read) for path in value]
     canonical(value)
+    if setting.name == signature.command:
+        named = {path: files.digest(path) for path in named_files(str(value), project)}
+        read.update({str(path): digest for path, digest in named.items()})
+        return {"run": value, **{str(path.relative_to(project)): digest for path, digest in named.items()}}
     return value
+
+
+def _content(path: Path, setting: Setting, given: object, files: FileDigests, read: dict[str, str]) -> object:
+    _require_kind(path, setting, given)
+    digest = read[str(path)] = files.digest(path)
+    return {"content": digest}
 
 
 def _require_kind(path: Path, setting: Setting, given: object) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from etude.errors import EtudeError, Fault, nearest
-from etude.graph.step import Context, FileInput, Placement, options_of
+from etude.graph.command_lines import inputs_of
+from etude.graph.step import CommandLine, Context, FileInput, Placement, options_of
 
 EMPTY: Any = inspect.Parameter.empty
 
@@ -72,6 +74,8 @@ class Signature:
     """Setting → pydantic TypeAdapter, built when first needed."""
     plain: bool = False
     """Whether the function is not marked as a step: then what a study gives by name is a setting."""
+    command: str = ""
+    """The setting that is a command line, whose `{names}` are inputs."""
 
     def settings_faults(self, given: Mapping[str, object], path: str) -> list[Fault]:
         """Everything that is wrong with the settings of one node: unknown, missing, of the wrong type."""
@@ -136,14 +140,14 @@ def _value_faults(error: ValueError, path: str, value: object, setting: Setting)
     return found
 
 
-def signature_of(reference: str, function: object, given: Collection[str] = ()) -> Signature:
+def signature_of(reference: str, function: object, given: Mapping[str, object] = MappingProxyType({})) -> Signature:
     """Read a step's signature.
 
     Args:
         reference: `module:function`.
         function: What it leads to. A function without `@step` is a step too: of its positional parameters those in
             `given` are settings, the others inputs, and settings need no annotation.
-        given: The names that a study gives under `with:`.
+        given: What a study gives under `with:`.
 
     Raises:
         NotAStep: The object is no function, or its annotations cannot be used.
@@ -168,6 +172,11 @@ def signature_of(reference: str, function: object, given: Collection[str] = ()) 
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 raise NotAStep(f"{reference}: ctx must be keyword-only", "move it behind the `*`")
             context = True
+        elif parameter.kind is parameter.VAR_KEYWORD and command_setting(settings):
+            inputs += [
+                Input(name=named, annotation=object, required=True, by_name=True)
+                for named in inputs_of(str(given.get(command_setting(settings), "")))
+            ]
         elif parameter.kind is parameter.VAR_KEYWORD:
             raise NotAStep(f"{reference} takes **{name}", "name every setting: what is not named cannot be checked")
         elif parameter.kind is parameter.KEYWORD_ONLY or (
@@ -193,7 +202,17 @@ def signature_of(reference: str, function: object, given: Collection[str] = ()) 
         deterministic=options is None or options.deterministic,
         validators={},
         plain=options is None,
+        command=command_setting(settings),
     )
+
+
+def command_setting(settings: Mapping[str, Setting]) -> str:
+    """The setting that is a command line; empty where none is."""
+    return next((name for name, setting in settings.items() if CommandLine in _mark_types(setting.annotation)), "")
+
+
+def _mark_types(annotation: object) -> set[type]:
+    return {type(mark) for mark in getattr(annotation, "__metadata__", ())}
 
 
 def _require_function(reference: str, function: object) -> None:
@@ -222,9 +241,10 @@ def _setting(reference: str, parameter: inspect.Parameter, annotation: object) -
 
 
 def _marks_inside(annotation: object) -> Iterator[object]:
-    """The marks of the members of a union."""
+    """The marks of the members of a union, and of the items of a list or tuple."""
     for part in typing.get_args(annotation):
         yield from getattr(part, "__metadata__", ())
+        yield from _marks_inside(part) if not hasattr(part, "__metadata__") else ()
 
 
 def _bare(annotation: object) -> object:

@@ -27,6 +27,13 @@ class FileInput:
     folder: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """Marks a setting that is a command line: the project's files that it names are identity, `{name}` is an input."""
+
+
+OUT = "out"
+"""`{out}` in a command line is the folder that the command writes to."""
 placement = Placement()
 InputFile = Annotated[Path, FileInput()]
 """A setting's type: a file that the step reads. Its content (and its suffix) is identity, its place is not."""
@@ -47,6 +54,11 @@ class Context(Protocol):
     @property
     def scratch(self) -> Path:
         """A folder of this node's own, kept between attempts and dropped once the result is stored."""
+        ...
+
+    @property
+    def project(self) -> Path:
+        """The folder of the project whose study runs: what a study names by a path starts from here."""
         ...
 
     @property

@@ -23,8 +23,16 @@ import ast
 
 COUNTED = frozenset(
     {
-        *("analysis", "disruption", "ensemble", "flops", "inference", "language", "nn", "text"),
-        *("digits", "graph.metric", "graph.pipeline", "meter.latency", "meter.quantity", "units"),
+        *("analysis", "command", "disruption", "ensemble", "flops", "inference", "language", "nn", "text"),
+        *(
+            "digits",
+            "graph.command_lines",
+            "graph.metric",
+            "graph.pipeline",
+            "meter.latency",
+            "meter.quantity",
+            "units",
+        ),
     }
 )
 """Rooms and modules of étude whose code makes values that are stored."""

@@ -17,7 +17,7 @@ from etude.graph.wiring import Sources, Wiring, wire
 from etude.identity.files import FileDigests
 from etude.store.codecs import is_metrics, reason_not_storable
 from etude.store.codecs.annotations import bare, class_of
-from etude.store.codecs.metrics import may_be_metrics
+from etude.store.codecs.metrics import may_be_metrics, says_metrics_by_type
 from etude.study.aggregate_checks import aggregate_faults
 from etude.study.fault_places import locate, together
 from etude.study.interpolation import params_in, resolve
@@ -491,8 +491,8 @@ class _Expander:
         """Whether a step may return metrics; asked once for each step, not for each of its nodes."""
         if use.reference not in self.metrics:
             returns = use.signature.returns
-            own = use.reference.startswith("etude.")  # their results say by their types whether they are metrics
-            self.metrics[use.reference] = is_metrics(returns) if own else may_be_metrics(returns)
+            by_type = says_metrics_by_type(use.reference)
+            self.metrics[use.reference] = is_metrics(returns) if by_type else may_be_metrics(returns)
         return self.metrics[use.reference]
 
     def _input(self, sources: Sources, row: Mapping[str, Node]) -> InputOf:

@@ -6,7 +6,7 @@ import collections.abc
 
 from etude.errors import EtudeError
 from etude.store.codecs.annotations import bare, class_of, is_namedtuple
-from etude.store.codecs.metrics import numbers_in
+from etude.store.codecs.metrics import numbers_in, says_metrics_by_type
 from etude.store.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
@@ -30,7 +30,7 @@ def unrecorded_numbers(prepared: PreparedStudy) -> dict[str, list[str]]:
             returns = node.use.signature.returns if node.use is not None else object
             if not (
                 manifest.codec.get("metrics")
-                or node.step.startswith("etude.")
+                or says_metrics_by_type(node.step)
                 or _is_data(returns)
                 or manifest.size > MOST_BYTES
             ):

@@ -81,6 +81,11 @@ def _may_hold(annotation: Any, within: tuple[Any, ...]) -> bool:
     return any(_may_hold(bare(each), (*within, annotation)) for each in inner if each is not Ellipsis)
 
 
+def says_metrics_by_type(step: str) -> bool:
+    """Whether a step's return type alone says that it gives metrics: étude's own do, but for what runs a command."""
+    return step.startswith("etude.") and not step.startswith("etude.command.")
+
+
 def metrics_in(value: object) -> dict[str, Metric]:
     """The numbers that a value holds by name, with the texts and gaps beside them; empty where it holds none.
 
