@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from etude.errors import EtudeError
+
 MEMORY_BYTES: Final = 2 * 2**30
 CPU_S: Final = 20.0
 _OUT_OF_MEMORY: Final = 86
@@ -52,13 +54,13 @@ class JsonnetProcess:
             JsonnetCrash: It crashed the engine, or reached a limit.
         """
         self._send({"program": program})
-        refused: BaseException | None = None
+        refused: Exception | None = None
         while True:
             message = self._receive()
             if "import" in message:
                 try:
                     path, text = imported(*message["import"])
-                except Exception as error:  # raised again below, when the engine has come back
+                except (EtudeError, OSError) as error:  # raised below, when the engine has come back
                     refused = error
                     self._send({})
                 else:
