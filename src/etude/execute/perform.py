@@ -110,7 +110,7 @@ def _perform(task: Task, store: Store, host: Host) -> Outcome:
                 _arguments(task, store, signature)  # checked once more: it may have changed before it was watched
             file = attempt_file(store, task.fingerprint, host.attempt, host.rank)
             with observation, host.metering.kept(measurement, file, host.cpus):
-                value = _call_step(signature, arguments, settings, context)
+                value = run_apart(_bound_step(signature, arguments, settings, context))
         if host.pause:
             host.pause("after", task.name, {**arguments, "settings": settings, "value": value})
         if host.rank > 0:
@@ -158,9 +158,10 @@ def _whole_cost(task: Task, store: Store, host: Host, ranks: Sequence[Cost], fil
     return without_start_up(whole, footprint=by).as_json()
 
 
-def _call_step(
+def _bound_step(
     signature: Signature, arguments: Mapping[str, object], settings: Mapping[str, object], context: RunContext
-) -> Any:
+) -> Callable[[], Any]:
+    """The step with all that it is given."""
     extra = {"ctx": context} if signature.context else {}
     positional: list[object] = []
     for given in signature.inputs:
@@ -171,7 +172,7 @@ def _call_step(
     named = {
         given.name: arguments[given.name] for given in signature.inputs[len(positional) :] if given.name in arguments
     }
-    return run_apart(partial(signature.function, *positional, **named, **settings, **extra))
+    return partial(signature.function, *positional, **named, **settings, **extra)
 
 
 def _signature(reference: str, given: Mapping[str, object]) -> Signature:

@@ -21,7 +21,9 @@ def run_apart(act: Callable[[], Any]) -> Any:
     process = os.getpid()
     try:
         with _places_kept():
-            result = contextvars.copy_context().run(_call, act)
+            variables = contextvars.copy_context()
+            variables.run(_copy_decimal_context)
+            result = variables.run(act)
     except BaseException as error:
         if os.getpid() != process:
             _end_child(error)
@@ -31,14 +33,13 @@ def run_apart(act: Callable[[], Any]) -> Any:
     return result
 
 
-def _call(act: Callable[[], Any]) -> Any:
+def _copy_decimal_context() -> None:
     decimal: Any = sys.modules.get("decimal")
     if decimal is not None:
         decimal.setcontext(decimal.getcontext().copy())  # it is changed in place
-    return act()
 
 
-CALLED_FROM = _call.__code__
+CALLED_FROM = run_apart.__code__
 """Of the last frame in a traceback before those of the function that `run_apart` calls."""
 
 
