@@ -6,7 +6,6 @@ killed at any moment and another can take over.
 
 from __future__ import annotations
 
-import heapq
 import queue
 import threading
 import time
@@ -18,10 +17,10 @@ from typing import Any
 from etude.errors import StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.node_metering import cost_columns
-from etude.execute.ready import ReadyNodes
 from etude.execute.run_events import Event, EventKind, Tell, now
+from etude.execute.run_state import LaidOut, RunState
 from etude.execute.task import Outcome, Status, task_of
-from etude.graph.node import Made, Node, input_contents
+from etude.graph.node import Made, Node
 from etude.graph.plan import Action, Cause, Plan, State
 from etude.identity.observed import Observed, Present
 from etude.redaction import Redactor
@@ -130,50 +129,31 @@ class Runner:
     turns: Mapping[str, int] = field(default_factory=dict)
     """Fingerprint → its turn among those that could start; nodes that have none come last, in the order of the plan."""
     summary: RunSummary = field(default_factory=RunSummary)
-    _actions: dict[str, Action] = field(default_factory=dict)
-    """All nodes that were laid out, by fingerprint."""
-    _pending: set[str] = field(default_factory=set)
-    """Laid out, and not ended in one way or another."""
-    _ended_badly: dict[str, tuple[Node, Outcome]] = field(default_factory=dict)
-    """Failed, stopped or blocked: the node at fault, and its outcome."""
-    _made: dict[str, Made] = field(default_factory=dict)
-    _waiting: dict[str, int] = field(default_factory=dict)
-    """Node → how many of the nodes that it reads are still to come."""
-    _readers: dict[str, list[str]] = field(default_factory=dict)
-    _order: dict[str, int] = field(default_factory=dict)
-    _ready: ReadyNodes = field(default_factory=ReadyNodes)
-    _running: dict[str, Lease] = field(default_factory=dict)
-    _attempts: dict[str, int] = field(default_factory=dict)
-    _deadlines: dict[str, float] = field(default_factory=dict)
-    _elsewhere: dict[str, str] = field(default_factory=dict)
-    _retry: list[tuple[float, str]] = field(default_factory=list)
-    _contents: dict[str, dict[str, str]] = field(default_factory=dict)
-    _blocked: set[str] = field(default_factory=set)
+    _state: RunState = field(default_factory=RunState)
     _started: int = 0
     _stopping: bool = False
-    _begun: set[str] = field(default_factory=set)
-    """Those of the running nodes whose attempt has begun."""
     _thread: int = 0
     """The thread that decides."""
 
     def run(self) -> RunSummary:
         """Run the plan to its end, or to where it cannot go on."""
         self._thread = threading.get_ident()
+        state = self._state
         self._lay_out(self.plan)
-        self._bar()
+        for fingerprint in state.bar(self.barred, Outcome(status=Status.FAILED)):
+            self._report_blocked(fingerprint, told=True)
         last_poll = self.clock()
         try:
-            while self._ready or self._running or self._elsewhere or self._retry or self.growing:
+            while state.ready or state.in_hand or self.growing:
                 self._start_ready()
-                if self._stopping and not self._running:
+                if self._stopping and not state.running:
                     break
-                waits = bool(self._running or self._elsewhere or self._retry or self.growing)
-                self._hear(block=waits and not self._can_start())
+                self._hear(block=(state.in_hand or self.growing) and not self._can_start())
                 if self.clock() - last_poll >= POLL_S:
                     last_poll = self.clock()
                     self._look_around()
         finally:
-            for lease in self._running.values():
+            for lease in state.running.values():
                 lease.release()
         self.summary.interrupted = self._stopping
         return self.summary
@@ -217,101 +197,46 @@ class Runner:
         """Find the nodes to run, and the cached ones below them that must be looked at again when those are done."""
         for action in plan.actions:
             fingerprint = action.node.fingerprint
-            if fingerprint in self._actions and not self._is_renewed(action, again):
-                self._tell_settled(fingerprint)
-                continue
-            self._actions[fingerprint] = action
-            turn = self.turns.get(fingerprint, len(self.turns) + len(self._order))
-            position = self._order.setdefault(fingerprint, turn)
-            above = [other.fingerprint for other in action.node.upstream() if other.fingerprint in self._pending]
-            at_fault = self._at_fault(action.node)
-            if at_fault is not None and action.state is State.RUN:
-                self._block(fingerprint, *at_fault)
-            elif action.state is State.RUN or (action.state is State.CACHED and above):
-                self._pending.add(fingerprint)
-                self._waiting[fingerprint] = len(above)
-                for other in above:
-                    self._readers.setdefault(other, []).append(fingerprint)
-                if not above:
-                    self._ready.push(action.node.needs, position, fingerprint)
-            elif action.manifest is not None:
-                self._made[fingerprint] = Made.of(action.manifest)
-                self.on_end(fingerprint, None)
+            turn = self.turns.get(fingerprint, len(self.turns) + len(self._state.positions))
+            match self._state.lay_out(action, turn, again):
+                case LaidOut.BLOCKED:
+                    self._report_blocked(fingerprint)
+                case LaidOut.FINISHED:
+                    self.on_end(fingerprint, None)
+                case LaidOut.KNOWN if fingerprint in self._state.made:
+                    self.on_end(fingerprint, None)
+                case LaidOut.KNOWN if fingerprint in self._state.ended_badly:
+                    self.on_end(fingerprint, self._state.ended_badly[fingerprint][1])
 
-    def _is_renewed(self, action: Action, again: Collection[str]) -> bool:
-        """Whether a node that was laid out before is laid out anew."""
-        fingerprint = action.node.fingerprint
-        if fingerprint in self._pending:
-            return False
-        if fingerprint in self._ended_badly or fingerprint in self._made:
-            renewed = fingerprint in again and action.state is State.RUN
-        else:
-            renewed = action.state is not State.UNNEEDED
-        if renewed:
-            self._ended_badly.pop(fingerprint, None)
-            self._made.pop(fingerprint, None)
-            self._blocked.discard(fingerprint)
-            self._attempts.pop(fingerprint, None)
-            self._readers.pop(fingerprint, None)
-        return renewed
-
-    def _at_fault(self, node: Node) -> tuple[Node, Outcome] | None:
-        bad = (self._ended_badly.get(other.fingerprint) for other in node.upstream())
-        return next((found for found in bad if found is not None), None)
-
-    def _tell_settled(self, fingerprint: str) -> None:
-        if fingerprint in self._made:
-            self.on_end(fingerprint, None)
-        elif fingerprint in self._ended_badly:
-            self.on_end(fingerprint, self._ended_badly[fingerprint][1])
-
-    def _dropped(self, fingerprints: Collection[str]) -> None:
+    def _let_go(self, fingerprints: Collection[str]) -> None:
         """Forget nodes that have not begun; those that run come back by themselves."""
-        for fingerprint in (self._pending & set(fingerprints)) - self._running.keys():
-            self._elsewhere.pop(fingerprint, None)
-            self._retry = [entry for entry in self._retry if entry[1] != fingerprint]
-            node = self._action(fingerprint).node
-            self._settle_badly(node, Outcome(status=Status.STOPPED, error="nobody wants it any more"))
-        heapq.heapify(self._retry)
-
-    def _bar(self) -> None:
-        for fingerprint in self._waiting.keys() & set(self.barred):
-            self._blocked.add(fingerprint)
-            self._block_readers(self._action(fingerprint).node, Outcome(status=Status.FAILED), told=True)
-
-    def _action(self, fingerprint: str) -> Action:
-        return self._actions[fingerprint]
+        for fingerprint in self._state.withdraw(fingerprints):
+            self._settle_badly(fingerprint, Outcome(status=Status.STOPPED, error="nobody wants it any more"))
 
     # Starting.
 
     def _can_start(self) -> bool:
-        return not self._stopping and self._ready.any(self.backend.admits)
-
-    def _push_ready(self, fingerprint: str) -> None:
-        self._ready.push(self._action(fingerprint).node.needs, self._order[fingerprint], fingerprint)
+        return not self._stopping and self._state.ready.any(self.backend.admits)
 
     def _start_ready(self) -> None:
         """Start everything that is ready and fits; a node that does not fit now does not hold up the others."""
-        while not self._stopping and (fingerprint := self._ready.pop(self.backend.admits)) is not None:
-            if fingerprint in self._blocked or fingerprint in self._running or fingerprint not in self._pending:
-                continue
-            self._begin(fingerprint)
+        while not self._stopping and (fingerprint := self._state.next_ready(self.backend.admits)) is not None:
+            if (lease := self._entered(fingerprint)) is not None:
+                self._submit(fingerprint, lease)
             self._hear(block=False)
         if self._stopping:
-            self._ready.clear()
+            self._state.ready.clear()
 
-    def _begin(self, fingerprint: str) -> None:
-        action = self._action(fingerprint)
-        node = action.node
-        contents = input_contents(node, self._made)
-        assert contents is not None, f"{node.label()} started before what it reads"
-        self._contents[fingerprint] = contents
+    def _entered(self, fingerprint: str) -> Lease | None:
+        """The lease of a node whose turn has come; None where nothing is to be computed, or another run does it."""
+        action = self._state.actions[fingerprint]
+        contents = self._state.enter(fingerprint)
         if action.state is State.CACHED and action.manifest is not None and action.manifest.inputs == contents:
             self._finish(fingerprint, Made.of(action.manifest), EventKind.REUSED, SAME)
-            return
-        if not self._is_forced(action) and self._cut_off(node, contents):
-            return
-        self._lease(fingerprint)
+            return None
+        if not self._is_forced(action) and self._cut_off(action.node, contents):
+            return None
+        return self._lease(fingerprint)
 
     def _is_forced(self, action: Action) -> bool:
         return action.node.fingerprint in self.plan.forced
@@ -355,24 +280,24 @@ class Runner:
         self._finish(node.fingerprint, Made.of(manifest), EventKind.REUSED, SAME)
         return True
 
-    def _lease(self, fingerprint: str) -> None:
+    def _lease(self, fingerprint: str) -> Lease | None:
+        """The right to compute a node; None where another run has it, or is done."""
         lease = self.store.lease(fingerprint)
-        action = self._action(fingerprint)
+        action = self._state.actions[fingerprint]
         if isinstance(lease, Holder):
-            if fingerprint not in self._elsewhere:
+            if self._state.wait_elsewhere(fingerprint, str(lease)):
                 self._say(EventKind.WAITING, action.node, holder=str(lease))
-            self._elsewhere[fingerprint] = str(lease)
-            return
-        self._elsewhere.pop(fingerprint, None)
+            return None
+        self._state.elsewhere.pop(fingerprint, None)
         if not self._is_forced(action) and self._done_meanwhile(fingerprint):
             lease.release()
-            return
-        self._submit(fingerprint, lease)
+            return None
+        return lease
 
     def _done_meanwhile(self, fingerprint: str) -> bool:
         """Whether another run has stored a usable result since the plan was made."""
         manifest = self.store.inspect(fingerprint)
-        if not isinstance(manifest, Manifest) or manifest.inputs != self._contents[fingerprint]:
+        if not isinstance(manifest, Manifest) or manifest.inputs != self._state.contents[fingerprint]:
             return False
         if not self._holds(manifest):
             return False
@@ -380,26 +305,23 @@ class Runner:
         return True
 
     def _submit(self, fingerprint: str, lease: Lease) -> None:
-        action = self._action(fingerprint)
-        attempt = self._attempts[fingerprint] = self._attempts.get(fingerprint, 0) + 1
+        action = self._state.actions[fingerprint]
+        walltime_s = action.node.needs.walltime_s if self.policy.watch_walltime else None
+        attempt = self._state.start(fingerprint, lease, None if walltime_s is None else self.clock() + walltime_s)
         if action.cause is Cause.DAMAGED and attempt == 1:
             self.store.quarantine(fingerprint, action.detail)
         self._started += 1
-        call = task_of(
+        task = task_of(
             action.node,
-            self._contents[fingerprint],
+            self._state.contents[fingerprint],
             self.provenance(action.node),
             replace=self._replaces(action),
             attempt=attempt,
             order=self._started,
             project=self.present.project if self.present is not None else "",
         )
-        self._running[fingerprint] = lease
-        if action.node.needs.walltime_s is not None and self.policy.watch_walltime:
-            self._deadlines[fingerprint] = self.clock() + action.node.needs.walltime_s
-        self._begun.discard(fingerprint)
-        future = self.backend.submit(call)
-        if fingerprint not in self._begun and not future.done():
+        future = self.backend.submit(task)
+        if fingerprint not in self._state.begun and not future.done():
             self._say(EventKind.QUEUED, action.node, attempt=attempt)
         future.add_done_callback(lambda done: self.inbox.put((fingerprint, _outcome_of(done))))
 
@@ -418,7 +340,7 @@ class Runner:
                 case _More():
                     self._lay_out(message.plan, message.again)
                 case _Drop():
-                    self._dropped(message.fingerprints)
+                    self._let_go(message.fingerprints)
                 case (fingerprint, outcome):
                     self._ended(fingerprint, outcome)
                 case _:
@@ -429,136 +351,113 @@ class Runner:
                 return
 
     def _progressed(self, progress: Progress) -> None:
-        if progress.fingerprint in self._running:
-            node = self._action(progress.fingerprint).node
+        if progress.fingerprint in self._state.running:
+            node = self._state.node(progress.fingerprint)
             if progress.starts:
-                self._starts(node)
+                self._begins(node)
             elif progress.value is not None:
                 self._say(EventKind.REPORTED, node, step=progress.done, value=progress.value)
             else:
                 self._say(EventKind.PROGRESS, node, done=progress.done, total=progress.total, message=progress.message)
 
-    def _starts(self, node: Node) -> None:
+    def _begins(self, node: Node) -> None:
         """Say, once for each attempt, that it runs."""
-        if node.fingerprint not in self._begun:
-            self._begun.add(node.fingerprint)
-            self._say(EventKind.STARTED, node, attempt=self._attempts[node.fingerprint])
+        if self._state.begin(node.fingerprint):
+            self._say(EventKind.STARTED, node, attempt=self._state.attempts[node.fingerprint])
 
     def _ended(self, fingerprint: str, outcome: Outcome) -> None:
         if outcome.error:
             outcome = replace(outcome, error=self.redact(outcome.error), traceback=self.redact(outcome.traceback))
         if outcome.status is Status.DONE and not outcome.content:  # a manifest has one
             outcome = replace(outcome, status=Status.LOST, error=NO_RESULT)
-        node = self._action(fingerprint).node
+        node = self._state.node(fingerprint)
         if outcome.status in (Status.DONE, Status.FAILED, Status.DAMAGED):
-            self._starts(node)  # its result has come before the news that it had begun
-        lease = self._running.pop(fingerprint)
-        self._deadlines.pop(fingerprint, None)
+            self._begins(node)  # its result has come before the news that it had begun
+        lease = self._state.end_attempt(fingerprint)
+        may_retry = outcome.again and self._state.attempts[fingerprint] <= self.policy.retries
         match outcome.status:
             case Status.DONE:
                 if outcome.observed:
                     self.summary.observed[fingerprint] = (node, outcome.observed)
-                self._finish(fingerprint, Made(outcome.content, outcome.cost, classes=outcome.classes), EventKind.DONE)
+                made = Made(outcome.content, outcome.cost, classes=outcome.classes)
+                self._finish(fingerprint, made, EventKind.DONE)
             case Status.STOPPED:
-                self.summary.stopped.append(node)
-                self._say(EventKind.STOPPED, node)
-                self._settle_badly(node, outcome)
+                self._stopped(node, outcome)
             case Status.DAMAGED:
                 self._found_damage(node, outcome)
-            case Status.LOST if (
-                outcome.again and self._attempts[fingerprint] <= self.policy.retries and not self._stopping
-            ):
-                self._try_again(fingerprint, outcome)
+            case Status.LOST if may_retry and not self._stopping:
+                self._try_again(node, outcome)
             case Status.LOST if outcome.again and self._stopping:
-                self.summary.stopped.append(node)
-                self._say(EventKind.STOPPED, node, error=outcome.error)
-                self._settle_badly(node, outcome)
+                self._stopped(node, outcome, error=outcome.error)
             case _:
                 self._failed(node, outcome)
         lease.release()
 
     def _finish(self, fingerprint: str, made: Made, kind: EventKind, how: str = "") -> None:
-        node = self._action(fingerprint).node
-        self._made[fingerprint] = made
-        self._pending.discard(fingerprint)
+        action = self._state.actions[fingerprint]
         (self.summary.computed if kind is EventKind.DONE else self.summary.reused)[fingerprint] = made
-        if kind is EventKind.DONE or self._action(fingerprint).state is State.RUN:
-            self._say(kind, node, cost=cost_columns(made.cost), **({"how": how} if how else {}))
+        self._state.finish(fingerprint, made)
+        if kind is EventKind.DONE or action.state is State.RUN:
+            self._say(kind, action.node, cost=cost_columns(made.cost), **({"how": how} if how else {}))
         self.on_end(fingerprint, None)
-        for reader in self._readers.pop(fingerprint, ()):
-            self._waiting[reader] -= 1
-            if self._waiting[reader] == 0 and reader not in self._blocked:
-                self._push_ready(reader)
 
-    def _try_again(self, fingerprint: str, outcome: Outcome) -> None:
-        attempt = self._attempts[fingerprint]
+    def _try_again(self, node: Node, outcome: Outcome) -> None:
+        attempt = self._state.attempts[node.fingerprint]
         wait_s = BACKOFF_S * 2 ** (attempt - 1)
-        self._say(EventKind.RETRY, self._action(fingerprint).node, error=outcome.error, attempt=attempt, wait_s=wait_s)
-        heapq.heappush(self._retry, (self.clock() + wait_s, fingerprint))
+        self._say(EventKind.RETRY, node, error=outcome.error, attempt=attempt, wait_s=wait_s)
+        self._state.try_again(node.fingerprint, self.clock() + wait_s)
+
+    def _stopped(self, node: Node, outcome: Outcome, **data: object) -> None:
+        self.summary.stopped.append(node)
+        self._say(EventKind.STOPPED, node, **data)
+        self._settle_badly(node.fingerprint, outcome)
 
     def _found_damage(self, node: Node, outcome: Outcome) -> None:
         """A result that this node reads is damaged or gone: set it aside; a new plan will have it computed."""
         self.summary.damaged[outcome.damaged] = outcome.error
         if self.store.inspect(outcome.damaged) is not None:
             self.store.quarantine(outcome.damaged, outcome.error)
-        self._settle_badly(node, outcome)
+        self._settle_badly(node.fingerprint, outcome)
 
     def _failed(self, node: Node, outcome: Outcome) -> None:
-        attempts = self._attempts[node.fingerprint]
+        attempts = self._state.attempts[node.fingerprint]
         self.summary.failures.append(Failure(node=node, outcome=outcome, attempts=attempts))
         self.store.record_failure(
             node.fingerprint,
             {"label": node.label(), "error": outcome.error, "traceback": outcome.traceback, "log": outcome.log},
         )
         self._say(EventKind.FAILED, node, error=outcome.error, log=outcome.log)
-        self._settle_badly(node, outcome)
+        self._settle_badly(node.fingerprint, outcome)
         if self.policy.fail_fast:
-            self._ready.clear()
-            self._retry.clear()
-            self._elsewhere.clear()
-            self._blocked.update(self._waiting)
+            self._state.give_up()
 
-    def _settle_badly(self, node: Node, outcome: Outcome) -> None:
+    def _settle_badly(self, fingerprint: str, outcome: Outcome) -> None:
         """A node has no result and will have none: neither will what reads it."""
-        self._pending.discard(node.fingerprint)
-        self._ended_badly[node.fingerprint] = (node, outcome)
-        self.on_end(node.fingerprint, outcome)
-        self._block_readers(node, outcome)
+        blocked = self._state.end_badly(fingerprint, outcome)
+        self.on_end(fingerprint, outcome)
+        for reader in blocked:
+            self._report_blocked(reader)
 
-    def _block_readers(self, because: Node, outcome: Outcome, *, told: bool = False) -> None:
-        stack = [because.fingerprint]
-        while stack:
-            for reader in self._readers.get(stack.pop(), ()):
-                if reader in self._pending and reader not in self._blocked:
-                    self._block(reader, because, outcome, told=told)
-                    stack.append(reader)
-
-    def _block(self, fingerprint: str, because: Node, outcome: Outcome, *, told: bool = False) -> None:
-        self._blocked.add(fingerprint)
-        self._pending.discard(fingerprint)
-        self._ended_badly[fingerprint] = (because, outcome)
+    def _report_blocked(self, fingerprint: str, *, told: bool = False) -> None:
+        because, outcome = self._state.ended_badly[fingerprint]
         self.summary.blocked[fingerprint] = because
         if not told:
-            self._say(EventKind.BLOCKED, self._action(fingerprint).node, because=because.label())
+            self._say(EventKind.BLOCKED, self._state.node(fingerprint), because=because.label())
         self.on_end(fingerprint, outcome)
 
     # Looking around.
 
     def _look_around(self) -> None:
         """See to what no message tells: retries that are due, nodes other runs compute, walltimes."""
-        while self._retry and self._retry[0][0] <= self.clock():
-            _, fingerprint = heapq.heappop(self._retry)
-            self._push_ready(fingerprint)
-        for fingerprint in list(self._elsewhere):
+        self._state.make_due_ready(self.clock())
+        for fingerprint in list(self._state.elsewhere):
             if self._stopping or self._done_meanwhile(fingerprint):
-                self._elsewhere.pop(fingerprint, None)
-            elif self.backend.admits(self._action(fingerprint).node.needs):
-                self._lease(fingerprint)
-        for fingerprint, deadline in list(self._deadlines.items()):
-            if self.clock() >= deadline:
-                del self._deadlines[fingerprint]
-                walltime_s = self._action(fingerprint).node.needs.walltime_s
-                self.backend.cancel(fingerprint, f"it ran longer than its walltime of {walltime_s:g} s")
+                self._state.elsewhere.pop(fingerprint, None)
+            elif self.backend.admits(self._state.node(fingerprint).needs) and (lease := self._lease(fingerprint)):
+                self._submit(fingerprint, lease)
+        for fingerprint in self._state.pop_overdue(self.clock()):
+            walltime_s = self._state.node(fingerprint).needs.walltime_s
+            self.backend.cancel(fingerprint, f"it ran longer than its walltime of {walltime_s:g} s")
 
     def _say(self, kind: EventKind, node: Node | None = None, **data: object) -> None:
         if node is None:
