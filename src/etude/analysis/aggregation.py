@@ -81,7 +81,7 @@ def summarise(
     within = [name for name in left_out if any(_varied([name], part) for part in parts)]
     refuse_unlike(rows, keys, columns.repeat, within)
     replicates = [_replicates(part, columns.repeat, numbers) for part in parts]
-    groups = tuple(_group(part, keys, varied, found) for part, found in zip(parts, replicates, strict=True))
+    groups = tuple(_group(part, keys, varied, numbers_of) for part, numbers_of in zip(parts, replicates, strict=True))
     groups = tuple(with_trust(group, part, columns.trust) for group, part in zip(groups, parts, strict=True))
     conditions = [conditions_of(part, columns.repeat, chosen) for part in parts]
     compared = comparisons(groups, replicates, chosen, baseline, conditions) if baseline else ()
@@ -106,19 +106,19 @@ def _varied(names: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _replicates(rows: Sequence[Row], repeat: str | None, numbers: Iterable[str]) -> Mapping[str, list[Replicate]]:
-    found = Rows.of(rows, repeat)
-    return {number: found.replicates(number) for number in numbers}
+    by_replicate = Rows.of(rows, repeat)
+    return {number: by_replicate.replicates(number) for number in numbers}
 
 
 def _group(
-    rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], found: Mapping[str, Sequence[Replicate]]
+    rows: Sequence[Row], keys: Sequence[str], varied: Sequence[str], replicates_of: Mapping[str, Sequence[Replicate]]
 ) -> Group:
     params = {key: plain(rows[0][key]) for key in keys}
     return Group(
         name=name_of(params, varied),
         params=params,
         replicates=len(rows),
-        estimates={number: estimate_of(replicates) for number, replicates in found.items()},
+        estimates={number: estimate_of(replicates) for number, replicates in replicates_of.items()},
     )
 
 
@@ -135,9 +135,9 @@ def _reference(node: str, title: str, rows: Sequence[Row], columns: Columns, met
         if short not in own or len(alike) > 1:
             values[metric] = None
             continue
-        found = {float(row[own[short]]) for row in rows if is_finite(row[own[short]])}
-        values[metric] = found.pop() if len(found) == 1 else None
-        if found:
+        distinct_values = {float(row[own[short]]) for row in rows if is_finite(row[own[short]])}
+        values[metric] = distinct_values.pop() if len(distinct_values) == 1 else None
+        if distinct_values:
             notes.append(f"{own[short]} is not the same in all variants")
     return Reference(node=node, title=title, values=values, note="; ".join(notes))
 
@@ -165,32 +165,32 @@ def _named(row: Row) -> str:
 
 def _short(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
     """The groups that lack replicates, with the cause: they are never the best."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    short_groups: dict[tuple[str, str, str], list[str]] = {}
     for group in groups:
         for metric in metrics:
             one = group.estimates[metric]
             if one.missing and (one.n or any(other.estimates[metric].n for other in groups)):
                 cause = "; ".join(part for part in one.note.split("; ") if " of " in part)
-                found.setdefault((group.name, one.counts, cause), []).append(metric)
-    for (name, counts, cause), short in [*found.items()][:MOST_SHORT]:
+                short_groups.setdefault((group.name, one.counts, cause), []).append(metric)
+    for (name, counts, cause), short in [*short_groups.items()][:MOST_SHORT]:
         told = "" if len(short) == len(metrics) else f" in {_listed(short)}"
         so = ", so it is not called the best" if len(groups) > 1 else ""
         yield f"{name} has {counts} replicates{told}{so}: {cause}"
-    if len(found) > MOST_SHORT:
-        yield f"and {len(found) - MOST_SHORT} more of such groups"
+    if len(short_groups) > MOST_SHORT:
+        yield f"and {len(short_groups) - MOST_SHORT} more of such groups"
 
 
 def _few(groups: Sequence[Group], metrics: Sequence[str]) -> Iterable[str]:
     """The groups of which too few replicates are known to claim anything, metric by metric."""
     if len(groups) < 2:
         return
-    found: dict[tuple[tuple[str, ...], int], list[str]] = {}
+    few_groups: dict[tuple[tuple[str, ...], int], list[str]] = {}
     for metric in metrics:
         counts = {group.name: group.estimates[metric].n for group in groups}
         few = tuple(name for name, n in counts.items() if n < FEWEST_PAIRS)
         if few:
-            found.setdefault((few, min(counts.values())), []).append(metric)
-    for (few, fewest), of in found.items():
+            few_groups.setdefault((few, min(counts.values())), []).append(metric)
+    for (few, fewest), of in few_groups.items():
         where = "" if len(of) == len(metrics) else f" in {_listed(of)}"
         if len(few) >= len(groups) - 1:
             whose = f"{count_text(fewest, 'replicate')} in the smallest group{where}"

@@ -75,7 +75,7 @@ def comparisons(
         ]
         for metric in metrics
     ]
-    flipped = iter(sign_flips([found for family in families for _, found in family]))
+    flipped = iter(sign_flips([apart for family in families for _, apart in family]))
     told = [[replace(one, p_sign=next(flipped)) for one, _ in family] for family in families]
     return tuple(one for family in told for one in with_holm(family))
 
@@ -102,11 +102,11 @@ def compare(
 
     Corrected p-values and the claim are for `with_holm` to fill in.
     """
-    found = differences([left for left, _ in both], [right for _, right in both])
+    apart = differences([left for left, _ in both], [right for _, right in both])
     note = ""
     if len(both) < FEWEST_PAIRS:
         note = f"{len(both)} {'pair' if len(both) == 1 else 'pairs'}: too few for a test ({FEWEST_PAIRS} needed)"
-    elif found.any() and not sample_std(found):
+    elif apart.any() and not sample_std(apart):
         note = "the differences are all the same: a t-test has nothing to go by"
     elif 2 ** (1 - len(both)) > ALPHA:
         note = (
@@ -117,18 +117,18 @@ def compare(
         group=group,
         baseline=baseline,
         pairs=len(both),
-        difference=float(found.mean()) if len(found) else None,
-        interval=t_interval(found.tolist()),
-        p_t=paired_t(found),
+        difference=float(apart.mean()) if len(apart) else None,
+        interval=t_interval(apart.tolist()),
+        p_t=paired_t(apart),
         p_t_holm=None,
         p_sign=None,
         p_sign_holm=None,
-        effect=hedges_effect(found),
-        wins=win_share(found),
+        effect=hedges_effect(apart),
+        wins=win_share(apart),
         claim="not tested",
         note=note,
     )
-    return told, found
+    return told, apart
 
 
 def with_holm(family: Sequence[Comparison]) -> tuple[Comparison, ...]:

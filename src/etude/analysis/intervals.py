@@ -45,16 +45,16 @@ def bootstrap_interval(values: Sequence[float], *, resamples: int = 9999, seed: 
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 12.5.
     """
-    found = np.asarray(values, dtype=float)
-    n = len(found)
+    sample = np.asarray(values, dtype=float)
+    n = len(sample)
     if n < FEWEST_TO_RESAMPLE:
         return None
-    if found.min() == found.max():
-        return Interval(float(found[0]), float(found[0]))
-    std, mean = float(found.std(ddof=1)), float(found.mean())
+    if sample.min() == sample.max():
+        return Interval(float(sample[0]), float(sample[0]))
+    std, mean = float(sample.std(ddof=1)), float(sample.mean())
     if not math.isfinite(std) or std == 0.0:
         return None
-    scaled = (found - mean) / std
+    scaled = (sample - mean) / std
     counts, weights = _resamples(n, resamples, seed)
     means = counts @ scaled / n
     variances = np.maximum(counts @ scaled**2 / n - means**2, 0.0) * n / (n - 1)
@@ -95,10 +95,10 @@ def _quantiles(
     first = np.floor(places).astype(np.int64)
     around = np.concatenate([first, np.minimum(first + 1, last)])
     if len(values) > last:
-        found = np.partition(values, around)[around]
+        neighbours = np.partition(values, around)[around]
     else:
         order = np.argsort(values)
-        found = values[order[np.searchsorted(np.cumsum(weights[order]), around, side="right")]]
-    left, right = found[:2], found[2:]
+        neighbours = values[order[np.searchsorted(np.cumsum(weights[order]), around, side="right")]]
+    left, right = neighbours[:2], neighbours[2:]
     low, high = left + (right - left) * (places - first)
     return float(low), float(high)

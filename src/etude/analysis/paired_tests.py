@@ -25,41 +25,41 @@ MOST_TOGETHER = 256
 def differences(group: Sequence[float], baseline: Sequence[float]) -> npt.NDArray[np.float64]:
     """Group minus baseline, pair by pair; differences that are all the same but for rounding are made the same."""
     left, right = np.asarray(group, dtype=float), np.asarray(baseline, dtype=float)
-    found: npt.NDArray[np.float64] = left - right
-    if len(found) and np.ptp(found) <= 1e-12 * max(np.abs(left).max(), np.abs(right).max()):
-        found = np.full_like(found, found.mean() if found.any() else 0.0)
-    return found
+    apart: npt.NDArray[np.float64] = left - right
+    if len(apart) and np.ptp(apart) <= 1e-12 * max(np.abs(left).max(), np.abs(right).max()):
+        apart = np.full_like(apart, apart.mean() if apart.any() else 0.0)
+    return apart
 
 
-def paired_t(found: npt.NDArray[np.float64]) -> float | None:
+def paired_t(differences: npt.NDArray[np.float64]) -> float | None:
     """Two-sided p of Student's paired t-test.
 
     None for too few pairs, and where the differences are all the same but not 0.
     """
-    std = sample_std(found)
-    if len(found) < FEWEST_PAIRS or std is None:
+    std = sample_std(differences)
+    if len(differences) < FEWEST_PAIRS or std is None:
         return None
     if std == 0.0:
-        return 1.0 if not found.any() else None
-    t = float(found.mean()) / (std / math.sqrt(len(found)))
-    return float(2 * stdtr(len(found) - 1, -abs(t)))
+        return 1.0 if not differences.any() else None
+    t = float(differences.mean()) / (std / math.sqrt(len(differences)))
+    return float(2 * stdtr(len(differences) - 1, -abs(t)))
 
 
-def sign_flip(found: npt.NDArray[np.float64], *, seed: int = 0) -> float | None:
+def sign_flip(differences: npt.NDArray[np.float64], *, seed: int = 0) -> float | None:
     """Two-sided p of the sign-flip permutation test on the mean; exact up to 16 pairs. None for too few pairs.
 
     Under the null the differences are symmetric about 0, so that each sign could as well be the other. The smallest
     possible p is 2 / 2ⁿ.
     """
-    return sign_flips([found], seed=seed)[0]
+    return sign_flips([differences], seed=seed)[0]
 
 
 def sign_flips(many: Sequence[npt.NDArray[np.float64]], *, seed: int = 0) -> list[float | None]:
     """The same for several sets of differences; those of one length go through the same flips together."""
     told: list[float | None] = [None] * len(many)
-    lengths = {len(found) for found in many if len(found) >= FEWEST_PAIRS}
+    lengths = {len(values) for values in many if len(values) >= FEWEST_PAIRS}
     for n in sorted(lengths):
-        places = [place for place, found in enumerate(many) if len(found) == n]
+        places = [place for place, values in enumerate(many) if len(values) == n]
         for start in range(0, len(places), MOST_TOGETHER):
             part = places[start : start + MOST_TOGETHER]
             columns = np.column_stack([many[place] for place in part])
@@ -86,24 +86,24 @@ def _flips(n: int, seed: int) -> Iterator[npt.NDArray[np.float64]]:
         yield (rng.integers(0, 2, (min(BLOCK, DRAWN - start), n)) * 2 - 1).astype(float)
 
 
-def hedges_effect(found: npt.NDArray[np.float64]) -> float | None:
+def hedges_effect(differences: npt.NDArray[np.float64]) -> float | None:
     """Mean difference in standard deviations of the differences, corrected for small n.
 
     None for fewer than three pairs, and for differences without spread.
 
     Source: Hedges, Distribution Theory for Glass's Estimator of Effect Size, 1981, equation 6e (exact correction).
     """
-    std = sample_std(found)
-    freedom = len(found) - 1
+    std = sample_std(differences)
+    freedom = len(differences) - 1
     if not std or freedom < 2:
         return None
     correction = math.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / math.sqrt(freedom / 2)
-    return correction * float(found.mean()) / std
+    return correction * float(differences.mean()) / std
 
 
-def win_share(found: npt.NDArray[np.float64]) -> float | None:
+def win_share(differences: npt.NDArray[np.float64]) -> float | None:
     """Share of the pairs in which the group is above the baseline, a tie counting half; None for no pairs."""
-    return float((found > 0).mean() + (found == 0).mean() / 2) if len(found) else None
+    return float((differences > 0).mean() + (differences == 0).mean() / 2) if len(differences) else None
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -120,6 +120,6 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def _least(found: npt.NDArray[np.float64]) -> float:
+def _least(differences: npt.NDArray[np.float64]) -> float:
     """The sum of the differences as it was found, less what rounding may take from an equal one."""
-    return float(abs(found.sum()) - 1e-12 * np.abs(found).sum())
+    return float(abs(differences.sum()) - 1e-12 * np.abs(differences).sum())

@@ -37,11 +37,11 @@ class Rows(NamedTuple):
     @staticmethod
     def of(rows: Sequence[Row], repeat: str | None) -> Rows:
         """Rows of one group; without a repeated param each is a replicate."""
-        found: dict[str, list[tuple[str, Row, Mapping[str, str]]]] = {}
+        by_key: dict[str, list[tuple[str, Row, Mapping[str, str]]]] = {}
         for at, row in enumerate(rows):
             key = str(at) if repeat is None else key_of({repeat: row[repeat]})
-            found.setdefault(key, []).append((f"row {at}", row, results_of(row)))
-        return Rows(found)
+            by_key.setdefault(key, []).append((f"row {at}", row, results_of(row)))
+        return Rows(by_key)
 
     def replicates(self, number: str) -> list[Replicate]:
         """One value for each replicate, the mean where it has several rows; in the order of the rows."""
@@ -58,15 +58,15 @@ def pairs(left: Sequence[Replicate], right: Sequence[Replicate]) -> list[tuple[f
     """Values of the same replicate on both sides, where both are known, each result once."""
     others = {one.key: one for one in right if one.value is not None}
     used: set[tuple[int, Results]] = set()
-    found = []
+    both = []
     for one in left:
         other = others.get(one.key)
         if one.value is None or other is None or other.value is None:
             continue
         if not used & {(0, one.results), (1, other.results)}:
             used |= {(0, one.results), (1, other.results)}
-            found.append((one.value, other.value))
-    return found
+            both.append((one.value, other.value))
+    return both
 
 
 def refuse_unlike(rows: Sequence[Row], keys: Sequence[str], repeat: str | None, left_out: Sequence[str]) -> None:
@@ -89,11 +89,11 @@ def refuse_unlike(rows: Sequence[Row], keys: Sequence[str], repeat: str | None, 
             f"by: {names} varies within groups, and no param is replicated: such rows are no replicates of each other. "
             f"Mend: add {names} to `by`, or say which param is the replicate: `replicate: {left_out[0]}`"
         )
-    found: dict[str, set[str]] = {}
+    seen: dict[str, set[str]] = {}
     for row in rows:
         place = key_of({name: row[name] for name in (*keys, repeat)})
-        found.setdefault(place, set()).add(key_of({name: row[name] for name in left_out}))
-    if len({frozenset(values) for values in found.values()}) > 1:
+        seen.setdefault(place, set()).add(key_of({name: row[name] for name in left_out}))
+    if len({frozenset(values) for values in seen.values()}) > 1:
         raise StepError(
             f"by: {names} varies within groups, and not every replicate has the same values of it, so that means over "
             f"it are of unlike things. Mend: add {names} to `by`"

@@ -22,18 +22,18 @@ def sample_std(values: Sequence[float] | npt.NDArray[np.float64]) -> float | Non
 
     In plain Python: groups are small, and there are thousands of them.
     """
-    found: list[float] = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    if len(found) < 2:
+    numbers: list[float] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if len(numbers) < 2:
         return None
     # The mean of equal values need not be that value to the last bit, and the deviations then not 0.
-    if min(found) == max(found):
+    if min(numbers) == max(numbers):
         return 0.0
-    mean = mean_of(found)
+    mean = mean_of(numbers)
     try:
-        return math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (len(found) - 1))
+        return math.sqrt(math.fsum((value - mean) ** 2 for value in numbers) / (len(numbers) - 1))
     except OverflowError:
-        scale = max(map(abs, found))
-        return scale * (2 * sample_std([value / scale / 2 for value in found]))  # type: ignore[operator]
+        scale = max(map(abs, numbers))
+        return scale * (2 * sample_std([value / scale / 2 for value in numbers]))  # type: ignore[operator]
 
 
 def interquartile_mean(values: Sequence[float]) -> float | None:

@@ -33,15 +33,15 @@ def trusted_values(rows: Sequence[Row], number: str, parts: Mapping[str, str]) -
         number: Its column.
         parts: `quality`, `method`, `low`, `high` → column.
     """
-    found = []
+    trusted = []
     for row in rows:
         value = _finite(row.get(number))
         if value is not None:
             low, high = (_finite(row.get(parts[end])) for end in ("low", "high"))
-            found.append(
+            trusted.append(
                 Trusted(value, low, high, *(str(row.get(parts[part]) or "") for part in ("quality", "method")))
             )
-    return found
+    return trusted
 
 
 def sum_of(parts: Sequence[Trusted]) -> Trusted:
@@ -64,14 +64,14 @@ def with_trust(group: Group, rows: Sequence[Row], trust: Mapping[str, Mapping[st
         trust: Physical number → the columns that say so.
     """
     known = {number: parts for number, parts in trust.items() if number in group.estimates}
-    found = {
+    estimates = {
         number: with_shared_error(group.estimates[number], trusted_values(rows, number, parts))
         for number, parts in known.items()
     }
-    return replace(group, estimates={**group.estimates, **found})
+    return replace(group, estimates={**group.estimates, **estimates})
 
 
-def with_shared_error(found: GroupEstimate, values: Sequence[Trusted]) -> GroupEstimate:
+def with_shared_error(one: GroupEstimate, values: Sequence[Trusted]) -> GroupEstimate:
     """An estimate with the quality, the method and the whole interval of its mean.
 
     The error of a method is the same in all values (a power model that is off by a third is off by a third every time),
@@ -81,26 +81,26 @@ def with_shared_error(found: GroupEstimate, values: Sequence[Trusted]) -> GroupE
     below 0 in the mean. Of one value the spread is not known, and the interval is its own.
 
     Args:
-        found: The estimate of the values.
+        one: The estimate of the values.
         values: The values behind it; none for a number that no meter read.
 
     Source: JCGM 100:2008 (GUM), 5.1.2 (independent contributions in quadrature) and 5.2.2, note 1 (with coefficients of
     correlation of 1, contributions add up linearly); Barlow, Asymmetric Systematic Errors, 2003 (each side for itself).
     """
-    if found.mean is None or not values:
-        return found
-    return replace(found, quality=_worst(values), method=_methods(values), interval=_interval(found, values))
+    if one.mean is None or not values:
+        return one
+    return replace(one, quality=_worst(values), method=_methods(values), interval=_interval(one, values))
 
 
-def _interval(found: GroupEstimate, values: Sequence[Trusted]) -> Interval | None:
+def _interval(one: GroupEstimate, values: Sequence[Trusted]) -> Interval | None:
     lows = [one.value - one.low for one in values if one.low is not None]
     highs = [one.high - one.value for one in values if one.high is not None]
-    if found.mean is None or min(len(lows), len(highs)) < len(values):
+    if one.mean is None or min(len(lows), len(highs)) < len(values):
         return None
-    half = found.t_interval.high - found.mean if found.t_interval is not None else 0.0
-    low = found.mean - math.hypot(mean_of(lows), half)
+    half = one.t_interval.high - one.mean if one.t_interval is not None else 0.0
+    low = one.mean - math.hypot(mean_of(lows), half)
     positive = all(one.low is not None and one.low >= 0 for one in values)
-    return Interval(max(0.0, low) if positive else low, found.mean + math.hypot(mean_of(highs), half))
+    return Interval(max(0.0, low) if positive else low, one.mean + math.hypot(mean_of(highs), half))
 
 
 def _worst(values: Sequence[Trusted]) -> str:

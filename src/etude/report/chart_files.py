@@ -33,24 +33,24 @@ def write_search(prepared: PreparedStudy, folder: Path) -> Iterator[str]:
     """A search's table of results and its charts."""
     if prepared.search is None:
         return
-    table, found = prepared.search.table(), charts_of_study(prepared)
-    if table is None or found is None:
+    table, search = prepared.search.table(), charts_of_study(prepared)
+    if table is None or search is None:
         return
     place = folder / SEARCH
     place.mkdir(parents=True, exist_ok=True)
     yield str(write_parquet(table, place / "trials.parquet").relative_to(folder))
     write_text(place / "trials.csv", csv_text(prepared.search.history))
     yield str((place / "trials.csv").relative_to(folder))
-    if found.recommended is not None:
-        write_text(place / RECOMMENDED, json_text(_recommendation_json(found)) + "\n")
+    if search.recommended is not None:
+        write_text(place / RECOMMENDED, json_text(_recommendation_json(search)) + "\n")
         yield str((place / RECOMMENDED).relative_to(folder))
-    charts = ((file_stem(plot.name), plot) for plot in found.plots)
+    charts = ((file_stem(plot.name), plot) for plot in search.plots)
     for path in _write_images(charts, place / CHARTS):
         yield str(path.relative_to(folder))
 
 
-def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
-    said = found.recommended
+def _recommendation_json(search: SearchCharts) -> dict[str, Any]:
+    said = search.recommended
     assert said is not None
     return {
         "observed": {"trial": said.observed.number, "value": said.observed.values, "mean": said.observed_mean},
@@ -63,7 +63,7 @@ def _recommendation_json(found: SearchCharts) -> dict[str, Any]:
         },
         "noise_sd": said.noise_sd,
         "method": "posterior mean of a Gaussian process (Matérn 5/2 and noise) at the tried points; 95 % interval",
-        "sentence": recommendation_text(said, found.results),
+        "sentence": recommendation_text(said, search.results),
     }
 
 

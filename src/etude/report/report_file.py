@@ -57,14 +57,14 @@ def write_report(
         redact: Takes secrets out of the page.
         output: The file; None for `report.html` in the study's results, or in a folder of several studies' names.
     """
-    found = [findings(study, name) for study, name in zip(studies, _titles(studies, names), strict=True)]
+    contents = [findings(study, name) for study, name in zip(studies, _titles(studies, names), strict=True)]
     target = output or _place(studies)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, redact(document(found)))
+    write_text(target, redact(document(contents)))
     files = [target]
-    if len(found) > 1 and (charts := _write_charts(found, target)):
+    if len(contents) > 1 and (charts := _write_charts(contents, target)):
         files.append(charts)
-    return ReportFiles(files=tuple(files), notes=tuple(_notes(found)), complete=all(each.done for each in found))
+    return ReportFiles(files=tuple(files), notes=tuple(_notes(contents)), complete=all(each.done for each in contents))
 
 
 def _titles(studies: Sequence[PreparedStudy], names: Sequence[str]) -> list[str]:
@@ -82,9 +82,9 @@ def _place(studies: Sequence[PreparedStudy]) -> Path:
     return results.parent / file_stem("+".join(study.study.name for study in studies)) / "report.html"
 
 
-def _write_charts(found: Sequence[StudyFindings], report: Path) -> Path | None:
+def _write_charts(contents: Sequence[StudyFindings], report: Path) -> Path | None:
     """A bar chart of every metric that the studies share, in a folder beside the report."""
-    charts = comparison_charts(first_summaries(found))
+    charts = comparison_charts(first_summaries(contents))
     folder = report.parent / f"{report.stem}-charts"
     for chart in charts:
         folder.mkdir(exist_ok=True)
@@ -94,5 +94,5 @@ def _write_charts(found: Sequence[StudyFindings], report: Path) -> Path | None:
     return folder if charts else None
 
 
-def _notes(found: Sequence[StudyFindings]) -> list[str]:
-    return [f"{each.title}: {note}" if len(found) > 1 else note for each in found for note in each.notes]
+def _notes(contents: Sequence[StudyFindings]) -> list[str]:
+    return [f"{each.title}: {note}" if len(contents) > 1 else note for each in contents for note in each.notes]

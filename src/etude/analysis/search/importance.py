@@ -73,22 +73,22 @@ def importances(results: SearchResults, at: int = 0, seed: int = 0) -> Importanc
 
     Of a param that is active for some values of another only, variance is that among the trials where it is active.
     """
-    found = encode(results, at, MOST, seed)
-    if len(found.values) < FEWEST or np.ptp(found.values) == 0:
-        why = f"{len(found.values)} trials have values, {FEWEST} are needed"
-        if len(found.values) >= FEWEST:
+    data = encode(results, at, MOST, seed)
+    if len(data.values) < FEWEST or np.ptp(data.values) == 0:
+        why = f"{len(data.values)} trials have values, {FEWEST} are needed"
+        if len(data.values) >= FEWEST:
             why = "all trials have the same value"
         return Importances((), None, (f"no importances: {why}",))
-    notes = [f"{found.fenced} values far outside the others count as less far"] if found.fenced else []
-    whole = _Resampled(found.units, found.values, results, seed)
+    notes = [f"{data.fenced} values far outside the others count as less far"] if data.fenced else []
+    whole = _Resampled(data.units, data.values, results, seed)
     params = []
     for index, dimension in enumerate(results.dimensions):
-        active = ~np.isnan(found.units[:, index])
+        active = ~np.isnan(data.units[:, index])
         conditional = not active.all()
-        if conditional and (active.sum() < FEWEST or np.ptp(found.values[active]) == 0):
+        if conditional and (active.sum() < FEWEST or np.ptp(data.values[active]) == 0):
             notes.append(f"{dimension.name}: active in {int(active.sum())} trials, too few")
             continue
-        forests = _Resampled(found.units[active], found.values[active], results, seed) if conditional else whole
+        forests = _Resampled(data.units[active], data.values[active], results, seed) if conditional else whole
         params.append(forests.importance(index, conditional=conditional))
     params.sort(key=lambda each: (-each.total, -each.alone, each.name))
     return Importances(tuple(params), whole.fit, tuple(notes))

@@ -112,8 +112,8 @@ class SearchResults:
     @property
     def baseline(self) -> Trial | None:
         """The trial of the baseline, where there is one and it has values."""
-        found = (trial for trial in self.trials if trial.number == self.baseline_number)
-        return next((trial for trial in found if trial.values is not None), None)
+        trials = (trial for trial in self.trials if trial.number == self.baseline_number)
+        return next((trial for trial in trials if trial.values is not None), None)
 
     def known(self) -> Iterator[Trial]:
         """The trials that have values."""
@@ -194,13 +194,13 @@ def _restore_options(rows: Sequence[dict[str, Any]], space: Mapping[str, Dimensi
 
 
 def _trial(row: Mapping[str, Any], names: Sequence[str], metrics: Sequence[str], limits: Sequence[str]) -> Trial:
-    found = [row[f"value.{metric}"] for metric in metrics]
+    numbers = [row[f"value.{metric}"] for metric in metrics]
     known = {name: row[name] for name in NEEDED}
-    good = row["outcome"] == OK and all(value is not None and math.isfinite(value) for value in found)
+    good = row["outcome"] == OK and all(value is not None and math.isfinite(value) for value in numbers)
     return Trial(
         **{**known, "outcome": row["outcome"] or RUNNING},
         point={name: row[f"param.{name}"] for name in names if row[f"param.{name}"] is not None},
-        values=tuple(map(float, found)) if good else None,
+        values=tuple(map(float, numbers)) if good else None,
         feasible=all(row[name] is not None and row[name] <= 0 for name in limits),
         error=str(row.get("error") or ""),
     )

@@ -80,22 +80,22 @@ def utilisation(results: SearchResults) -> Utilisation:
     )
 
 
-def windows(found: Utilisation, count: int) -> tuple[tuple[float, float, float], ...]:
+def windows(use: Utilisation, count: int) -> tuple[tuple[float, float, float], ...]:
     """Equal parts of the time, each with the share of the workers that was busy: (start, end, share)."""
-    length = (found.end_s - found.start_s) / count if count else 0.0
-    if length <= 0 or not found.workers:
+    length = (use.end_s - use.start_s) / count if count else 0.0
+    if length <= 0 or not use.workers:
         return ()
     busy = [0.0] * count
-    for span in found.spans:
-        first = int((span.start_s - found.start_s) / length)
+    for span in use.spans:
+        first = int((span.start_s - use.start_s) / length)
         for at in range(min(first, count - 1), count):
-            left = found.start_s + at * length
+            left = use.start_s + at * length
             if left >= span.end_s:
                 break
             busy[at] += max(0.0, min(span.end_s, left + length) - max(span.start_s, left))
-    begin = found.start_s
+    begin = use.start_s
     return tuple(
-        (begin + at * length, begin + (at + 1) * length, share / (length * found.workers))
+        (begin + at * length, begin + (at + 1) * length, share / (length * use.workers))
         for at, share in enumerate(busy)
     )
 

@@ -121,15 +121,15 @@ def _quality(rows: Sequence[Row], nodes: Sequence[str], cost: str) -> str:
     if cost != "energy_j":
         return ""
     whole = [row for row in rows if all(row.get(f"{node}.cost.{cost}") is not None for node in nodes)]
-    found = {row.get(f"{node}.cost.energy_quality") or "absent" for row in whole for node in nodes}
-    known = [Quality(word) for word in found if word in set(Quality)]
+    qualities = {row.get(f"{node}.cost.energy_quality") or "absent" for row in whole for node in nodes}
+    known = [Quality(word) for word in qualities if word in set(Quality)]
     return f"; energy {worst(known)}" if known else ""
 
 
 def _curves(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Plot]:
     for name in prepared.study.pipeline:
         for item in _items(prepared, name):
-            found: dict[str, list[list[Row]]] = {}
+            tables: dict[str, list[list[Row]]] = {}
             units: dict[str, str] = {}
             read: set[tuple[str, str]] = set()
             for group, row in zip(groups, prepared.expansion.nodes, strict=False):
@@ -137,13 +137,13 @@ def _curves(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Plot]:
                 if (group, fingerprint) not in read and isinstance(prepared.store.inspect(fingerprint), Manifest):
                     read.add((group, fingerprint))
                     table = prepared.store.read(fingerprint, item=item)
-                    found.setdefault(group, []).append(table.to_pylist())
+                    tables.setdefault(group, []).append(table.to_pylist())
                     units |= {
                         each.name: each.metadata[b"unit"].decode()
                         for each in table.schema
                         if b"unit" in (each.metadata or {})
                     }
-            yield from learning_curves(name, found, units)
+            yield from learning_curves(name, tables, units)
 
 
 def _items(prepared: PreparedStudy, name: str) -> Iterator[str | None]:
@@ -166,17 +166,17 @@ def _confusions(prepared: PreparedStudy, groups: Sequence[str]) -> Iterator[Plot
     for name in prepared.study.pipeline:
         if not _is_prediction(prepared, name):
             continue
-        found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+        groups_of_pairs: dict[str, dict[str, list[tuple[str, str]]]] = {}
         for group, row in zip(groups, prepared.expansion.nodes, strict=False):
             fingerprint = row[name].fingerprint
-            if group not in found and len(found) == MOST_MATRICES:
+            if group not in groups_of_pairs and len(groups_of_pairs) == MOST_MATRICES:
                 continue
             if isinstance(prepared.store.inspect(fingerprint), Manifest):
-                replicates = found.setdefault(group, {})
+                replicates = groups_of_pairs.setdefault(group, {})
                 if fingerprint not in replicates:
                     table = prepared.store.read(fingerprint).select(["label", "prediction"])
                     replicates[fingerprint] = [(each["label"], each["prediction"]) for each in table.to_pylist()]
-        for group, replicates in found.items():
+        for group, replicates in groups_of_pairs.items():
             yield confusion_chart(name, group, list(replicates.values()))
 
 

@@ -246,14 +246,14 @@ def costs_of_variants(
             values[name].append(sum(known) if whole else None)
             if whole and trust:
                 trusted[name].append(sum_of([trusted_values([row], number, trust[number])[0] for number in trust]))
-    return {name: with_shared_error(estimate(found), trusted[name]) for name, found in values.items()}
+    return {name: with_shared_error(estimate(costs), trusted[name]) for name, costs in values.items()}
 
 
-def _interval(found: GroupEstimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
+def _interval(one: GroupEstimate, scale: float, lowest: float = -math.inf) -> tuple[float, float] | None:
     """The interval of a mean, cut where no value can be: there is no cost below nothing."""
-    if found.interval is not None:
-        return found.interval.low * scale, found.interval.high * scale
-    if found.n < FEWEST_FOR_INTERVAL or found.t_interval is None or found.mean is None:
+    if one.interval is not None:
+        return one.interval.low * scale, one.interval.high * scale
+    if one.n < FEWEST_FOR_INTERVAL or one.t_interval is None or one.mean is None:
         return None
-    low = max(found.t_interval.low, min(lowest, found.mean))
-    return low * scale, found.t_interval.high * scale
+    low = max(one.t_interval.low, min(lowest, one.mean))
+    return low * scale, one.t_interval.high * scale

@@ -276,14 +276,14 @@ def scale(
 
 def stairs(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """A curve that holds each value until the next one, as the corners of its stairs."""
-    found: list[tuple[float, float]] = []
+    corners: list[tuple[float, float]] = []
     for x, y in points:
-        if found and found[-1][1] != y:
-            found.append((x, found[-1][1]))
-        if len(found) > 1 and found[-1][1] == found[-2][1] == y:
-            found.pop()
-        found.append((x, y))
-    return tuple(found)
+        if corners and corners[-1][1] != y:
+            corners.append((x, corners[-1][1]))
+        if len(corners) > 1 and corners[-1][1] == corners[-2][1] == y:
+            corners.pop()
+        corners.append((x, y))
+    return tuple(corners)
 
 
 def name_ticks(names: Iterable[str]) -> tuple[tuple[float, str], ...]:
@@ -332,12 +332,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     return every[start : end + 1]
 
 
-def tick_texts(found: Sequence[float]) -> list[str]:
+def tick_texts(places: Sequence[float]) -> list[str]:
     """The numbers along an axis, in as many digits as tell them apart."""
     texts: list[str] = []
     for digits in range(6, _MOST_DIGITS + 1):
-        texts = [short_number(tick, digits) for tick in found]
-        if len(set(texts)) == len(set(found)):
+        texts = [short_number(tick, digits) for tick in places]
+        if len(set(texts)) == len(set(places)):
             break
     return texts
 

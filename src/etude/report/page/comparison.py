@@ -17,7 +17,7 @@ from etude.report.page.markup import Markup, join, tag
 
 def first_summaries(studies: Sequence[StudyFindings]) -> Mapping[str, StudySummary]:
     """The name of each study → its first summary; a study without one is left out."""
-    return {found.title: found.summaries[0].summary for found in studies if found.summaries}
+    return {study.title: study.summaries[0].summary for study in studies if study.summaries}
 
 
 def comparison_charts(summaries: Mapping[str, StudySummary]) -> tuple[Plot, ...]:

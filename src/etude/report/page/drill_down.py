@@ -18,22 +18,22 @@ MOST_VARIANTS = 400
 """Variants told one by one; of more, the first ones."""
 
 
-def table_of_variants(found: StudyFindings, prefix: str) -> Markup:
+def table_of_variants(study: StudyFindings, prefix: str) -> Markup:
     """The records: params and metrics of every variant, each with a link to all that is known of it."""
-    if not found.rows:
+    if not study.rows:
         return join()
-    params, metrics = _columns(found)
+    params, metrics = _columns(study)
     columns = [
         Column("variant"),
         Column("status"),
-        *(Column(name, numeric=_is_numeric(found, name)) for name in params),
+        *(Column(name, numeric=_is_numeric(study, name)) for name in params),
         *(Column(name, numeric=True) for name in metrics),
     ]
     rows = [
         [_link(row, at, prefix), Cell(row["status"]), *(_value(row.get(name)) for name in (*params, *metrics))]
-        for at, row in enumerate(found.rows)
+        for at, row in enumerate(study.rows)
     ]
-    return data_table(f"Variants of {found.title}", f"{prefix}-variants", columns, rows)
+    return data_table(f"Variants of {study.title}", f"{prefix}-variants", columns, rows)
 
 
 _ASIDE = ("variant", "status", "results")
@@ -45,16 +45,16 @@ def _link(row: Mapping[str, Any], at: int, prefix: str) -> Cell:
     return Cell(tag("a", name, href=f"#{prefix}-v{at}") if at < MOST_VARIANTS else name, name)
 
 
-def _columns(found: StudyFindings) -> tuple[list[str], list[str]]:
+def _columns(study: StudyFindings) -> tuple[list[str], list[str]]:
     """Params and metrics that differ between variants, or all where none does."""
-    named = [name for name in found.rows[0] if name not in (*_ASIDE, "accepted", "by_chance") and ".cost." not in name]
-    differ = [name for name in named if len({json.dumps(row.get(name)) for row in found.rows}) > 1]
+    named = [name for name in study.rows[0] if name not in (*_ASIDE, "accepted", "by_chance") and ".cost." not in name]
+    differ = [name for name in named if len({json.dumps(row.get(name)) for row in study.rows}) > 1]
     chosen = differ or named
     return [name for name in chosen if "." not in name], [name for name in chosen if "." in name]
 
 
-def _is_numeric(found: StudyFindings, name: str) -> bool:
-    return all(isinstance(row.get(name), (int, float)) for row in found.rows)
+def _is_numeric(study: StudyFindings, name: str) -> bool:
+    return all(isinstance(row.get(name), (int, float)) for row in study.rows)
 
 
 def _value(value: object) -> Cell:
@@ -65,17 +65,17 @@ def _value(value: object) -> Cell:
     return Cell(number_text(value) if isinstance(value, float) else str(value), float(value))
 
 
-def variants_in_full(found: StudyFindings, prefix: str) -> Markup:
+def variants_in_full(study: StudyFindings, prefix: str) -> Markup:
     """A part for each variant that can be opened: its params, and what each of its nodes cost."""
-    parts = [_variant(found, at, prefix) for at in range(min(len(found.rows), MOST_VARIANTS))]
-    left = len(found.rows) - len(parts)
+    parts = [_variant(study, at, prefix) for at in range(min(len(study.rows), MOST_VARIANTS))]
+    left = len(study.rows) - len(parts)
     more = tag("p", f"{left} more variants are in records.parquet.", class_="notes") if left else None
     return join(*parts, more)
 
 
-def _variant(found: StudyFindings, at: int, prefix: str) -> Markup:
-    row = found.rows[at]
-    nodes = [found.nodes[fingerprint] for fingerprint in found.variants[at]]
+def _variant(study: StudyFindings, at: int, prefix: str) -> Markup:
+    row = study.rows[at]
+    nodes = [study.nodes[fingerprint] for fingerprint in study.variants[at]]
     columns = (
         Column("node"),
         Column("state"),
@@ -121,14 +121,14 @@ def _node(one: NodeResult, prefix: str) -> list[Cell]:
     ]
 
 
-def results_in_full(found: StudyFindings, prefix: str) -> Markup:
+def results_in_full(study: StudyFindings, prefix: str) -> Markup:
     """A part for each result that can be opened, each once however many variants share it."""
-    told = {fingerprint for row in found.variants[:MOST_VARIANTS] for fingerprint in row}
-    every = {fingerprint for row in found.variants for fingerprint in row}
+    told = {fingerprint for row in study.variants[:MOST_VARIANTS] for fingerprint in row}
+    every = {fingerprint for row in study.variants for fingerprint in row}
     return join(
         *(
             _result(one, prefix)
-            for fingerprint, one in found.nodes.items()
+            for fingerprint, one in study.nodes.items()
             if fingerprint in told or fingerprint not in every
         )
     )

@@ -205,13 +205,13 @@ def _finding(prepared: PreparedStudy, node: Node) -> NodeResult:
 
 def _graph(prepared: PreparedStudy) -> tuple[tuple[NodeBox, ...], tuple[tuple[str, str], ...]]:
     """The nodes as written and what reads what."""
-    found: dict[str, dict[str, Node]] = {}
+    by_name: dict[str, dict[str, Node]] = {}
     for node in _all_nodes(prepared):
-        found.setdefault(node.name, {})[node.fingerprint] = node
-    own = {fingerprint for nodes in found.values() for fingerprint in nodes}
-    boxes = {name: _box(prepared, name, nodes) for name, nodes in found.items()}
+        by_name.setdefault(node.name, {})[node.fingerprint] = node
+    own = {fingerprint for nodes in by_name.values() for fingerprint in nodes}
+    boxes = {name: _box(prepared, name, nodes) for name, nodes in by_name.items()}
     edges: dict[tuple[str, str], None] = {}
-    for name, nodes in found.items():
+    for name, nodes in by_name.items():
         for node in nodes.values():
             for other in _shown_upstream(node):
                 source = other.name if other.fingerprint in own else f"@{other.name}"

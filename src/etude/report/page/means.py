@@ -41,7 +41,7 @@ def table_of_costs(summary: StudySummary, title: str, identity: str) -> Markup |
     """Every estimate in full: mean, deviation, median, interquartile mean, extremes and both intervals."""
     heads = ["n", "mean", "std", "median", "IQM", "lowest", "highest", "95 % (t)", "95 % (bootstrap)"]
     last = ["note"]
-    physical = any(found.quality for group in summary.groups for found in group.estimates.values())
+    physical = any(one.quality for group in summary.groups for one in group.estimates.values())
     if physical:
         heads, last = [*heads, "95 % (with the method's error)"], ["quality and method", *last]
     columns = [Column("number"), Column("group"), *(Column(head, numeric=True) for head in heads), *map(Column, last)]
@@ -57,19 +57,19 @@ def table_of_costs(summary: StudySummary, title: str, identity: str) -> Markup |
     return tag("details", tag("summary", "All statistics, costs included"), table)
 
 
-def _estimate(found: GroupEstimate, *, physical: bool) -> list[Cell]:
-    numbers = (found.mean, found.std, found.median, found.iqm, found.low, found.high)
+def _estimate(one: GroupEstimate, *, physical: bool) -> list[Cell]:
+    numbers = (one.mean, one.std, one.median, one.iqm, one.low, one.high)
     between = [
         Cell(between_text(each.low, each.high), each.low) if each else Cell(UNKNOWN)
-        for each in (found.t_interval, found.bootstrap, *([found.interval] if physical else []))
+        for each in (one.t_interval, one.bootstrap, *([one.interval] if physical else []))
     ]
     if physical:
-        told = ": ".join(word for word in (found.quality, found.method) if word)
+        told = ": ".join(word for word in (one.quality, one.method) if word)
         between.append(Cell(told, css="long" if told else ""))
-    unsure = half_width(found.interval.low, found.interval.high) if found.interval else found.std
+    unsure = half_width(one.interval.low, one.interval.high) if one.interval else one.std
     shown = [Cell(number_text(value, unsure), value) for value in numbers]
-    shown[1] = Cell(number_text(found.std, digits=OF_UNCERTAINTY), found.std)
-    return [Cell(str(found.n)), *shown, *between, Cell(found.note, css="long" if found.note else "")]
+    shown[1] = Cell(number_text(one.std, digits=OF_UNCERTAINTY), one.std)
+    return [Cell(str(one.n)), *shown, *between, Cell(one.note, css="long" if one.note else "")]
 
 
 def table_of_comparisons(summary: StudySummary, title: str, identity: str) -> Markup | None:

@@ -17,7 +17,7 @@ POLICY = (
 
 def document(studies: Sequence[StudyFindings]) -> str:
     """A report on one study or on several. The same findings give the same text."""
-    title = " · ".join(found.title for found in studies)
+    title = " · ".join(study.title for study in studies)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -35,7 +35,7 @@ def document(studies: Sequence[StudyFindings]) -> str:
         tag(
             "main",
             comparison_section(studies) if several else None,
-            *(study_section(found, f"study{at}") for at, found in enumerate(studies)),
+            *(study_section(study, f"study{at}") for at, study in enumerate(studies)),
             id="report",
         ),
         tag("footer", tag("p", "ReportFiles by étude. Intervals are 95 %; ± is one sample standard deviation.")),
@@ -49,17 +49,17 @@ def _own(name: str) -> Markup:
 
 
 def _subtitle(studies: Sequence[StudyFindings]) -> str:
-    made = [one.created for found in studies for one in found.nodes.values() if one.created]
+    made = [one.created for study in studies for one in study.nodes.values() if one.created]
     count = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
     return f"{count}, results as of {max(made)[:16].replace('T', ' ')} UTC" if made else f"{count}, no results yet"
 
 
 def _contents(studies: Sequence[StudyFindings]) -> Markup:
     links = [tag("li", tag("a", "Comparison", href="#compare-head"))] if len(studies) > 1 else []
-    for at, found in enumerate(studies):
+    for at, study in enumerate(studies):
         own = f"study{at}"
-        parts = [(f"{own}-search-head", "Search")] if found.search is not None else []
-        parts += [(f"{own}-s{place}-head", f"Results: {each.title}") for place, each in enumerate(found.summaries)]
+        parts = [(f"{own}-search-head", "Search")] if study.search is not None else []
+        parts += [(f"{own}-s{place}-head", f"Results: {each.title}") for place, each in enumerate(study.summaries)]
         parts += [
             (f"{own}-variants-head", "Variants"),
             (f"{own}-costs-head", "Costs"),
@@ -67,5 +67,5 @@ def _contents(studies: Sequence[StudyFindings]) -> Markup:
             (f"{own}-provenance-head", "Provenance"),
         ]
         inner = tag("ul", *(tag("li", tag("a", name, href=f"#{anchor}")) for anchor, name in parts))
-        links.append(tag("li", tag("a", found.title, href=f"#{own}-head"), inner))
+        links.append(tag("li", tag("a", study.title, href=f"#{own}-head"), inner))
     return tag("nav", join(tag("ul", *links)), aria_label="Contents")

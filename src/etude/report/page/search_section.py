@@ -30,22 +30,22 @@ BEST = 20
 """Trials in the table of the best."""
 
 
-def search_section(found: SearchCharts, prefix: str) -> Markup:
+def search_section(search: SearchCharts, prefix: str) -> Markup:
     """All that is told of a search, under a heading of the third level."""
-    results = found.results
+    results = search.results
     return join(
         tag("h3", "Search", id=f"{prefix}-search-head"),
-        tag("ul", *(tag("li", sentence) for sentence in story(found))),
-        *_charts(found, prefix),
+        tag("ul", *(tag("li", sentence) for sentence in story(search))),
+        *_charts(search, prefix),
         _best(results, prefix),
-        *(_params(results, tests, at, prefix) for at, tests in enumerate(found.influences)),
+        *(_params(results, tests, at, prefix) for at, tests in enumerate(search.influences)),
         _failures(results, prefix),
     )
 
 
-def story(found: SearchCharts) -> Iterator[str]:
+def story(search: SearchCharts) -> Iterator[str]:
     """What came of a search, in sentences."""
-    results = found.results
+    results = search.results
     unit_s, unit = span_of([results])
     for at, metric in enumerate(results.metrics):
         best = top(results, 1, at)
@@ -54,8 +54,8 @@ def story(found: SearchCharts) -> Iterator[str]:
             continue
         value = number_text(shown_value(results, best[0].values[at], at))
         yield f"Best {goal_label(results, at)}: {value}, trial {best[0].number}{_against(results, at, unit_s, unit)}."
-    if found.recommended is not None:
-        yield recommendation_text(found.recommended, results)
+    if search.recommended is not None:
+        yield recommendation_text(search.recommended, results)
     if len(results.metrics) > 1:
         yield f"{len(front(results))} trials are on the front, where no other is better in every objective."
     busy = utilisation(results)
@@ -66,7 +66,7 @@ def story(found: SearchCharts) -> Iterator[str]:
     if lost:
         causes = ", ".join(f"{each.trials} {each.outcome.replace('_', ' ')}" for each in lost)
         yield f"{sum(each.trials for each in lost)} of {len(results.trials)} trials failed: {causes}."
-    for at, tests in enumerate(found.influences):
+    for at, tests in enumerate(search.influences):
         named = f" for {results.metrics[at]}" if len(results.metrics) > 1 else ""
         dead = [test.name for test in tests if test.verdict == "no effect seen"]
         live = [test.name for test in tests if test.verdict == "matters"]
@@ -89,10 +89,10 @@ def _against(results: SearchResults, at: int, unit_s: float, unit: str) -> str:
     return f"{told} and was beaten after {when}, in the end by {count} trials"
 
 
-def _charts(found: SearchCharts, prefix: str) -> Iterator[Markup]:
+def _charts(search: SearchCharts, prefix: str) -> Iterator[Markup]:
     """Charts of one kind together, to be chosen from: of parallel coordinates all, the better and the best."""
     kinds: dict[str, list[FigureChoice]] = {}
-    for at, plot in enumerate(found.plots):
+    for at, plot in enumerate(search.plots):
         kind = "Parallel coordinates" if plot.name.startswith("parallel") else plot.title
         name = plot.title.removeprefix("Parallel coordinates: ")
         kinds.setdefault(kind, []).append(FigureChoice(name, figure(plot, f"{prefix}-plot{at}")))

@@ -29,26 +29,26 @@ MOST_LEADERS = 3
 """Groups with the same best mean that are named one by one."""
 
 
-def study_section(found: StudyFindings, prefix: str) -> Markup:
+def study_section(study: StudyFindings, prefix: str) -> Markup:
     """All that is told of one study, under a heading of the second level."""
     parts = [
-        tag("h2", found.title, id=f"{prefix}-head"),
-        tag("p", found.description, class_="lead") if found.description else None,
-        _overview(found),
-        search_section(found.search, prefix) if found.search is not None else None,
-        *_summaries(found, prefix),
+        tag("h2", study.title, id=f"{prefix}-head"),
+        tag("p", study.description, class_="lead") if study.description else None,
+        _overview(study),
+        search_section(study.search, prefix) if study.search is not None else None,
+        *_summaries(study, prefix),
         tag("h3", "Variants", id=f"{prefix}-variants-head"),
-        table_of_variants(found, prefix),
+        table_of_variants(study, prefix),
         tag("h4", "Each variant"),
-        _folded(f"All {len(found.rows)} variants in full", f"{prefix}-all-variants", variants_in_full(found, prefix)),
+        _folded(f"All {len(study.rows)} variants in full", f"{prefix}-all-variants", variants_in_full(study, prefix)),
         tag("h3", "Costs", id=f"{prefix}-costs-head"),
-        _costs(found, prefix),
+        _costs(study, prefix),
         tag("h3", "Plan", id=f"{prefix}-plan-head"),
-        _plan(found, prefix),
+        _plan(study, prefix),
         tag("h3", "Provenance", id=f"{prefix}-provenance-head"),
-        _provenance(found),
+        _provenance(study),
         tag("h4", "Each result"),
-        _folded(f"All {len(found.nodes)} results in full", f"{prefix}-all-results", results_in_full(found, prefix)),
+        _folded(f"All {len(study.nodes)} results in full", f"{prefix}-all-results", results_in_full(study, prefix)),
     ]
     return tag("section", *parts, aria_labelledby=f"{prefix}-head", class_="study")
 
@@ -58,20 +58,20 @@ def _folded(name: str, identity: str, content: Markup) -> Markup:
     return tag("details", tag("summary", name), content, id=identity)
 
 
-def _overview(found: StudyFindings) -> Markup:
-    stored = [one for one in found.nodes.values() if one.state == "stored"]
+def _overview(study: StudyFindings) -> Markup:
+    stored = [one for one in study.nodes.values() if one.state == "stored"]
     cost = costs_of([one for one in stored if one.name != RECORDS])
     facts = {
-        "study": f"{found.study}{f' ({found.file})' if found.file else ''}",
-        "variants": f"{found.done} of {len(found.rows)} done",
-        "results": f"{len(stored)} of {len(found.nodes)} stored",
+        "study": f"{study.study}{f' ({study.file})' if study.file else ''}",
+        "variants": f"{study.done} of {len(study.rows)} done",
+        "results": f"{len(stored)} of {len(study.nodes)} stored",
         "computing": f"{cost.wall()} wall, {cost.cpu()} CPU",
         "energy": cost.energy(),
         "carbon": cost.carbon(),
     }
-    told = [note for each in found.summaries for note in each.summary.notes]
-    notes = [*found.notes, *(note for note in told if not any(own.startswith(note) for own in found.notes))]
-    said = [sentence for each in found.summaries for sentence in _said(each.summary)]
+    told = [note for each in study.summaries for note in each.summary.notes]
+    notes = [*study.notes, *(note for note in told if not any(own.startswith(note) for own in study.notes))]
+    said = [sentence for each in study.summaries for sentence in _said(each.summary)]
     return join(
         description_list(facts),
         *(tag("p", sentence) for sentence in said),
@@ -118,8 +118,8 @@ def _unbeaten(summary: StudySummary, metric: str, name: str, leaders: Sequence[s
             yield f"No group is better than {one.title} in {name}: {number_text(value)} against {number_text(best)}."
 
 
-def _summaries(found: StudyFindings, prefix: str) -> Iterator[Markup | None]:
-    for at, each in enumerate(found.summaries):
+def _summaries(study: StudyFindings, prefix: str) -> Iterator[Markup | None]:
+    for at, each in enumerate(study.summaries):
         own = f"{prefix}-s{at}"
         yield tag("h3", f"Results: {each.title}", id=f"{own}-head")
         yield table_of_means(each.summary, each.title, f"{own}-means")
@@ -128,10 +128,10 @@ def _summaries(found: StudyFindings, prefix: str) -> Iterator[Markup | None]:
         yield figures(each.gallery, own)
 
 
-def _costs(found: StudyFindings, prefix: str) -> Markup:
+def _costs(study: StudyFindings, prefix: str) -> Markup:
     """What each node cost over all its results, each counted once; gathering the records is not measured."""
     by: dict[str, list[NodeResult]] = {}
-    for one in found.nodes.values():
+    for one in study.nodes.values():
         if one.state == "stored" and one.name != RECORDS:
             by.setdefault(one.name, []).append(one)
     columns = (
@@ -152,7 +152,7 @@ def _costs(found: StudyFindings, prefix: str) -> Markup:
         "method": "; ".join(total.methods) or "–",
         "not known": "; ".join(total.unknown) or "nothing is missing",
     }
-    name = f"Costs of {found.title}, each result counted once"
+    name = f"Costs of {study.title}, each result counted once"
     return join(
         data_table(name, f"{prefix}-costs", columns, [*rows, _cost_row("all", total)], foot=1), description_list(facts)
     )
@@ -170,9 +170,9 @@ def _cost_row(name: str, cost: ResultCosts) -> list[Cell]:
     ]
 
 
-def _plan(found: StudyFindings, prefix: str) -> Markup:
+def _plan(study: StudyFindings, prefix: str) -> Markup:
     reads: dict[str, list[str]] = {}
-    for source, target in found.edges:
+    for source, target in study.edges:
         reads.setdefault(target, []).append(source)
     columns = (
         Column("node"),
@@ -189,19 +189,19 @@ def _plan(found: StudyFindings, prefix: str) -> Markup:
             Cell(str(box.results), float(box.results)),
             Cell(str(box.stored), float(box.stored)),
         ]
-        for box in found.boxes
+        for box in study.boxes
     ]
-    table = data_table(f"Nodes of {found.title}", f"{prefix}-nodes", columns, rows)
+    table = data_table(f"Nodes of {study.title}", f"{prefix}-nodes", columns, rows)
     caption = "Each box is a node as written; results that variants share are counted once. Dashed: not all are stored."
     return join(
-        tag("figure", picture_of_graph(found.boxes, found.edges, prefix), tag("figcaption", caption)),
+        tag("figure", picture_of_graph(study.boxes, study.edges, prefix), tag("figcaption", caption)),
         tag("details", tag("summary", "The same as a table"), table),
     )
 
 
-def _provenance(found: StudyFindings) -> Markup:
+def _provenance(study: StudyFindings) -> Markup:
     """What all results have in common, with how many have each where they differ."""
-    stored = [one for one in found.nodes.values() if one.state == "stored"]
+    stored = [one for one in study.nodes.values() if one.state == "stored"]
     where = [one.provenance for one in stored]
     packages = [f"{name} {version}" for each in where for name, version in sorted((each.get("packages") or {}).items())]
     facts = {
@@ -220,5 +220,5 @@ def _provenance(found: StudyFindings) -> Markup:
 
 
 def _counted(values: Sequence[str]) -> str:
-    found = Counter(values)
-    return ", ".join(value if len(found) == 1 else f"{value} ({count} results)" for value, count in found.items())
+    counts = Counter(values)
+    return ", ".join(value if len(counts) == 1 else f"{value} ({count} results)" for value, count in counts.items())

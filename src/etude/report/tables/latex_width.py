@@ -49,14 +49,14 @@ def number_width(text: str) -> float:
 
 def pieces(text: str, most: float = math.inf) -> list[str]:
     """A text in parts between which a line may end: after blanks and marks, in a long run of letters, and no wider."""
-    found = [""]
+    parts = [""]
     for mark in text:
-        last = found[-1]
+        last = parts[-1]
         over = len(last) >= LONGEST_WORD or width_of(last + mark) > most
         if last and (over or (not last[-1].isalnum() and mark.isalnum())):
-            found.append("")
-        found[-1] += mark
-    return [piece for piece in found if piece]
+            parts.append("")
+        parts[-1] += mark
+    return [piece for piece in parts if piece]
 
 
 def stack_lines(text: str, most: float) -> list[str]:
@@ -87,11 +87,11 @@ def blocks(labels: float, columns: Sequence[float], most: float = TEXT_WIDTH_PT)
         columns: Width of each column without its gap.
         most: Width of the page.
     """
-    found: list[range] = []
+    ranges: list[range] = []
     start, used = 0, labels
     for at, width in enumerate(columns):
         if at > start and used + width + GAP_PT > most:
-            found.append(range(start, at))
+            ranges.append(range(start, at))
             start, used = at, labels
         used += width + GAP_PT
-    return [*found, range(start, len(columns))]
+    return [*ranges, range(start, len(columns))]

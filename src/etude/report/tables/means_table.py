@@ -83,9 +83,9 @@ def means_table(summary: StudySummary) -> MeansTable:
             labels=tuple(spoken(group.params[name]) for name in summary.varied) or (group.name,),
             n=_counts([group.estimates[metric] for metric in summary.metrics]),
             cells=tuple(
-                _cell(found, best=group.name in best[metric])
+                _cell(one, best=group.name in best[metric])
                 for metric in summary.metrics
-                for found in [group.estimates[metric]]
+                for one in [group.estimates[metric]]
             ),
             role="baseline" if group.name in baselines else "",
         )
@@ -117,9 +117,9 @@ def means_table(summary: StudySummary) -> MeansTable:
     )
 
 
-def _cell(found: GroupEstimate, *, best: bool) -> MeanCell:
-    between = (found.interval.low, found.interval.high) if found.interval else None
-    return MeanCell(found.mean, found.std, best, bool(found.quality), between, bool(found.missing))
+def _cell(one: GroupEstimate, *, best: bool) -> MeanCell:
+    between = (one.interval.low, one.interval.high) if one.interval else None
+    return MeanCell(one.mean, one.std, best, bool(one.quality), between, bool(one.missing))
 
 
 def _head(summary: StudySummary, metric: str, name: str) -> str:
@@ -131,8 +131,8 @@ def _head(summary: StudySummary, metric: str, name: str) -> str:
 
 def quality_of(summary: StudySummary, metric: str) -> str:
     """The worst quality of a physical number in any group; empty for other numbers."""
-    found = [group.estimates[metric].quality for group in summary.groups]
-    return str(worst(Quality(quality) for quality in found if quality)) if any(found) else ""
+    qualities = [group.estimates[metric].quality for group in summary.groups]
+    return str(worst(Quality(quality) for quality in qualities if quality)) if any(qualities) else ""
 
 
 def _methods(summary: StudySummary) -> Iterator[str]:
@@ -140,9 +140,9 @@ def _methods(summary: StudySummary) -> Iterator[str]:
     for metric, name in zip(summary.metrics, short_names(summary.metrics), strict=True):
         by: dict[tuple[str, str], list[str]] = {}
         for group in summary.groups:
-            found = group.estimates[metric]
-            if found.quality:
-                by.setdefault((found.quality, found.method), []).append(group.name)
+            one = group.estimates[metric]
+            if one.quality:
+                by.setdefault((one.quality, one.method), []).append(group.name)
         for (quality, method), names in by.items():
             whose = f" in {', '.join(names)}" if len(by) > 1 else ""
             yield f"{name}: {quality}{whose} ({method or 'method not told'}); in brackets {BETWEEN}"
@@ -160,12 +160,12 @@ def _windows_left_out(summary: StudySummary) -> Iterator[str]:
 
 def apart(names: Sequence[str], others: Collection[str], prefix: str) -> tuple[str, ...]:
     """Names of columns, those that others have as well under a prefix that tells them apart."""
-    found: list[str] = []
+    columns: list[str] = []
     for name in names:
-        while name in others or name in found:
+        while name in others or name in columns:
             name = f"{prefix}{name}"
-        found.append(name)
-    return tuple(found)
+        columns.append(name)
+    return tuple(columns)
 
 
 def short_names(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -47,13 +47,13 @@ JITTER = 0.32
 LEAST_SHOWN = 0.05
 
 
-def importance_chart(found: Importances, tests: tuple[Influence, ...]) -> Plot | None:
+def importance_chart(importances: Importances, tests: tuple[Influence, ...]) -> Plot | None:
     """Shares of the variance, alone and in total, each with its interval; None where nothing is known."""
-    if not found.params:
+    if not importances.params:
         return None
     by = {test.name: test for test in tests}
     alone, total, marks = [], [], list[Mark]()
-    for row, each in enumerate(found.params):
+    for row, each in enumerate(importances.params):
         tip = _importance_tip(each, by.get(each.name))
         total.append(Box(0.0, each.total, row - 0.36, row + 0.36, tip))
         alone.append(Box(0.0, each.alone, row - 0.36, row + 0.36, tip))
@@ -63,11 +63,11 @@ def importance_chart(found: Importances, tests: tuple[Influence, ...]) -> Plot |
         if test is not None:
             end = max(each.total, min(1.0, high))
             marks.append(Words(end, float(row), _verdict(test), faint=test.verdict != "matters", aside=6.0))
-    names = tuple((float(row), _named(each)) for row, each in enumerate(found.params))
-    longest = max(min(1.0, max(each.total, each.total_interval[1])) for each in found.params)
+    names = tuple((float(row), _named(each)) for row, each in enumerate(importances.params))
+    longest = max(min(1.0, max(each.total, each.total_interval[1])) for each in importances.params)
     panel = Panel(
         Scale(0.0, longest * 1.45, "share of the objective's variance over the space", marks=_shares(longest)),
-        Scale(len(found.params) - 0.4, -0.6, marks=names),
+        Scale(len(importances.params) - 0.4, -0.6, marks=names),
         (
             Boxes(tuple(total), SERIES[6], "with others", opacity=0.4, hatch=0),
             Boxes(tuple(alone), SERIES[0], "alone"),
@@ -75,15 +75,16 @@ def importance_chart(found: Importances, tests: tuple[Influence, ...]) -> Plot |
         ),
         grid="x",
     )
-    fit = f"the forests explain {found.fit:.0%} of what they have not seen" if found.fit is not None else ""
-    notes = "".join(f"; {note}" for note in found.notes)
-    if any(each.conditional for each in found.params):
+    fit = f"the forests explain {importances.fit:.0%} of what they have not seen" if importances.fit is not None else ""
+    notes = "".join(f"; {note}" for note in importances.notes)
+    if any(each.conditional for each in importances.params):
         notes += "; *: among the trials where it is active"
     caption = (
-        f"functional ANOVA, {found.params[0].trials} trials, whiskers: 95 % of resamples (of the total); {fit}{notes}. "
+        f"functional ANOVA, {importances.params[0].trials} trials, whiskers: 95 % of resamples (of the total); "
+        f"{fit}{notes}. "
         f"Words: test of each param given all others; p is corrected for {len(tests)} params"
     )
-    height = 0.7 + 0.31 * len(found.params)
+    height = 0.7 + 0.31 * len(importances.params)
     return Plot("importances", "Importance of the params", caption, (panel,), height=height)
 
 
@@ -122,13 +123,13 @@ def influence_chart(tests: tuple[Influence, ...]) -> Plot | None:
     return Plot("influence", title, caption, (panel,), height=0.7 + 0.31 * len(tested))
 
 
-def slices(results: SearchResults, found: Importances, at: int = 0) -> Plot | None:
+def slices(results: SearchResults, importances: Importances, at: int = 0) -> Plot | None:
     """The objective against each param, the most important first; None where no trial has a value."""
     values = [shown_value(results, trial.values[at], at) for trial in results.known() if trial.values]
     if not values:
         return None
     by = {dimension.name: dimension for dimension in results.dimensions}
-    effects = {each.name: each for each in found.params}
+    effects = {each.name: each for each in importances.params}
     order = [*effects, *(name for name in by if name not in effects)][:MOST_SLICES]
     low = float(np.quantile(values, LEAST_SHOWN if results.maximise[at] else 0.0))
     high = float(np.quantile(values, 1.0 if results.maximise[at] else 1.0 - LEAST_SHOWN))
@@ -206,8 +207,8 @@ def _place(dimension: Dimension, value: object, rng: np.random.Generator) -> flo
     return index + float(rng.uniform(-JITTER, JITTER))
 
 
-def _effect_marks(dimension: Dimension, found: Importance, factor: float) -> list[Mark]:
-    effect = found.effect
+def _effect_marks(dimension: Dimension, importance: Importance, factor: float) -> list[Mark]:
+    effect = importance.effect
     if not dimension.numeric:
         return [
             Line(((row - 0.4, mean * factor), (row + 0.4, mean * factor)), SERIES[1], width=2.4)

@@ -138,15 +138,17 @@ def span_of(results: Sequence[SearchResults]) -> tuple[float, str]:
     return time_scale(max((trial.ended_s or 0.0 for each in results for trial in each.trials), default=0.0))
 
 
-def recommendation_text(found: Recommendation, results: SearchResults) -> str:
+def recommendation_text(advice: Recommendation, results: SearchResults) -> str:
     """Which trial a model of all values recommends, and what it makes of the best value seen, in a sentence."""
-    mean, low, high = (number_text(shown_value(results, value)) for value in (found.mean, found.low, found.high))
+    mean, low, high = (number_text(shown_value(results, value)) for value in (advice.mean, advice.low, advice.high))
     told = f"expected {mean} [{low}, {high}] by a model of all trials"
-    noise = number_text(shown_value(results, found.noise_sd))
-    if found.expected.number == found.observed.number:
-        return f"The best value seen is also the best to expect: trial {found.expected.number}, {told} (noise {noise})."
-    seen = number_text(shown_value(results, found.observed_mean))
+    noise = number_text(shown_value(results, advice.noise_sd))
+    if advice.expected.number == advice.observed.number:
+        return (
+            f"The best value seen is also the best to expect: trial {advice.expected.number}, {told} (noise {noise})."
+        )
+    seen = number_text(shown_value(results, advice.observed_mean))
     return (
-        f"Best to expect: trial {found.expected.number}, {told}; of trial {found.observed.number}, the best value "
+        f"Best to expect: trial {advice.expected.number}, {told}; of trial {advice.observed.number}, the best value "
         f"seen, it expects {seen} (noise {noise})."
     )

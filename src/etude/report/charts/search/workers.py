@@ -18,34 +18,34 @@ HATCHED = {"ok": 0, "pruned": 2, "crash": 1, "timeout": 3, "invalid": 4, "out_of
 
 def workers(results: SearchResults) -> Plot | None:
     """Gantt chart and utilisation; None where no trial has its times."""
-    found = utilisation(results)
-    if not found.spans or found.overall is None:
+    use = utilisation(results)
+    if not use.spans or use.overall is None:
         return None
     unit_s, unit = span_of([results])
-    end = found.end_s / unit_s
-    across = Scale(min(0.0, found.start_s / unit_s), end * 1.01)
-    lanes = _lanes(found)
+    end = use.end_s / unit_s
+    across = Scale(min(0.0, use.start_s / unit_s), end * 1.01)
+    lanes = _lanes(use)
     upper = Panel(
-        across._replace(marks=((0.0, ""),)), Scale(0.0, 1.04, "share busy", marks=_SHARES), _share_marks(found, unit_s)
+        across._replace(marks=((0.0, ""),)), Scale(0.0, 1.04, "share busy", marks=_SHARES), _share_marks(use, unit_s)
     )
-    label = "worker" if found.lanes_known else "lane"
+    label = "worker" if use.lanes_known else "lane"
     ticks = tuple((row + 0.5, str(lane)) for row, lane in enumerate(lanes) if len(lanes) <= 16 or row % 8 == 0)
     lower = Panel(
         across._replace(label=f"time ({unit})"),
         Scale(float(len(lanes)), 0.0, label, marks=ticks),
-        _gantt_marks(results, found, lanes, unit_s, unit),
+        _gantt_marks(results, use, lanes, unit_s, unit),
         grid="x",
     )
-    shown = f"; {len(lanes)} of {found.workers} workers are drawn" if len(lanes) < found.workers else ""
+    shown = f"; {len(lanes)} of {use.workers} workers are drawn" if len(lanes) < use.workers else ""
     drained = (
-        f" ({number_text(found.until_drain, digits=3)} until the last trial started)"
-        if found.until_drain is not None
+        f" ({number_text(use.until_drain, digits=3)} until the last trial started)"
+        if use.until_drain is not None
         else ""
     )
-    unknown = "" if found.lanes_known else "; the workers of trials are not known, so lanes are as few as hold them"
+    unknown = "" if use.lanes_known else "; the workers of trials are not known, so lanes are as few as hold them"
     caption = (
-        f"{found.workers} workers were busy for {number_text(found.overall, digits=3)} of their time{drained}; "
-        f"{number_text(found.busy_s / unit_s)} worker-{unit} in {len(found.spans)} trials{shown}{unknown}"
+        f"{use.workers} workers were busy for {number_text(use.overall, digits=3)} of their time{drained}; "
+        f"{number_text(use.busy_s / unit_s)} worker-{unit} in {len(use.spans)} trials{shown}{unknown}"
     )
     height = min(6.0, max(1.6, 0.22 * len(lanes) + 0.6))
     return Plot("workers", "Use of the workers", caption, (upper, lower), heights=(1.5, height))
@@ -53,13 +53,13 @@ def workers(results: SearchResults) -> Plot | None:
 
 def outcome_chart(results: SearchResults) -> Plot | None:
     """Trials by outcome, with what the failed ones cost; None for a search without trials."""
-    found = outcomes(results)
-    if not found:
+    counts = outcomes(results)
+    if not counts:
         return None
     unit_s, unit = span_of([results])
     marks: list[Mark] = []
-    most = max(each.trials for each in found)
-    for row, each in enumerate(found):
+    most = max(each.trials for each in counts)
+    for row, each in enumerate(counts):
         spent = f"{number_text(each.lost_s / unit_s)} worker-{unit}"
         tip = f"{each.outcome}: {each.trials} trials ({each.share:.1%}), {spent}"
         tip += f"; {each.reason}" if each.reason else ""
@@ -68,27 +68,27 @@ def outcome_chart(results: SearchResults) -> Plot | None:
         said = f"{each.trials} ({each.share:.1%})"
         said += f", {spent}" if each.lost_s else ""
         marks.append(Words(float(each.trials), float(row), said, aside=6.0))
-    names = tuple((float(row), each.outcome.replace("_", " ")) for row, each in enumerate(found))
+    names = tuple((float(row), each.outcome.replace("_", " ")) for row, each in enumerate(counts))
     lost = failures(results)
     count = sum(each.trials for each in lost)
     reasons = "; ".join(f"{each.outcome}: {each.reason}" for each in lost if each.reason)
     caption = f"{count} of {len(results.trials)} trials failed ({count / len(results.trials):.1%})"
     panel = Panel(
         Scale(0.0, most * 1.6, "trials"),
-        Scale(len(found) - 0.4, -0.6, marks=names),
+        Scale(len(counts) - 0.4, -0.6, marks=names),
         tuple(marks),
         grid="x",
     )
     title = "Trials by outcome"
     caption += f"; commonest reasons – {reasons}" if reasons else ""
-    return Plot("outcomes", title, caption, (panel,), height=0.7 + 0.42 * len(found))
+    return Plot("outcomes", title, caption, (panel,), height=0.7 + 0.42 * len(counts))
 
 
 _SHARES = ((0.0, "0"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %"))
 
 
-def _share_marks(found: Utilisation, unit_s: float) -> tuple[Mark, ...]:
-    count = max(1, min(MOST_WINDOWS, len(found.spans) // 2))
+def _share_marks(use: Utilisation, unit_s: float) -> tuple[Mark, ...]:
+    count = max(1, min(MOST_WINDOWS, len(use.spans) // 2))
     boxes = tuple(
         Box(
             start / unit_s,
@@ -97,33 +97,33 @@ def _share_marks(found: Utilisation, unit_s: float) -> tuple[Mark, ...]:
             share,
             f"{number_text(start / unit_s)} to {number_text(end / unit_s)}: {share:.1%} busy",
         )
-        for start, end, share in windows(found, count)
+        for start, end, share in windows(use, count)
     )
-    assert found.overall is not None
-    ends = (found.start_s / unit_s, found.end_s / unit_s)
-    mean = Line(((ends[0], found.overall), (ends[1], found.overall)), INK, "", 1.4, dash=1)
-    above = -8.0 if found.overall > 0.85 else 8.0
-    words = Words(ends[1], found.overall, f"{found.overall:.1%} overall", "end", strong=True, aside=-4.0, above=above)
+    assert use.overall is not None
+    ends = (use.start_s / unit_s, use.end_s / unit_s)
+    mean = Line(((ends[0], use.overall), (ends[1], use.overall)), INK, "", 1.4, dash=1)
+    above = -8.0 if use.overall > 0.85 else 8.0
+    words = Words(ends[1], use.overall, f"{use.overall:.1%} overall", "end", strong=True, aside=-4.0, above=above)
     return (Boxes(boxes, SERIES[6], opacity=0.45), mean, words)
 
 
-def _lanes(found: Utilisation) -> list[int]:
-    if found.workers <= MOST_LANES:
-        return list(range(found.workers))
-    return sorted({round(at * (found.workers - 1) / (MOST_LANES - 1)) for at in range(MOST_LANES)})
+def _lanes(use: Utilisation) -> list[int]:
+    if use.workers <= MOST_LANES:
+        return list(range(use.workers))
+    return sorted({round(at * (use.workers - 1) / (MOST_LANES - 1)) for at in range(MOST_LANES)})
 
 
 def _gantt_marks(
-    results: SearchResults, found: Utilisation, lanes: list[int], unit_s: float, unit: str
+    results: SearchResults, use: Utilisation, lanes: list[int], unit_s: float, unit: str
 ) -> tuple[Mark, ...]:
     row = {lane: at for at, lane in enumerate(lanes)}
     trials = {trial.number: trial for trial in results.trials}
     by: dict[str, list[TrialSpan]] = {each.outcome: [] for each in outcomes(results)}
-    for span in found.spans:
+    for span in use.spans:
         if span.lane in row:
             by[span.outcome].append(span)
     base = results.baseline
-    found_at = [span for span in found.spans if base and span.number == base.number and span.lane in row]
+    found_at = [span for span in use.spans if base and span.number == base.number and span.lane in row]
     dots = tuple(
         Dot((span.start_s + span.end_s) / 2 / unit_s, row[span.lane] + 0.5, INK, trial_tip(results, base, 6))
         for span in found_at
