@@ -20,6 +20,7 @@ from etude.graph.step import InputFile as InputFile
 from etude.graph.step import InputFolder as InputFolder
 from etude.graph.step import placement as placement
 from etude.graph.step import step as step
+from etude.store.codecs.folders import codec as codec
 
 if TYPE_CHECKING:
     from etude.api.nodes import aggregate as aggregate
@@ -41,6 +42,7 @@ __all__ = [
     "Stopped",
     "Study",
     "aggregate",
+    "codec",
     "load",
     "metric",
     "node",

@@ -69,7 +69,6 @@ def test_types_with_a_codec_are_fine(annotation: Any) -> None:
         (dict[Colour, pa.Table], "dict", "use str as key"),
         (Hidden, "InitVar", "plain frozen dataclass"),
         (PurePath, "PurePath", "a file or folder that exists"),
-        (pd.Series, "Series", "to_frame"),
         (pa.RecordBatch, "RecordBatch", "return a pyarrow.Table"),
         ("Splits", "'Splits'", "never looked up"),
         (dict[str, Iterator[int]], "Iterator", "return a list"),

@@ -31,7 +31,7 @@ def item_type(result: object, item: str) -> object:
         return found[0] if len(found) == 1 else object
     origin = typing.get_origin(result) or result
     if isinstance(origin, type) and (
-        dataclasses.is_dataclass(origin) or (hasattr(origin, "__annotations__") and issubclass(origin, (tuple, dict)))
+        dataclasses.is_dataclass(origin) or hasattr(origin, "_fields") or hasattr(origin, "__required_keys__")
     ):
         fields = typing.get_type_hints(origin, include_extras=True)
         if item not in fields:

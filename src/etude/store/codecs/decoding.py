@@ -23,6 +23,7 @@ from etude.store.codecs.annotations import (
 )
 from etude.store.codecs.choice import leaf_of_name
 from etude.store.codecs.encoding import is_instance, item_annotations
+from etude.store.codecs.folders import DatasetCodec
 from etude.store.codecs.leaf import Tree
 from etude.store.codecs.shapes import Kind, shape_of
 from etude.store.codecs.spelling import read_as, type_of_spelling
@@ -89,6 +90,8 @@ def _item(tree: Tree, content: Content, name: str, wanted: Any) -> Any:
             return bundles.item(tree, content, name, wanted)
         case "json":
             return json_values.item(tree, content, name, wanted)
+        case DatasetCodec.name:
+            return DatasetCodec().item(tree, content, name)
     raise KeyError(name)
 
 
@@ -101,6 +104,8 @@ def items_of(tree: Tree, content: Content) -> list[str]:
             return bundles.items_of(tree, content)
         case "json":
             return json_values.items_of(tree, content)
+        case DatasetCodec.name:
+            return list(tree.get("splits", ()))
         case _:
             return []
 

@@ -59,10 +59,9 @@ _SAVE_IT = "save it into a folder below ctx.scratch and return that Path"
 _LAZY = (collections.abc.Iterator, collections.abc.AsyncIterable, collections.abc.Awaitable)
 _FOREIGN = (
     ((("torch", "Module"),), "return its state_dict() as Mapping[str, Tensor]"),
-    ((("pandas", "Series"), ("polars", "Series")), "return it as a data frame (`to_frame()`)"),
+    ((("polars", "Series"),), "return it as a data frame (`to_frame()`)"),
     ((("pyarrow", "RecordBatch"), ("pyarrow", "ChunkedArray"), ("pyarrow", "Array")), "return a pyarrow.Table"),
-    ((("scipy", "sparray"), ("scipy", "spmatrix")), "return its data, indices and indptr as Mapping[str, ndarray]"),
-    ((("datasets", "Dataset"), ("datasets", "DatasetDict")), "return the pyarrow.Table below it, or " + _SAVE_IT),
+    ((("datasets", "IterableDataset"), ("datasets", "IterableDatasetDict")), "return a Dataset: take what is needed"),
 )
 
 
