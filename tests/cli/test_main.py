@@ -51,3 +51,13 @@ def test_every_command_has_its_module_and_every_module_its_command() -> None:
 def test_a_commands_help_begins_with_its_line_in_the_list_of_commands(name: str) -> None:
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     assert command.help.startswith(f"{COMMANDS[name]}\n\n[bold]Example")
+
+
+def test_no_commands_help_loads_what_is_heavy() -> None:
+    program = (
+        "import sys; from etude.cli.commands import COMMANDS; from etude.cli.main import command_of\n"
+        "for name in COMMANDS: command_of(name)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "transformers", "lightning", "datasets", "sklearn", "matplotlib"} & set(done.stdout.split())

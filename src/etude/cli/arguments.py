@@ -9,7 +9,6 @@ from typing import Annotated, Optional
 import typer
 
 from etude.cli.completion import node_names, param_assignments, variant_values
-from etude.config.form import QUICK
 from etude.errors import ConfigError, Fault
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file: YAML, JSON or Jsonnet.", show_default=False)]
@@ -84,19 +83,6 @@ def refuse_together(**chosen: bool) -> None:
     given = [f"--{name.replace('_', '-')}" for name, is_given in chosen.items() if is_given]
     if len(given) > 1:
         raise ConfigError([Fault(given[0], f"cannot go with {', '.join(given[1:])}", mend="leave one of them out")])
-
-
-def profile_name(profile: str | None, *, quick: bool) -> str | None:
-    """The profile that is asked for, by name or as the quick one.
-
-    Raises:
-        ConfigError: Both ask for one, and for another.
-    """
-    if quick and profile not in (None, QUICK):
-        raise ConfigError(
-            [Fault("--quick", f"is the profile {QUICK!r}, and --profile is another", profile, "leave one out")]
-        )
-    return QUICK if quick else profile
 
 
 def repeated_words(overrides: Sequence[str] | None, profile: str | None) -> list[str]:

@@ -12,6 +12,7 @@ from etude.cli.console import err, escape
 from etude.cluster.profile import Profile
 from etude.config.cluster import read_profile
 from etude.config.document import SUFFIXES, project_of
+from etude.config.form import QUICK
 from etude.config.load import load_study, read_study
 from etude.environment import variables, variables_copy
 from etude.errors import ConfigError, Fault, nearest
@@ -57,6 +58,19 @@ def _without_collecting_garbage() -> Iterator[None]:
         gc.freeze()  # nor does a later look have to go through them
         if was_on:
             gc.enable()
+
+
+def profile_name(profile: str | None, *, quick: bool) -> str | None:
+    """The profile that is asked for, by name or as the quick one.
+
+    Raises:
+        ConfigError: Both ask for one, and for another.
+    """
+    if quick and profile not in (None, QUICK):
+        raise ConfigError(
+            [Fault("--quick", f"is the profile {QUICK!r}, and --profile is another", profile, "leave one out")]
+        )
+    return QUICK if quick else profile
 
 
 def cluster_of(on: str | None, study: Path) -> Profile | None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from threadpoolctl import threadpool_limits
 
 from etude.analysis.search.encoding import encode
 from etude.analysis.search.ranking import top
 from etude.analysis.search.results import SearchResults, Trial
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,6 +111,10 @@ def _features(results: SearchResults, units: Floats) -> Floats:
 
 
 def _fit(features: Floats, values: Floats) -> GaussianProcessRegressor:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
     scales = np.full(features.shape[1], 0.5)
     kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(scales, (0.05, 50.0), nu=2.5) + WhiteKernel(0.1, (1e-6, 10.0))
     with threadpool_limits(1), warnings.catch_warnings():  # small matrices: more threads only wait for each other

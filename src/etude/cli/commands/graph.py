@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from etude.cli.arguments import AsJson, Only, Profile, Set, StudyFile, Until, assignments
+from etude.cli.arguments import AsJson, Only, Profile, Quick, Set, StudyFile, Until, assignments
 from etude.cli.console import escape, out
-from etude.cli.study_file import prepare_file
+from etude.cli.study_file import prepare_file, profile_name
 from etude.digits import number_text
 from etude.graph.node import Node
 from etude.graph.plan import State
@@ -87,10 +87,11 @@ def graph(
     only: Only = None,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
     as_json: AsJson = False,
 ) -> None:
     options = Options(until=tuple(until or ()), only=assignments(only, "--only-variant"))
-    prepared = prepare_file(study, overrides, profile, options)
+    prepared = prepare_file(study, overrides, profile_name(profile, quick=quick), options)
     nodes, edges = graph_of(prepared)
     if svg is not None:
         svg.parent.mkdir(parents=True, exist_ok=True)

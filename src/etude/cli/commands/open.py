@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from etude.cli.arguments import Only, Profile, Set, StudyFile, assignments
+from etude.cli.arguments import Only, Profile, Quick, Set, StudyFile, assignments
 from etude.cli.completion import node_names
 from etude.cli.console import err, escape
-from etude.cli.study_file import prepare_file
+from etude.cli.study_file import prepare_file, profile_name
 from etude.config.overrides import SET, parse_override
 from etude.errors import ConfigError, Fault
 from etude.graph.node import Node
@@ -63,9 +63,11 @@ def open(
     snippet: Annotated[bool, typer.Option("--snippet", help="Print Python that loads it, for a notebook.")] = False,
     overrides: Set = None,
     profile: Profile = None,
+    quick: Quick = False,
 ) -> None:
     options = Options(only=assignments(only, "--only-variant"), until=(node,))
-    prepared = prepare_file(study, overrides, profile, options)
+    chosen = profile_name(profile, quick=quick)
+    prepared = prepare_file(study, overrides, chosen, options)
     nodes = {
         each.label(): each
         for each in prepared.expansion.named(node)
@@ -75,7 +77,7 @@ def open(
         err().print(escape(f"nothing of {node} is stored as code and settings are now"), soft_wrap=True)
         raise typer.Exit(1)
     if snippet:
-        typer.echo(snippet_text(study, node, overrides or (), profile, [*nodes.values()]))
+        typer.echo(snippet_text(study, node, overrides or (), chosen, [*nodes.values()]))
         return
     open_shell(StoredValues(store=prepared.store, nodes=nodes))
 

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from etude.cli.arguments import AsJson, Only, Profile, Quick, Rerun, Set, StudyFile, Until, assignments, profile_name
+from etude.cli.arguments import AsJson, Only, Profile, Quick, Rerun, Set, StudyFile, Until, assignments
 from etude.cli.console import escape, out
-from etude.cli.study_file import prepare_file, show_namesake
+from etude.cli.study_file import prepare_file, profile_name, show_namesake
 from etude.graph.explain import Reason, why
 from etude.graph.pipeline import RECORDS
 from etude.graph.plan import Action, State

@@ -7,9 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from etude.cli.arguments import Profile, Quick, Set, profile_name
+from etude.cli.arguments import Profile, Quick, Set
 from etude.cli.console import err, out, redactor
-from etude.cli.study_file import prepare_file
+from etude.cli.study_file import prepare_file, profile_name
 from etude.report.report_file import check_names, write_report
 
 EXAMPLES = """

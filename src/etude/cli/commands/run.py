@@ -24,7 +24,6 @@ from etude.cli.arguments import (
     Until,
     Verbose,
     assignments,
-    profile_name,
     refuse_together,
     repeated_words,
 )
@@ -35,7 +34,7 @@ from etude.cli.interrupts import stopping_on_interrupt
 from etude.cli.run_progress import LiveProgress
 from etude.cli.run_summary import show_deliveries, show_outcome
 from etude.cli.search_progress import SearchProgress
-from etude.cli.study_file import cluster_of, prepare_file, show_namesake, with_backend
+from etude.cli.study_file import cluster_of, prepare_file, profile_name, show_namesake, with_backend
 from etude.environment import variables, variables_copy
 from etude.execute.run_events import Event, Tell
 from etude.search.driver import Observe

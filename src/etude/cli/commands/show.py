@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from etude.analysis.records import rows_of
-from etude.cli.arguments import AsJson, Only, Profile, Quick, Set, StudyFile, assignments, profile_name
+from etude.cli.arguments import AsJson, Only, Profile, Quick, Set, StudyFile, assignments
 from etude.cli.completion import node_names
 from etude.cli.console import err, escape, out
-from etude.cli.study_file import prepare_file
+from etude.cli.study_file import prepare_file, profile_name
 from etude.cli.value_text import value_lines
 from etude.digits import UNKNOWN, short_text
 from etude.errors import ConfigError, Fault
