@@ -763,3 +763,11 @@ def test_the_search_path_comes_before_the_python_path(tree: Tree, monkeypatch: p
     tree.write({"first/m": "def step(): return 1", "second/m": "def step(): return 2"})
     monkeypatch.syspath_prepend(tree.folder / "second")
     assert CodeIndex().symbols_of("m:step") != CodeIndex([tree.folder / "first"]).symbols_of("m:step")
+
+
+def test_a_name_that_a_package_takes_from_its_modules_is_suggested_for_a_wrong_one(tree: Tree) -> None:
+    tree.write(
+        {"lab/__init__": "from lab.fits import fit\n__all__ = ['fit']\n", "lab/fits": "def fit():\n    return 1\n"}
+    )
+    with pytest.raises(IdentityError, match="did you mean 'fit'"):
+        tree.map("lab:fits_")

@@ -9,8 +9,8 @@ The rule: code counts if it can change a value that is stored. So these count, b
 All other code of étude does not: it plans, stores, executes, meters, reports, logs and words errors, and none of that
 changes what a step returns. Nor does, inside the rooms that count:
 
-- a function that only checks: one whose name begins with `require`. It returns nothing, changes nothing and is called
-  for its refusal alone;
+- a function that only checks: one whose name begins with `require` and that returns None. It changes nothing and is
+  called for its refusal alone;
 - what an error says: the arguments of an error of étude's (`ERRORS`) that is raised. Its type counts.
 
 So a new release that words errors, checks more, meters or runs in another way reruns nothing. A check that comes to
@@ -30,7 +30,7 @@ COUNTED = frozenset(
             "graph.metric",
             "graph.pipeline",
             "meter.latency",
-            "meter.quantity",
+            "meter.sources.quantity",
             "units",
         ),
     }
@@ -39,7 +39,7 @@ COUNTED = frozenset(
 ERRORS = frozenset({"ConfigError", "MeterError", "StepError"})
 """What étude raises to refuse something. No room that counts goes on after one of them."""
 
-_AROUND = frozenset(name.rpartition(".")[0] for name in COUNTED if "." in name)
+_AROUND = frozenset(name[:end] for name in COUNTED for end, letter in enumerate(name) if letter == ".")
 
 
 def counts(name: str) -> bool:
@@ -52,9 +52,15 @@ def holds_code_that_counts(name: str) -> bool:
     return name in _AROUND
 
 
-def only_checks(module: str, name: str) -> bool:
-    """Whether a function of étude's, of a module that counts, only refuses what is wrong."""
-    return module.startswith("etude.") and name.lstrip("_").partition("_")[0] == "require"
+def only_checks(module: str, statement: ast.stmt) -> bool:
+    """Whether a top-level statement of a module is a function of étude's that only refuses what is wrong."""
+    return (
+        module.startswith("etude.")
+        and isinstance(statement, ast.FunctionDef)
+        and statement.name.lstrip("_").partition("_")[0] == "require"
+        and isinstance(statement.returns, ast.Constant)
+        and statement.returns.value is None
+    )
 
 
 def drop_messages(module: str, tree: ast.Module) -> None:

@@ -205,7 +205,8 @@ class Resolver:
         entry = table.entries.get(name)
         if entry is None:
             return []
-        if only_checks(table.module.name, name):
+        numbers = entry.statements
+        if numbers and all(only_checks(table.module.name, table.statements[number]) for number in numbers):
             return [Target(Found.NOTHING, name)]
         found = [Target(Found.SYMBOL, table.module.name, name, rest)] if entry.statements else []
         for source in entry.imports:
