@@ -37,6 +37,14 @@ class OwnOptimiser(Line):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
+class StopAfter(lightning.Callback):
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
+
+
 class Data(lightning.LightningDataModule):
     def __init__(self, rows: int) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ import torch
 from etude import Stopped
 from etude.errors import ConfigError, StepError
 from etude.nn import steps
-from etude.nn.fit_settings import FittedModule
+from etude.nn.fit_settings import CallbackSpec, FittedModule
 from etude.nn.modules import load_module
 from lightning_modules import Line
 from step_context import StepContext
@@ -138,6 +138,37 @@ def test_another_seed_gives_another_module_and_settings_make_it(tmp_path: Path) 
 def test_what_does_not_go_is_refused_with_the_mend(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(StepError, match=message):
         fit(tmp_path / "fit", **{"data": SPLITS, **settings})
+
+
+def test_settings_of_the_trainer_are_passed_on(tmp_path: Path) -> None:
+    fitted = fit(tmp_path / "fit", trainer={"limit_train_batches": 2})
+    assert (fitted.steps, fitted.ended) == (12, "epochs")
+    shares = fit(tmp_path / "share", trainer={"limit_train_batches": 0.4})
+    assert same(state(shares), state(fitted))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("max_epochs", "write epochs"),
+        ("devices", "under `on:`"),
+        ("logger", "leave it out"),
+        ("limit_batches", "limit_"),
+    ],
+)
+def test_a_setting_of_the_trainer_that_is_said_elsewhere_or_nowhere_is_refused(
+    name: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StepError, match=rf"(?s)trainer\.{name}.*{message}"):
+        fit(tmp_path / "fit", trainer={name: 1})
+
+
+def test_callbacks_are_named_and_made_with_their_settings(tmp_path: Path) -> None:
+    stop = CallbackSpec(callback="lightning_modules:StopAfter", settings={"epochs": 2})
+    fitted = fit(tmp_path / "fit", callbacks=(stop,))
+    assert (fitted.steps, fitted.ended) == (10, "trainer")
+    with pytest.raises(StepError, match="no Callback of Lightning, but Line"):
+        fit(tmp_path / "other", callbacks=(CallbackSpec(callback=LINE),))
 
 
 def test_what_is_monitored_needs_something_to_validate_on(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,8 @@ def fit(
     validate_every: int | None = None,
     report: str | None = None,
     at_end: Callable[[lightning.LightningModule], object] | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
+    options: Mapping[str, Any] | None = None,
     checkpoint_every_s: float = 30.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Fitted:
@@ -93,6 +95,8 @@ def fit(
             all are not validated.
         report: A validation's number that is reported to the run, which may then ask to stop.
         at_end: Gets the module with the weights of the last step, before the best are put back.
+        callbacks: Further ones. What they do is not put back by a resume, unless they have a state of their own.
+        options: Further settings of Lightning's Trainer, by name.
         checkpoint_every_s: Seconds between checkpoints: the most work that a kill can lose. They never change a result.
         clock: Monotonic seconds.
 
@@ -117,9 +121,10 @@ def fit(
             precision,
             max_epochs=epochs,
             accumulate_grad_batches=accumulate,
-            callbacks=[keeper, *([] if clip is None else [_Clip(clip)])],
+            callbacks=[keeper, *([] if clip is None else [_Clip(clip)]), *callbacks],
             num_sanity_val_steps=0,
             **per_step,
+            **(options or {}),
         )
         trainer.fit(module, training, validation, ckpt_path=resume, weights_only=True)
     module.cpu()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import pyarrow as pa
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -27,6 +27,17 @@ class DataSource:
     """What it is made with, by name."""
     collate: Reference | None = None
     """Makes a batch of a list of rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackSpec:
+    """One of Lightning's callbacks, or of the user's own."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    callback: Reference
+    settings: dict[str, Any] | None = None
+    """What it is made with, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,10 @@ class FitSpec:
     """How much better counts as betterment for the patience."""
     validate_every: PositiveInt | None = None
     """Steps between validations; None for once after each epoch."""
+    callbacks: tuple[CallbackSpec, ...] = ()
+    """Run beside étude's own. With them a training that goes on is exact only as far as they are."""
+    trainer: dict[str, Any] | None = None
+    """Further settings of Lightning's Trainer, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +103,8 @@ class FittedModule:
     """One row per epoch, or per validation: `epoch`, `step`, `loss` and what the module logs while validating."""
     steps: int
     """Of the optimiser."""
-    ended: Literal["epochs", "patience"]
-    """Why it ended: all epochs were done, or the patience ran out."""
+    ended: Literal["epochs", "patience", "trainer"]
+    """Why it ended: all epochs were done, the patience ran out, or a callback or setting of the Trainer ended it."""
     best_step: int | None
     """After which step the monitored number was best; None where none was monitored."""
     best_restored: bool

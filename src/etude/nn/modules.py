@@ -20,14 +20,29 @@ from torch import Tensor
 from etude import Context
 from etude.errors import StepError, nearest
 from etude.nn.batches import Batches
-from etude.nn.fit import fit, quiet_lightning, trainer_for
-from etude.nn.fit_settings import DataSource, FitSpec, FittedModule, ModuleUse, Stage
+from etude.nn.fit import Fitted, fit, quiet_lightning, trainer_for
+from etude.nn.fit_settings import CallbackSpec, DataSource, FitSpec, FittedModule, ModuleUse, Stage
 from etude.nn.monitor import Monitor
 from etude.nn.optimisation import parameter_groups, schedule_factor
 from etude.nn.precision import format_for
 from etude.nn.randomness import fixed_seed
 
 CARD, WEIGHTS, LAST = "module.json", "module.safetensors", "last.safetensors"
+_PLACED = "where it runs is placement: write it under `on:` of the node"
+_OURS = "leave it out: the run shows its progress, keeps its log and its checkpoints by itself"
+SAID_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("accelerator", "devices", "num_nodes", "strategy"), _PLACED),
+    **dict.fromkeys(("logger", "log_every_n_steps", "profiler", "default_root_dir"), _OURS),
+    **dict.fromkeys(("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "barebones"), _OURS),
+    **dict.fromkeys(("num_sanity_val_steps", "deterministic", "use_distributed_sampler"), _OURS),
+    **dict.fromkeys(("val_check_interval", "check_val_every_n_epoch"), "write validate_every"),
+    **dict.fromkeys(("gradient_clip_val", "gradient_clip_algorithm"), "write clip"),
+    "max_epochs": "write epochs",
+    "accumulate_grad_batches": "write accumulate",
+    "precision": "write precision beside it, not within",
+    "callbacks": "write callbacks beside it, not within",
+}
+"""Settings of Lightning's Trainer that a study says otherwise."""
 
 
 def import_object(reference: str, setting: str) -> Any:
@@ -234,7 +249,9 @@ def fit_module(
         StepError: The module has no optimiser and no learning rate is given, or both.
     """
     module = make_module(reference, settings, spec.seed)
-    _give_optimiser(module, reference, spec, steps=spec.epochs * -(-len(training) // spec.accumulate))
+    options = trainer_options(spec.trainer or {})
+    batches = _limited(len(training), options.get("limit_train_batches", 1.0))
+    _give_optimiser(module, reference, spec, steps=spec.epochs * -(-batches // spec.accumulate))
     folder = ctx.scratch / "module"
     folder.mkdir(exist_ok=True)
     fitted = fit(
@@ -259,6 +276,8 @@ def fit_module(
         validate_every=spec.validate_every,
         report=spec.monitor,
         at_end=lambda trained: _write_state(trained, folder / LAST),
+        callbacks=[_callback(each) for each in spec.callbacks],
+        options=options,
     )
     tensors = _write_state(module, folder / WEIGHTS)
     card = {"module": reference, "settings": dict(settings), "tensors": tensors}
@@ -269,11 +288,43 @@ def fit_module(
         folder=folder,
         curve=pa.Table.from_pylist(fitted.curve),
         steps=fitted.steps,
-        ended=fitted.ended,
+        ended="trainer" if fitted.ended == "epochs" and _epochs(fitted) < spec.epochs else fitted.ended,
         best_step=None if fitted.best is None else int(fitted.curve[fitted.best]["step"]),
         best_restored=fitted.restored,
         logged={name: value for name, value in logged.items() if name not in ("epoch", "step")},
     )
+
+
+def _epochs(fitted: Fitted) -> float:
+    """The last epoch that the curve knows of, counted from 1."""
+    return fitted.curve[-1]["epoch"] if fitted.curve else 0
+
+
+def _limited(batches: int, limit: float) -> int:
+    """How many batches of an epoch the Trainer takes: a number of them, or a share."""
+    return int(batches * limit) if isinstance(limit, float) else min(batches, limit)
+
+
+def trainer_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings for Lightning's Trainer that change what a training is, and that nothing else here sets.
+
+    Raises:
+        StepError: There is no such setting, or it is said elsewhere; with the place.
+    """
+    settings = inspect.signature(lightning.Trainer).parameters
+    for name in given:
+        if name in SAID_ELSEWHERE:
+            raise StepError(f"trainer.{name}: this is not said here.\n    Mend: {SAID_ELSEWHERE[name]}.")
+        if name not in settings:
+            raise StepError(f"trainer.{name}: Lightning's Trainer has no such setting; {nearest(name, settings)}")
+    return dict(given)
+
+
+def _callback(spec: CallbackSpec) -> lightning.Callback:
+    made = _instance(spec.callback, "callbacks", spec.settings or {})
+    if not isinstance(made, lightning.Callback):
+        raise StepError(f"callbacks: {spec.callback} is no Callback of Lightning, but {type(made).__name__}")
+    return made
 
 
 def load_module(fitted: FittedModule, reference: str, weights: str) -> lightning.LightningModule:
