@@ -105,6 +105,14 @@ def test_one_replicate_has_a_mean_but_no_spread_and_says_so() -> None:
     assert summary.notes == ("1 replicate in the smallest group: too few to claim a difference between groups",)
 
 
+def test_where_one_group_alone_has_enough_replicates_no_difference_can_be_claimed_at_all() -> None:
+    few = aggregate(grid({"mean": [0.7], "max": [0.8], "last": [0.7, 0.8, 0.9]}), baseline={"pooling": "mean"}).notes
+    assert few == ("1 replicate in the smallest group: too few to claim a difference between groups",)
+    two = {"mean": [0.7], "max": [0.8, 0.7, 0.6], "last": [0.7, 0.8, 0.9]}
+    some = aggregate(grid(two), baseline={"pooling": "max"}).notes
+    assert some == ("fewer than 3 replicates of pooling=mean: too few to claim a difference",)
+
+
 def test_missing_and_infinite_values_are_left_out_and_counted() -> None:
     found = aggregate(grid({"mean": [0.7, None, float("nan"), 0.8]})).groups[0].estimates[ACCURACY]
     assert (found.n, found.mean) == (2, pytest.approx(0.75))

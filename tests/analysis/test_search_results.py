@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from etude.analysis.search.failures import failures, outcomes
 from etude.analysis.search.front import front, growth, hypervolume, nondominated_mask
-from etude.analysis.search.ranking import better_than_baseline, top
-from etude.analysis.search.results import SearchResults, read_results
+from etude.analysis.search.results import SearchResults, better_than_baseline, read_results, top
 from etude.analysis.search.trajectory import beaten_after, moments, together, value_at
 from etude.analysis.search.utilisation import utilisation, windows
 from etude.errors import StepError
@@ -259,3 +258,11 @@ def test_a_space_read_from_values_tells_whole_numbers_choices_and_conditions() -
     )
     assert [dimension(1, None).conditional, dimension(1, 2).conditional] == [True, False]
     assert dimension(False, True).kind == "choice"
+
+
+@pytest.mark.parametrize(("direction", "better"), [("maximize", 2.0), ("minimize", 0.0)])
+def test_of_two_values_the_better_one_is_by_direction_and_of_equal_ones_neither(direction: str, better: float) -> None:
+    results = results_of(row(0, 1.0, 0, 0.0, 1.0), direction=direction)
+    assert results.better(better, 1.0)
+    assert not results.better(1.0, better)
+    assert not results.better(1.0, 1.0)

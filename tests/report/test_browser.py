@@ -11,11 +11,14 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from etude.report.charts.plot import Box, Boxes, Panel, Plot, Scale
+from etude.report.page.figures import plot_text
 from etude.report.page.findings import findings
 from etude.report.page.report_page import document
 from etude.study.execution import Result
@@ -258,3 +261,21 @@ def test_without_scripts_the_numbers_of_every_chart_can_be_read(tmp_path: Path, 
     told = "\n".join(found["told"])
     for part in ("quality.accuracy, in words", "width=1: 0.5000", "loss (nats) 0.2500 at epoch 3"):
         assert part in told
+
+
+ALONE = """<!doctype html><meta charset="utf-8"><head><script>SCRIPT</script></head><body><div id="place"></div><script>
+const place = document.getElementById("place"), plot = PLOT;
+drawPlot(place, plot);
+drawPlot(place, { ...plot, title: "again" });
+const names = Array.from(place.querySelectorAll("svg[role]"), (svg) => svg.getAttribute("aria-label"));
+const bars = place.querySelectorAll("g.mark rect").length;
+document.body.textContent = `PROBED${JSON.stringify({ names, bars })}DONE`;
+</script></body>"""
+
+
+def test_any_page_can_draw_a_plot_with_the_one_script_and_draw_it_anew(tmp_path: Path) -> None:
+    boxes = Boxes((Box(0.0, 1.0, 0.0, 0.5, "a"), Box(0.0, 2.0, 0.5, 1.0, "b")), "#0072b2", "all", hatch=1)
+    plot = Plot("n", "t", "c", (Panel(Scale(0.0, 2.0, "x"), Scale(0.0, 1.0), (boxes,)),))
+    script = files("etude.report.page").joinpath("plot.js").read_text(encoding="utf-8")
+    found = probed(tmp_path, ALONE.replace("SCRIPT", script).replace("PLOT", plot_text(plot)), 800, "")
+    assert found == {"names": ["again; arrow keys go from mark to mark"], "bars": 2}

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from etude.analysis.search.encoding import encode
-from etude.analysis.search.ranking import top
-from etude.analysis.search.results import SearchResults, Trial
+from etude.analysis.search.results import SearchResults, Trial, top
 
 if TYPE_CHECKING:
     from sklearn.gaussian_process import GaussianProcessRegressor

@@ -255,8 +255,8 @@ const drawPlot = (() => {
 
   // What a mark tells, beside the pointer or the mark itself: for all marks of the page.
   const tip = html("div", { id: "tip", "aria-hidden": "true", hidden: "" });
-  document.body.append(tip);
   const show = (mark, x, y) => {
+    if (!tip.isConnected) document.body.append(tip);
     tip.textContent = mark.dataset.tip;
     tip.hidden = false;
     const box = tip.getBoundingClientRect();

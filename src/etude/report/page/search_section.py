@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from etude.analysis.search.failures import failures
 from etude.analysis.search.front import front
 from etude.analysis.search.influence import Influence
-from etude.analysis.search.ranking import better_than_baseline, top
-from etude.analysis.search.results import SearchResults, Trial
+from etude.analysis.search.results import SearchResults, Trial, better_than_baseline, top
 from etude.analysis.search.trajectory import beaten_after
 from etude.analysis.search.utilisation import utilisation
 from etude.digits import OF_P, number_text

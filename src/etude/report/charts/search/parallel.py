@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etude.analysis.search.ranking import better_than_baseline, top
-from etude.analysis.search.results import Dimension, SearchResults, Trial
+from etude.analysis.search.results import Dimension, SearchResults, Trial, better_than_baseline, top
 from etude.digits import number_text
 from etude.report.charts.chart_names import one_line
 from etude.report.charts.palette import FAINT, SERIES, shade

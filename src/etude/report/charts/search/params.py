@@ -6,8 +6,7 @@ import numpy as np
 
 from etude.analysis.search.importance import Importance, Importances
 from etude.analysis.search.influence import NEGLIGIBLE, Influence
-from etude.analysis.search.ranking import top
-from etude.analysis.search.results import Dimension, SearchResults
+from etude.analysis.search.results import Dimension, SearchResults, top
 from etude.digits import number_text
 from etude.report.charts.chart_names import one_line, scale_of
 from etude.report.charts.palette import SERIES, shade
