@@ -442,20 +442,17 @@ def fields_of(spec: type, read: Mapping[str, Any], without: Container[str] = ())
 
 @cache
 def _fields_of(spec: Any) -> tuple[tuple[str, Any, tuple[FileKey, ...]], ...]:
-    """Each field with its plain type and its keys: with names, types, defaults and whether they are required."""
-    hints, plain = get_type_hints(spec, include_extras=True), get_type_hints(spec)
+    """Each field with its type and its keys: with names, types of value, defaults and whether they are required."""
+    hints = get_type_hints(spec, include_extras=True)
     return tuple(
-        (
-            each.name,
-            plain[each.name],
-            tuple(
-                _whole(key, each, hints[each.name])
-                for key in getattr(hints[each.name], "__metadata__", ())
-                if isinstance(key, FileKey)
-            ),
-        )
+        (each.name, hint, tuple(_whole(key, each, hint) for key in _extras(hint) if isinstance(key, FileKey)))
         for each in fields(spec)
+        for hint in [hints[each.name]]
     )
+
+
+def _extras(hint: object) -> tuple[object, ...]:
+    return getattr(hint, "__metadata__", ())
 
 
 def _whole(key: FileKey, of: Field[Any], hint: object) -> FileKey:
@@ -472,10 +469,10 @@ def _whole(key: FileKey, of: Field[Any], hint: object) -> FileKey:
 
 def _type_of(hint: Any) -> ValueType:
     """The type of value that an annotation names; else what the Python type says of itself."""
-    named = next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, ValueType)), None)
+    named = next((extra for extra in _extras(hint) if isinstance(extra, ValueType)), None)
     if named is not None:
         return named
-    plain = _one(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
+    plain = _plain(hint)
     origin, inner = get_origin(plain) or plain, get_args(plain)
     if origin is tuple:
         return ListOf(item=_type_of(inner[0]), hint="write [{value}]")
@@ -489,7 +486,7 @@ def _type_of(hint: Any) -> ValueType:
 
 def _held(hint: Any, value: Any) -> Any:
     """A value that was read, as a field of this type holds it: lists as tuples, sections as specs."""
-    plain = _one(hint)
+    plain = _plain(hint)
     origin, inner = get_origin(plain) or plain, get_args(plain)
     if origin is tuple:
         return tuple(_held(inner[0], each) for each in value)
@@ -501,8 +498,10 @@ def _held(hint: Any, value: Any) -> Any:
     return BAD if lacks else spec_of(plain, value)
 
 
-def _one(hint: Any) -> Any:
-    """The type besides None of a union."""
+def _plain(hint: Any) -> Any:
+    """The type itself, without what an annotation adds to it and, of a union, without None."""
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (each for each in get_args(hint) if each is not NoneType)
     return hint
