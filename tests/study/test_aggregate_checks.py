@@ -73,6 +73,7 @@ def test_what_the_records_will_have_can_be_asked_for(tmp_path: Path, settings: s
         ("by: [droput]", r"with\.by.*no param 'droput'"),
         ("replicate: sed", r"with\.replicate.*no param 'sed'"),
         ("metrics: [q.acuracy]", "no metric 'acuracy'.*did you mean 'q.accuracy'"),
+        ("metrics: [q.accuracy2]", "no metric 'accuracy2'"),
         ("metrics: [qu.accuracy]", "no node 'qu'"),
         ("metrics: [accuracy]", "no node 'accuracy'.*write node.metric"),
         ("lower_is_better: [q.cost.energy]", "no node has a cost .energy."),

@@ -174,3 +174,8 @@ def test_references_come_in_the_order_of_the_text() -> None:
 
 def test_texts_come_with_their_dotted_places() -> None:
     assert list(texts_in({"a": ["x", {"b": "y"}], "c": 1})) == [("a.0", "x"), ("a.1.b", "y")]
+
+
+def test_an_index_at_the_end_of_a_list_is_told_with_those_there_are() -> None:
+    assert unknown("lr.1", {"lr": [1, 2]}) is None
+    assert unknown("lr.2", {"lr": [1, 2]}) == ("the param 'lr' has no '2' inside", "known: 0, 1")

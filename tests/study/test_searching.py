@@ -214,7 +214,7 @@ def test_the_best_points_of_a_search_become_the_points_of_another_study(project:
 
 def test_a_search_learns_from_a_table_of_earlier_results(project: Project) -> None:
     (project.folder / "earlier.csv").write_text(
-        "note,x,kind,depth,objective\nfirst,0.31,a,2,0.9\nsecond,0.9,b,,F_crash\nthird,7.0,b,,0.5\n"
+        "note,x,kind,depth,objective\noutside,7.0,b,,0.5\nfirst,0.31,a,2,0.9\nsecond,0.9,b,,F_crash\nthird,7.0,b,,0.5\n"
     )
     found = project.run(searched(project, replace(SEARCH, trials=3, warm_start="earlier.csv"))).prepared.search
     assert found is not None
@@ -224,6 +224,7 @@ def test_a_search_learns_from_a_table_of_earlier_results(project: Project) -> No
         ({"x": 0.9, "kind": "b"}, None),
     ]
     assert len(found.history.ended) == 3
+    assert found.left == "the search is done: 3 trials"
 
 
 def test_a_search_learns_from_an_earlier_search(project: Project) -> None:

@@ -67,3 +67,10 @@ def test_a_study_may_allow_itself_more_variants_or_fewer() -> None:
     assert too_many(Study(name="s", vary=grid, place=PlaceSettings(most_variants=160_000))) is None
     assert too_many(Study(name="s", vary=grid, place=PlaceSettings(most_variants=159_999))) is not None
     assert too_many(Study(name="s", vary=Vary(grid={"x": (1, 2)}))) is None
+
+
+@pytest.mark.parametrize(("axes", "words"), [(14, "has 100,000,000,000,000 variants"), (15, "has about 1e15 variants")])
+def test_a_count_of_sixteen_digits_is_told_by_its_power_of_ten(axes: int, words: str) -> None:
+    fault = too_many(Study(name="s", vary=Vary(grid={f"x{axis}": tuple(range(10)) for axis in range(axes)})))
+    assert fault is not None
+    assert words in fault.reason
