@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from etude.study.execution import _expected_s
-from projects import Project
+from etude.execute.run_events import Event, EventKind
+from etude.study.execution import Execution, _expected_s
+from etude.study.prepare import Options
+from projects import CALLED, Project, environment
 
 
 def test_the_time_expected_of_a_node_is_the_mean_over_its_stored_results(tmp_path: Path) -> None:
@@ -33,3 +35,35 @@ def test_a_run_with_nothing_to_do_has_no_identifier_and_takes_no_time(project: P
     assert (first.run != "", again.run) == (True, "")
     assert 0 <= again.wall_s < 60
     assert not project.events
+
+
+def test_a_node_that_is_forced_is_computed_once_though_the_run_starts_over_for_a_damaged_result(tmp_path: Path) -> None:
+    code = """
+@step
+def number(*, value: int) -> int:
+    called("number")
+    return value
+
+@step
+def double(n: int) -> int:
+    return 2 * n
+"""
+    project = Project(tmp_path).write(code + CALLED)
+    study = project.study(
+        {"m": ("number", None, {"value": 1}), "n": ("number", None, {"value": 4}), "d": ("double", "n")}
+    )
+    project.run(study)
+    options = Options(environment=environment(), rerun=("m", "n"))
+    prepared = project.prepare(study, rerun=("m", "n"))
+    damaged = prepared.store.folder(prepared.expansion.named("n")[0].fingerprint) / "manifest.json"
+    times: list[str] = []
+
+    def damage_once(event: Event) -> None:
+        if event.kind is EventKind.DONE and event.name == "n" and not times:
+            times.append(event.name)
+            damaged.unlink()
+
+    result = Execution(prepared, options, damage_once).run()
+    assert result.succeeded
+    assert result.value("d") == 8
+    assert project.calls() == ["number"] * 5

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from etude.errors import ConfigError, EtudeError, Fault
 from etude.execute.task import Outcome as NodeOutcome
 from etude.execute.task import Status
-from etude.search.trials import TrialOutcome
-from etude.study.evaluator import _failed, _first_line, _mean, _sum
+from etude.search.trials import Goal, TrialOutcome
+from etude.study.evaluator import StudyEvaluator, _failed, _first_line, _mean, _sum
+from etude.study.expand import VariantGrowth, no_other
+from projects import Project
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,19 @@ def test_over_replicates_of_which_one_is_missing_there_is_neither_a_mean_nor_a_s
 def test_an_error_is_told_by_its_first_fault_or_line() -> None:
     assert _first_line(ConfigError([Fault("a.b", "no"), Fault("c", "never")])) == "a.b: no"
     assert _first_line(EtudeError("one\ntwo")) == "one"
+
+
+def test_a_trial_whose_results_are_gone_from_the_store_says_nothing_of_its_point(tmp_path: Path) -> None:
+    project = Project(tmp_path).write("@step\ndef fit(*, x: float) -> dict[str, float]: return {'auc': x}\n")
+    study = project.study({"fit": ("fit", None, {"x": "${x}"})}, params={"x": 0.5})
+    prepared = project.prepare(study)
+    evaluator = StudyEvaluator(
+        study=study,
+        growth=VariantGrowth(study, prepared.files, no_other),
+        store=prepared.store,
+        goal=Goal(metrics=("fit.auc",), directions=("maximize",)),
+    )
+    rows = list(zip(prepared.expansion.variants, prepared.expansion.nodes, strict=True))
+    assert evaluator._read(rows).outcome is TrialOutcome.PREEMPTED
+    project.run(study)
+    assert evaluator._read(rows).values == (0.5,)
