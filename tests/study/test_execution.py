@@ -53,8 +53,8 @@ def double(n: int) -> int:
         {"m": ("number", None, {"value": 1}), "n": ("number", None, {"value": 4}), "d": ("double", "n")}
     )
     project.run(study)
-    options = Options(environment=environment(), rerun=("m", "n"))
-    prepared = project.prepare(study, rerun=("m", "n"))
+    options = Options(environment=environment(), rerun=("m", "n", "d"))
+    prepared = project.prepare(study, rerun=("m", "n", "d"))
     damaged = prepared.store.folder(prepared.expansion.named("n")[0].fingerprint) / "manifest.json"
     times: list[str] = []
 
