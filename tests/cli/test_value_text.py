@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,36 @@ def test_any_plain_value_can_be_told(value: Any) -> None:
 @given(st.lists(st.floats() | st.none()), st.sampled_from([pa.float32(), pa.float64()]))
 def test_any_column_of_numbers_can_be_told(values: list[float | None], kind: Any) -> None:
     assert text_of(pa.table({"x": pa.array(values, kind)}))
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    lines = text_of(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])).splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == ["1", "2"]
+    assert lines[-1].split() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([timedelta(1), None]),
+        pa.array([time(1, 2), None]),
+        pa.array([date(2026, 1, 1), None]),
+        pa.nulls(2),
+        pa.array([b"ab", None]),
+        pa.array([{"a": 1}, None]),
+        pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+        pa.array([2**64 - 1, 0], pa.uint64()),
+        pa.nulls(0, pa.timestamp("s")),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_columns_of_any_type_can_be_told(column: Any) -> None:
+    assert f"  x  {column.type}" in text_of(pa.table({"x": column}))
+
+
+def test_a_mean_that_floats_cannot_hold_is_not_told() -> None:
+    assert text_of(np.array([1.7e308, 1.6e308])).splitlines()[1] == "  1.6e+308 to 1.7e+308"
+
+
+def test_what_a_terminal_would_obey_or_cannot_show_is_escaped() -> None:
+    assert text_of("red \x1b[31m \ud800 ä").splitlines()[1] == "  red \\x1b[31m \\ud800 ä"

@@ -46,12 +46,16 @@ def value_lines(value: Any, folder: Path, width: int = 100) -> Iterator[str]:
         folder: Where images and figures are written, to be looked at; made if need be.
         width: Columns of the terminal: rows of tables are fitted to it, nothing else.
     """
+    return map(_printable, _lines(value, folder, width))
+
+
+def _lines(value: Any, folder: Path, width: int) -> Iterator[str]:
     family = type(value).__module__.partition(".")[0]
     if is_table(value):
         yield from _table_lines(as_table(value), width)
     elif family == "datasets" and hasattr(value, "features"):
         yield from _data_set_lines(value, width)
-    elif family == "torch" and hasattr(value, "detach"):
+    elif family == "torch" and str(getattr(value, "layout", "")) == "torch.strided" and value.ndim > 0:
         yield from _array_lines(_numpy_of(value), str(value.dtype).removeprefix("torch."))
     elif isinstance(value, np.ndarray) and value.ndim > 0:
         yield from _array_lines(value, str(value.dtype))
@@ -90,7 +94,7 @@ def _field_lines(value: Any, items: Mapping[str, Any], folder: Path, width: int)
             yield f"  {name:<{pad}}  {_whole(item)}"
         else:
             yield f"  {name}"
-            for line in value_lines(item, folder / _file_name(name), width - 4):
+            for line in _lines(item, folder / _file_name(name), width - 4):
                 yield f"    {line}"
     if len(items) > len(shown):
         yield f"  and {_count(len(items) - len(shown), 'more field', 'more fields')}"
@@ -111,7 +115,7 @@ def _table_lines(table: Any, width: int) -> Iterator[str]:
         looked = table.take(pa.array(np.linspace(0, rows - 1, max(1000, MOST_CELLS // columns)).astype(np.int64)))
         yield f"counted below: {looked.num_rows:,} rows, evenly spaced"
     names = table.column_names[:MOST_COLUMNS]
-    pad, types = max(map(len, names), default=0), [str(table.schema.field(name).type) for name in names]
+    pad, types = max(map(len, names), default=0), [str(field.type) for field in table.schema][:MOST_COLUMNS]
     type_pad = min(30, max(map(len, types), default=0))
     for index, (name, kind) in enumerate(zip(names, types, strict=True)):
         first, *rest = _column_lines(looked.column(index))
@@ -128,8 +132,8 @@ def _row_lines(head: Any, width: int) -> Iterator[str]:
     """Rows, with as many columns as fit."""
     shown: list[list[str]] = []
     used = 0
-    for name in head.column_names[:MOST_COLUMNS]:
-        cells = [name, *(_cell(value) for value in head.column(name).to_pylist())]
+    for index, name in enumerate(head.column_names[:MOST_COLUMNS]):
+        cells = [name, *(_cell(value) for value in head.column(index).to_pylist())]
         used += max(map(len, cells)) + 2
         if used > width and shown:
             break
@@ -158,8 +162,10 @@ def _column_lines(column: Any) -> list[str]:
         return [_join(f"lengths {_range_text(pc.utf8_length(column.drop_null()).to_numpy())}", missing)]
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return [_join(f"lengths {_range_text(pc.list_value_length(column.drop_null()).to_numpy())}", missing)]
-    if pa.types.is_temporal(kind) and column.null_count < len(column):
+    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
         ends = pc.min_max(column).as_py()
+        if ends["min"] is None:
+            return [missing]
         return [_join(f"{ends['min']} to {ends['max']}", missing)]
     return [missing]
 
@@ -194,10 +200,12 @@ def _range_text(numbers: Any, *, spread: bool = False) -> str:
     low, high = finite.min().item(), finite.max().item()
     if low == high:
         return _join(f"all {_cell(low)}", strange)
-    mean = float(finite.mean(dtype=np.float64))
-    text = f"{_cell(low)} to {_cell(high)}, mean {short_text(mean)}"
-    if spread:
-        text += f", std {short_text(float(finite.std(dtype=np.float64, ddof=1)))}"
+    text = f"{_cell(low)} to {_cell(high)}"
+    with np.errstate(over="ignore", invalid="ignore"):  # near the largest float a mean is not known, and not told
+        moments = {"mean": float(finite.mean(dtype=np.float64))}
+        if spread:
+            moments["std"] = float(finite.std(dtype=np.float64, ddof=1))
+    text = _join(text, *(f"{name} {short_text(value)}" for name, value in moments.items() if math.isfinite(value)))
     return _join(f"{text}  {_histogram(finite, low, high)}".rstrip(), strange)
 
 
@@ -334,6 +342,15 @@ def _cell(value: Any) -> str:
         return short_text(value, 6)
     text = " ".join(str(value).split())
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
+
+
+def _printable(line: str) -> str:
+    """The line with escapes for what a terminal would obey or cannot show."""
+    if line.isprintable():
+        return line
+    return "".join(
+        mark if mark.isprintable() or mark == "\t" else mark.encode("unicode_escape").decode() for mark in line
+    )
 
 
 def _count(count: int, one: str, many: str = "") -> str:
