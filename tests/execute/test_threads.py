@@ -53,8 +53,25 @@ def test_libraries_that_are_loaded_already_are_limited_and_get_their_threads_bac
             assert torch.get_num_threads() == 2
             assert os.environ["OMP_NUM_THREADS"] == "2"
             assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info()} <= {1, 2}
-        assert "OMP_NUM_THREADS" not in os.environ
         libraries.restore()
+        assert "OMP_NUM_THREADS" not in os.environ
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_step_that_changes_the_number_of_threads_changes_it_for_no_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in COUNTS:
+        monkeypatch.delenv(name, raising=False)
+    libraries = LoadedLibraries()
+    try:
+        with libraries.limited(2):
+            os.environ["OMP_NUM_THREADS"] = "64"
+            del os.environ["MKL_NUM_THREADS"]
+        with libraries.limited(2):
+            assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("2", "2")
+        with libraries.limited(3):
+            assert os.environ["OMP_NUM_THREADS"] == "3"
+    finally:
+        libraries.restore()
+    assert not os.environ.keys() & set(COUNTS)
