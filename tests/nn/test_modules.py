@@ -86,8 +86,10 @@ def test_the_last_weights_stand_beside_the_best(tmp_path: Path) -> None:
         pa.table({"x": SPLITS["train"]["x"].tolist(), "y": SPLITS["train"]["y"]}),
         {name: torch.from_numpy(values) for name, values in SPLITS["train"].items()},
         [{"x": x, "y": y} for x, y in zip(*SPLITS["train"].values(), strict=True)],
+        {name: values.astype(np.float64) for name, values in SPLITS["train"].items()},
+        [{"x": x.astype(np.float64), "y": float(y)} for x, y in zip(*SPLITS["train"].values(), strict=True)],
     ],
-    ids=["table", "tensors", "rows"],
+    ids=["table", "tensors", "rows", "doubles", "rows of doubles"],
 )
 def test_every_kind_of_data_gives_the_same_training(train: Any, tmp_path: Path) -> None:
     expected = fit(tmp_path / "arrays", {"train": SPLITS["train"]})

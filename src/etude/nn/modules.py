@@ -123,7 +123,7 @@ def batches_of(part: Any, size: int, collate: Callable[[list[Any]], Any] | None,
         part: A table, a mapping of arrays or tensors of one length, one array or tensor, or what has a length and rows.
         size: Rows of a batch; the last may have fewer.
         collate: Makes a batch of a list of rows. Without it a table or mapping gives a mapping of tensors (lists, for
-            columns that are no numbers), and rows are put together as torch's own loaders do.
+            columns that are no numbers), and rows are put together as torch's own loaders do; floats are of 32 bits.
         seed: Decides the order.
 
     Raises:
@@ -137,8 +137,17 @@ def batches_of(part: Any, size: int, collate: Callable[[list[Any]], Any] | None,
         order = np.arange(rows) if seed is None else np.random.default_rng([seed, epoch]).permutation(rows)
         return [order[start : start + size].tolist() for start in range(0, rows, size)]
 
-    take = _columns(part) if collate is None else None
-    return Batches(plan, take or (lambda picked: (collate or torch.utils.data.default_collate)(_rows(part, picked))))
+    if collate is not None:
+        return Batches(plan, lambda picked: collate(_rows(part, picked)))
+    take = _columns(part) or (lambda picked: torch.utils.data.default_collate(_rows(part, picked)))
+    return Batches(plan, lambda picked: _single_precision(take(picked)))
+
+
+def _single_precision(batch: Any) -> Any:
+    """The same batch with numbers of 64 bits in the 32 that modules compute in; whole numbers stay as they are."""
+    if isinstance(batch, Tensor):
+        return batch.float() if batch.dtype == torch.float64 else batch
+    return {name: _single_precision(values) for name, values in batch.items()} if isinstance(batch, Mapping) else batch
 
 
 def _length(part: Any) -> int:
