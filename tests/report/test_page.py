@@ -12,9 +12,11 @@ from itertools import pairwise
 
 import pytest
 
+from etude.analysis.summary import StudySummary
 from etude.report.page.findings import StudyFindings, findings
 from etude.report.page.markup import VOID
 from etude.report.page.report_page import document
+from etude.report.page.study_section import _said
 from etude.study.execution import Result
 
 HOSTILE = '</script><script>alert(1)</script> & "quoted" <b>bold</b>'
@@ -297,3 +299,20 @@ def test_a_comparison_lays_the_studies_side_by_side_by_name(root: Element) -> No
     table = next(each for each in all_of(root, "table") if each.attributes.get("id") == "compare-table")
     studies = {row.children[0].text() for row in all_of(all_of(table, "tbody")[0], "tr")}
     assert studies == {f"A study {HOSTILE}", "Another"}
+
+
+def test_the_table_of_costs_has_every_node_once_and_not_the_gathering_of_records(root: Element) -> None:
+    table = next(each for each in all_of(root, "table") if each.attributes.get("id") == "study0-costs")
+    rows = [row.children[0].text() for part in all_of(table, "tbody", "tfoot") for row in all_of(part, "tr")]
+    assert sorted(rows[:-1]) == ["majority", "model", "quality", "scored", "table", "texts"]
+    assert rows[-1] == "all"
+
+
+@pytest.mark.parametrize(("value", "told"), [(None, False), (0.1, False), (0.76, True), (0.9, True)])
+def test_a_reference_that_no_group_beats_is_named_and_one_without_a_value_is_not(
+    summary: StudySummary, value: float | None, told: bool
+) -> None:
+    (reference,) = summary.references
+    moved = replace(reference, values={**reference.values, "quality.accuracy": value})
+    sentences = " ".join(_said(replace(summary, references=(moved,))))
+    assert ("No group is better than commonest | label in accuracy" in sentences) == told

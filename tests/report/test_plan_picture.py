@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.report.charts.plot import log_ticks, ticks
-from etude.report.page.plan_graph import crossings, layers_of
+from etude.report.page.findings import NodeBox
+from etude.report.page.plan_graph import crossings, layers_of, picture_of_graph
 
 
 @st.composite
@@ -73,3 +76,13 @@ def test_round_numbers_on_a_logarithmic_axis_cover_the_range(low: float, factor:
     assert found[0] <= low * (1 + 1e-9)
     assert found[-1] >= low * factor * (1 - 1e-9)
     assert found == sorted(set(found))
+
+
+def test_an_arrow_ends_at_the_left_side_of_the_box_that_reads() -> None:
+    boxes = [NodeBox(name=name, step="s", results=1, stored=1, kind="pipeline") for name in "abc"]
+    picture = str(picture_of_graph(boxes, [("a", "b"), ("b", "c"), ("a", "c")], "p"))
+    lefts = [float(x) for x in re.findall(r'<rect x="([\d.]+)"', picture)]
+    paths = re.findall(r'<path d="(M[^"]+)" class="edge"', picture)
+    assert len(paths) == 3
+    assert {float(re.findall(r"[\d.]+", path)[-2]) for path in paths} <= set(lefts)
+    assert sorted("H" in path for path in paths) == [False, False, True]

@@ -33,6 +33,7 @@ from etude.report.charts.plot import (
     tick_texts,
 )
 from etude.report.charts.search.charts import SearchCharts, charts_of_study, search_charts
+from etude.report.charts.search.parallel import parallels
 from etude.report.charts.search.params import _shares
 from etude.report.charts.search.trajectories import trajectories
 from etude.report.charts.search.wording import option_texts
@@ -138,6 +139,28 @@ def test_parallel_lines_are_those_of_the_chosen_trials(frnn: SearchCharts) -> No
     assert told("parallel_top_20") == 20
     value = frnn.results.baseline.values[0]  # type: ignore[union-attr,index]
     assert told("parallel_better") == sum(trial.values[0] > value for trial in frnn.results.known() if trial.values)
+
+
+@pytest.mark.parametrize(("trials", "hidden"), [(300, ""), (301, "; 300 of 301 lines drawn")])
+def test_of_more_lines_than_can_be_told_apart_some_are_drawn_and_the_caption_says_so(trials: int, hidden: str) -> None:
+    rows = [row(number, number / trials, float(number + 1)) for number in range(trials)]
+    plot = parallels(results_of(rows))[0]
+    assert sum(bool(line.tip) for line in marks(plot, Line)) == 300
+    assert ("lines drawn" in plot.caption) == bool(hidden)
+    assert hidden in plot.caption
+
+
+@pytest.mark.parametrize(("trials", "charts"), [(5, ["parallel_all"]), (6, ["parallel_all", "parallel_top_5"])])
+def test_the_best_have_a_chart_of_their_own_where_there_are_more(trials: int, charts: list[str]) -> None:
+    rows = [row(number, number / trials, float(number + 1)) for number in range(trials)]
+    assert [plot.name for plot in parallels(results_of(rows), k=5)] == charts
+
+
+def test_the_story_tells_of_a_front_where_there_are_several_objectives_alone(
+    frnn: SearchCharts, two: SearchCharts
+) -> None:
+    assert not any("on the front" in sentence for sentence in story(frnn))
+    assert sum("on the front" in sentence for sentence in story(two)) == 1
 
 
 def test_the_story_names_the_best_trial_the_failures_and_the_dead_params(frnn: SearchCharts) -> None:

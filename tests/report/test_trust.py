@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,24 +114,32 @@ def test_every_table_tells_quality_method_and_an_interval_that_holds_the_method_
         assert "0.600 ± 0.050" not in text, "a spread over replicates is not the uncertainty of an energy"
 
 
+def result(at: int, cost: Mapping[str, Any]) -> NodeResult:
+    return NodeResult(
+        label=f"fit{at}",
+        name="fit",
+        step="s",
+        fingerprint=f"{at}",
+        state="stored",
+        reason="",
+        settings={},
+        code="",
+        reads=(),
+        cost=cost,
+    )
+
+
+def test_a_sum_says_how_many_of_its_parts_have_no_energy_and_is_then_not_known() -> None:
+    cost = costs_of([result(0, manifest_cost(0.6, KNOWN[0])), result(1, {"wall_s": 1.0})])
+    assert cost.unknown == ("1 of 2 results were stored without energy",)
+    assert cost.energy() == "not measured"
+
+
 @pytest.mark.parametrize("quality", KNOWN)
 def test_the_report_sums_costs_with_quality_and_interval(quality: Quality) -> None:
-    stored = [
-        NodeResult(
-            label=f"fit{at}",
-            name="fit",
-            step="s",
-            fingerprint=f"{at}",
-            state="stored",
-            reason="",
-            settings={},
-            code="",
-            reads=(),
-            cost=manifest_cost(joules, quality),
-        )
-        for at, joules in enumerate(VALUES)
-    ]
+    stored = [result(at, manifest_cost(joules, quality)) for at, joules in enumerate(VALUES)]
     cost = costs_of(stored)
+    assert not cost.unknown
     assert cost.energy() == f"1.8 J (0.4 to 4.6), {quality}"
     assert cost.carbon() == f"0.18 g CO₂eq (0.04 to 0.46), {quality}"
 
