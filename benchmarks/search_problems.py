@@ -7,6 +7,14 @@ ackley5    a needle in a flat, rippled plain; the needle stands off the centre
 ackley10   the same in ten dimensions
 rough8     mixed values, ripples along each axis and cliffs at fixed boxes, noise
 branches   a choice of model with its own parameters each, two levels deep, one branch often failing
+
+Five more are of kinds that no setting of a sampler was chosen on before they were written:
+
+noisy6     hartmann6 under noise of a tenth of its range
+rotated10  ackley in ten dimensions, turned, so that no axis is its own, on log axes
+table      a table of losses: three kinds, each with four parameters of seven values of its own, noise
+sparse25   25 dimensions of which five count
+crashes15  15 mixed parameters, a tenth of all trials crash by chance, and a corner of the space always does
 """
 
 from __future__ import annotations
@@ -199,6 +207,56 @@ def _branches(point: Point) -> float | None:
     return cost + 0.02 * at["degree"]
 
 
+_TURN: Final = np.linalg.qr(np.random.default_rng(31).standard_normal((10, 10)))[0]
+_LOGS: Final = Space({f"x{index}": Float(1e-4, 1.0, log=True) for index in range(10)})
+
+
+def _rotated(point: Point) -> float:
+    apart = 65.536 * _TURN @ (_LOGS.to_unit(point) - 0.5 - 0.2 * np.cos(np.arange(10.0)))
+    wide = 20.0 * math.exp(-0.2 * math.sqrt(float((apart**2).mean())))
+    return 20.0 + math.e - wide - math.exp(float(np.cos(2 * math.pi * apart).mean()))
+
+
+_LEVELS: Final = (1, 2, 4, 8, 16, 32, 64)
+_TABLE: Final = Space(
+    {"kind": Choice(("a", "b", "c"))} | {f"{kind}{index}": Ordinal(_LEVELS) for kind in "abc" for index in range(4)},
+    tuple(Condition(dimension=f"{kind}{index}", on="kind", values=(kind,)) for kind in "abc" for index in range(4)),
+)
+_TABLE_MAIN: Final = np.random.default_rng(41).normal(0.0, 0.06, (3, 4, 7)).cumsum(2)
+_TABLE_PAIR: Final = np.random.default_rng(42).normal(0.0, 0.03, (3, 7, 7, 7, 7))
+
+
+def _table(point: Point) -> float:
+    kind = "abc".index(str(point["kind"]))
+    at = tuple(_LEVELS.index(point[f"{point['kind']}{index}"]) for index in range(4))  # type: ignore[arg-type]
+    return 0.4 + float(sum(_TABLE_MAIN[kind, index, level] for index, level in enumerate(at)) + _TABLE_PAIR[kind][at])
+
+
+def _sparse(point: Point) -> float:
+    place = np.array(list(point.values()), dtype=float)
+    near = (place[[2, 7, 11, 16, 21]] - np.array([0.31, 0.72, 0.55, 0.18, 0.84])) * np.array([2.0, 1.5, 1.0, 1.5, 1.0])
+    return float(near @ near + 0.8 * near[0] * near[1] - 0.5 * near[2] * near[3])
+
+
+_CRASHES: Final = Space(
+    {f"c{index}": Float(0.0, 1.0) for index in range(6)}
+    | {f"l{index}": Float(1e-5, 1e-1, log=True) for index in range(3)}
+    | {f"i{index}": Int(1, 12) for index in range(3)}
+    | {f"h{index}": Choice(("p", "q", "r")) for index in range(3)}
+)
+_CRASHES_BEST: Final = np.random.default_rng(51).uniform(0.15, 0.85, 12)
+_CRASHES_COST: Final = np.random.default_rng(52).uniform(0.0, 0.15, (3, 3))
+
+
+def _crashes(point: Point) -> float | None:
+    place = _CRASHES.to_unit(point)
+    if place[0] + place[6] > 1.6:
+        return None
+    apart = (place[:12] - _CRASHES_BEST) * np.linspace(1.0, 0.2, 12)
+    choices = sum(_CRASHES_COST[index, "pqr".index(str(point[f"h{index}"]))] for index in range(3))
+    return float(apart @ apart + 0.5 * apart[0] * apart[1] + choices)
+
+
 def _box(count: int, low: float, high: float) -> Space:
     return Space({f"x{index}": Float(low, high) for index in range(count)})
 
@@ -212,5 +270,10 @@ PROBLEMS: Final = {
         Problem("ackley10", _box(10, -32.768, 32.768), _ackley),
         Problem("rough8", _ROUGH, _rough, noise=0.02),
         Problem("branches", _BRANCHES, _branches, noise=0.002),
+        Problem("noisy6", _box(6, 0.0, 1.0), _hartmann, noise=0.33),
+        Problem("rotated10", _LOGS, _rotated),
+        Problem("table", _TABLE, _table, noise=0.01),
+        Problem("sparse25", _box(25, 0.0, 1.0), _sparse),
+        Problem("crashes15", _CRASHES, _crashes, bad_luck=0.1),
     )
 }

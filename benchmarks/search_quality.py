@@ -27,7 +27,7 @@ from search_problems import PROBLEMS, Problem
 from tables import Table, as_markdown, on_terminal
 
 from etude.search.sampler import TrialResult
-from etude.search.samplers.factory import SAMPLERS, make
+from etude.search.samplers.factory import make
 from etude.search.space import Point
 from etude.search.trials import Goal, TrialOutcome
 
@@ -39,8 +39,11 @@ SHOWN: Final = (50, 100, 150, 200)
 
 
 def engine(name: str, problem: Problem, seed: int) -> Any:
-    """One of étude's samplers, or a peer."""
-    return PEERS[name](problem.space, seed) if name in PEERS else make(name, problem.space, GOAL, seed)
+    """One of étude's samplers, or a peer; `gp v1` is that of the first version."""
+    if name in PEERS:
+        return PEERS[name](problem.space, seed)
+    name, _, version = name.partition(" v")
+    return make(name, problem.space, GOAL, seed, **({"version": int(version)} if version else {}))
 
 
 def search(problem: Problem, workers: int, seed: int, sampler: Any, count: int = EVALUATIONS) -> dict[str, Any]:
@@ -75,21 +78,24 @@ def search(problem: Problem, workers: int, seed: int, sampler: Any, count: int =
     return {"loss": truth, "trace": trace, "cpu_s": spent}
 
 
-def run(methods: Iterable[str], problems: Iterable[str], workers: Iterable[int], seeds: Iterable[int]) -> None:
+def run(
+    methods: Iterable[str], problems: Iterable[str], workers: Iterable[int], seeds: Iterable[int], evaluations: int
+) -> None:
     """Run what is not in the cache yet, seed by seed, so that every cell has equally many at any time."""
     CACHE.parent.mkdir(exist_ok=True)
     done = {key_of(row) for row in rows()}
     for seed, crew, problem, method in itertools.product(seeds, workers, problems, methods):
-        key = (method, problem, crew, seed)
+        label = problem if evaluations == EVALUATIONS else f"{problem}@{evaluations}"
+        key = (method, label, crew, seed)
         if key in done:
             continue
         try:
-            found = search(PROBLEMS[problem], crew, seed, engine(method, PROBLEMS[problem], seed))
+            found = search(PROBLEMS[problem], crew, seed, engine(method, PROBLEMS[problem], seed), evaluations)
         except Exception as error:  # a peer that breaks is a result too: it is told in the table, and the others go on
-            if method in SAMPLERS:
+            if method not in PEERS:
                 raise
             found = {"loss": None, "error": f"{type(error).__name__}: {error}"[:200]}
-        row = {"method": method, "problem": problem, "workers": crew, "seed": seed, **found}
+        row = {"method": method, "problem": label, "workers": crew, "seed": seed, **found}
         with CACHE.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         print(method, problem, crew, seed, row["loss"], round(row.get("cpu_s", 0.0), 2), flush=True)
@@ -163,16 +169,20 @@ def tables(reference: str) -> list[Table]:
     found = cells()
     made = []
     for workers in WORKERS:
-        names = [name for name in PROBLEMS if (name, workers) in found]
+        order = list(PROBLEMS)
+        ran_here = {problem for problem, crew in found if crew == workers}
+        names = sorted(ran_here, key=lambda name: (evaluations_of(name), order.index(name.partition("@")[0])))
         ran = {method for name in names for method, by_seed in found[name, workers].items() if by_seed}
         methods = sorted(ran, key=lambda method: (method != reference, method))
         table = Table(
-            f"Loss after {EVALUATIONS} evaluations, {workers} workers: mean ± sd (seeds); lower is better",
+            f"Loss after {EVALUATIONS} evaluations (NAME@N: N), {workers} workers: mean ± sd (seeds); lower is better",
             ("method", *names, "CPU per suggestion"),
         )
         for method in methods:
             cost = [
-                one["cpu_s"] / EVALUATIONS for name in names for one in found[name, workers].get(method, {}).values()
+                one["cpu_s"] / evaluations_of(name)
+                for name in names
+                for one in found[name, workers].get(method, {}).values()
             ]
             shown = [summary([one["loss"] for one in found[name, workers].get(method, {}).values()]) for name in names]
             table.row(method, *shown, f"{1e3 * float(np.median(cost)):.3g} ms" if cost else "")
@@ -186,6 +196,11 @@ def tables(reference: str) -> list[Table]:
                 versus.row(method, *(versus_cell(found[name, workers], reference, method) for name in names))
         made.append(versus)
     return made
+
+
+def evaluations_of(problem: str) -> int:
+    """The evaluations of a search on a problem, told behind its name where they are not the usual number."""
+    return int(problem.partition("@")[2] or EVALUATIONS)
 
 
 def summary(losses: list[float]) -> str:
@@ -218,13 +233,16 @@ def main() -> None:
     runs.add_argument("--methods", nargs="+", default=["gp", *(set(PEERS) - SLOW)])
     runs.add_argument("--problems", nargs="+", default=list(PROBLEMS))
     runs.add_argument("--workers", nargs="+", type=int, default=list(WORKERS))
+    runs.add_argument(
+        "--evaluations", type=int, default=EVALUATIONS, help="with others, a problem is told as NAME@NUMBER"
+    )
     runs.add_argument("--seeds", type=numbers, default=range(20))
     shown = commands.add_parser("table")
     shown.add_argument("--reference", default="gp")
     shown.add_argument("--markdown", action="store_true")
     given = parser.parse_args()
     if given.command == "run":
-        run(given.methods, given.problems, given.workers, given.seeds)
+        run(given.methods, given.problems, given.workers, given.seeds, given.evaluations)
         return
     show = as_markdown if given.markdown else on_terminal
     for table in tables(given.reference):

@@ -26,6 +26,8 @@ class Begun:
     settings: Mapping[str, Any]
     at_s: float
     """Seconds since the epoch."""
+    sampler_version: int = 1
+    """Of what the sampler proposes; logs from before samplers had versions are of the first."""
     format: int = FORMAT
 
 

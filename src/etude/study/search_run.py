@@ -19,7 +19,7 @@ from etude.redaction import Redactor
 from etude.search.driver import Observe, SearchDriver
 from etude.search.log_sampler import LogSampler
 from etude.search.proposals import ThreadedProposals
-from etude.search.samplers.factory import make
+from etude.search.samplers.factory import make_for_log, version_of
 from etude.search.space import Point
 from etude.search.trial_events import Begun, Warm
 from etude.search.trial_history import TrialHistory
@@ -88,12 +88,14 @@ class SearchRun:
             sampler=search.sampler,
             settings=dict(search.settings),
             at_s=now(),
+            sampler_version=version_of(search.sampler, search.settings),
         )
-        sampler = make(search.sampler, search.space, search.goal, search.seed, **search.settings)
+        begun = self.state.history.begun or begun
+        sampler = make_for_log(begun, search.space, search.goal)
         log_sampler = LogSampler(sampler=sampler, goal=search.goal)
         self.driver = SearchDriver(
             log=FileLog(self.state.folder),
-            begun=self.state.history.begun or begun,
+            begun=begun,
             goal=search.goal,
             limits=search.limits(self.workers, tuple(self.first)),
             evaluator=self.evaluator,

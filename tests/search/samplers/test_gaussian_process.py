@@ -43,12 +43,22 @@ def test_predictions_are_those_of_scikit_learn() -> None:
     assert np.sqrt(variance) == pytest.approx(their_deviation, abs=1e-7)
 
 
-def test_the_slope_of_the_likelihood_is_that_of_its_differences() -> None:
+@pytest.mark.parametrize("widening", [False, True])
+def test_the_slope_of_the_likelihood_is_that_of_its_differences(widening: bool) -> None:
     points, values = data(25)
-    _, slope = loss_and_slope(THETA, points, values)
+    _, slope = loss_and_slope(THETA, points, values, widening=widening)
     assert slope == pytest.approx(
-        approx_fprime(THETA, lambda at: loss_and_slope(at, points, values)[0], 1e-7), abs=1e-4
+        approx_fprime(THETA, lambda at: loss_and_slope(at, points, values, widening=widening)[0], 1e-7), abs=1e-4
     )
+
+
+def test_of_many_features_those_without_effect_get_the_longest_lengths_where_lengths_widen() -> None:
+    points = np.random.default_rng(5).random((40, 20))
+    values = np.sin(6 * points[:, 3])
+    values = (values - values.mean()) / values.std()
+    fitted = fit(points, values, start(20, widening=True), 40, widening=True)
+    lengths = np.exp(-0.5 * fitted[:-2])
+    assert lengths[3] < 0.25 * np.delete(lengths, 3).min()
 
 
 def test_slopes_of_mean_and_variance_are_those_of_their_differences() -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
+from etude.errors import ConfigError
 from etude.search.sampler import Sampler, TrialResult
-from etude.search.samplers.factory import make
+from etude.search.samplers.factory import make, make_for_log, version_of
+from etude.search.samplers.gp import VERSION
 from etude.search.samplers.observations import Observations
+from etude.search.samplers.surrogate import Epoch, Surrogate, Tuning
 from etude.search.samplers.unit_cube import Encoding
 from etude.search.space import Float, Space
+from etude.search.trial_events import Begun, from_line, to_line
 from etude.search.trials import Bound, Goal, TrialOutcome
 from search.sampler_contract import SamplerContract
 from search_spaces import MINIMISE, TWO_GOALS
 
+LINE = Space({"x": Float(0.0, 1.0)})
 PLANE = Space({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
 
 
@@ -163,3 +171,60 @@ def test_constraints_that_are_no_numbers_are_taken_as_far_exceeded() -> None:
 
     points = searched(make("gp", PLANE, goal, 0), PLANE, odd, 40)
     assert np.mean([point["x"] > 0.6 for point in points[20:]]) > 0.5
+
+
+def test_a_log_from_before_samplers_had_versions_goes_on_with_the_first() -> None:
+    goal, space = MINIMISE.as_json(), PLANE.as_json()
+    new = Begun(study="s", space=space, goal=goal, seed=0, sampler="gp", settings={}, at_s=0.0, sampler_version=VERSION)
+    old = json.loads(to_line(new))
+    del old["sampler_version"]
+    read = from_line(json.dumps(old))
+    assert isinstance(read, Begun)
+    same = partial(searched, space=PLANE, loss=bowl, count=25, running=4)
+    first, newest = make("gp", PLANE, MINIMISE, 0, version=1), make("gp", PLANE, MINIMISE, 0)
+    assert same(make_for_log(read, PLANE, MINIMISE)) == same(first) != same(newest)
+
+
+def test_a_new_log_says_the_newest_version_or_that_of_its_settings() -> None:
+    assert [version_of("gp", {}), version_of("gp", {"version": 1}), version_of("random", {})] == [VERSION, 1, 1]
+
+
+def test_a_version_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"sampler\.version"):
+        make("gp", PLANE, MINIMISE, 0, version=3)
+
+
+def surrogate(values: list[float], **options: bool) -> tuple[Surrogate, Observations]:
+    """A model of a line of points, one of which runs where the least is expected."""
+    encoding = Encoding(LINE)
+    history = Observations(encoding=encoding, seed=0)
+    for number, value in enumerate(values):
+        point = {"x": (number + 0.5) / (len(values) + 2)}
+        history.tell(number, point, TrialResult(values=(value,), outcome=TrialOutcome.OK))
+    epoch = Epoch(index=0, rows=tuple(range(len(values))), failed=(), running=())
+    model = Surrogate(encoding, history, epoch, [Tuning(width=1), Tuning(width=1)], 4, **options)
+    model.believe(99, history.pend(99, {"x": (len(values) + 0.5) / (len(values) + 2)}))
+    return model, history
+
+
+def test_an_improvement_is_measured_from_what_a_running_point_is_believed_to_bring() -> None:
+    falling = [1.0 - 0.1 * number for number in range(8)]
+    plain, minding = surrogate(falling)[0], surrogate(falling, counts_running=True)[0]
+    assert minding.best < plain.best
+
+
+def test_once_it_has_come_in_what_was_believed_of_it_counts_no_more() -> None:
+    falling = [1.0 - 0.1 * number for number in range(8)]
+    model, history = surrogate(falling, counts_running=True)
+    believed = model.best
+    kept = history.tell(99, {"x": 0.85}, TrialResult(values=(5.0,), outcome=TrialOutcome.OK))
+    assert kept is not None
+    model.learn(99, *kept)
+    assert model.best > believed
+
+
+def test_a_model_knows_how_much_of_what_it_has_not_seen_it_predicts() -> None:
+    smooth = surrogate([0.1 * number for number in range(12)])[0].predicted_share()
+    rng = np.random.default_rng(3)
+    noisy = surrogate([float(value) for value in rng.standard_normal(12)])[0].predicted_share()
+    assert smooth > 0.8 > 0.4 > noisy

@@ -23,7 +23,7 @@ from etude.errors import ConfigError, Fault, SearchError
 from etude.interchange import json_text
 from etude.search.log_sampler import LogSampler
 from etude.search.replay import compare_proposals
-from etude.search.samplers.factory import make
+from etude.search.samplers.factory import make_for_log
 from etude.search.space import Point, Space
 from etude.search.trial_events import Begun
 from etude.search.trial_log import EVENTS, FileLog, read_log
@@ -281,7 +281,7 @@ def show_replay(study: Study) -> int:
     space, goal = Space.from_json(begun.space), goal_of(begun)
 
     def fresh() -> LogSampler:
-        return LogSampler(sampler=make(begun.sampler, space, goal, begun.seed, **begun.settings), goal=goal)
+        return LogSampler(sampler=make_for_log(begun, space, goal), goal=goal)
 
     count, differ = 0, 0
     for one in compare_proposals(events, fresh):

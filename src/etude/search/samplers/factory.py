@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from etude.errors import ConfigError, Fault, nearest
 from etude.search.sampler import Sampler
 from etude.search.samplers.distinct import DistinctSampler
 from etude.search.space import Space
+from etude.search.trial_events import Begun
 from etude.search.trials import Goal
 
 
@@ -89,6 +90,27 @@ def make(name: str, space: Space, goal: Goal, seed: int, **settings: object) -> 
     except ImportError as error:
         raise _not_installed(name, entry, error) from error
     return sampler if space.size is None else DistinctSampler(sampler, space, seed)
+
+
+def version_of(name: str, settings: Mapping[str, object]) -> int:
+    """The version of what a sampler proposes: as its settings say, else its newest; 1 where it has one alone."""
+    entry = SAMPLERS.get(name)
+    parameter = None if entry is None else inspect.signature(_factory(name, entry)).parameters.get("version")
+    newest = 1 if parameter is None else parameter.default
+    version = settings.get("version", newest)
+    return version if isinstance(version, int) else 1
+
+
+def make_for_log(begun: Begun, space: Space, goal: Goal) -> Sampler:
+    """The sampler that a search began with, of the version that it began with.
+
+    Raises:
+        ConfigError: There is none, its engine is not installed, or it has no such setting or version.
+    """
+    settings = dict(begun.settings)
+    if version_of(begun.sampler, settings) != begun.sampler_version:
+        settings["version"] = begun.sampler_version
+    return make(begun.sampler, space, goal, begun.seed, **settings)
 
 
 def check(name: str, settings: dict[str, object]) -> list[Fault]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from etude.errors import require
 from etude.search.sampler import TrialResult
 from etude.search.samplers.blas import one_thread
 from etude.search.samplers.candidates import anywhere, near
+from etude.search.samplers.matern import QUIET
 from etude.search.samplers.observations import Fate, Observations, standardise
 from etude.search.samplers.quasirandom import SobolSequence, new_row
 from etude.search.samplers.surrogate import CLIP, MOST_SUCCESSES, QUIET_FAILURES, Epoch, Preference, Surrogate, Tuning
@@ -26,6 +28,12 @@ RICH = (4, 200, 2, 20)
 """How a proposal is refined: rounds of mutation, points in each, points that climb, steps of the climb."""
 LEAN = (1, 96, 1, 3)
 """The same once there are more results than are fitted on."""
+
+
+VERSION = 2
+"""Of what is proposed. A search goes on with the version that it began with, and replays with it."""
+TRUSTED = 0.6
+"""Where the model predicts this share of the variance of unseen values, half as many proposals ignore it."""
 
 
 class GaussianProcessSampler:
@@ -50,6 +58,7 @@ class GaussianProcessSampler:
         step: int = 5,
         explore: int = 10,
         fit_on: int = 256,
+        version: int = VERSION,
     ) -> None:
         """Args:
         space: Where to look.
@@ -60,7 +69,14 @@ class GaussianProcessSampler:
             none. Where the surface is rougher than the model takes it for, this leads out of a false bottom.
         explore: Every so many proposals one is spread evenly, whatever the model thinks; 0 for none.
         fit_on: Greatest number of results to fit on: the best half and a random half.
+        version: 1 is that of the first logs: `step` and `explore` hold however well the model predicts, lengths are
+            expected near 1 in spaces of any width, and running points do not lower the best value.
+
+        Raises:
+            ConfigError: There is no such version.
         """
+        require(version in (1, VERSION), "sampler.version", version, f"1 or {VERSION}")
+        self._follows = version > 1
         self._encoding = Encoding(space)
         self._goal = goal
         self._seed = seed
@@ -70,8 +86,12 @@ class GaussianProcessSampler:
         self._fit_on = fit_on
         self._history = Observations(encoding=self._encoding, seed=seed)
         self._spread = SobolSequence(len(self._encoding.axes), seed)
-        self._tunings = [Tuning(width=self._encoding.width) for _ in (*goal.metrics, *goal.constraints)]
-        self._tunings.append(Tuning(width=self._encoding.width, quiet=QUIET_FAILURES))
+        quiets = [QUIET for _ in (*goal.metrics, *goal.constraints)]
+        self._tunings = [
+            Tuning(width=self._encoding.width, quiet=quiet, widening=self._follows)
+            for quiet in (*quiets, QUIET_FAILURES)
+        ]
+        self._shares: tuple[int, int, int] | None = None
         self._tells = self._told_at = self._pends = self._tune_at = 0
         self._epoch = Epoch(index=0, rows=(), failed=(), running=())
         self._tail: list[tuple[int, Array] | tuple[int, int, Fate]] = []
@@ -141,9 +161,10 @@ class GaussianProcessSampler:
         """The point to try as trial `number`."""
         history, rng = self._history, generator(self._seed, 1, number)
         begun = len(self._epoch.rows) >= 4 and len(self._epoch.rows) + len(history.failed) >= self._initial
-        if not begun or (self._explore and number % self._explore == self._explore - 1):
+        explore, step = self._model_free() if begun and self._follows else (self._explore, self._step)
+        if not begun or (explore and number % explore == explore - 1):
             return self._encoding.point(new_row(self._encoding, history, self._spread.row(number), rng))
-        if self._step and number % self._step == self._step // 2:
+        if step and number % step == step // 2:
             parents = as_rows([history.units[row] for row in self._leaders(5)], len(self._encoding.axes))
             row = np.nan_to_num(near(self._encoding, rng, parents, 1)[0], nan=0.5)
             return self._encoding.point(new_row(self._encoding, history, row, rng))
@@ -151,10 +172,23 @@ class GaussianProcessSampler:
             model = self._followed()
             return self._encoding.point(self._proposed(model, rng))
 
+    def _model_free(self) -> tuple[int, int]:
+        """Every so many proposals are spread evenly, and taken a step away: half as many where the model is trusted."""
+        if self._shares is None or self._shares[0] != self._epoch.index:
+            with one_thread():
+                share = self._surrogate(1).predicted_share()
+            times = 2 if share >= TRUSTED else 1
+            self._shares = (self._epoch.index, times * self._explore, times * self._step)
+        return self._shares[1:]
+
+    def _surrogate(self, room: int) -> Surrogate:
+        """The model of this epoch as it began."""
+        return Surrogate(self._encoding, self._history, self._epoch, self._tunings, room, counts_running=self._follows)
+
     def _followed(self) -> Surrogate:
         """The model of this epoch, with all that was told since."""
         if self._model is None:
-            self._model = Surrogate(self._encoding, self._history, self._epoch, self._tunings, 3 * MOST_RUNNING)
+            self._model = self._surrogate(3 * MOST_RUNNING)
             self._pool = self._candidates()
             self._model.watch(self._pool)
             self._applied = 0

@@ -45,9 +45,14 @@ def natural_scale(theta: Array) -> KernelScale:
     )
 
 
-def start(features: int) -> Array:
-    """Where the fit begins, shape (f + 2,): unit lengths, unit signal, a noise of 1 % of the variance."""
+def start(features: int, *, widening: bool = False) -> Array:
+    """Where the fit begins, shape (f + 2,): unit signal, a noise of 1 % of the variance, and unit lengths.
+
+    Where lengths grow with the number of features (`widening`), from about what is then most likely.
+    """
     theta = np.zeros(features + 2)
+    if widening and features > 1:
+        theta[:-2] = -2.0 * np.log(0.24 * np.sqrt(features))
     theta[-1] = np.log(0.01)
     return theta
 
@@ -70,7 +75,9 @@ def covariance(first: Array, second: Array, signal: float) -> Array:
     return np.asarray(squares)
 
 
-def loss_and_slope(theta: Array, points: Array, values: Array, quiet: float = QUIET) -> tuple[float, Array]:
+def loss_and_slope(
+    theta: Array, points: Array, values: Array, quiet: float = QUIET, widening: bool = False
+) -> tuple[float, Array]:
     """The negative log posterior of `theta` and its gradient, shape (f + 2,).
 
     Args:
@@ -78,6 +85,9 @@ def loss_and_slope(theta: Array, points: Array, values: Array, quiet: float = QU
         points: Features, shape (n, f).
         values: Observations of mean about 0 and variance about 1, shape (n,).
         quiet: How much is taken against noise, for each unit of its variance.
+        widening: Whether lengths are expected to grow with the root of the number of features, so that a feature
+            without effect costs nothing to leave out (Hvarfner et al. (2024), Vanilla Bayesian Optimization Performs
+            Great in High Dimensions, section 4); else they are expected near 1.
 
     Source: Rasmussen and Williams (2006), equation 5.9; the priors (lengths and signal near 1, little noise)
     keep the fit sound with a handful of observations.
@@ -101,8 +111,14 @@ def loss_and_slope(theta: Array, points: Array, values: Array, quiet: float = QU
     slope[:-2] = lengths * 2.0 * (by_length.sum(1) @ points**2 - np.einsum("id,id->d", points, by_length @ points))
     slope[-2] = float(np.einsum("ij,ij->", inner, kernel))
     slope[-1] = float(np.trace(inner)) * noise
-    loss += float((0.1 / lengths + 0.1 * lengths).sum()) + signal - theta[-2] + quiet * noise - 0.1 * theta[-1]
-    slope[:-2] += 0.1 * lengths - 0.1 / lengths
+    loss += signal - theta[-2] + quiet * noise - 0.1 * theta[-1]
+    if widening:
+        apart = -0.5 * theta[:-2] - (np.sqrt(2.0) + 0.5 * np.log(len(theta) - 2))
+        loss += float((apart**2 / 6.0 - 0.5 * theta[:-2]).sum())
+        slope[:-2] += -apart / 6.0 - 0.5
+    else:
+        loss += float((0.1 / lengths + 0.1 * lengths).sum())
+        slope[:-2] += 0.1 * lengths - 0.1 / lengths
     slope[-2] += signal - 1.0
     slope[-1] += quiet * noise - 0.1
     return loss, slope
@@ -120,7 +136,9 @@ def inverse_of(matrix: Array) -> tuple[Array, float]:
     return lower + lower.T + np.diag(np.diag(inverse)), 2.0 * float(np.log(np.diag(factor)).sum())
 
 
-def fit(points: Array, values: Array, begin: Array, iterations: int, quiet: float = QUIET) -> Array:
+def fit(
+    points: Array, values: Array, begin: Array, iterations: int, quiet: float = QUIET, *, widening: bool = False
+) -> Array:
     """Hyper-parameters of greatest posterior density near `begin`, rounded to a grid, shape (f + 2,)."""
     from scipy.optimize import minimize
 
@@ -129,7 +147,7 @@ def fit(points: Array, values: Array, begin: Array, iterations: int, quiet: floa
     found = minimize(
         loss_and_slope,
         begin,
-        args=(points, values, quiet),
+        args=(points, values, quiet, widening),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,

@@ -36,6 +36,8 @@ class Tuning:
     width: int
     quiet: float = QUIET
     """How much is taken against noise."""
+    widening: bool = False
+    """Whether lengths are expected to grow with the number of features."""
     anchors: list[tuple[int, Array, Array]] = field(default_factory=list)
     latest: tuple[Array, Array] | None = None
     _fitted: dict[int, Array] = field(default_factory=dict)
@@ -53,14 +55,17 @@ class Tuning:
     def theta(self) -> Array:
         """The hyper-parameters, shape (f + 2,)."""
         if self._current is None:
-            found = start(self.width)
+            found = start(self.width, widening=self.widening)
             for index, (_, points, values) in enumerate(self.anchors):
                 if index not in self._fitted:
-                    self._fitted[index] = fit(points, values, found, ANCHOR_ITERATIONS, self.quiet)
+                    self._fitted[index] = fit(
+                        points, values, found, ANCHOR_ITERATIONS, self.quiet, widening=self.widening
+                    )
                 found = self._fitted[index]
             if self.latest is not None:
                 points, values = self.latest
-                found = fit(points, values, found, ITERATIONS if len(values) < 256 else LEAN_ITERATIONS, self.quiet)
+                steps = ITERATIONS if len(values) < 256 else LEAN_ITERATIONS
+                found = fit(points, values, found, steps, self.quiet, widening=self.widening)
             self._current = found
         return self._current
 
@@ -91,12 +96,21 @@ class Surrogate:
     """Processes conditioned on an epoch, and on what was told and proposed since."""
 
     def __init__(
-        self, encoding: Encoding, history: Observations, epoch: Epoch, tunings: Sequence[Tuning], room: int
+        self,
+        encoding: Encoding,
+        history: Observations,
+        epoch: Epoch,
+        tunings: Sequence[Tuning],
+        room: int,
+        *,
+        counts_running: bool = False,
     ) -> None:
         """Args:
         tunings: Of the k objectives, then of the constraints, then of failing.
         room: How many rows may be added after the epoch.
+        counts_running: Whether what running points are believed to bring lowers the best value.
         """
+        self._counts_running = counts_running
         self.encoding = encoding
         self.epoch = epoch
         self._history = history
@@ -124,7 +138,27 @@ class Surrogate:
         self._observed = np.array(columns[: self.objectives]).T
         self._feasible = (excess <= 0).all(1)
         smoothed = self.processes[0].smoothed
-        self.best = float(smoothed[self._feasible].min()) if self._feasible.any() else np.inf
+        self._measured_best = float(smoothed[self._feasible].min()) if self._feasible.any() else np.inf
+
+    @property
+    def best(self) -> float:
+        """What an improvement is measured from; infinite where nothing feasible was measured.
+
+        The best measured value without its noise, or what a running point is believed to bring, if that is less: the
+        same improvement is then not looked for twice.
+        """
+        if not self._counts_running or not np.isfinite(self._measured_best) or len(self.processes) > 1:
+            return self._measured_best
+        return min([self._measured_best, *(self.processes[0].value(place) for place in self._places.values())])
+
+    def predicted_share(self) -> float:
+        """The share of the variance of the first objective that the others predict of each value, at most 1; below 0
+        where their mean would do better.
+        """
+        values = self._observed[:, 0]
+        errors = values - self.processes[0].left_out(0)[: len(values)]
+        variance = float(((values - values.mean()) ** 2).sum())
+        return 1.0 - float((errors**2).sum()) / variance if variance > 0 else 0.0
 
     def _failures(self, succeeded: Array, failed: Array, tuning: Tuning, more: int) -> Posterior:
         points = np.concatenate([succeeded[:MOST_SUCCESSES], failed])
@@ -171,7 +205,7 @@ class Surrogate:
             for process, value in zip(self.processes, numbers, strict=True):
                 process.revalue(place, value)
         if self.objectives == 1 and all(over <= 0 for over in self._history.excess[row]):
-            self.best = min(self.best, numbers[0])
+            self._measured_best = min(self._measured_best, numbers[0])
         if self.failing is not None and not self.failing.full:
             self.failing.append(point, -self._rate / self._rate_spread)
 
