@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from etude.errors import ConfigError
-from etude.graph.command_lines import filled, inputs_of
+from etude.graph.command_lines import inputs_of, with_values
 from etude.study.study import Study, Vary
 from projects import Project
 
@@ -143,7 +143,7 @@ def test_an_input_that_nothing_gives_is_a_fault_before_anything_runs(scripts: Pr
 def test_places_are_names_in_single_braces() -> None:
     line = "run {data} {out} {{data}} ${lr} '{print $1}' {data} {other}"
     assert inputs_of(line) == ("data", "other")
-    assert filled("a {x} {{x}} {y}", {"x": "1"}) == "a 1 {x} {y}"
+    assert with_values("a {x} {{x}} {y}", {"x": "1"}) == "a 1 {x} {y}"
 
 
 @pytest.mark.parametrize(

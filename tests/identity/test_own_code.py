@@ -16,6 +16,8 @@ from etude.identity.own_code import COUNTED, ERRORS, only_checks
 SOURCE = Path(etude.__file__).parent
 UNCOUNTED_BUT_USED = {
     "etude": "marks steps and settings, and hands over the context: what executes",
+    "etude.graph.step": "marks steps and settings, and names what a command line leaves open",
+    "etude.environment": "gives the variables of the process, which are no identity",
     "etude.errors": "says why something is refused",
 }
 """Code of étude that steps use and that does not count, with what it does."""

@@ -19,7 +19,7 @@ from etude import Context, Stopped
 from etude.command.number_files import numbers_of
 from etude.environment import variables_copy
 from etude.errors import StepError, nearest
-from etude.graph.command_lines import filled
+from etude.graph.command_lines import with_values
 from etude.graph.step import OUT
 
 METRICS = "metrics"
@@ -81,9 +81,9 @@ class CommandRun:
         values = {OUT: str(out), **{name: self._as_argument(name, value) for name, value in self.inputs.items()}}
         if self.shell:
             quoted = {name: shlex.quote(value) for name, value in values.items()}
-            return ["/bin/bash", "-c", filled(self.command, quoted)]
+            return ["/bin/bash", "-c", with_values(self.command, quoted)]
         try:
-            words = [filled(word, values) for word in shlex.split(self.command)]
+            words = [with_values(word, values) for word in shlex.split(self.command)]
         except ValueError as error:
             raise StepError(f"run: {_shown(self.command)} cannot be split into words: {error}") from error
         if not words:

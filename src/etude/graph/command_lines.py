@@ -25,7 +25,7 @@ def inputs_of(command: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in _PLACE.findall(_without_params(command)) if name != OUT))
 
 
-def filled(command: str, values: dict[str, str]) -> str:
+def with_values(command: str, values: dict[str, str]) -> str:
     """The command line with a value in place of every `{name}`."""
     text = _PLACE.sub(lambda place: values.get(place[1], place[0]), command)
     return text.replace("{{", "{").replace("}}", "}")

@@ -27,7 +27,7 @@ class FileInput:
     folder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandLine:
     """Marks a setting that is a command line: the project's files that it names are identity, `{name}` is an input."""
 
