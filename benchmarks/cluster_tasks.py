@@ -53,7 +53,7 @@ def etude(count: int) -> dict[str, object]:
             project=Path(folder),
         )
         profile = replace(read_profile("local", Path(folder)), cpus=2)
-        options = Options(cluster=profile, environment=dict(os.environ), until="it")
+        options = Options(cluster=profile, environment=dict(os.environ), until=("it",))
         ended: list[float] = []
 
         def tell(event: Event) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from cluster.slurm_bed import until
 from etude.config.cluster import read_profile
+from etude.execute.task import Status, task_of
+from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs
 from etude.pilots.pilot import unfit
 from etude.pilots.pilot_backend import PilotBackend
@@ -115,9 +117,19 @@ def test_an_interrupt_gives_back_nodes_that_still_wait(project: Project, tmp_pat
     backend = backend_of(project, tmp_path)
     backend.interrupt()
     [node] = prepared.expansion.named("it")
-    from etude.execute.task import Status, task_of
-
     assert backend.submit(task_of(node, {}, {})).result(1).status is Status.STOPPED
+    backend.close()
+
+
+def test_a_small_node_does_not_wait_for_a_job_of_its_own(project: Project, tmp_path: Path) -> None:
+    project.write("@step\ndef number(*, value: int) -> int:\n    return value\n")
+    prepared = project.prepare(project.study({"it": ("number", None, {"value": 1})}))
+    [node] = prepared.expansion.named("it")
+    backend = backend_of(project, tmp_path)
+    backend.import_path, backend.sources = import_path(project.folder), prepared.expansion.library.sources()
+    backend.durations.note("it", 0.01)
+    outcome = backend.submit(task_of(node, {}, {})).result(60)
+    assert outcome.status is Status.DONE, "there is no SLURM that could have run it"
     backend.close()
 
 

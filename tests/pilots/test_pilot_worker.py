@@ -222,3 +222,58 @@ class TestRanksOfAJob(RanksContract):
             return attempt(place, place.pilot_worker()).outcome, place.prepared, place.call
 
         return attempt_
+
+
+def together(project: Project, *steps: tuple[str, dict[str, object]]) -> tuple[Place, list[tuple[str, Task]]]:
+    """Nodes that come to a worker in one message."""
+    place = Place(project, "number", {"value": 0})
+    nodes = {f"n{i}": (step, None, settings) for i, (step, settings) in enumerate(steps)}
+    prepared = project.prepare(project.study(nodes))
+    calls = calls_of(prepared)
+    return place, [(name, calls[name]) for name in nodes]
+
+
+def test_nodes_that_come_together_are_computed_in_turn(project: Project) -> None:
+    place, calls = together(project, *(("number", {"value": value}) for value in range(1, 5)))
+    pilot_worker = place.pilot_worker(clock=Clock())
+    made = pilot_worker.compute_all(calls)
+    assert [made[ticket].outcome.status for ticket, _ in calls] == [Status.DONE] * 4
+    assert pilot_worker.compute(place.call, "alone").outcome.status is Status.DONE
+
+
+def test_a_node_that_takes_long_holds_up_neither_those_before_it_nor_those_behind_it(project: Project) -> None:
+    go = project.folder / "go"
+    place, calls = together(
+        project,
+        ("number", {"value": 1}),
+        ("wait_for", {"path": str(go)}),
+        ("number", {"value": 2}),
+        ("number", {"value": 3}),
+    )
+    told: list[dict[str, object]] = []
+
+    def wait() -> None:
+        while sum("attempt" in line for line in told) < 3:
+            told.extend(place.news())
+            threading.Event().wait(0.02)
+        go.touch()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    pilot_worker = place.pilot_worker()
+    pilot_worker.compute(place.call, "warm")
+    thread.start()
+    made = pilot_worker.compute_all(calls)
+    thread.join()
+    assert [made[ticket].outcome.status for ticket in ("n0", "n1")] == [Status.DONE] * 2
+    assert [made[ticket].cut for ticket in ("n2", "n3")] == [Cut.NOT_BEGUN] * 2
+    assert {line["ticket"] for line in told if "attempt" in line} == {"n0", "n2", "n3"}
+    lease = place.prepared.store.lease(running_lease(calls[2][1].fingerprint))
+    assert isinstance(lease, Lease), "another worker may have it"
+
+
+def test_a_node_that_takes_its_process_down_gives_back_those_behind_it(project: Project) -> None:
+    place, calls = together(project, ("number", {"value": 1}), ("vanish", {"code": 3}), ("number", {"value": 2}))
+    made = place.pilot_worker(clock=Clock()).compute_all(calls)
+    assert made["n0"].outcome.status is Status.DONE
+    assert (made["n1"].outcome.status, made["n1"].cut) == (Status.LOST, None)
+    assert made["n2"].cut is Cut.NOT_BEGUN

@@ -48,7 +48,7 @@ class FakeEngine:
 
     states: dict[str, BlockState] = field(default_factory=dict)
     up: dict[str, PilotMachine] = field(default_factory=dict)
-    sent: list[tuple[Task, Future[Any]]] = field(default_factory=list)
+    sent: list[tuple[list[tuple[str, Task]], Future[Any]]] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
@@ -58,7 +58,7 @@ class FakeEngine:
     def submit(self, buffer: bytes, done: Callable[[Future[Any]], None]) -> None:
         future: Future[Any] = Future()
         future.add_done_callback(done)
-        self.sent.append((pickle.loads(buffer)[1], future))  # noqa: S301
+        self.sent.append((pickle.loads(buffer), future))  # noqa: S301
 
     def ask_for(self, count: int) -> None:
         for _ in range(count):
@@ -95,8 +95,11 @@ class FakeEngine:
 
     def answer(self, with_: Attempt | Exception = DONE) -> None:
         """Answer the call that was sent first."""
-        _, future = self.sent.pop(0)
-        future.set_exception(with_) if isinstance(with_, Exception) else future.set_result(with_)
+        calls, future = self.sent.pop(0)
+        if isinstance(with_, Exception):
+            future.set_exception(with_)
+        else:
+            future.set_result({ticket: with_ for ticket, _ in calls})
 
 
 class Bench:
@@ -451,3 +454,72 @@ def test_a_job_that_is_ending_by_itself_is_left_alone_at_the_end_of_the_run(benc
     bench.pool.left("0")
     bench.pool.close(Outcome(status=Status.LOST, error="the run was stopped"))
     assert bench.engine.spared == {"0"}
+
+
+def took(wall_s: float) -> Attempt:
+    return Attempt(outcome=Outcome(status=Status.DONE, content="c", cost={"wall_s": wall_s}))
+
+
+def sizes(bench: Bench) -> list[int]:
+    """How many nodes are in each message that was not answered yet."""
+    return [len(calls) for calls, _ in bench.engine.sent]
+
+
+def test_nodes_of_which_nothing_is_known_go_one_by_one(bench: Bench) -> None:
+    bench.begun(20)
+    assert sizes(bench) == [1, 1, 1, 1]
+
+
+def test_nodes_that_are_known_to_be_small_go_to_a_worker_together(bench: Bench) -> None:
+    futures = bench.begun(20)
+    bench.engine.answer(took(0.01))
+    assert sizes(bench) == [1, 1, 1, 16]
+    for _ in range(4):
+        bench.engine.answer(took(0.01))
+    assert all(future.result(0).status is Status.DONE for future in futures)
+
+
+def test_small_nodes_are_shared_out_evenly_among_the_workers(bench: Bench) -> None:
+    bench.begun(4)
+    for _ in range(4):
+        bench.engine.answer(took(0.01))
+    bench.pool._slots = 0
+    bench.put(40)
+    bench.pass_()
+    assert sizes(bench) == [10, 10, 10, 10]
+
+
+def test_nodes_that_take_long_go_one_by_one(bench: Bench) -> None:
+    bench.begun(20)
+    bench.engine.answer(took(1.0))
+    assert sizes(bench) == [1, 1, 1, 1]
+
+
+def test_nodes_that_were_lost_together_are_tried_one_by_one(bench: Bench) -> None:
+    futures = bench.begun(20)
+    bench.engine.answer(took(0.01))
+    for _ in range(3):
+        bench.engine.answer(took(0.01))
+    bench.engine.answer(WorkerLost("gone"))
+    assert not any(future.done() for future in futures[4:]), "one of them is at fault, and it costs the others nothing"
+    bench.pass_(10.0)
+    assert sizes(bench) == [1, 1, 1, 1]
+
+
+def test_nodes_that_were_not_begun_go_to_another_worker_at_once(bench: Bench) -> None:
+    futures = bench.begun(20)
+    bench.engine.answer(took(0.01))
+    for _ in range(3):
+        bench.engine.answer(took(0.01))
+    bench.engine.answer(Attempt(outcome=Outcome(status=Status.LOST, error="it was not begun"), cut=Cut.NOT_BEGUN))
+    assert sum(sizes(bench)) == 16
+    assert not any(future.done() for future in futures[4:])
+
+
+def test_what_is_told_early_of_a_node_counts_and_its_answer_is_passed_over(bench: Bench) -> None:
+    futures = bench.begun(1)
+    [ticket] = bench.pool.sent
+    bench.pool.take_attempts({ticket: took(0.01)})
+    assert futures[0].result(0).status is Status.DONE
+    bench.engine.answer(took(0.01))
+    assert bench.pool.load == 0

@@ -65,3 +65,14 @@ class StopNode:
     """Asks one node to stop at its next checkpoint; says nothing of those that come after it."""
 
     fingerprint: str
+
+
+WITHDRAW = "withdraw"
+"""Asks a worker not to begin the nodes that it was sent and has not begun; it answers with those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The nodes that a worker will not begin."""
+
+    fingerprints: tuple[str, ...]

@@ -11,7 +11,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from pathlib import Path
 from etude.environment import set_variables, take_variable, variable, variables
 from etude.execute.log_process import start_log_process
 from etude.execute.logs import capture_output, log_path
-from etude.execute.messages import END, STOP, Hello, OtherRanks, StepProgress, StopNode, ValueReady
+from etude.execute.messages import END, STOP, WITHDRAW, Hello, OtherRanks, StepProgress, StopNode, ValueReady, Withdrawn
 from etude.execute.node_metering import Metering
 from etude.execute.orphans import WORKER, WorkerOrphans, kill_by_mark
 from etude.execute.perform import Host, perform
@@ -48,12 +48,13 @@ def serve(connection: Connection) -> None:
     stopped: set[str] = set()
     ended: queue.SimpleQueue[OtherRanks] = queue.SimpleQueue()
     leave = threading.Event()
-    threading.Thread(target=_listen, args=(connection, tasks, ended, stop, stopped, leave), daemon=True).start()
     lock = threading.Lock()
 
-    def send(message: StepProgress | Outcome | ValueReady) -> None:
+    def send(message: StepProgress | Outcome | ValueReady | Withdrawn) -> None:
         with lock:
             connection.send(message)
+
+    threading.Thread(target=_listen, args=(connection, tasks, ended, stop, stopped, leave, send), daemon=True).start()
 
     def others() -> Sequence[Outcome]:
         send(ValueReady())
@@ -128,6 +129,7 @@ def _listen(
     stop: threading.Event,
     stopped: set[str],
     leave: threading.Event,
+    send: Callable[[Withdrawn], None],
 ) -> None:
     while True:
         try:
@@ -141,6 +143,8 @@ def _listen(
             stop.set()
             leave.set()
             os.kill(os.getpid(), signal.SIGTERM)
+        elif message == WITHDRAW:
+            send(Withdrawn(tuple(_drained(tasks))))
         elif isinstance(message, OtherRanks):
             ended.put(message)
         elif isinstance(message, StopNode):
@@ -148,6 +152,12 @@ def _listen(
         else:
             stopped.discard(message.fingerprint)
             tasks.put(message)
+
+
+def _drained(tasks: queue.SimpleQueue[Task]) -> Iterator[str]:
+    with suppress(queue.Empty):
+        while True:
+            yield tasks.get_nowait().fingerprint
 
 
 def _joined() -> Connection:

@@ -17,6 +17,8 @@ class Cut(StrEnum):
     """The time of its job was up, or the scheduler wanted the machine back."""
     ELSEWHERE = "elsewhere"
     """Another worker computes the node already; nothing was done."""
+    NOT_BEGUN = "not_begun"
+    """It came with others that took longer than they were thought to; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

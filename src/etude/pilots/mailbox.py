@@ -97,7 +97,8 @@ class Mailbox:
                 if size != self._sizes.get(entry.name):
                     self._sizes[entry.name] = size
                     tail = self._tails.setdefault(entry.name, Tail(path=Path(entry.path)))
-                    yield from _whole(tail.lines())
+                    while lines := tail.lines():
+                        yield from _whole(lines)
 
 
 def _whole(lines: list[bytes]) -> Iterator[dict[str, object]]:

@@ -6,7 +6,9 @@ project's sources are kept as they were at submission, and workers import those.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import pickle
 import shutil
 import threading
 import time
@@ -27,6 +29,8 @@ from etude.execute.node_metering import MeterSettings
 from etude.execute.process_backend import ProcessBackend
 from etude.execute.task import Outcome, Status, Task
 from etude.graph.pipeline import Needs
+from etude.pilots.attempt import Attempt
+from etude.pilots.durations import Durations
 from etude.pilots.mailbox import Mailbox
 from etude.pilots.node_pools import NodePool, block_profile, pool_of, refusal
 from etude.pilots.parsl_engine import HEARTBEAT_S, ParslEngine, own_addresses
@@ -68,12 +72,15 @@ class PilotBackend:
     """Further variables for nodes on the cluster."""
     meter: MeterSettings = field(default_factory=MeterSettings)
     digests: Path | None = None
+    durations: Durations = field(default_factory=Durations)
+    """How long nodes took before, by their names."""
     _known: dict[Needs, NodePool] = field(default_factory=dict)
     _pools: dict[NodePool, PoolQueue] = field(default_factory=dict)
     _here: ProcessBackend | None = None
     _mailbox: Mailbox | None = None
     _elsewhere: list[QueuedNode] = field(default_factory=list)
     _reader: Store | None = None
+    _has_store: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stopped_s: float | None = None
     _closed: threading.Event = field(default_factory=threading.Event)
@@ -90,7 +97,7 @@ class PilotBackend:
         return refusal(self.profile, needs, usable_cpus())
 
     def submit(self, call: Task) -> Future[Outcome]:
-        if call.needs.login:
+        if call.needs.login or self._is_done_here(call):
             return self._submitted_here(call)
         future: Future[Outcome] = Future()
         entry = QueuedNode(call=call, future=future)
@@ -100,17 +107,36 @@ class PilotBackend:
                 return future
             self._open()
             queue = self._queue(self._pool(call.needs))
-        lease = self._reading().lease(running_lease(call.fingerprint))
-        if isinstance(lease, Holder):
+        if self._is_running(call.fingerprint):
             self._wait_for(entry)  # a worker of a driver that is gone still computes it
         else:
-            lease.release()
             queue.put(entry)
         return future
+
+    def _is_running(self, fingerprint: str) -> bool:
+        """Whether a worker computes a node, of this run's driver or of one before it."""
+        store, name = self._reading(), running_lease(fingerprint)
+        if self._has_store:
+            return store.holder(name) is not None
+        lease, self._has_store = store.lease(name), True  # this makes the store: workers make none
+        if not isinstance(lease, Holder):
+            lease.release()
+        return isinstance(lease, Holder)
+
+    def _is_done_here(self, call: Task) -> bool:
+        """Whether a node is too small to queue for a job of its own, and no job that takes such nodes is up."""
+        needs = call.needs
+        if needs.gpus or needs.processes > 1 or self.profile.scheduler == "local":
+            return False
+        if not self.durations.is_small(call.name, call.step, needs.walltime_s):
+            return False
+        queue = self._pools.get(self._pool(needs))
+        return (queue is None or not queue.has_workers) and self._local().admits(needs)
 
     def _submitted_here(self, call: Task) -> Future[Outcome]:
         local, walltime_s = self._local(), call.needs.walltime_s
         future = local.submit(call)
+        future.add_done_callback(lambda done: self.durations.note(call.name, done.result().cost.get("wall_s")))
         if walltime_s is not None:
             reason = f"it ran longer than its walltime of {walltime_s:g} s"
             timer = threading.Timer(walltime_s, local.cancel, (call.fingerprint, reason))
@@ -255,6 +281,7 @@ class PilotBackend:
                 wait_for=self._wait_for,
                 moved=lambda entry, why: self._report(entry, f"goes on in another job: {why}"),
                 ask_to_leave=lambda block: self._ask_to_leave(pool, block),
+                durations=self.durations,
             )
         return self._pools[pool]
 
@@ -325,7 +352,11 @@ class PilotBackend:
             entry = sent.get(str(line.get("ticket")))
             if entry is None:
                 continue
-            if "began" in line:
+            if "attempt" in line:
+                attempt: Attempt = pickle.loads(base64.b64decode(str(line["attempt"])))  # noqa: S301
+                for queue in list(self._pools.values()):
+                    queue.take_attempts({entry.ticket: attempt})
+            elif "began" in line:
                 entry.block = str(line["block"])
                 self.tell(Progress(entry.call.fingerprint, 0.0, None, "", starts=True))
                 self._report(entry, f"runs on {line['host']}")

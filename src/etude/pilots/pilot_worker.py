@@ -6,19 +6,21 @@ down its own process and no more.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
 import pickle
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etude.environment import variables_copy
 from etude.execute.devices import visible_gpus
-from etude.execute.messages import STOP, Hello, StepProgress
+from etude.execute.messages import STOP, WITHDRAW, Hello, StepProgress, Withdrawn
 from etude.execute.process_group import ProcessGroup, cpus_of_rank, start_process_group
 from etude.execute.task import Outcome, Status, Task
 from etude.execute.worker_process import WorkerProcess, end_worker, loss_of, start_worker, worker_environment
@@ -26,13 +28,17 @@ from etude.graph.pipeline import Needs
 from etude.pilots.attempt import Attempt, Cut
 from etude.pilots.mailbox import Orders, tell_news
 from etude.pilots.pilot_spec import PilotSpec, read_snapshot, read_spec
-from etude.store.lease import Holder
+from etude.store.lease import Holder, Lease
 from etude.store.store import Store
 
 LOOK_S = 0.5
 """How often a pilot worker looks at its orders and the clock while a step runs."""
 PROGRESS_S = 2.0
 """How often it passes a step's progress on."""
+PATIENCE_S = 2.0
+"""How long nodes that came together may take: several times what they are expected to."""
+START_S = 30.0
+"""How long a process may take to start and to compute the first of the nodes that came together."""
 BUSY = "ETUDE_BUSY"
 """Variable that names the folder in which the pilot workers of a machine show that they are busy."""
 TMP = "ETUDE_TMPDIR"
@@ -41,10 +47,10 @@ TERM = "term"
 """File in that folder: the scheduler wants the machine back."""
 
 
-def execute(buffer: bytes, spec: str) -> Attempt:
-    """Compute the call that the engine has brought. This is what the engine's workers call."""
-    ticket, call = pickle.loads(buffer)  # noqa: S301
-    return _worker_of(spec).compute(call, ticket)
+def execute(buffer: bytes, spec: str) -> dict[str, Attempt]:
+    """Compute the nodes of one message, by the tickets of their attempts. This is what the engine's workers call."""
+    calls: list[tuple[str, Task]] = pickle.loads(buffer)  # noqa: S301
+    return _worker_of(spec).compute_all(calls)
 
 
 _workers_by_spec: dict[str, PilotWorker] = {}
@@ -85,6 +91,14 @@ class PilotWorker:
     _worker: WorkerProcess | ProcessGroup | None = None
     _sources: Mapping[str, bytes] = field(default_factory=dict)
     _store: Store | None = None
+    _turns: deque[_Turn] = field(default_factory=deque)
+    """The nodes at hand that have no outcome yet; the first of them runs."""
+    _attempts: dict[str, Attempt] = field(default_factory=dict)
+    """What became of those before."""
+    is_shared: bool = False
+    """Whether the node at hand came with others."""
+    _patient_until_s: float = 0.0
+    """Until when these may wait for it."""
 
     @staticmethod
     def of(spec: PilotSpec, environment: Mapping[str, str]) -> PilotWorker:
@@ -103,48 +117,110 @@ class PilotWorker:
 
     def compute(self, call: Task, ticket: str) -> Attempt:
         """One attempt at a node, which the driver's orders name by its ticket."""
+        return self.compute_all([(ticket, call)])[ticket]
+
+    def compute_all(self, calls: Sequence[tuple[str, Task]]) -> dict[str, Attempt]:
+        """One attempt at each of some nodes, one after the other, by their tickets.
+
+        Small nodes come together. Should one of them not be small, the driver is told of those before it, and is given
+        back those behind it, while that one runs.
+        """
+        self._attempts = {}
+        self.is_shared = len(calls) > 1
+        devices = share(visible_gpus(self.environment), self.rank, self.spec.gpus)
+        turns = []
+        try:
+            for ticket, call in calls:
+                turn = self._turn(call, ticket, devices)
+                if isinstance(turn, Attempt):
+                    self._attempts[ticket] = turn
+                else:
+                    turns.append(turn)
+            if turns and devices is not None:
+                self._turns = deque(turns)
+                with self._showing_busy():
+                    self._attend(devices)
+        finally:
+            for turn in turns:
+                turn.release_lease()
+        return self._attempts
+
+    def _turn(self, call: Task, ticket: str, devices: tuple[str, ...] | None) -> _Turn | Attempt:
+        """What is to be computed, or why it is not computed here."""
         began = self.clock()
-        attempt = partial_attempt(self, Outcome(status=Status.LOST, error=""))
+        attempt = self.attempt(Outcome(status=Status.LOST, error=""))
         left = self.block_end_s - self.spec.grace_s - began
         if left <= 0 or (call.needs.walltime_s is not None and left < call.needs.walltime_s):
             error = f"its job had {max(0.0, left):.0f} s left, less than it may need"
             return replace(attempt, outcome=Outcome(status=Status.LOST, error=error), cut=Cut.NO_TIME)
-        devices = share(visible_gpus(self.environment), self.rank, self.spec.gpus)
         if devices is None:
             granted = ",".join(visible_gpus(self.environment)) or "none"
             error = f"worker {self.rank} needs {self.spec.gpus} GPU(s) and its job was granted {granted}"
             return replace(attempt, outcome=Outcome(status=Status.LOST, error=error))
-        store = self._opened()
-        lease = store.lease(running_lease(call.fingerprint))
-        if isinstance(lease, Holder):
-            return replace(attempt, outcome=Outcome(status=Status.LOST, error=str(lease)), cut=Cut.ELSEWHERE)
-        with lease, self._showing_busy():
-            self._news(ticket, began=began, devices=devices, block_end=self.block_end_s)
-            outcome, cut = self._attend(call, ticket, devices, began)
-        whole = self.block_end_s - self.spec.walltime_s + 0.1 * self.spec.walltime_s >= began
-        return replace(attempt, outcome=outcome, cut=cut, devices=devices, whole_block=whole)
+        turn = _Turn(pilot_worker=self, call=call, ticket=ticket, devices=devices, began=began)
+        if not self.is_shared and (holder := turn.take_lease()) is not None:
+            return replace(attempt, outcome=Outcome(status=Status.LOST, error=str(holder)), cut=Cut.ELSEWHERE)
+        return turn
 
-    def _attend(self, call: Task, ticket: str, devices: tuple[str, ...], began: float) -> tuple[Outcome, Cut | None]:
-        worker = self._worker or self._start(devices)
-        self._worker = worker
-        watch = _Watch(pilot_worker=self, call=call, ticket=ticket, began=began)
+    def _attend(self, devices: tuple[str, ...]) -> None:
+        """Have the worker process compute what is at hand, in turn."""
+        patience_s = PATIENCE_S if self._worker else START_S
+        worker = self._worker = self._worker or self._start(devices)
+        self._patient_until_s = self.clock() + patience_s
+        turn, stopped = self._turns[0], False
+        if not self.is_shared:
+            turn.say_begun()
         try:
-            worker.send(call)
-            while True:
+            for each in self._turns:
+                worker.send(each.call)
+            while self._turns:
                 message = worker.receive(LOOK_S)
                 if isinstance(message, Outcome):
-                    if watch.asked or isinstance(
-                        worker, ProcessGroup
-                    ):  # it would stop the next step too, or hold its port
-                        self._let_go()
-                    return message, watch.cut_of(message)
-                if isinstance(message, StepProgress):
-                    self._pass_on_progress(ticket, message)
-                watch.look(worker)
+                    self._end(turn, message)
+                    stopped = stopped or turn.asked
+                    if self._turns:
+                        turn = self._turns[0]
+                        turn.began = self.clock()
+                        self._patient_until_s = min(self._patient_until_s, turn.began + PATIENCE_S)  # it has started
+                        if self.is_late or self.wanted_back:
+                            turn.withdraw_others(worker)
+                elif isinstance(message, Withdrawn):
+                    self._give_back(message.fingerprints)
+                else:
+                    if isinstance(message, StepProgress):
+                        self._pass_on_progress(turn.ticket, message)
+                    turn.look(worker)
+            if stopped or isinstance(worker, ProcessGroup):  # it would stop the next step too, or hold its port
+                self._let_go()
         except (EOFError, OSError):
             self._worker = None
             outcome = worker.lost() if isinstance(worker, ProcessGroup) else loss_of(worker)
-            return outcome, watch.cut_of(outcome)
+            self._end(turn, outcome)
+            self._give_back([each.call.fingerprint for each in self._turns])
+
+    def _end(self, turn: _Turn, outcome: Outcome) -> None:
+        """Take how the node in turn ended."""
+        self._turns.popleft()
+        turn.release_lease()
+        whole = self.block_end_s - self.spec.walltime_s + 0.1 * self.spec.walltime_s >= turn.began
+        attempt = self.attempt(outcome)
+        self._attempts[turn.ticket] = replace(
+            attempt, cut=turn.cut_of(outcome), devices=turn.devices, whole_block=whole
+        )
+
+    def _give_back(self, fingerprints: Collection[str]) -> None:
+        """Tell the driver which nodes will not begin here, and what became of those before."""
+        attempt = self.attempt(Outcome(status=Status.LOST, error="it was not begun"))
+        for turn in [turn for turn in self._turns if turn.call.fingerprint in fingerprints]:
+            self._turns.remove(turn)
+            turn.release_lease()
+            self._attempts[turn.ticket] = replace(attempt, cut=Cut.NOT_BEGUN)
+        for ticket, made in self._attempts.items() if self._turns else ():
+            self.tell(ticket, attempt=base64.b64encode(pickle.dumps(made)).decode())
+
+    def attempt(self, outcome: Outcome) -> Attempt:
+        """An attempt made here."""
+        return Attempt(outcome=outcome, host=socket.gethostname(), block=self.block)
 
     def _let_go(self) -> None:
         worker, self._worker = self._worker, None
@@ -185,11 +261,18 @@ class PilotWorker:
         return self._orders
 
     @property
+    def is_late(self) -> bool:
+        """Whether nodes that came together should not wait for one another any longer."""
+        return self.is_shared and self.clock() > self._patient_until_s
+
+    @property
     def wanted_back(self) -> bool:
         """Whether the scheduler has asked for the machine."""
         return self.busy is not None and (self.busy / TERM).exists()
 
-    def _opened(self) -> Store:
+    @property
+    def store(self) -> Store:
+        """The run's store."""
         if self._store is None:
             self._store = Store.open(Path(self.spec.store), create=False)
         return self._store
@@ -211,29 +294,65 @@ class PilotWorker:
         if now - self._progress_s < PROGRESS_S and told.done != told.total and told.value is None:
             return
         self._progress_s = now
-        self._news(ticket, done=told.done, total=told.total, message=told.message, value=told.value)
+        self.tell(ticket, done=told.done, total=told.total, message=told.message, value=told.value)
 
-    def _news(self, ticket: str, **what: object) -> None:
+    def tell(self, ticket: str, **what: object) -> None:
+        """Tell the driver something of an attempt."""
         tell_news(Path(self.spec.mailbox), ticket=ticket, block=self.block, **what)
 
 
-def partial_attempt(pilot_worker: PilotWorker, outcome: Outcome) -> Attempt:
-    """An attempt of this pilot worker, before anything is known of it but where it is made."""
-    return Attempt(outcome=outcome, host=socket.gethostname(), block=pilot_worker.block)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Watch:
-    """Minds the clock and the orders while one step runs."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Turn:
+    """One node at hand: its clock and its orders are minded while its step runs."""
 
     pilot_worker: PilotWorker
     call: Task
     ticket: str
+    devices: tuple[str, ...]
     began: float
+    lease: Lease | None = None
+    """Shows others that it runs. A node that is expected to be small has one once it shows that it is not."""
+    told: bool = False
+    """Whether the driver was told that it runs."""
     asked: bool = False
+    """Whether it was asked to stop."""
     cut: Cut | None = None
+    withdrawn: bool = False
+    """Whether those behind it are taken back from its process."""
+
+    def say_begun(self) -> None:
+        """Tell the driver, once, that the step runs."""
+        if not self.told:
+            self.told = True
+            end_s = self.pilot_worker.block_end_s
+            self.pilot_worker.tell(self.ticket, began=self.began, devices=self.devices, block_end=end_s)
+
+    def take_lease(self) -> Holder | None:
+        """Show others that the step runs; whoever runs it already, where somebody does."""
+        lease = self.pilot_worker.store.lease(running_lease(self.call.fingerprint))
+        if isinstance(lease, Holder):
+            return lease
+        self.lease = lease
+        return None
+
+    def release_lease(self) -> None:
+        """Harmless where there is none, or it was released before."""
+        if self.lease is not None:
+            self.lease.release()
+
+    def withdraw_others(self, worker: WorkerProcess | ProcessGroup) -> None:
+        """Have the process begin nothing after this one."""
+        if not self.withdrawn:
+            self.withdrawn = True
+            worker.send(WITHDRAW)
 
     def look(self, worker: WorkerProcess | ProcessGroup) -> None:
+        """See whether it must end, or may go on."""
+        self.say_begun()
+        if self.lease is None:
+            self.take_lease()
+        if self.pilot_worker.is_late:
+            self.withdraw_others(worker)
         now, pilot_worker = self.pilot_worker.clock(), self.pilot_worker
         orders = pilot_worker.look()
         if (reason := orders.cancels(self.ticket)) is not None:
@@ -253,6 +372,8 @@ class _Watch:
 
     def _ask(self, worker: WorkerProcess | ProcessGroup) -> None:
         self.asked = True
+        if self.pilot_worker.is_shared:
+            self.withdraw_others(worker)
         worker.send(STOP)
 
     def cut_of(self, outcome: Outcome) -> Cut | None:

@@ -8,7 +8,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,8 +19,9 @@ from etude.cluster.profile import Profile
 from etude.cluster.refusals import refusal
 from etude.errors import BackendError
 from etude.execute.task import Outcome, Status, Task
-from etude.pilots.attempt import Cut
+from etude.pilots.attempt import Attempt, Cut
 from etude.pilots.blocks import blocks_to_ask_for, blocks_to_give_back
+from etude.pilots.durations import Durations
 from etude.pilots.mailbox import append
 from etude.pilots.node_pools import NodePool
 from etude.pilots.parsl_engine import SILENCE_S, BlockState, PilotMachine
@@ -62,6 +63,8 @@ class QueuedNode:
     """Names the attempt under way, for orders and news."""
     block: str | None = None
     """The job it runs in, once it is known to have begun."""
+    alone: bool = False
+    """Whether it goes to a worker without others."""
 
     def settle(self, outcome: Outcome) -> None:
         """Tell the run what became of the node; what is told first counts."""
@@ -107,6 +110,7 @@ class PoolQueue:
     """Told when a node goes on in another job, and why."""
     ask_to_leave: Callable[[str], None]
     """Asks one job to end by itself, so that the scheduler's accounting shows a job that was completed."""
+    durations: Durations = field(default_factory=Durations)
     clock: Callable[[], float] = time.monotonic
     waiting: deque[QueuedNode] = field(default_factory=deque)
     sent: dict[str, QueuedNode] = field(default_factory=dict)
@@ -116,6 +120,10 @@ class PoolQueue:
     _resting: list[tuple[float, QueuedNode]] = field(default_factory=list)
     """Nodes that were cut short, and when to try them again."""
     _slots: int = 0
+    _messages: int = 0
+    """Messages to workers that were not answered yet."""
+    _together: int = 1
+    """How many nodes could go in the latest of them."""
     _bad: int = 0
     _asked_s: float = float("-inf")
     _idle_since: float | None = None
@@ -130,7 +138,12 @@ class PoolQueue:
     @property
     def room(self) -> int:
         """Nodes that it makes sense to have here at a time."""
-        return 2 * self.profile.blocks.most * self.pool.per_block + 8
+        return 2 * self.profile.blocks.most * self.pool.per_block * self._together + 8
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether a job is up that takes nodes."""
+        return self._slots > 0
 
     def put(self, entry: QueuedNode) -> None:
         """Take a node."""
@@ -143,36 +156,78 @@ class PoolQueue:
 
     def _feed(self) -> None:
         """Send nodes to the engine, no more than its workers can soon take: the rest can still be called off."""
-        while self.waiting and len(self.sent) < 2 * self._slots:
-            entry = self.waiting.popleft()
-            entry.ticket = f"{entry.call.fingerprint[:16]}.{self.pool.name}.{next(self._tickets)}"
-            entry.block = None
-            self.sent[entry.ticket] = entry
+        while self.waiting and self._messages < 2 * self._slots:
+            entries = self._next_together()
+            for entry in entries:
+                entry.ticket = f"{entry.call.fingerprint[:16]}.{self.pool.name}.{next(self._tickets)}"
+                entry.block = None
+                self.sent[entry.ticket] = entry
+            self._messages += 1
             try:
-                self.engine.submit(pickle.dumps((entry.ticket, entry.call)), partial(self._take_result, entry))
+                calls = [(entry.ticket, entry.call) for entry in entries]
+                self.engine.submit(pickle.dumps(calls), partial(self._take_answer, entries))
             except Exception as error:  # a node that was not sent would be waited for for ever
                 self.give_up(f"the cluster engine takes no node: {type(error).__name__}: {error}")
 
-    def _take_result(self, entry: QueuedNode, future: Future[Any]) -> None:
+    def _next_together(self) -> list[QueuedNode]:
+        """The next node; with those behind it that are known to be as small, shared out evenly among the workers."""
+        entries = [self.waiting.popleft()]
+        most = self._together = self._most_together(entries[0])
+        share = -(-(len(self.waiting) + 1) // (2 * self._slots - self._messages))
+        while self.waiting and len(entries) < min(most, share):
+            most = min(most, self._most_together(self.waiting[0]))
+            if len(entries) >= most:
+                break
+            entries.append(self.waiting.popleft())
+        return entries
+
+    def _most_together(self, entry: QueuedNode) -> int:
+        single = entry.alone or self.pool.processes > 1 or self.pool.nodes > 1
+        return 1 if single else self.durations.together(entry.call.name)
+
+    def _take_answer(self, entries: Sequence[QueuedNode], future: Future[Any]) -> None:
+        """What a worker says of the nodes of one message; or that it is lost, with all of them."""
         error = future.exception()
+        with self._lock:
+            self._messages -= 1
+        if error is None:
+            self.take_attempts(future.result())
+            return
+        lost = [entry for entry in entries if self.sent.get(entry.ticket) is entry]
+        for entry in lost:
+            entry.alone = True  # whichever of them it was that took the worker down shows itself at the next try
+            machine_gone = type(error).__name__ != "WorkerLost" or len(lost) > 1
+            next_step = after_loss(error, entry.record, machine_gone=machine_gone)
+            self._go_on(entry, next_step, f"{type(error).__name__}: {error}")
+        with self._lock:
+            self._feed()
+
+    def take_attempts(self, attempts: Mapping[str, Attempt]) -> None:
+        """Take what became of nodes, by the tickets of their attempts; what came before is passed over."""
+        for ticket, attempt in attempts.items():
+            with self._lock:
+                entry = self.sent.get(ticket)
+                if entry is None:
+                    continue
+                if attempt.cut not in (Cut.NO_TIME, Cut.NOT_BEGUN):
+                    self._note_taken(attempt.block)
+                if attempt.outcome.status is Status.DONE:
+                    self.durations.note(entry.call.name, attempt.outcome.cost.get("wall_s"))
+                next_step = after_attempt(attempt, entry.record)
+            self._go_on(entry, next_step, attempt.outcome.error)
+        with self._lock:
+            self._feed()
+
+    def _go_on(self, entry: QueuedNode, next_step: Outcome | Next, why: str) -> None:
         with self._lock:
             self.sent.pop(entry.ticket, None)
             if entry.future.done():
-                self._feed()
                 return
-            if error is None:
-                attempt = future.result()
-                if attempt.cut is not Cut.NO_TIME:
-                    self._note_taken(attempt.block)
-                next_step = after_attempt(attempt, entry.record)
-                why = attempt.outcome.error
-            else:
-                next_step = after_loss(error, entry.record, machine_gone=type(error).__name__ != "WorkerLost")
-                why = f"{type(error).__name__}: {error}"
             if next_step is Next.AGAIN:
                 self.moved(entry, why)
                 self._resting.append((self.clock() + REST_S, entry))
-            self._feed()
+            elif next_step is Next.AT_ONCE:
+                self.waiting.appendleft(entry)
         if next_step is Next.WAIT:
             self.wait_for(entry)
         elif isinstance(next_step, Outcome):
@@ -289,7 +344,7 @@ class PoolQueue:
     def _counts(self, machines: list[PilotMachine]) -> dict[str, int]:
         """What the jobs that take nodes have to do: what runs in one that takes no more needs no other."""
         leaving = sum(machine.tasks for machine in machines if not machine.taking)
-        running = max(0, len(self.sent) - leaving)
+        running = max(0, self._messages - leaving)
         return {"waiting": self.load - len(self.sent), "running": running, "per_block": self.pool.per_block}
 
     def _give_back(self, machines: list[PilotMachine], alive: set[str], now: float) -> None:

@@ -20,6 +20,8 @@ class Next(StrEnum):
     """What to do with a node that has no outcome yet."""
 
     AGAIN = "again"
+    AT_ONCE = "at_once"
+    """The same, before all that wait."""
     WAIT = "wait"
     """Another worker computes it: wait for that one."""
 
@@ -41,6 +43,8 @@ def after_attempt(attempt: Attempt, record: Setbacks) -> Outcome | Next:
             return outcome
         case Cut.ELSEWHERE:
             return Next.WAIT
+        case Cut.NOT_BEGUN:
+            return Next.AT_ONCE
         case Cut.NO_TIME:
             record.refusals += 1
             return _bounded(record.refusals, MOST_REFUSALS, f"no job had time left for it: {outcome.error}")

@@ -331,7 +331,7 @@ class Execution:
         from etude.pilots.pilot_backend import PilotBackend
 
         prepared, workplace = self.prepared, self.prepared.workplace
-        return PilotBackend(
+        backend = PilotBackend(
             profile=profile,
             store=workplace.store,
             logs=self._logs(),
@@ -345,6 +345,10 @@ class Execution:
             meter=meter_settings(prepared),
             digests=workplace.etude / DIGESTS,
         )
+        for action in prepared.plan.actions:
+            if action.manifest is not None:
+                backend.durations.note(action.node.name, action.manifest.cost.get("wall_s"))
+        return backend
 
     def _heard(self, progress: Progress) -> None:
         if self.searching is not None:
