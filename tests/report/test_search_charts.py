@@ -298,6 +298,7 @@ def test_numbers_along_a_side_have_as_many_decimals_each() -> None:
         f"0.{at}" for at in ("690", "695", "700", "705", "710", "715", "720")
     ]
     assert [text for _, text in Scale(0.1, 100.0, logarithmic=True).ticks()] == ["0.1", "1", "10", "100"]
+    assert [text for _, text in Scale(81_819.0, 100_001.0).ticks()][-2:] == ["95000", "10⁵"]
 
 
 SEARCHED = """

@@ -344,7 +344,7 @@ def tick_texts(places: Sequence[float]) -> list[str]:
 
 def _alike(texts: Sequence[str]) -> Sequence[str]:
     """Numbers with as many decimals each, where none has an exponent: `0.700` beside `0.705`."""
-    if any(not text.lstrip("-").replace(".", "", 1).isdigit() for text in texts):
+    if any(not text.lstrip("-").replace(".", "", 1).isdecimal() for text in texts):
         return texts
     decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
     return [f"{float(text):.{decimals}f}" for text in texts]
