@@ -37,11 +37,11 @@ from etude.cli.search_progress import SearchProgress
 from etude.cli.study_file import cluster_of, prepare_file, profile_name, show_namesake, with_backend
 from etude.environment import variables, variables_copy
 from etude.execute.run_events import Event, Tell
-from etude.search.driver import Observe
 from etude.study.execution import Execution, PlanDriver, Result
 from etude.study.prepare import Options, PreparedStudy
 
 if TYPE_CHECKING:
+    from etude.search.driver import Observe
     from etude.track.follower import RunFollower
 
 EXAMPLES = """
