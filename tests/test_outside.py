@@ -162,7 +162,10 @@ def results() -> dict[str, Any]:
             "records.jsonl": list(first_record),
             "aggregated_metrics.csv": header,
             "detailed_statistics.json": keys(json.loads((written / "detailed_statistics.json").read_text())),
-            "manifest.json": keys(json.loads(next((folder / ".etude/store").rglob("manifest.json")).read_text()), 2),
+            "manifest.json": max(
+                (keys(json.loads(path.read_text()), 2) for path in (folder / ".etude/store").rglob("manifest.json")),
+                key=lambda manifest: "metrics" in manifest["codec"],
+            ),
         }
 
 
