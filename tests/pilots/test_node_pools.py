@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from etude.cluster.profile import Profile
 from etude.graph.pipeline import Needs
-from etude.pilots.blocks import blocks_to_ask_for, blocks_to_give_back
-from etude.pilots.node_pools import block_profile, longest_s, pool_of, refusal
+from etude.pilots.node_pools import block_profile, blocks_to_ask_for, blocks_to_give_back, longest_s, pool_of, refusal
 
 PROFILE = Profile(
     name="site", scheduler="slurm", walltime_s=7200.0, grace_s=120.0, cpus=16, gpus=4, memory_bytes=64 * 10**9, nodes=2

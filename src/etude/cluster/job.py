@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from etude.cluster.profile import Profile
 
@@ -48,8 +48,3 @@ def pilot_job(profile: Profile, name: str, command: str, stdout: str, stderr: st
         memory_bytes=profile.memory_bytes,
         gpus=profile.gpus,
     )
-
-
-def renamed(job: Job, name: str, stdout: str, stderr: str) -> Job:
-    """The same job under another name."""
-    return replace(job, name=name, stdout=stdout, stderr=stderr)

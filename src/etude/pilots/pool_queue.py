@@ -20,10 +20,9 @@ from etude.cluster.refusals import refusal
 from etude.errors import BackendError
 from etude.execute.task import Outcome, Status, Task
 from etude.pilots.attempt import Attempt, Cut
-from etude.pilots.blocks import blocks_to_ask_for, blocks_to_give_back
 from etude.pilots.durations import Durations
 from etude.pilots.mailbox import append
-from etude.pilots.node_pools import NodePool
+from etude.pilots.node_pools import NodePool, blocks_to_ask_for, blocks_to_give_back
 from etude.pilots.parsl_engine import SILENCE_S, BlockState, PilotMachine
 from etude.pilots.retry_policy import Next, Setbacks, after_attempt, after_loss
 
