@@ -79,3 +79,29 @@ def test_an_example_runs_and_is_short(example: Path, tmp_path: Path) -> None:
 def test_a_ready_study_has_no_faults(file: Path, tmp_path: Path) -> None:
     study = load_study(file, overrides=[f"place.store={tmp_path / 'store'}"])
     assert prepare(study).plan.actions
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_every_file_that_the_page_on_architecture_names_is_there() -> None:
+    named = re.findall(r"`((?:src|tests|docs)/[^`]+)`", ARCHITECTURE)
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_page_on_architecture_tells_of_every_room() -> None:
+    rooms = {path.parent.name for path in (ROOT / "src" / "etude").glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"^\| `(\w+)` \|", ARCHITECTURE, flags=re.MULTILINE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", sorted((ROOT / "examples").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
+    import nbclient
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4)
+    nbclient.NotebookClient(cells, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    last = [cell for cell in cells.cells if cell.cell_type == "code"][-1]
+    assert last.outputs

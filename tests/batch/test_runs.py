@@ -14,7 +14,7 @@ from batching import Batch, FakeScheduler
 from etude.batch import run_folder
 from etude.batch.cancellation import cancel
 from etude.batch.job_journal import JobJournal, JournalEntry, JournalStep
-from etude.batch.overview import RunOverview, RunState, overviews
+from etude.batch.overview import RunOverview, RunStatus, overviews
 from etude.batch.take_over import refuse_if_driven
 from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
@@ -64,7 +64,7 @@ def latest(batch: Batch, now_s: float = 1e6) -> RunOverview:
 def test_a_run_that_ended_well_is_done(batch: Batch) -> None:
     batch.run(lambda _: iter(()))
     found = latest(batch)
-    assert found.state is RunState.DONE
+    assert found.state is RunStatus.DONE
     assert (found.done, found.todo) == (6, 6)
     assert [job.state for job in found.jobs.values()] == ["done"] * 4
     assert next(iter(found.jobs.values())).account["job_energy_j"] == 42.0
@@ -76,7 +76,7 @@ def test_a_run_whose_driver_is_gone_is_abandoned_with_its_jobs(batch: Batch) -> 
     found = latest(batch)
     long_ago(found.folder)
     found = latest(batch)
-    assert found.state is RunState.ABANDONED
+    assert found.state is RunStatus.ABANDONED
     assert found.living_jobs == ("1", "2", "3", "4")
 
 
@@ -146,7 +146,7 @@ def test_a_run_that_nobody_drives_is_ended_through_the_scheduler(batch: Batch) -
     done = cancel(latest(batch), {}, 1e6, schedulers=lambda *_: scheduler)
     assert done.jobs == ("1", "2", "3", "4")
     assert scheduler.cancelled == ["1", "2", "3", "4"]
-    assert latest(batch).state is RunState.ENDED
+    assert latest(batch).state is RunStatus.ENDED
 
 
 def test_a_driver_shows_itself_and_heeds_the_mark(tmp_path: Path) -> None:
@@ -180,4 +180,4 @@ def test_a_stopping_run_is_told_as_such() -> None:
 
     found = RunOverview(run="run", folder=Path())
     _take(found, Event(kind=EventKind.STOPPING, time_s=1.0), {})
-    assert found.state is RunState.STOPPING
+    assert found.state is RunStatus.STOPPING

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from etude.graph.explain import Earlier, Kind, Reason, changes, why
+from etude.graph.explain import Earlier, Reason, ReasonKind, changes, why
 from etude.graph.library import StepUse
 from etude.graph.node import Feed, Node
 from etude.graph.pipeline import Needs
@@ -79,7 +79,9 @@ def test_a_result_made_before_with_the_same_identity_is_gone() -> None:
 
 def test_nothing_that_differs_is_told_as_never_computed() -> None:
     other = replace(earlier(node()), fingerprint="0" * 64)
-    assert why(Action(node=node(), state=State.RUN, cause=Cause.NEW), other) == (Reason(kind=Kind.MISSING, what=""),)
+    assert why(Action(node=node(), state=State.RUN, cause=Cause.NEW), other) == (
+        Reason(kind=ReasonKind.MISSING, what=""),
+    )
 
 
 def test_a_setting_that_differs_is_told_with_both_values() -> None:

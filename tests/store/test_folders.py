@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -123,6 +125,13 @@ def test_fitted_estimators_predict_the_same(store: Store) -> None:
     back = round_trip(store, model)
     np.testing.assert_array_equal(back.predict_proba(frame), model.predict_proba(frame))
     assert stored(store, model).content == stored(store, model).content
+
+
+@pytest.mark.parametrize("kind", [RandomForestClassifier, GradientBoostingClassifier, KNeighborsClassifier])
+def test_what_estimators_are_made_of_is_trusted(store: Store, kind: Any) -> None:
+    features = np.random.default_rng(0).uniform(size=(40, 3))
+    model = kind().fit(features, features[:, 0] > 0.5)
+    np.testing.assert_array_equal(round_trip(store, model).predict_proba(features), model.predict_proba(features))
 
 
 def shifted(values: Any) -> Any:

@@ -37,16 +37,16 @@ class NodeUse:
     needs: Mapping[str, object] = field(default_factory=dict)
     pins: tuple[str, ...] = ()
 
-    def __getitem__(self, item: str) -> NodeResult:
-        return NodeResult(node=self, item=item)
+    def __getitem__(self, item: str) -> NodePart:
+        return NodePart(node=self, item=item)
 
     def __iter__(self) -> Iterator[object]:
         raise TypeError("a node's result is not at hand while a study is built: name an item, as in node['train']")
 
     @property
-    def every(self) -> NodeResult:
+    def every(self) -> NodePart:
         """Its results of all variants, for a node that collects (`node[*]` in a file)."""
-        return NodeResult(node=self, across=True)
+        return NodePart(node=self, across=True)
 
     def on(self, **needs: object) -> NodeUse:
         """The same with what it needs to run: `gpus=1`, `memory="8GB"`, `walltime="2h"`. Never identity."""
@@ -63,7 +63,7 @@ class NodeUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NodeResult:
+class NodePart:
     """An item of a node's result, or its results of all variants."""
 
     node: NodeUse
@@ -106,7 +106,7 @@ def nodes_in(given: object) -> Iterator[NodeUse]:
     """The nodes that one input reads."""
     if isinstance(given, NodeUse):
         yield given
-    elif isinstance(given, NodeResult):
+    elif isinstance(given, NodePart):
         yield given.node
     elif isinstance(given, (list, tuple)):
         for each in given:
@@ -116,7 +116,7 @@ def nodes_in(given: object) -> Iterator[NodeUse]:
 def _reads(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_reads(each) for each in value)
-    return isinstance(value, (NodeUse, NodeResult, Records)) or (isinstance(value, str) and value.startswith("@"))
+    return isinstance(value, (NodeUse, NodePart, Records)) or (isinstance(value, str) and value.startswith("@"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,7 +197,7 @@ class TreeWriter:
             return "records"
         if isinstance(given, NodeUse):
             return self.names[given]
-        if isinstance(given, NodeResult):
+        if isinstance(given, NodePart):
             return f"{self.names[given.node]}[*]" if given.across else f"{self.names[given.node]}.{given.item}"
         if isinstance(given, str) and given.startswith("@"):
             return given

@@ -13,7 +13,7 @@ from etude.execute.run_events import Event, EventKind, read_events
 from etude.study.run_driver import RunDriver, driver_of, pilots_of
 
 
-class RunState(StrEnum):
+class RunStatus(StrEnum):
     """How a run stands."""
 
     RUNNING = "running"
@@ -45,7 +45,7 @@ class RunOverview:
     run: str
     folder: Path
     study: str = ""
-    state: RunState = RunState.RUNNING
+    state: RunStatus = RunStatus.RUNNING
     started_s: float = 0.0
     ended_s: float | None = None
     last_s: float = 0.0
@@ -82,7 +82,7 @@ def overview(folder: Path, now_s: float) -> RunOverview | None:
         found.last_s = max(found.last_s, event.time_s)
     found.running = list(running.values())
     if found.ended_s is None and not (found.driver is not None and found.driver.lives(now_s)):
-        found.state = RunState.ABANDONED
+        found.state = RunStatus.ABANDONED
     return found
 
 
@@ -112,10 +112,10 @@ def _take(found: RunOverview, event: Event, running: dict[str, str]) -> None:
         case EventKind.RETRY | EventKind.STOPPED:
             running.pop(event.fingerprint, None)
         case EventKind.STOPPING:
-            found.state = RunState.STOPPING
+            found.state = RunStatus.STOPPING
         case EventKind.RUN_ENDED:
             found.ended_s = event.time_s
-            found.state = RunState.DONE if data.get("succeeded") else RunState.ENDED
+            found.state = RunStatus.DONE if data.get("succeeded") else RunStatus.ENDED
             found.taken_over_by = str(data.get("taken_over_by", ""))
             running.clear()
         case EventKind.JOB if "id" in data:

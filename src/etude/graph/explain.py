@@ -13,7 +13,7 @@ from etude.identity.difference import differences
 from etude.store.manifest import Manifest
 
 
-class Kind(StrEnum):
+class ReasonKind(StrEnum):
     """What sort of thing differs."""
 
     MISSING = "missing"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 class Reason:
     """One thing that differs."""
 
-    kind: Kind
+    kind: ReasonKind
     what: str
     """The setting's key, the symbol, the input."""
     old: str = ""
@@ -46,15 +46,15 @@ class Reason:
 
     def __str__(self) -> str:
         match self.kind:
-            case Kind.MISSING:
+            case ReasonKind.MISSING:
                 return "never computed"
-            case Kind.GONE:
+            case ReasonKind.GONE:
                 return "its result is no longer in the store"
-            case Kind.FORCED:
+            case ReasonKind.FORCED:
                 return "asked for"
-            case Kind.DAMAGED:
+            case ReasonKind.DAMAGED:
                 return f"stored result damaged: {self.what}"
-            case Kind.OBSERVED:
+            case ReasonKind.OBSERVED:
                 return f"{self.what} (seen when it ran)"
             case _ if self.old or self.new:
                 return f"{self.kind} {self.what}: {self.old or 'absent'} → {self.new or 'absent'}"
@@ -81,18 +81,18 @@ def why(action: Action, earlier: Earlier | None) -> tuple[Reason, ...]:
     if action.state is not State.RUN:
         return ()
     if action.cause is Cause.FORCED:
-        return (Reason(kind=Kind.FORCED, what=""),)
+        return (Reason(kind=ReasonKind.FORCED, what=""),)
     if action.cause is Cause.DAMAGED:
-        return (Reason(kind=Kind.DAMAGED, what=action.detail),)
+        return (Reason(kind=ReasonKind.DAMAGED, what=action.detail),)
     if action.cause is Cause.OBSERVED:
-        return (Reason(kind=Kind.OBSERVED, what=action.detail),)
+        return (Reason(kind=ReasonKind.OBSERVED, what=action.detail),)
     if action.cause is Cause.UPSTREAM:
-        return (Reason(kind=Kind.UPSTREAM, what=action.detail),)
+        return (Reason(kind=ReasonKind.UPSTREAM, what=action.detail),)
     if earlier is None:
-        return (Reason(kind=Kind.MISSING, what=""),)
+        return (Reason(kind=ReasonKind.MISSING, what=""),)
     if earlier.fingerprint == action.node.fingerprint:
-        return (Reason(kind=Kind.GONE, what=""),)
-    return changes(action.node, earlier) or (Reason(kind=Kind.MISSING, what=""),)
+        return (Reason(kind=ReasonKind.GONE, what=""),)
+    return changes(action.node, earlier) or (Reason(kind=ReasonKind.MISSING, what=""),)
 
 
 def changes(node: Node, earlier: Earlier) -> tuple[Reason, ...]:
@@ -100,18 +100,20 @@ def changes(node: Node, earlier: Earlier) -> tuple[Reason, ...]:
     old, new = earlier.identity, node.identity()
     found: list[Reason] = []
     if old.get("step") != new["step"]:
-        found.append(Reason(kind=Kind.STEP, what="", old=str(old.get("step")), new=str(new["step"])))
+        found.append(Reason(kind=ReasonKind.STEP, what="", old=str(old.get("step")), new=str(new["step"])))
     settings = str(old.get("settings") or "")
     for difference in differences(settings, node.settings_text) if settings and node.settings_text else ():
         setting, inside, _ = difference.path.partition(".content")
         if inside:
-            found.append(Reason(kind=Kind.FILE, what=f"{setting} has other content"))
+            found.append(Reason(kind=ReasonKind.FILE, what=f"{setting} has other content"))
         else:
-            found.append(Reason(kind=Kind.SETTING, what=setting, old=difference.old or "", new=difference.new or ""))
+            found.append(
+                Reason(kind=ReasonKind.SETTING, what=setting, old=difference.old or "", new=difference.new or "")
+            )
     if old.get("code") != new["code"]:
         found.extend(_code_changes(node, earlier))
     if old.get("pins", []) != new["pins"]:
-        found.append(Reason(kind=Kind.VERSION, what="pinned", old=_text(old.get("pins")), new=_text(new["pins"])))
+        found.append(Reason(kind=ReasonKind.VERSION, what="pinned", old=_text(old.get("pins")), new=_text(new["pins"])))
     found.extend(_input_changes(_mapping(old.get("inputs")), _mapping(new["inputs"])))
     return tuple(found)
 
@@ -119,13 +121,15 @@ def changes(node: Node, earlier: Earlier) -> tuple[Reason, ...]:
 def _code_changes(node: Node, earlier: Earlier) -> list[Reason]:
     old, new = _tracking(str(earlier.identity.get("code"))), _tracking(node.code)
     if old != new:
-        return [Reason(kind=Kind.CODE, what="tracking", old=old, new=new)]
+        return [Reason(kind=ReasonKind.CODE, what="tracking", old=old, new=new)]
     if node.use is None or not earlier.symbols:
-        return [Reason(kind=Kind.SYMBOL, what="code", old=str(earlier.identity.get("code"))[:12], new=node.code[:12])]
+        return [
+            Reason(kind=ReasonKind.SYMBOL, what="code", old=str(earlier.identity.get("code"))[:12], new=node.code[:12])
+        ]
     told = explain_code(earlier.symbols, node.use.symbols.symbols)
-    found = [Reason(kind=Kind.SYMBOL, what=f"{name} changed") for name in told.changed]
-    found += [Reason(kind=Kind.SYMBOL, what=f"{name} is new") for name in told.added]
-    return found + [Reason(kind=Kind.SYMBOL, what=f"{name} is gone") for name in told.removed]
+    found = [Reason(kind=ReasonKind.SYMBOL, what=f"{name} changed") for name in told.changed]
+    found += [Reason(kind=ReasonKind.SYMBOL, what=f"{name} is new") for name in told.added]
+    return found + [Reason(kind=ReasonKind.SYMBOL, what=f"{name} is gone") for name in told.removed]
 
 
 def _tracking(code: str) -> str:
@@ -138,7 +142,7 @@ def _input_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
         if old.get(name) != new.get(name):
             known = name in old and name in new
             text = f"{name} is made anew" if known else f"{name} is {'new' if name in new else 'gone'}"
-            found.append(Reason(kind=Kind.UPSTREAM, what=text))
+            found.append(Reason(kind=ReasonKind.UPSTREAM, what=text))
     return found
 
 

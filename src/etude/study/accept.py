@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from etude.errors import ConfigError, Fault
-from etude.graph.explain import Earlier, Kind, Reason, changes
+from etude.graph.explain import Earlier, Reason, ReasonKind, changes
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import State
 from etude.store.manifest import Header, Manifest
@@ -79,7 +79,7 @@ def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Reas
     seen = prepared.present.compare()(manifest.observed) if prepared.present is not None else ""
     if seen:
         return Fault(label, f"more than its code has changed: {seen}", mend="run it; only code can be vouched for")
-    other = [change for change in differ if change.kind not in (Kind.SYMBOL, Kind.CODE)]
+    other = [change for change in differ if change.kind not in (ReasonKind.SYMBOL, ReasonKind.CODE)]
     if other:
         text = "; ".join(map(str, other))
         return Fault(label, f"more than its code has changed: {text}", mend="run it; only code can be vouched for")
