@@ -95,6 +95,10 @@ def test_the_package_imports_without_anything_heavy() -> None:
     assert not loaded_after("import etude") & (HEAVY | {"numpy", "pyarrow", "rich", "pydantic", "typer"})
 
 
+def test_all_that_a_step_file_may_import_loads_neither_reports_nor_plans() -> None:
+    assert not loaded_after("from etude import *") & (HEAVY | {"rich", "typer", "pyarrow"})
+
+
 def test_step_files_import_without_anything_heavy() -> None:
     modules = [path.parent.name for path in (*SOURCE.glob("*/steps.py"), *SOURCE.glob("*/steps"))]
     program = "; ".join(f"import etude.{room}.steps" for room in sorted(modules)) or "import etude"

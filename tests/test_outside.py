@@ -93,7 +93,7 @@ def command_line() -> dict[str, Any]:
 
 def public_names() -> dict[str, str]:
     """The names of `etude` with how each is called."""
-    return {name: signature_text(getattr(etude, name)) for name in etude.__all__}
+    return {name: signature_text(getattr(etude, name)) for name in sorted([*etude.__all__, *etude.FROM_API])}
 
 
 def signature_text(value: object) -> str:

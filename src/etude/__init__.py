@@ -38,20 +38,14 @@ __all__ = [
     "EtudeError",
     "InputFile",
     "InputFolder",
-    "RunFailed",
     "Stopped",
-    "Study",
-    "aggregate",
     "codec",
-    "load",
     "metric",
-    "node",
-    "param",
     "placement",
-    "records",
     "step",
 ]
-_FROM_API = {
+"""What a step may need: `from etude import *` loads nothing else."""
+FROM_API = {
     "RunFailed": "studies",
     "Study": "studies",
     "aggregate": "nodes",
@@ -64,8 +58,12 @@ _FROM_API = {
 
 def __getattr__(name: str) -> Any:
     """What plans and runs studies is imported when it is first asked for: a step needs none of it."""
-    if name not in _FROM_API:
+    if name not in FROM_API:
         raise AttributeError(f"module 'etude' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"etude.api.{_FROM_API[name]}"), name)
+    return getattr(importlib.import_module(f"etude.api.{FROM_API[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *FROM_API])
