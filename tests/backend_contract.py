@@ -19,7 +19,7 @@ from etude.execute.task import Outcome, Status, Task, task_of
 from etude.graph.node import Made, input_contents
 from etude.graph.pipeline import Needs
 from etude.meter.accounting.cost import Cost
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 from projects import CALLED, Project
 

@@ -19,7 +19,7 @@ from etude.batch.take_over import refuse_if_driven
 from etude.cli.commands.status import _duration_text, show_run, show_runs
 from etude.errors import BackendError
 from etude.execute.run_events import Event, EventKind
-from etude.store.owner import Owner
+from etude.store.files.owner import Owner
 from etude.study.run_driver import DRIVER, drive, driver_of
 from etude.units import readable_seconds
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from etude.cli.commands import COMMANDS
+from etude.cli.command_names import COMMANDS
 from etude.cli.main import app, command_of
 
 FOLDER = Path(sys.modules[command_of.__module__].__file__ or "").parent / "commands"
@@ -55,7 +55,7 @@ def test_a_commands_help_begins_with_its_line_in_the_list_of_commands(name: str)
 
 def test_no_commands_help_loads_what_is_heavy() -> None:
     program = (
-        "import sys; from etude.cli.commands import COMMANDS; from etude.cli.main import command_of\n"
+        "import sys; from etude.cli.command_names import COMMANDS; from etude.cli.main import command_of\n"
         "for name in COMMANDS: command_of(name)\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )

@@ -9,8 +9,9 @@ import pytest
 
 from backend_contract import STEPS, Attempted, BackendContract, Make, RanksContract, SupervisedContract, calls_of
 from etude.execute.backend import Progress
+from etude.execute.devices import Machine
 from etude.execute.inline_backend import InlineBackend
-from etude.execute.process_backend import Machine, ProcessBackend
+from etude.execute.process_backend import ProcessBackend
 from etude.execute.task import Status
 from etude.graph.importing import import_path
 from etude.graph.pipeline import Needs

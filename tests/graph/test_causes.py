@@ -11,7 +11,7 @@ from etude.graph.plan import Plan, plan, topological_order
 from etude.graph.signature import signature_of
 from etude.graph.step import step
 from etude.identity.code import SymbolMap
-from etude.store.manifest import Damaged, Manifest
+from etude.store.files.manifest import Damaged, Manifest
 
 Store = dict[str, Manifest | Damaged]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from etude.store import Header, Lease, Manifest, Store
-from etude.store.owner import Owner
+from etude.store.files.owner import Owner
 from storing import files_below, fingerprint, fresh, header, stored
 
 A, B, C = fingerprint("a"), fingerprint("b"), fingerprint("c")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from etude.store import Holder, Lease, Store
-from etude.store.layout import Layout
+from etude.store.files.layout import Layout
+from etude.store.files.owner import Owner, living
 from etude.store.lease import SILENCE_S, Leases
-from etude.store.owner import Owner, living
 from storing import fingerprint, stored
 
 A, B = fingerprint("a"), fingerprint("b")

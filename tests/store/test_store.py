@@ -16,7 +16,7 @@ import pytest
 
 from etude.errors import DamagedArtifact, StepError, StoreError
 from etude.store import Damaged, Header, Manifest, Store
-from etude.store.manifest import SCHEMA, content_digest
+from etude.store.files.manifest import SCHEMA, content_digest
 from storing import Quality, files_below, fingerprint, fresh, header, stored
 
 A, B, C = fingerprint("a"), fingerprint("b"), fingerprint("c")
@@ -87,7 +87,7 @@ def test_what_was_loaded_before_a_replacement_stays_as_it_was(store: Store) -> N
 
 
 def test_a_result_that_is_swapped_while_it_is_read_is_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from etude.store.artifact import Content
+    from etude.store.files.artifact import Content
 
     store.commit(A, {"x": np.zeros(3), "s": "a" * 5000}, object, header())
     real = Content.read

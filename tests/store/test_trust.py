@@ -15,7 +15,7 @@ import pytest
 
 from etude.errors import DamagedArtifact, StoreError
 from etude.store import Damaged, Manifest, Store
-from etude.store.manifest import SCHEMA, _tail
+from etude.store.files.manifest import SCHEMA, _tail
 from storing import fingerprint, header, stored
 
 A, B = fingerprint("a"), fingerprint("b")

@@ -14,7 +14,7 @@ from etude.errors import BackendError
 from etude.execute.node_metering import cost_columns
 from etude.execute.run_events import Event, EventKind, Tell, now
 from etude.interchange import safe_cell
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.store.store import Store
 
 FILE = "jobs.csv"

@@ -28,7 +28,7 @@ from etude.execute.logs import tail
 from etude.execute.run_events import Event, EventKind, Tell, now
 from etude.execute.runner import ELSEWHERE, RunSummary
 from etude.graph.pipeline import Needs
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy, meter_settings
 from etude.study.run_driver import note_cluster
 

@@ -26,10 +26,10 @@ from etude.batch.node_packing import unpack_nodes
 from etude.environment import variables
 from etude.errors import BackendError, EtudeError, StoreError
 from etude.execute.backend import Backend, Progress
-from etude.execute.devices import usable_cpus, visible_gpus
+from etude.execute.devices import Machine, usable_cpus, visible_gpus
 from etude.execute.inline_backend import InlineBackend
 from etude.execute.node_metering import Metering
-from etude.execute.process_backend import Machine, ProcessBackend
+from etude.execute.process_backend import ProcessBackend
 from etude.execute.run_events import Event, EventKind, EventLog, now
 from etude.execute.runner import Policy, Runner, RunSummary
 from etude.execute.task import Status
@@ -40,7 +40,7 @@ from etude.identity.code import CodeIndex
 from etude.identity.files import FileDigests
 from etude.identity.observed import Present
 from etude.redaction import Redactor, with_marks
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.store.store import Store
 from etude.study.provenance import Provenance
 from etude.study.run_snapshot import kept_sources

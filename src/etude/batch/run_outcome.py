@@ -10,7 +10,7 @@ from etude.batch.part_job import PartJob
 from etude.execute.runner import Failure, RunSummary
 from etude.execute.task import Outcome, Status
 from etude.graph.node import Made, Node
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
 

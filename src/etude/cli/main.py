@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from etude import __version__
-from etude.cli.commands import COMMANDS
+from etude.cli.command_names import COMMANDS
 from etude.cli.console import print_error, print_refusal
 from etude.errors import EtudeError
 

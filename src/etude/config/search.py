@@ -11,7 +11,6 @@ from etude.analysis.direction import meaning_of
 from etude.errors import ConfigError, Fault, nearest
 from etude.keys import spec_of
 from etude.search.dimensions import Dimension, dimension_of
-from etude.search.samplers.factory import check
 from etude.search.space import Condition, Forbidden, Space
 from etude.search.spec import METRIC, Search
 from etude.search.trials import Bound, Direction, Goal
@@ -83,6 +82,8 @@ def _sampler(section: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
 
 
 def _sampler_faults(section: Mapping[str, Any]) -> Iterator[Fault]:
+    from etude.search.samplers.factory import check  # most studies have no search, and need no samplers
+
     yield from (_placed(fault) for fault in check(*_sampler(section)))
 
 

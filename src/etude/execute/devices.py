@@ -5,9 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from etude.execute.process_backend import Machine
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What there is to share out."""
+
+    workers: int
+    cpus: int
+    memory_bytes: int
+    devices: tuple[str, ...] = ()
+    """Identifiers of the GPUs, as CUDA_VISIBLE_DEVICES takes them."""
 
 
 def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ WITHDRAW = "withdraw"
 """Asks a worker not to begin the nodes that it was sent and has not begun; it answers with those."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn:
     """The nodes that a worker will not begin."""
 

@@ -34,7 +34,7 @@ from etude.meter.accounting.start_up import without_start_up
 from etude.meter.measure import Measurement
 from etude.store.codecs import classes_in
 from etude.store.codecs.metrics import metrics_in, says_metrics_by_type
-from etude.store.manifest import Header
+from etude.store.files.manifest import Header
 from etude.store.store import Store
 
 Pause = Callable[[str, str, Mapping[str, object]], None]

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from etude.execute.backend import Progress, TellProgress
+from etude.execute.devices import Machine
 from etude.execute.error_text import result_or_error
 from etude.execute.messages import STOP, Hello, StepProgress, StopNode
 from etude.execute.node_metering import MeterSettings
@@ -18,17 +19,6 @@ from etude.execute.process_group import ProcessGroup, cpus_of_rank, start_proces
 from etude.execute.task import Outcome, Status, Task
 from etude.execute.worker_process import WorkerProcess, end_worker, loss_of, start_worker, worker_environment
 from etude.graph.pipeline import Needs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What there is to share out."""
-
-    workers: int
-    cpus: int
-    memory_bytes: int
-    devices: tuple[str, ...] = ()
-    """Identifiers of the GPUs, as CUDA_VISIBLE_DEVICES takes them."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from etude.execute.node_metering import CONDITIONS, cost_columns, trust_of
 from etude.execute.task import RefRow, ref_row
 from etude.identity.observed import unseeded_generators
 from etude.store.codecs import flatten_metrics
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.store.store import Store
 
 if TYPE_CHECKING:

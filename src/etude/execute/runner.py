@@ -24,8 +24,8 @@ from etude.graph.node import Made, Node
 from etude.graph.plan import Action, Cause, Plan, State
 from etude.identity.observed import Observed, Present
 from etude.redaction import Redactor
+from etude.store.files.manifest import Header, Manifest
 from etude.store.lease import Holder, Lease
-from etude.store.manifest import Header, Manifest
 from etude.store.store import Store
 
 POLL_S = 0.2

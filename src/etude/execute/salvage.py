@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from etude.errors import StepError
 from etude.execute.error_text import result_or_error
-from etude.store import disk
 from etude.store.codecs.encoding import encode
-from etude.store.draft import Draft
+from etude.store.files import disk
+from etude.store.files.draft import Draft
 
 FOLDER = "unstored"
 

@@ -144,7 +144,7 @@ def _listen(
             leave.set()
             os.kill(os.getpid(), signal.SIGTERM)
         elif message == WITHDRAW:
-            send(Withdrawn(tuple(_drained(tasks))))
+            send(Withdrawn(fingerprints=tuple(_drained(tasks))))
         elif isinstance(message, OtherRanks):
             ended.put(message)
         elif isinstance(message, StopNode):

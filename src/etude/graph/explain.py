@@ -10,7 +10,7 @@ from etude.graph.node import Node
 from etude.graph.plan import Action, Cause, State
 from etude.identity.code import explain_code
 from etude.identity.difference import differences
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 
 
 class ReasonKind(StrEnum):

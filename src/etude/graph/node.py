@@ -14,7 +14,7 @@ from etude.graph.pipeline import RECORDS as RECORDS
 from etude.graph.pipeline import Needs
 from etude.identity.canonical import canonical
 from etude.store.codecs import classes_in
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 
 SCHEMA = "etude/1"
 """Enters every fingerprint: a change of the scheme itself makes every result a new one."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from etude.graph.node import Made, Node, input_contents
-from etude.store.manifest import Damaged, Manifest
+from etude.store.files.manifest import Damaged, Manifest
 
 Inspect = Callable[[str], "Manifest | Damaged | None"]
 Differences = Callable[[Mapping[str, str]], str]

@@ -39,8 +39,8 @@ from etude.pilots.pilot_worker import running_lease
 from etude.pilots.pool_queue import PoolQueue, QueuedNode
 from etude.pilots.providers import Scripts
 from etude.store.codecs import classes_in
+from etude.store.files.manifest import Manifest
 from etude.store.lease import Holder
-from etude.store.manifest import Manifest
 from etude.store.store import Store
 
 TICK_S = 0.25

@@ -15,7 +15,7 @@ from etude.report.tables.summaries import summaries_of
 from etude.report.tables.table_files import CHARTS, RECOMMENDED, SEARCH, export, write_text
 from etude.report.tables.terminal import TerminalTable
 from etude.report.tables.value_files import write_parquet, write_value
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.execution import Result
 from etude.study.prepare import PreparedStudy
 

@@ -3,13 +3,13 @@
 from etude.store.codecs import flatten_metrics as flatten_metrics
 from etude.store.codecs import is_metrics as is_metrics
 from etude.store.codecs import reason_not_storable as reason_not_storable
+from etude.store.files.manifest import Damaged as Damaged
+from etude.store.files.manifest import Header as Header
+from etude.store.files.manifest import Manifest as Manifest
+from etude.store.files.manifest import StoredFile as StoredFile
 from etude.store.gc import Removed as Removed
 from etude.store.lease import Holder as Holder
 from etude.store.lease import Lease as Lease
-from etude.store.manifest import Damaged as Damaged
-from etude.store.manifest import Header as Header
-from etude.store.manifest import Manifest as Manifest
-from etude.store.manifest import StoredFile as StoredFile
 from etude.store.roots import Registration as Registration
 from etude.store.store import Store as Store
 from etude.store.store import Verdict as Verdict

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from etude.errors import DamagedArtifact, StoreError
-from etude.store import disk
-from etude.store.artifact import inspect
 from etude.store.codecs import encode
-from etude.store.draft import Draft
-from etude.store.faults import store_error
-from etude.store.layout import Layout
-from etude.store.manifest import Header, Manifest, manifest_bytes, manifest_of
+from etude.store.files import disk
+from etude.store.files.artifact import inspect
+from etude.store.files.draft import Draft
+from etude.store.files.faults import store_error
+from etude.store.files.layout import Layout
+from etude.store.files.manifest import Header, Manifest, manifest_bytes, manifest_of
 
 _LARGE = 1_000_000
 _LONG_S = 10.0

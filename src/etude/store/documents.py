@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import orjson
 
 from etude.errors import StoreError
-from etude.store import disk
-from etude.store.layout import MANIFEST, Layout, is_digest
-from etude.store.manifest import Json
+from etude.store.files import disk
+from etude.store.files.layout import MANIFEST, Layout, is_digest
+from etude.store.files.manifest import Json
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]*")
 

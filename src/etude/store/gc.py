@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from etude.store import disk
 from etude.store.documents import told_by_trace
-from etude.store.layout import ATTEMPTS, MANIFEST, Layout, is_digest
+from etude.store.files import disk
+from etude.store.files.layout import ATTEMPTS, MANIFEST, Layout, is_digest
+from etude.store.files.owner import Liveness, Owner
 from etude.store.lease import Lease, Leases
-from etude.store.owner import Liveness, Owner
 
 _FORGOTTEN_S = 3600.0
 """Age from which a trace of a process on another machine is that of a dead one, seconds."""

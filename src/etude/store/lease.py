@@ -23,10 +23,10 @@ from types import TracebackType
 
 import orjson
 
-from etude.store import disk
-from etude.store.faults import store_error
-from etude.store.layout import Layout
-from etude.store.owner import Liveness, Owner, living
+from etude.store.files import disk
+from etude.store.files.faults import store_error
+from etude.store.files.layout import Layout
+from etude.store.files.owner import Liveness, Owner, living
 
 BEAT_S = 5.0
 """Seconds between two heartbeats."""

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import orjson
 
-from etude.store import disk
-from etude.store.layout import Layout
+from etude.store.files import disk
+from etude.store.files.layout import Layout
 
 _PROJECT = "project.json"
 

@@ -19,15 +19,16 @@ from typing import Any
 import orjson
 
 from etude.errors import DamagedArtifact, StoreError
-from etude.store import artifact, commit, disk, documents, gc, roots
-from etude.store.artifact import Content, Verified
+from etude.store import commit, documents, gc, roots
 from etude.store.codecs import decode, decode_item
-from etude.store.faults import store_error
+from etude.store.files import artifact, disk
+from etude.store.files.artifact import Content, Verified
+from etude.store.files.faults import store_error
+from etude.store.files.layout import MANIFEST, SCHEMA, Layout, is_own
+from etude.store.files.manifest import Damaged, Header, Json, Manifest
+from etude.store.files.owner import living
 from etude.store.gc import Removed, Sweep
-from etude.store.layout import MANIFEST, SCHEMA, Layout, is_own
 from etude.store.lease import Holder, Lease, Leases
-from etude.store.manifest import Damaged, Header, Json, Manifest
-from etude.store.owner import living
 from etude.store.roots import Registration
 
 _DAY_S = 86400.0

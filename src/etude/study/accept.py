@@ -9,7 +9,7 @@ from etude.errors import ConfigError, Fault
 from etude.graph.explain import Earlier, Reason, ReasonKind, changes
 from etude.graph.node import Made, Node, input_contents
 from etude.graph.plan import State
-from etude.store.manifest import Header, Manifest
+from etude.store.files.manifest import Header, Manifest
 from etude.store.store import Store
 from etude.study.needed_results import register
 from etude.study.prepare import PreparedStudy

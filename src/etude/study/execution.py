@@ -16,9 +16,7 @@ from etude.cluster.profile import Profile
 from etude.errors import ConfigError, Fault, StoreError
 from etude.execute.backend import Backend, Progress
 from etude.execute.devices import machine
-from etude.execute.inline_backend import InlineBackend
 from etude.execute.node_metering import Metering
-from etude.execute.process_backend import ProcessBackend
 from etude.execute.project_sources import all_sources
 from etude.execute.record_table import current_records
 from etude.execute.run_events import Event, EventKind, EventLog, Tell, now
@@ -29,7 +27,7 @@ from etude.graph.pipeline import Needs
 from etude.graph.plan import Action, Differences, State, plan
 from etude.redaction import Redactor, with_marks
 from etude.search.trials import TrialOutcome
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.fault_places import locate
 from etude.study.needed_results import register
 from etude.study.ordering import order_seed, turns
@@ -302,6 +300,8 @@ class Execution:
             memory_bytes=study.place.memory_bytes,
         )
         if study.place.backend == "inline" or pause is not None:
+            from etude.execute.inline_backend import InlineBackend  # a run with nothing to do needs no backend
+
             devices = tuple(f"cuda:{index}" for index in range(len(here.devices)))
             metering, digests = Metering(settings=meter_settings(self.prepared)), self.prepared.files
             return InlineBackend(
@@ -314,6 +314,8 @@ class Execution:
                 digests=digests,
                 redact=self.redact,
             )
+        from etude.execute.process_backend import ProcessBackend  # likewise
+
         return ProcessBackend(
             machine=here,
             store=workplace.store,

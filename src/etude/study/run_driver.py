@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from etude.store.owner import Owner, living
+from etude.store.files.owner import Owner, living
 
 DRIVER = "driver.json"
 CANCEL = "cancel"

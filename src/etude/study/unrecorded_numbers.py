@@ -7,7 +7,7 @@ import collections.abc
 from etude.errors import EtudeError
 from etude.store.codecs.annotations import bare, class_of, is_namedtuple
 from etude.store.codecs.metrics import numbers_in, says_metrics_by_type
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
 MOST_BYTES = 100_000

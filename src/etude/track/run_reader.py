@@ -17,7 +17,7 @@ from etude.execute.task import task_of
 from etude.graph.node import Node
 from etude.redaction import Redactor
 from etude.report.charts.curves import AXES, curve_tables
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 from etude.track.sink import MetricCurve, Plain, TrackerRun
 

@@ -12,7 +12,7 @@ import pytest
 from etude.execute.observe.observation import observed_by_all
 from etude.graph.plan import Cause
 from etude.identity.observed import ABSENT, CHANGED
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from projects import Project, environment
 
 BACKENDS = ("inline", "processes")

@@ -21,7 +21,7 @@ from etude.report.charts.chart_names import one_line
 from etude.report.page.markup import Markup, tag
 from etude.report.page.plan_graph import ACROSS, DOWN, EDGE, HIGH, WIDE, Place, layers_of
 from etude.report.tables.table_files import write_text
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import Options, PreparedStudy
 from etude.units import readable_seconds
 

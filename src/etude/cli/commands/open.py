@@ -18,7 +18,7 @@ from etude.cli.study_file import prepare_file, profile_name
 from etude.config.overrides import SET, parse_override
 from etude.errors import ConfigError, Fault
 from etude.graph.node import Node
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.store.store import Store
 from etude.study.prepare import Options
 

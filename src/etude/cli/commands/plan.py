@@ -17,7 +17,7 @@ from etude.graph.pipeline import RECORDS
 from etude.graph.plan import Action, State
 from etude.graph.versions import version_of
 from etude.interchange import json_text
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.accept import earlier_result
 from etude.study.prepare import Options, PreparedStudy
 

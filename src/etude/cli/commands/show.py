@@ -29,7 +29,7 @@ from etude.report.tables.comma_separated import rows_text
 from etude.report.tables.means_table import short_names
 from etude.report.tables.table_files import write_text
 from etude.report.tables.value_files import as_table, is_table, plain, write_parquet
-from etude.store.manifest import Damaged, Manifest
+from etude.store.files.manifest import Damaged, Manifest
 from etude.study.prepare import Options, PreparedStudy
 from etude.units import readable_bytes, readable_seconds
 

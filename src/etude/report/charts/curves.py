@@ -11,7 +11,7 @@ from etude.digits import number_text
 from etude.report.charts.chart_names import file_stem, label_of, one_line, scale_of
 from etude.report.charts.palette import colour
 from etude.report.charts.plot import Dot, Dots, Line, Mark, Panel, Plot, counts_text, more_text, scale, ticks
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.store.store import Store
 
 if TYPE_CHECKING:

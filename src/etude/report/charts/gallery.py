@@ -18,7 +18,7 @@ from etude.report.charts.confusion import confusion_chart
 from etude.report.charts.curves import curve_tables, learning_curves
 from etude.report.charts.pareto import ParetoPoints, costs_of_variants, pareto_chart, pareto_points
 from etude.report.charts.plot import Plot
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.prepare import PreparedStudy
 
 MOST_METRICS = 12

@@ -16,7 +16,7 @@ from etude.redaction.names import names_a_secret
 from etude.report.charts.gallery import Gallery, Row, gallery
 from etude.report.charts.search.charts import SearchCharts, charts_of_study
 from etude.report.tables.summaries import summaries_of
-from etude.store.manifest import Damaged, Manifest
+from etude.store.files.manifest import Damaged, Manifest
 from etude.study.prepare import PreparedStudy
 
 WITHHELD = "(withheld)"

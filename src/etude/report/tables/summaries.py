@@ -9,7 +9,7 @@ from etude.analysis.summary import StudySummary
 from etude.errors import EtudeError
 from etude.execute.record_table import current_records
 from etude.graph.node import RECORDS, Feed, Node
-from etude.store.manifest import Manifest
+from etude.store.files.manifest import Manifest
 from etude.study.aggregate_checks import AGGREGATE
 from etude.study.prepare import PreparedStudy
 

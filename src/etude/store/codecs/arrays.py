@@ -6,9 +6,9 @@ import io
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from etude.errors import StepError
-from etude.store.artifact import Content
 from etude.store.codecs.leaf import Tree, TypeName
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 if TYPE_CHECKING:
     import numpy as np

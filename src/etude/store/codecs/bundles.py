@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from etude.store.artifact import Content
 from etude.store.codecs import tensor_file
 from etude.store.codecs.annotations import bare, class_of
 from etude.store.codecs.leaf import Tree, TypeName, belongs
 from etude.store.codecs.tensor_file import Stored, TensorEntry
 from etude.store.codecs.tensors import TORCH, entry_of, place_of, tensor_of
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,6 @@ from inspect import isabstract
 from typing import Any, Union, get_args, get_origin
 
 from etude.errors import StepError, StoreError, nearest
-from etude.store.artifact import Content
 from etude.store.codecs import bundles, json_values, raw
 from etude.store.codecs.annotations import (
     bare,
@@ -27,6 +26,7 @@ from etude.store.codecs.folders import DatasetCodec
 from etude.store.codecs.leaf import Tree
 from etude.store.codecs.shapes import Kind, shape_of
 from etude.store.codecs.spelling import read_as, type_of_spelling
+from etude.store.files.artifact import Content
 
 
 def decode(tree: Tree, content: Content, wanted: Any = object) -> Any:

@@ -24,7 +24,7 @@ from etude.store.codecs.choice import leaf_for
 from etude.store.codecs.leaf import Tree
 from etude.store.codecs.shapes import Kind, mend_for, shape_of
 from etude.store.codecs.spelling import spelling_of
-from etude.store.draft import Draft
+from etude.store.files.draft import Draft
 
 ROOT = "value"
 """Name of the file or folder that the whole value is written to."""

@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
 from etude.errors import StepError, StoreError
-from etude.store.artifact import Content
 from etude.store.codecs.leaf import Tree, TypeName
 from etude.store.codecs.paths import PathCodec
 from etude.store.codecs.spelling import spelling_of, type_of_spelling
 from etude.store.codecs.tables import TableCodec
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 T = TypeVar("T", bound=type)
 _MARK = "__etude_codec__"

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from etude.errors import StepError, value_text
-from etude.store.artifact import Content
 from etude.store.codecs.annotations import (
     bare,
     class_of,
@@ -33,7 +32,8 @@ from etude.store.codecs.metrics import are_metrics, few_numbers, is_metrics
 from etude.store.codecs.rewriting import for_pydantic
 from etude.store.codecs.spelling import read_as, spelling_of, type_of_spelling
 from etude.store.codecs.tuples import holds_tuple, mark_tuples, restore_tuples
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 INLINE = 2048
 """Bytes up to which a value stands in the manifest itself instead of a file of its own."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from etude.store.artifact import Content
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 Tree = dict[str, Any]
 """How a value is written: JSON with at least the key `codec`. Names that users choose are never keys of it."""

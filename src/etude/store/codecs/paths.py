@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from etude.errors import StepError
-from etude.store.artifact import Content
 from etude.store.codecs.leaf import Tree, TypeName
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 
 class PathCodec:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from etude.store.artifact import Content
 from etude.store.codecs.leaf import Tree
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 LONG = 1 << 16
 """Characters or bytes above which text and bytes are no JSON any more."""

@@ -9,10 +9,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import StepError
-from etude.store.artifact import Content
 from etude.store.codecs.annotations import class_of
 from etude.store.codecs.leaf import Tree, TypeName, belongs
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from etude.store.artifact import Content
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 ITEM_BYTES = {
     "F64": 8,

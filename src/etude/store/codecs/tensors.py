@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import StepError
-from etude.store.artifact import Content
 from etude.store.codecs import tensor_file
 from etude.store.codecs.leaf import Tree, TypeName
 from etude.store.codecs.tensor_file import Stored, TensorEntry
-from etude.store.draft import Draft
+from etude.store.files.artifact import Content
+from etude.store.files.draft import Draft
 
 if TYPE_CHECKING:
     import torch

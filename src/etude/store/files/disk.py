@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 
-from etude.store.owner import Owner
+from etude.store.files.owner import Owner
 
 READ_ONLY = 0o444
 NO_LINKS = {errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EACCES}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from etude.errors import StoreError
-from etude.store.layout import SCHEMA
+from etude.store.files.layout import SCHEMA
 
 Json = Any
 """A JSON value: None, bool, int, float, str, or a list or str-keyed dict of such."""

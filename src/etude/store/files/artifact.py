@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from etude.errors import DamagedArtifact
-from etude.store import disk
-from etude.store.faults import store_error
-from etude.store.layout import MANIFEST, Layout
-from etude.store.manifest import Damaged, Manifest, StoredFile, Unreadable, manifest_from_bytes, require_inside
+from etude.store.files import disk
+from etude.store.files.faults import store_error
+from etude.store.files.layout import MANIFEST, Layout
+from etude.store.files.manifest import Damaged, Manifest, StoredFile, Unreadable, manifest_from_bytes, require_inside
 
 _LARGE = 1_000_000
 _REMEMBERED = 4096

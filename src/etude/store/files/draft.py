@@ -11,8 +11,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from etude.store import disk
-from etude.store.manifest import StoredFile
+from etude.store.files import disk
+from etude.store.files.manifest import StoredFile
 
 _BUFFER = 1 << 18
 

@@ -1,0 +1,1 @@
+"""The files of a store: where they lie, how they are written, described and read."""
