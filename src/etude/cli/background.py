@@ -14,7 +14,7 @@ from etude.batch.batch_driver import BatchDriver
 from etude.cli.console import err, escape
 from etude.cluster.job import Job
 from etude.cluster.profile import Profile
-from etude.cluster.schedulers import scheduler_of
+from etude.cluster.schedulers import SPOKEN, scheduler_of
 from etude.cluster.scripts import render_job
 from etude.errors import BackendError, ConfigError, Fault, nearest
 from etude.study.execution import PlanDriver
@@ -27,7 +27,7 @@ BEGINS_S = 120.0
 
 
 def batch_driver_of(unit: str, options: Options) -> PlanDriver:
-    """Who conducts a run as batch jobs, one for each such unit.
+    """What drives a run as batch jobs, one for each such unit.
 
     Raises:
         ConfigError: `--one-job-per` is not understood, or there is no cluster.
@@ -170,6 +170,6 @@ def cluster_for_driver(options: Options) -> Profile:
         raise ConfigError(
             [Fault("--detach-as-job", "a batch job needs a cluster", mend="add --on PROFILE, for instance --on slurm")]
         )
-    if options.cluster.scheduler not in ("slurm", "pbs", "htcondor"):
+    if options.cluster.scheduler not in SPOKEN:
         raise BackendError(f"a driver's own job is not done on {options.cluster.scheduler}: use --detach")
     return options.cluster
