@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etude.cluster.profile import Profile
+from etude.cluster.profile import Blocks, Profile
 from etude.execute.runner import Policy, Runner
 from etude.execute.task import Outcome, Status, Task
 from etude.graph.node import Feed, Node
@@ -393,8 +393,7 @@ def main(nodes: int, workers: int) -> None:
         cpus=32,
         gpus=8,
         workers=8,
-        max_blocks=workers // 8,
-        idle_s=300,
+        blocks=Blocks(most=workers // 8, idle_s=300),
         grace_s=300,
         poll_s=30,
     )

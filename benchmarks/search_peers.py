@@ -34,12 +34,12 @@ class OptunaPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         trial = self.running.pop(number)
-        if told.values is None:
+        if result.values is None:
             self.study.tell(trial, state=self.fail)
         else:
-            self.study.tell(trial, told.values[0])
+            self.study.tell(trial, result.values[0])
 
 
 class RustunaPeer:
@@ -60,12 +60,12 @@ class RustunaPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         trial = self.running.pop(number)
-        if told.values is None:
+        if result.values is None:
             self.study.tell(trial.number, state=self.rustuna.trial.TrialState.FAIL)
         else:
-            self.study.tell(trial.number, told.values[0])
+            self.study.tell(trial.number, result.values[0])
 
 
 class DeepHyperPeer:
@@ -120,9 +120,9 @@ class DeepHyperPeer:
     def pend(self, number: int, point: Point) -> None:
         """A trial that was asked for is running."""
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         given = self.running.pop(number)
-        self.search.tell([(given, "F_failed" if told.values is None else -told.values[0])])
+        self.search.tell([(given, "F_failed" if result.values is None else -result.values[0])])
 
 
 def _defined_by_run(space: Space, trial: Any) -> Point:

@@ -99,7 +99,7 @@ class Timed:
         self._inner = make("random", SPACE, GOAL, 0)
         self.spent = 0.0
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Nothing is learnt."""
 
     def pend(self, number: int, point: Point) -> None:

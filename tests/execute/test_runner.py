@@ -116,7 +116,7 @@ def runner_of(prepared: PreparedStudy, project: Project, policy: Policy | None =
         tell=project.events.append,
         clock=Clock(),
     )
-    backend.tell = runner.heard
+    backend.tell = runner.take_progress
     return runner, backend
 
 

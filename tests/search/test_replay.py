@@ -29,9 +29,9 @@ class Mean:
         self.known: list[float] = []
         self.pending: set[int] = set()
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         self.pending.discard(number)
-        self.known.append(told.values[0] if told.values else -1.0)
+        self.known.append(result.values[0] if result.values else -1.0)
 
     def pend(self, number: int, point: Point) -> None:
         self.pending.add(number)

@@ -82,7 +82,7 @@ class TableView:
         layout = means_table(self.summary)
         heads = [*layout.label_columns, "n", *layout.metric_columns]
         lines = [*layout.groups, *layout.references]
-        rows = [[*line.told(), line.n, *(cell.text() for cell in line.cells)] for line in lines]
+        rows = [[*line.label_texts(), line.n, *(cell.text() for cell in line.cells)] for line in lines]
         return _html_rows(heads, rows) + "".join(f"<p>{html.escape(note)}</p>" for note in layout.notes)
 
     def to_markdown(self) -> str:

@@ -58,7 +58,7 @@ _FORWARDED = frozenset(
 
 @dataclass(slots=True, kw_only=True)
 class BatchDriver:
-    """Conducts one study as batch jobs. See `etude.study.execution.PlanDriver`."""
+    """Drives one study as batch jobs. See `etude.study.execution.PlanDriver`."""
 
     profile: Profile
     scheduler: Scheduler

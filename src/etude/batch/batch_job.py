@@ -196,7 +196,7 @@ class BatchJob:
             return InlineBackend(
                 store=store,
                 logs=Path(order.logs),
-                tell=self._heard,
+                tell=self._take_progress,
                 devices=devices,
                 pause=None,
                 metering=metering,
@@ -216,7 +216,7 @@ class BatchJob:
             logs=Path(order.logs),
             import_path=import_path(project),
             sources=kept_sources(run_folder.run_of(self.folder)),
-            tell=self._heard,
+            tell=self._take_progress,
             environment=self.environment,
             meter=order.metering(),
             digests=Path(order.digests),
@@ -233,9 +233,9 @@ class BatchJob:
             environment=self.environment,
         )
 
-    def _heard(self, progress: Progress) -> None:
+    def _take_progress(self, progress: Progress) -> None:
         if self.runner is not None:
-            self.runner.heard(progress)
+            self.runner.take_progress(progress)
 
     # Stopping.
 

@@ -27,7 +27,7 @@ class Cancellation:
 
 
 def cancel(
-    found: RunOverview,
+    run: RunOverview,
     environment: Mapping[str, str],
     now_s: float,
     *,
@@ -37,7 +37,7 @@ def cancel(
     """Stop one run.
 
     Args:
-        found: The run.
+        run: The run.
         environment: Environment of the scheduler's programs.
         now_s: Seconds since the epoch.
         at_once: End its batch jobs now, not at their next checkpoints.
@@ -46,14 +46,14 @@ def cancel(
     Raises:
         BackendError: The scheduler cannot be spoken to from here.
     """
-    ask_to_stop(found.folder)
-    driven = found.driver if found.driver is not None and found.driver.lives(now_s) else None
-    ids = found.living_jobs if at_once or driven is None else ()
-    kind = cluster_of(found.folder) if ids else ""
+    ask_to_stop(run.folder)
+    driven = run.driver if run.driver is not None and run.driver.lives(now_s) else None
+    ids = run.living_jobs if at_once or driven is None else ()
+    kind = cluster_of(run.folder) if ids else ""
     if kind in SPOKEN:
         schedulers(kind, environment).cancel(ids)
-    if driven is None and found.ended_s is None:
-        with EventLog(found.folder / run_folder.EVENTS) as log:
+    if driven is None and run.ended_s is None:
+        with EventLog(run.folder / run_folder.EVENTS) as log:
             log(Event(kind=EventKind.RUN_ENDED, time_s=now_s, data={"succeeded": False, "cancelled": True}))
     ended, left = (ids, ()) if kind in SPOKEN else ((), ids)
-    return Cancellation(run=found.run, driven_by=str(driven) if driven is not None else "", jobs=ended, left=left)
+    return Cancellation(run=run.run, driven_by=str(driven) if driven is not None else "", jobs=ended, left=left)

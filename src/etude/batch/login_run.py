@@ -56,7 +56,7 @@ class LoginRun:
             logs=workplace.etude / "logs" / prepared.study.name,
             import_path=import_path(workplace.project),
             sources=prepared.expansion.library.sources(),
-            tell=self._heard,
+            tell=self._take_progress,
             environment=self.environment,
             meter=self.meter,
             digests=workplace.etude / DIGESTS,
@@ -79,6 +79,6 @@ class LoginRun:
         finally:
             backend.close()
 
-    def _heard(self, progress: Progress) -> None:
+    def _take_progress(self, progress: Progress) -> None:
         if self.runner is not None:
-            self.runner.heard(progress)
+            self.runner.take_progress(progress)

@@ -165,7 +165,7 @@ class Runner:
             self._say(EventKind.STOPPING)
             self.backend.interrupt()
 
-    def heard(self, progress: Progress) -> None:
+    def take_progress(self, progress: Progress) -> None:
         """Take a running step's progress; may be called from any thread."""
         if progress.starts and threading.get_ident() == self._thread:
             self._progressed(progress)  # it starts, and perhaps ends, before this thread looks into the inbox

@@ -54,7 +54,7 @@ def canonical(value: object, name: str = "value") -> str:
     try:
         return _write(value, 0)
     except _Refused as refused:
-        raise IdentityError(refused.told(name)) from None
+        raise IdentityError(refused.message(name)) from None
 
 
 class _Refused(Exception):
@@ -67,7 +67,7 @@ class _Refused(Exception):
         self.mend = mend
         self.trail: list[tuple[object, str]] = []
 
-    def told(self, name: str) -> str:
+    def message(self, name: str) -> str:
         trail = self.trail[::-1]
         reason = self.reason
         if reason == _TOO_DEEP and (again := _first_repeated([id(container) for container, _ in trail])) is not None:

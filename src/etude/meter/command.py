@@ -31,7 +31,7 @@ class CommandCost:
 def measure_command(
     argv: Sequence[str],
     *,
-    found: Discovery | None = None,
+    discovery: Discovery | None = None,
     footprint: Footprint | None = None,
     aligned: bool = False,
     cwd: Path | None = None,
@@ -45,7 +45,7 @@ def measure_command(
 
     Args:
         argv: The command and its arguments.
-        found: The meters, from a `discover(tree=command_tree())`; None to look for them.
+        discovery: The meters, from a `discover(tree=command_tree())`; None to look for them.
         footprint: How energy becomes carbon.
         aligned: Wait for two ticks of slow counters before and after.
         cwd: The folder to run in.
@@ -56,14 +56,14 @@ def measure_command(
     """
     if not argv:
         raise MeterError("no command was given: write it after `--`")
-    found = found or discover(tree=command_tree(), clock=clock)
+    discovery = discovery or discover(tree=command_tree(), clock=clock)
     sampler = Sampler(
-        found.meters,
-        beside=found.beside,
-        absent=found.absent,
+        discovery.meters,
+        beside=discovery.beside,
+        absent=discovery.absent,
         clock=clock,
-        tree=found.tree,
-        memory=MemoryGauge(found.tree, own=False),
+        tree=discovery.tree,
+        memory=MemoryGauge(discovery.tree, own=False),
     )
     try:
         with launch(argv, cwd=cwd) as command, measure(sampler, aligned=aligned, footprint=footprint) as measured:

@@ -43,7 +43,7 @@ class TrialResult:
 class Sampler(Protocol):
     """Proposes points. See the head of this file for the rules."""
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Take in what became of a trial."""
         ...
 

@@ -12,7 +12,7 @@ from etude.store.lease import Holder as Holder
 from etude.store.lease import Lease as Lease
 from etude.store.roots import Registration as Registration
 from etude.store.store import Store as Store
-from etude.store.store import Verdict as Verdict
+from etude.store.store import Verification as Verification
 
 __all__ = [
     "Damaged",
@@ -24,7 +24,7 @@ __all__ = [
     "Removed",
     "Store",
     "StoredFile",
-    "Verdict",
+    "Verification",
     "flatten_metrics",
     "is_metrics",
     "reason_not_storable",

@@ -81,12 +81,12 @@ def put_trace(layout: Layout, key: str, fingerprint: str) -> None:
 def trace(layout: Layout, key: str) -> str | None:
     """The fingerprint that was noted for a trace key."""
     try:
-        return told_by_trace(disk.read(layout.trace(key)))
+        return fingerprint_of_trace(disk.read(layout.trace(key)))
     except FileNotFoundError:
         return None
 
 
-def told_by_trace(data: bytes) -> str | None:
+def fingerprint_of_trace(data: bytes) -> str | None:
     """The fingerprint in a trace's bytes: a manifest, or the bare text. None where they are torn."""
     if not data.startswith(b"{"):
         text = data.decode("ascii", "replace")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from etude.store.documents import told_by_trace
+from etude.store.documents import fingerprint_of_trace
 from etude.store.files import disk
 from etude.store.files.layout import ATTEMPTS, MANIFEST, Layout, is_digest
 from etude.store.files.owner import Liveness, Owner
@@ -122,7 +122,7 @@ class Sweep:
 
     def _is_dangling_trace(self, path: str) -> bool:
         try:
-            fingerprint = told_by_trace(disk.read(path))
+            fingerprint = fingerprint_of_trace(disk.read(path))
         except FileNotFoundError:
             return False
         if fingerprint is None or fingerprint in self._gone:

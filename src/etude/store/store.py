@@ -36,7 +36,7 @@ _SWAPS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verification:
     """What a full check found under one fingerprint."""
 
     fingerprint: str
@@ -216,19 +216,19 @@ class Store:
             disk.replace(f"{target}.json", told, self._layout.tmp)
         return Path(target)
 
-    def verify(self, fingerprints: Iterable[str] | None = None) -> Iterator[Verdict]:
+    def verify(self, fingerprints: Iterable[str] | None = None) -> Iterator[Verification]:
         """Check the manifests and all bytes of results: of all, or of those named."""
         for fingerprint in self.entries() if fingerprints is None else fingerprints:
             try:
                 found = self.inspect(fingerprint)
                 damage = self._damage(found) if isinstance(found, Manifest) else None
             except StoreError as error:
-                yield Verdict(fingerprint=fingerprint, damage=None, size=0, unknown=str(error))
+                yield Verification(fingerprint=fingerprint, damage=None, size=0, unknown=str(error))
                 continue
             if isinstance(found, Manifest):
-                yield Verdict(fingerprint=fingerprint, damage=damage, size=found.size)
+                yield Verification(fingerprint=fingerprint, damage=damage, size=found.size)
             else:
-                yield Verdict(
+                yield Verification(
                     fingerprint=fingerprint, damage=found.reason if found else "there is no such result", size=0
                 )
 

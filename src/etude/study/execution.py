@@ -307,7 +307,7 @@ class Execution:
             return InlineBackend(
                 store=self.prepared.store,
                 logs=logs,
-                tell=self._heard,
+                tell=self._take_progress,
                 devices=devices,
                 pause=pause,
                 metering=metering,
@@ -322,7 +322,7 @@ class Execution:
             logs=logs,
             import_path=import_path(workplace.project),
             sources=self.prepared.expansion.library.sources(),
-            tell=self._heard,
+            tell=self._take_progress,
             environment=self.options.environment,
             meter=meter_settings(self.prepared),
             digests=workplace.etude / DIGESTS,
@@ -341,7 +341,7 @@ class Execution:
             study=prepared.study.name,
             import_path=import_path(workplace.project),
             sources=all_sources(import_path(workplace.project), prepared.expansion.library.sources()),
-            tell=self._heard,
+            tell=self._take_progress,
             environment=self.options.environment,
             worker_environment=with_marks({}, prepared.study.secrets),
             meter=meter_settings(prepared),
@@ -352,11 +352,11 @@ class Execution:
                 backend.durations.note(action.node.name, action.manifest.cost.get("wall_s"))
         return backend
 
-    def _heard(self, progress: Progress) -> None:
+    def _take_progress(self, progress: Progress) -> None:
         if self.searching is not None:
-            self.searching.heard(progress)
+            self.searching.take_progress(progress)
         elif self.runner is not None:
-            self.runner.heard(progress)
+            self.runner.take_progress(progress)
 
     def _pause(self) -> Pause | None:
         options = self.options

@@ -131,10 +131,10 @@ class SearchRun:
         self.driver.stop()
         self.runner.interrupt()
 
-    def heard(self, progress: Progress) -> None:
+    def take_progress(self, progress: Progress) -> None:
         """Take what a running step tells. From any thread."""
         self.evaluator.take_progress(progress)
-        self.runner.heard(progress)
+        self.runner.take_progress(progress)
 
     def _drive(self) -> None:
         try:

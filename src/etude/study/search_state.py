@@ -141,14 +141,14 @@ def _plain(value: object) -> object:
     return json.loads(json.dumps(value))
 
 
-def changed_faults(study: Study, told: list[tuple[str, str]]) -> list[Fault]:
-    """The same as faults of the study, with what to do."""
+def changed_faults(study: Study, changes: list[tuple[str, str]]) -> list[Fault]:
+    """What is not as the log has it, each a key and the reason, as faults of the study with what to do."""
     command = f"etude search {study.file or study.name}"
     mend = (
         f"put it back; or go on with the points that fit: {command} --keep-fitting; or begin anew: {command} --new "
         "(results stay in the store, the log is set aside)"
     )
-    return [Fault(f"vary.search.{key}", reason, mend=mend) for key, reason in told]
+    return [Fault(f"vary.search.{key}", reason, mend=mend) for key, reason in changes]
 
 
 def set_aside(state: SearchState) -> Path:

@@ -64,7 +64,7 @@ def measure(
         # Before the command runs: its cost must not be lost for the sake of a folder.
         _write(output, "")
     meters = discover(beside=settings.beside, country=settings.country, tree=command_tree())
-    measured = measure_command(command, found=meters, footprint=footprint_of(settings), aligned=aligned)
+    measured = measure_command(command, discovery=meters, footprint=footprint_of(settings), aligned=aligned)
     if output is not None:
         _write(output, json_text(measured.cost.as_json(), indent=2) + "\n")
     elif as_json:

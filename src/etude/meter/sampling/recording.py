@@ -75,7 +75,7 @@ class Recording:
         import json
 
         aside = path.with_name(path.name + ".tmp")
-        aside.write_text(json.dumps(_told(self)), encoding="utf-8")
+        aside.write_text(json.dumps(_as_json(self)), encoding="utf-8")
         aside.replace(path)
 
     @staticmethod
@@ -84,15 +84,15 @@ class Recording:
         import json
 
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if told["version"] not in _READABLE:
-                raise MeterError(f"{path}: recording of version {told['version']!r}, this is étude for {_VERSION}")
-            return _heard(told)
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["version"] not in _READABLE:
+                raise MeterError(f"{path}: recording of version {data['version']!r}, this is étude for {_VERSION}")
+            return _recording_from_json(data)
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise MeterError(f"{path}: no recording ({type(error).__name__}: {error})") from error
 
 
-def _told(recording: Recording) -> dict[str, Any]:
+def _as_json(recording: Recording) -> dict[str, Any]:
     windows, memory = recording.windows, recording.memory
     plain = ("start_ns", "end_ns", "started_utc", "start_cpu_ns", "end_cpu_ns", "busy_ns", "cores", "machine")
     return {
@@ -128,20 +128,20 @@ def _told(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _heard(told: Mapping[str, Any]) -> Recording:
-    memory = told["memory"]
+def _recording_from_json(data: Mapping[str, Any]) -> Recording:
+    memory = data["memory"]
     return Recording(
-        start_ns=told["start_ns"],
-        end_ns=told["end_ns"],
-        started_utc=told["started_utc"],
-        start_cpu_ns=told["start_cpu_ns"],
-        end_cpu_ns=told["end_cpu_ns"],
-        busy_ns=told["busy_ns"],
-        cores=told["cores"],
-        machine=told["machine"],
-        absent=told["absent"],
-        warnings=tuple(told["warnings"]),
-        windows=_heard_windows(told["windows"]),
+        start_ns=data["start_ns"],
+        end_ns=data["end_ns"],
+        started_utc=data["started_utc"],
+        start_cpu_ns=data["start_cpu_ns"],
+        end_cpu_ns=data["end_cpu_ns"],
+        busy_ns=data["busy_ns"],
+        cores=data["cores"],
+        machine=data["machine"],
+        absent=data["absent"],
+        warnings=tuple(data["warnings"]),
+        windows=_windows_from_json(data["windows"]),
         memory=MemoryAccount(
             start_rss_bytes=memory["start"],
             end_rss_bytes=memory["end"],
@@ -154,25 +154,25 @@ def _heard(told: Mapping[str, Any]) -> Recording:
                 for name, (allocated, reserved) in memory["devices"].items()
             },
         ),
-        meters=tuple(map(_heard_meter, told["meters"])),
+        meters=tuple(map(_readings_from_json, data["meters"])),
     )
 
 
-def _heard_windows(told: Mapping[str, Any]) -> Windows:
-    windows = Windows(names=list(told["names"]))
+def _windows_from_json(data: Mapping[str, Any]) -> Windows:
+    windows = Windows(names=list(data["names"]))
     for name in _COLUMNS:
-        getattr(windows, name).extend(told[name])
+        getattr(windows, name).extend(data[name])
     for name in _OF_THREADS:
-        getattr(windows, name).extend(told.get(name, [-1] * len(windows)))
+        getattr(windows, name).extend(data.get(name, [-1] * len(windows)))
     return windows
 
 
-def _heard_meter(told: Mapping[str, Any]) -> MeterReadings:
-    traits = dict(told["traits"])
+def _readings_from_json(data: Mapping[str, Any]) -> MeterReadings:
+    traits = dict(data["traits"])
     traits["quality"] = Quality(traits["quality"])
     traits["factor"] = tuple(traits["factor"])
-    log = Log(times=array("q", told["times"]), raws=array("q", told["raws"]), reasons=dict(map(tuple, told["reasons"])))
-    foreign = None if told["foreign"] is None else frozenset(told["foreign"])
+    log = Log(times=array("q", data["times"]), raws=array("q", data["raws"]), reasons=dict(map(tuple, data["reasons"])))
+    foreign = None if data["foreign"] is None else frozenset(data["foreign"])
     return MeterReadings(
-        traits=Traits(**traits), log=log, period_s=told["period_s"], foreign=foreign, beside=told["beside"]
+        traits=Traits(**traits), log=log, period_s=data["period_s"], foreign=foreign, beside=data["beside"]
     )

@@ -61,9 +61,9 @@ class ResultCosts:
         return _physical(self.carbon_g, self.carbon_low_g, self.carbon_high_g, "g CO₂eq", self.carbon_quality)
 
 
-def costs_of(found: Sequence[NodeResult]) -> ResultCosts:
+def costs_of(results: Sequence[NodeResult]) -> ResultCosts:
     """The cost of results, each counted once; those that are not stored cost nothing that is known."""
-    costs = [each.cost for each in found if each.state == "stored"]
+    costs = [each.cost for each in results if each.state == "stored"]
     energies = [_part(cost, "energy_covered") for cost in costs]
     carbons = [_part(cost, "carbon") for cost in costs]
     reasons = dict.fromkeys(str(part["reason"]) for part in (*energies, *carbons) if part.get("reason"))

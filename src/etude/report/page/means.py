@@ -19,7 +19,7 @@ def table_of_means(summary: StudySummary, title: str, identity: str) -> Markup:
         *(Column(name, numeric=True) for name in layout.metric_columns),
     ]
     rows = [
-        [*map(Cell, line.told()), Cell(line.n), *map(_mean, line.cells)]
+        [*map(Cell, line.label_texts()), Cell(line.n), *map(_mean, line.cells)]
         for line in (*layout.groups, *layout.references)
     ]
     name = f"{title}: mean ± sample standard deviation{f' over {summary.repeat}' if summary.repeat else ''}"

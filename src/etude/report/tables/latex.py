@@ -58,7 +58,7 @@ def latex_text(summary: StudySummary) -> str:
     names = [
         *layout.label_columns,
         *layout.metric_columns,
-        *(label for line in _lines(layout) for label in line.told()),
+        *(label for line in _lines(layout) for label in line.label_texts()),
     ]
     widths = [_column_width(layout, at) for at in range(len(layout.metric_columns))]
     labels, fixed = _label_widths(layout, max(widths, default=0.0))
@@ -100,7 +100,7 @@ def _height(layout: MeansTable, rows: Sequence[TableRow], fixed: Sequence[float]
             *(len(stack_lines(name, _cells_width(layout, at))) for at, name in columns),
         ]
     )
-    return RULES_PT + LINE_PT * (head + sum(_rows_of(line.told(), fixed) for line in rows) + 1)
+    return RULES_PT + LINE_PT * (head + sum(_rows_of(line.label_texts(), fixed) for line in rows) + 1)
 
 
 def _rows_of(labels: Sequence[str], fixed: Sequence[float] | None) -> int:
@@ -138,7 +138,7 @@ def _lines(layout: MeansTable) -> tuple[TableRow, ...]:
 
 def _label_widths(layout: MeansTable, column: float) -> tuple[list[float], bool]:
     """The widths of the label columns, and whether they are fixed: where one metric would not fit beside them."""
-    rows = [layout.label_columns, *(line.told() for line in _lines(layout))]
+    rows = [layout.label_columns, *(line.label_texts() for line in _lines(layout))]
     wanted = [max(map(width_of, labels)) for labels in zip(*rows, strict=True)]
     room = TEXT_WIDTH_PT - column - _n_width(layout) - GAP_PT * (len(wanted) + 2)
     if sum(wanted) <= room:
@@ -186,7 +186,7 @@ def escape(text: str) -> str:
 
 
 def _line(line: TableRow, part: range, fixed: Sequence[float] | None) -> str:
-    return _row([*_labels(line.told(), fixed), escape(line.n), *(_cell(line.cells[at]) for at in part)])
+    return _row([*_labels(line.label_texts(), fixed), escape(line.n), *(_cell(line.cells[at]) for at in part)])
 
 
 def _cell(cell: MeanCell) -> str:

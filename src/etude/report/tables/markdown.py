@@ -35,7 +35,7 @@ def _table(heads: Sequence[str], left: int, rows: Iterable[Sequence[str]]) -> li
 
 
 def _cells(line: TableRow) -> list[str]:
-    return [*map(escape, line.told()), line.n, *map(_cell, line.cells)]
+    return [*map(escape, line.label_texts()), line.n, *map(_cell, line.cells)]
 
 
 def _cell(cell: MeanCell) -> str:

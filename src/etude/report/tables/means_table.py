@@ -58,7 +58,7 @@ class TableRow(NamedTuple):
     role: str = ""
     """`baseline` for a group that others are compared with, `reference` for what is no group."""
 
-    def told(self) -> tuple[str, ...]:
+    def label_texts(self) -> tuple[str, ...]:
         """The labels, the role behind the first."""
         first, *others = self.labels
         return (f"{first} ({self.role})" if self.role else first, *others)

@@ -67,7 +67,7 @@ def _table(layout: MeansTable, title: str, shown: int) -> Table:
 
 
 def _row(line: TableRow, shown: int) -> list[Text]:
-    return [*(Text(_short(label)) for label in line.told()), Text(line.n), *map(_cell, line.cells[:shown])]
+    return [*(Text(_short(label)) for label in line.label_texts()), Text(line.n), *map(_cell, line.cells[:shown])]
 
 
 def _short(label: str) -> str:

@@ -66,9 +66,9 @@ class DeepHyperSampler:
         """Keep that a point runs."""
         self._history.pend(number, point)
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Keep what became of a point."""
-        self._history.tell(number, point, told)
+        self._history.tell(number, point, result)
 
     def ask(self, number: int) -> Point:
         """The point to try as trial `number`."""

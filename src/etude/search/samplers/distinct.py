@@ -30,11 +30,11 @@ class Tried:
         self._pending[number] = text = self._space.canonical_point(point)
         self._counts[text] += 1
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> bool:
+    def tell(self, number: int, point: Point, result: TrialResult) -> bool:
         """Keep what became of a point: whether it counts as tried. One that was given up does not."""
         pending = self._pending.pop(number, None)
         text = self._space.canonical_point(point) if pending is None else pending
-        given_up = told.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED)
+        given_up = result.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED)
         self._counts[text] += (pending is None) - given_up
         if self._counts[text] <= 0:
             del self._counts[text]
@@ -50,10 +50,10 @@ class DistinctSampler:
         self._seed = seed
         self._tried = Tried(space)
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Take in what became of a point."""
-        self._tried.tell(number, point, told)
-        self.sampler.tell(number, point, told)
+        self._tried.tell(number, point, result)
+        self.sampler.tell(number, point, result)
 
     def pend(self, number: int, point: Point) -> None:
         """Take in that a point is being tried."""

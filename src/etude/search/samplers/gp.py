@@ -108,9 +108,9 @@ class GaussianProcessSampler:
         if self._pends >= MOST_RUNNING:
             self._open()
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Take in what became of a point."""
-        kept = self._history.tell(number, point, told)
+        kept = self._history.tell(number, point, result)
         self._tells += 1
         if kept is not None:
             self._tail.append((number, *kept))

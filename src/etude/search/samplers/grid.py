@@ -48,9 +48,9 @@ class GridSampler:
         self._order = generator(seed, 1).permutation(size)
         self._next = 0
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Keep that the point was tried; one that was given up counts as not tried."""
-        if not self._tried.tell(number, point, told):
+        if not self._tried.tell(number, point, result):
             self._next = 0
 
     def pend(self, number: int, point: Point) -> None:

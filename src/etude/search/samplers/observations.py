@@ -56,14 +56,14 @@ class Observations:
         self._count(unit, 1)
         return unit
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> tuple[int, Fate] | None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> tuple[int, Fate] | None:
         """Keep what became of a point; None where that says nothing of the point, else its row's place and its fate."""
         unit = self.pending.pop(number, None)
         if unit is None:
             unit = self.encoding.unit(point)
         else:
             self._count(unit, -1)
-        fate = _fate(told)
+        fate = _fate(result)
         if fate is None:
             return None
         place = len(self.units)
@@ -74,8 +74,8 @@ class Observations:
             self.excess.append(())
             self.failed.append(place)
             return place, fate
-        values = tuple(min(max(value, -LARGEST), LARGEST) for value in told.values or ())
-        excess = tuple(LARGEST if math.isnan(one) else min(max(one, -LARGEST), LARGEST) for one in told.constraints)
+        values = tuple(min(max(value, -LARGEST), LARGEST) for value in result.values or ())
+        excess = tuple(LARGEST if math.isnan(one) else min(max(one, -LARGEST), LARGEST) for one in result.constraints)
         self.values.append(values)
         self.excess.append(excess)
         self.measured += 1
@@ -119,12 +119,12 @@ class Observations:
             self.keys.pop(key, None)
 
 
-def _fate(told: TrialResult) -> Fate | None:
-    if told.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED):
+def _fate(result: TrialResult) -> Fate | None:
+    if result.outcome in (TrialOutcome.CANCELLED, TrialOutcome.PREEMPTED):
         return None
-    if told.values is not None and all(math.isfinite(value) for value in told.values):
+    if result.values is not None and all(math.isfinite(value) for value in result.values):
         return Fate.MEASURED
-    return None if told.outcome is TrialOutcome.PRUNED else Fate.FAILED
+    return None if result.outcome is TrialOutcome.PRUNED else Fate.FAILED
 
 
 def _shuffle(seed: int, number: int) -> int:

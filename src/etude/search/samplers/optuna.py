@@ -67,14 +67,14 @@ class OptunaSampler:
         self._running[number] = self._added(point, notes)
         self._proposed = None
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """End a running trial, or add one that was never asked for."""
         trial = self._running.pop(number, None)
         self._proposed = None
         if trial is None:
             trial = self._added(point, {})
-        self._excess[trial] = told.constraints
-        values = told.values if told.outcome in (TrialOutcome.OK, TrialOutcome.PRUNED) else None
+        self._excess[trial] = result.constraints
+        values = result.values if result.outcome in (TrialOutcome.OK, TrialOutcome.PRUNED) else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if values is None:

@@ -14,7 +14,7 @@ class RandomSampler:
         self.space = space
         self.seed = seed
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Nothing is learnt."""
 
     def pend(self, number: int, point: Point) -> None:

@@ -49,15 +49,15 @@ class RustunaSampler:
     def pend(self, number: int, point: Point) -> None:
         """Nothing is kept: the engine does not look at running trials."""
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Add what succeeded."""
         _, create_trial, states = self._make
-        if told.values is None or told.outcome not in (TrialOutcome.OK, TrialOutcome.PRUNED):
+        if result.values is None or result.outcome not in (TrialOutcome.OK, TrialOutcome.PRUNED):
             return
         self._study.add_trial(
             create_trial(
                 state=states.COMPLETE,
-                values=list(told.values),
+                values=list(result.values),
                 params={name: inner(self._space.dimensions[name], value) for name, value in point.items()},
                 distributions={name: self._distributions[name] for name in point},
             )

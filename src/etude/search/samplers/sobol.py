@@ -19,9 +19,9 @@ class SobolSampler:
         self._history = Observations(encoding=self._encoding, seed=seed)
         self._spread = SobolSequence(len(self._encoding.axes), seed)
 
-    def tell(self, number: int, point: Point, told: TrialResult) -> None:
+    def tell(self, number: int, point: Point, result: TrialResult) -> None:
         """Keep that the point was tried."""
-        self._history.tell(number, point, told)
+        self._history.tell(number, point, result)
 
     def pend(self, number: int, point: Point) -> None:
         """Keep that the point is being tried."""
