@@ -81,6 +81,29 @@ def test_a_ready_study_has_no_faults(file: Path, tmp_path: Path) -> None:
     assert prepare(study).plan.actions
 
 
+def is_there(name: str) -> bool:
+    """Whether a dotted name of étude's leads to a module, or to what a module defines, imports or lists."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        place = ROOT.joinpath("src", *parts[:end])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            rest = parts[end : end + 1]
+            return not rest or re.search(rf"\b{rest[0]}\b", file.read_text(encoding="utf-8")) is not None
+    return False
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_every_module_and_function_of_etude_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    names = set(re.findall(r"`(etude(?:\.\w+){2,})`", text))
+    for module, imported in re.findall(r"^from (etude[\w.]*) import ([\w, ]+)", text, re.MULTILINE):
+        names |= {f"{module}.{name.strip()}" for name in imported.split(",")}
+    assert [name for name in sorted(names) if not is_there(name)] == []
+
+
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
