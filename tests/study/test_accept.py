@@ -70,6 +70,29 @@ def test_a_result_is_adopted_only_once_what_it_reads_is_there(project: Project) 
     assert error.value.faults[0].mend
 
 
+@pytest.mark.parametrize("by", ["run", "accept"])
+def test_a_result_is_adopted_where_what_it_reads_was_made_anew_with_the_same_bytes(project: Project, by: str) -> None:
+    edited(project)
+    project.run(study_of(project))
+    again = edited(project, TWICE, BASE)
+    if by == "accept":
+        accept_node(again.prepare(study_of(again)), "base", "the same")
+    else:
+        again.run(study_of(again), until=("base",))
+    accept_node(again.prepare(study_of(again)), "twice", "the same by algebra")
+    assert again.run(study_of(again)).value("twice") == 2
+    assert project.calls() == ["base", "twice", *(["base"] if by == "run" else [])]
+
+
+def test_a_result_is_not_adopted_where_what_it_reads_has_other_bytes(project: Project) -> None:
+    edited(project)
+    project.run(study_of(project))
+    again = edited(project, TWICE, ("return k\n", "return k + 1\n"))
+    again.run(study_of(again), until=("base",))
+    with pytest.raises(ConfigError, match="upstream base is made anew"):
+        accept_node(again.prepare(study_of(again)), "twice", "the same")
+
+
 def test_a_setting_that_differs_is_never_adopted(project: Project) -> None:
     edited(project)
     project.run(study_of(project))

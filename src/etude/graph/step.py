@@ -142,6 +142,6 @@ def step(function: F | None = None, /, *, deterministic: bool = True) -> F | Cal
 
 
 def options_of(function: Callable[..., Any]) -> StepOptions | None:
-    """What `@step` said of this function; None where it is no step."""
+    """What `@step` said of this function; None where it is not marked."""
     found = getattr(function, _MARK, None)
     return found if isinstance(found, StepOptions) else None

@@ -19,6 +19,8 @@ from etude.study.result_history import ResultHistory, after, write_history
 def accept_node(prepared: PreparedStudy, name: str, because: str) -> Mapping[str, tuple[Reason, ...]]:
     """Adopt the last result of every variant of a node whose code alone has changed.
 
+    What it reads may have been made anew by other code, where the same bytes came of it.
+
     Args:
         prepared: The study, laid out and planned.
         name: The node.
@@ -80,21 +82,32 @@ def _adoption(prepared: PreparedStudy, node: Node) -> tuple[Manifest, tuple[Reas
     if seen:
         return Fault(label, f"more than its code has changed: {seen}", mend="run it; only code can be vouched for")
     other = [change for change in differ if change.kind not in (ReasonKind.SYMBOL, ReasonKind.CODE)]
+    if any(change.kind is ReasonKind.UPSTREAM for change in other):
+        contents = _contents_read(prepared, node)
+        if contents is None:
+            return Fault(label, "what it reads is not in the store", mend="run or accept that first")
+        if contents == manifest.inputs:  # made anew, with the same bytes
+            other = [change for change in other if change.kind is not ReasonKind.UPSTREAM]
     if other:
         text = "; ".join(map(str, other))
         return Fault(label, f"more than its code has changed: {text}", mend="run it; only code can be vouched for")
     return manifest, differ
 
 
+def _contents_read(prepared: PreparedStudy, node: Node) -> dict[str, str] | None:
+    """The content digest of each input as it is stored now; None where one is not there."""
+    upstream = {}
+    for other in node.upstream():
+        manifest = prepared.store.inspect(other.fingerprint)
+        if isinstance(manifest, Manifest):
+            upstream[other.fingerprint] = Made.of(manifest)
+    return input_contents(node, upstream)
+
+
 def _header(
     prepared: PreparedStudy, node: Node, manifest: Manifest, differ: tuple[Reason, ...], because: str
 ) -> Header:
-    upstream = {}
-    for other in node.upstream():
-        upstream_manifest = prepared.store.inspect(other.fingerprint)
-        if isinstance(upstream_manifest, Manifest):
-            upstream[other.fingerprint] = Made.of(upstream_manifest)
-    contents = input_contents(node, upstream)
+    contents = _contents_read(prepared, node)
     if contents is None:
         raise ConfigError([Fault(node.label(), "what it reads is not in the store", mend="run or accept that first")])
     accepted = {"from": manifest.fingerprint, "because": because, "changes": [str(change) for change in differ]}
