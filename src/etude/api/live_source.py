@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from etude.errors import ConfigError, Fault
+from etude.identity.references import ACTS, BASE, CALLED, CHANGED, DECORATES, METACLASS, PASSED, RENAMED
+from etude.identity.scopes import facts_of
 
 NOTEBOOK = "notebook_cells"
 """The module that a notebook's cells make."""
@@ -66,30 +68,22 @@ def folder_of(steps: Iterable[str | Callable[..., Any]]) -> Path:
     return Path.cwd()
 
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BUILDS = frozenset({"Study", "aggregate", "load", "node", "param", "records"})
+"""What of `etude` builds and runs studies, and so is no part of a step."""
+_READERS = frozenset({"all", "any", "dict", "enumerate", "isinstance", "len", "list", "max", "min", "print", "repr"})
+"""Builtins that change nothing that they are given."""
 
 
 def needed_source(text: str, names: Sequence[str]) -> str:
     """A module's text with only the statements that these names need; others are blank, so that lines stay.
 
     A name needs every statement that binds it, of several definitions the last, and every statement that may change
-    what is bound to it.
+    what is bound to it: by an item or attribute, under another name, by a function or class of the module that it
+    calls, by a decorator that registers. A star import may bind any name.
     """
     body = [statement for statement in ast.parse(text).body if not _is_main_guard(statement)]
-    last = {
-        statement.name: at
-        for at, statement in enumerate(body)
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    }
-    live = [at for at, statement in enumerate(body) if last.get(getattr(statement, "name", ""), at) == at]
-    values = {name for at in live if not isinstance(body[at], _DEFINITIONS) for name in _bound(body[at])}
-    needed, kept = set(names), set[int]()
-    while True:
-        more = {at for at in live if at not in kept and _serves(body[at], needed, values)}
-        if not more:
-            break
-        kept |= more
-        needed |= {name for at in more for name in _loaded(body[at])}
+    kept = _Needs(body).of(names)
     lines = text.splitlines(keepends=True)
     blank = ["\n"] * len(lines)
     for at in kept:
@@ -98,76 +92,135 @@ def needed_source(text: str, names: Sequence[str]) -> str:
     return "".join(blank)
 
 
-def _serves(statement: ast.stmt, needed: set[str], values: set[str]) -> bool:
-    """Whether a statement binds a needed name, or may change what one is bound to."""
-    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-        return True
-    if _bound(statement) & needed:
-        return True
-    if isinstance(statement, _DEFINITIONS):
-        return False
-    return bool(_changed(statement, values) & needed)
+class _Needs:
+    """Which statements at the top of a module need which others."""
 
+    def __init__(self, body: Sequence[ast.stmt]) -> None:
+        self._body = body
+        self._facts = [facts_of(statement) for statement in body]
+        self._definitions: dict[str, list[int]] = {}
+        for at, statement in enumerate(body):
+            if isinstance(statement, _DEFINITIONS):
+                self._definitions.setdefault(statement.name, []).append(at)
+        self._packages = {
+            name: source.module.partition(".")[0]
+            for facts in self._facts
+            for name, sources in facts.imports.items()
+            for source in sources
+        }
+        self._building = self._building_names()
 
-def _changed(statement: ast.stmt, values: set[str]) -> set[str]:
-    """The names whose values a statement may change in place: `x[0] = 1`, `x.sort()`, `shuffle(x)`, `np.seterr()`."""
-    names = {_root(target) for target in _targets(statement)}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            names |= {_root(node.func)} & values
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            call = node.value
-            names |= {_root(call.func)} if isinstance(call.func, ast.Attribute) else set()
-            names |= {_root(argument) for argument in call.args} & values
-    return names
+    def of(self, names: Iterable[str]) -> set[int]:
+        """The statements that these names need."""
+        needed, kept = set(names), {at for at in range(len(self._body)) if self._always(at)}
+        changes = [self._changes(at) for at in range(len(self._body))]
+        while True:
+            needed |= {ref.root for at in kept for ref in self._facts[at].refs if ref.source is None}
+            packages = {f"{self._packages[name]}.*" for name in needed & self._packages.keys()}
+            more = {at for at in range(len(self._body)) if changes[at] & (needed | packages)}
+            more |= {at for at in range(len(self._body)) if self._binds(at, needed, kept)}
+            if more <= kept:
+                return kept
+            kept |= more
 
+    def _always(self, at: int) -> bool:
+        statement = self._body[at]
+        if isinstance(statement, ast.ImportFrom):
+            return statement.module == "__future__" or any(alias.name == "*" for alias in statement.names)
+        acts = {(ref.root, *ref.chain[:1]) for ref, use in self._facts[at].refs.items() if use.now & (ACTS | CHANGED)}
+        return bool(acts & {("sys", "path"), ("os", "environ")}) and not self._builds(at)
 
-def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a statement at the top of a module binds."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    names = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.alias):
-            names.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-    return names
+    def _binds(self, at: int, needed: set[str], kept: set[int]) -> bool:
+        """Whether a statement binds a needed name for whoever reads it: of several definitions the last, and one that
+        is used before the next."""
+        found = self._facts[at].binds & needed
+        if not found or not isinstance(self._body[at], _DEFINITIONS):
+            return bool(found)
+        (name,) = found
+        after = [later for later in self._definitions[name] if later > at]
+        if not after or getattr(self._body[at], "decorator_list", []):
+            return True
+        return any(at < other < after[0] and name in self._roots(other, "now") for other in kept)
 
+    def _building_names(self) -> set[str]:
+        """The names by which studies are built and run, from those of `etude` on."""
+        building = {
+            name
+            for facts in self._facts
+            for name, sources in facts.imports.items()
+            if any(source.module == "etude" and {*source.path} & _BUILDS for source in sources)
+        }
+        while True:
+            more = {
+                name
+                for at, facts in enumerate(self._facts)
+                if not facts.imports and self._builds(at, building)
+                for name in facts.binds
+            }
+            if more <= building:
+                return building
+            building |= more
 
-def _loaded(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} | {
-        name for node in ast.walk(statement) if isinstance(node, ast.Constant) for name in _in_annotation(node.value)
-    }
+    def _builds(self, at: int, building: set[str] | None = None) -> bool:
+        known = self._building if building is None else building
+        module = {name for name, package in self._packages.items() if package == "etude"}
+        return any(
+            ref.source is None and (ref.root in known or (ref.root in module and bool({*ref.chain[:1]} & _BUILDS)))
+            for ref in self._facts[at].refs
+        )
 
+    def _changes(self, at: int) -> set[str]:
+        """The names whose values a statement may change in place; `package.*` for all that comes from a package."""
+        if self._builds(at) or isinstance(self._body[at], (ast.Import, ast.ImportFrom)):
+            return set()
+        facts, changed = self._facts[at], set[str]()
+        called = {ref.root for ref, use in facts.refs.items() if use.now & CALLED}
+        hands = isinstance(self._body[at], ast.Expr) and bool(called - _READERS)
+        hands = hands or any(
+            self._facts[one].changes_given for name in called for one in self._definitions.get(name, ())
+        )
+        own = getattr(self._body[at], "name", None)
+        for ref, use in facts.refs.items():
+            if ref.source is not None:
+                continue
+            if use.now & CHANGED or (use.now & DECORATES and ref.chain) or (use.now & PASSED and hands):
+                changed |= self._also(ref.root)
+            if use.now & (ACTS | DECORATES) and ref.root in self._packages:
+                changed |= {ref.root, f"{self._packages[ref.root]}.*"}
+            if use.now & (CALLED | BASE | DECORATES | METACLASS | PASSED):
+                changed |= self._effects(ref.root)
+            if use.now & BASE and ref.root in self._definitions:
+                changed.add(ref.root)  # which may ask for its subclasses
+        return changed - {own}
 
-def _in_annotation(value: object) -> set[str]:
-    """The names in a text that may be an annotation: `"list[Point]"`."""
-    if not isinstance(value, str) or len(value) > 200:
-        return set()
-    try:
-        tree = ast.parse(value.strip(), mode="eval")
-    except (SyntaxError, ValueError):
-        return set()
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    def _also(self, name: str) -> set[str]:
+        """A name with those under which the same value goes."""
+        found, todo = {name}, [name]
+        for one in todo:
+            for facts in self._facts:
+                if one in facts.binds:
+                    others = {ref.root for ref, use in facts.refs.items() if use.now & RENAMED and ref.source is None}
+                    todo += sorted(others - found)
+                    found |= others
+        return found
 
+    def _effects(self, name: str) -> set[str]:
+        """The names that calling a function or class of the module may change."""
+        seen, todo, changed = {name}, [name], set[str]()
+        for one in todo:
+            for at in self._definitions.get(one, ()):
+                facts = self._facts[at]
+                changed |= facts.binds_later
+                for ref, use in facts.refs.items():
+                    if ref.source is None and use.later & CHANGED:
+                        changed |= self._also(ref.root)
+                inner = self._roots(at, "later") - seen
+                todo += sorted(inner)
+                seen |= inner
+        return changed
 
-def _targets(statement: ast.stmt) -> list[ast.expr]:
-    """What a statement assigns to in place: attributes and items."""
-    return [
-        node
-        for node in ast.walk(statement)
-        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del))
-    ]
-
-
-def _root(node: ast.expr) -> str:
-    """The name that an expression begins with: `config` of `config.path["x"]`."""
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    def _roots(self, at: int, when: str) -> set[str]:
+        return {ref.root for ref, use in self._facts[at].refs.items() if ref.source is None and getattr(use, when)}
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
