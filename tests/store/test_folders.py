@@ -177,3 +177,79 @@ def test_a_series_keeps_its_index_and_name(store: Store) -> None:
         pd.testing.assert_series_equal(round_trip(store, series), series)
     with pytest.raises(StepError, match="name it by a text"):
         stored(store, pd.Series([1], name=3))
+
+
+def bert() -> Any:
+    size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    return transformers.BertModel(transformers.BertConfig(vocab_size=20, **size))
+
+
+def test_pretrained_models_keep_their_mode_and_what_is_frozen(store: Store) -> None:
+    for mode in (True, False):
+        model = bert().train(mode)
+        model.embeddings.requires_grad_(False)
+        back = round_trip(store, model)
+        assert back.training is mode
+        assert [one.requires_grad for one in back.parameters()] == [one.requires_grad for one in model.parameters()]
+
+
+def test_a_model_whose_weights_its_class_would_not_make_is_refused(store: Store) -> None:
+    import torch
+
+    wider = bert()
+    wider.extra = torch.nn.Linear(2, 2)
+    with pytest.raises(StepError, match=r"extra\.bias"):
+        stored(store, wider)
+    with pytest.raises(StepError, match=r"pooler\.dense"):
+        stored(store, transformers.BertModel(wider.config, add_pooling_layer=False))
+
+
+def test_a_generator_spawns_the_same_others(store: Store) -> None:
+    generator = np.random.default_rng(3)
+    generator.spawn(2)
+    back = round_trip(store, generator)
+    np.testing.assert_array_equal(back.spawn(1)[0].random(3), generator.spawn(1)[0].random(3))
+
+
+def test_data_sets_without_rows_are_stored(store: Store) -> None:
+    back = round_trip(store, datasets.DatasetDict(all=texts(), none=texts().select([]).with_format("numpy")))
+    assert (len(back["all"]), len(back["none"]), back["none"].features) == (4, 0, texts().features)
+    assert back["none"].format["type"] == "numpy"
+
+
+def test_data_sets_that_would_come_back_as_others_are_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(StepError, match="transform"):
+        stored(store, texts().with_transform(lambda rows: rows))
+    with pytest.raises(StepError, match=r"\.\./outside"):
+        stored(store, datasets.DatasetDict({"../outside": texts()}))
+
+
+class OwnSeries(pd.Series):
+    pass
+
+
+class OwnSparse(scipy.sparse.csr_array):
+    pass
+
+
+class OwnGenerator(np.random.Generator):
+    pass
+
+
+class OwnDataset(datasets.Dataset):
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        OwnSeries([1]),
+        OwnSparse(np.eye(2)),
+        OwnGenerator(np.random.PCG64(0)),
+        OwnDataset(datasets.Dataset.from_dict({"x": [1]}).data),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_subclass_of_a_library_type_is_refused_by_name(store: Store, value: object) -> None:
+    with pytest.raises(StepError, match=type(value).__name__):
+        stored(store, value)

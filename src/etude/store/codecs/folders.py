@@ -102,8 +102,15 @@ class DatasetCodec:
 
     def encode(self, value: Any, draft: Draft, at: str) -> Tree:
         splits = dict(value) if isinstance(value, dict) else {"": value}
+        if isinstance(value, dict) and (odd := [name for name in splits if not _is_split(name)]):
+            mend = "name it by letters and digits"
+            raise StepError(f"a split named {odd[0]!r} of a data set is not stored.\n    Mend: {mend}.")
         with _temporary() as folder:
             for name, split in splits.items():
+                _refuse_subclass(split, "datasets")
+                if split.format["type"] == "custom":
+                    mend = "set the transform where it is read; .map keeps what it computes"
+                    raise StepError(f"a data set with a transform is not stored: it is code.\n    Mend: {mend}.")
                 place = folder / name if name else folder
                 with _quiet():
                     split.save_to_disk(str(place))
@@ -119,11 +126,13 @@ class DatasetCodec:
             return self._load(folder)
         import datasets
 
+        if not all(map(_is_split, tree["splits"])):
+            raise StoreError(f"a stored data set has splits of no known names: {tree['splits']}")
         return datasets.DatasetDict({name: self._load(folder / name) for name in tree["splits"]})
 
     def item(self, tree: Tree, content: Content, name: str) -> Any:
         """One split. KeyError where there is none of that name."""
-        if name not in tree.get("splits", ()):
+        if name not in tree.get("splits", ()) or not _is_split(name):
             raise KeyError(name)
         return self._load(_stored(tree, content) / name)
 
@@ -131,7 +140,32 @@ class DatasetCodec:
         import datasets
 
         datasets.disable_caching()  # else `map` and `filter` would write into the folder of the stored result
-        return datasets.load_from_disk(str(folder))
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        return datasets.load_from_disk(str(folder)) if state["_data_files"] else _without_rows(folder, state)
+
+
+def _is_split(name: object) -> bool:
+    """Whether a split's name is the name of a folder too."""
+    return isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name) is not None
+
+
+def _without_rows(folder: Path, state: Any) -> Any:
+    """A saved data set that has no row, and so no file of rows, which the library does not read."""
+    import datasets
+
+    info = datasets.DatasetInfo.from_directory(str(folder))
+    columns: dict[str, list[Any]] = {name: [] for name in info.features}
+    split = datasets.Split(state["_split"]) if state["_split"] else None
+    made = datasets.Dataset.from_dict(columns, features=info.features, info=info, split=split)
+    return made.with_format(state["_format_type"], columns=state["_format_columns"], **state["_format_kwargs"])
+
+
+def _refuse_subclass(value: Any, package: str) -> None:
+    """StepError for a class that is derived outside of the package: it would come back as the one within."""
+    cls = type(value)
+    if cls.__module__.partition(".")[0] != package:
+        mend = "return what it holds, or mark it with @etude.codec"
+        raise StepError(f"{cls.__qualname__}, derived from a class of {package}, is not stored.\n    Mend: {mend}.")
 
 
 @contextlib.contextmanager
@@ -170,20 +204,53 @@ class PretrainedCodec:
     )
 
     def encode(self, value: Any, draft: Draft, at: str) -> Tree:
+        own = type(value).__module__.partition(".")[0] != "transformers"
+        tree: Tree = {"codec": self.name, "of": type(value).__name__, "own": own}
+        if hasattr(value, "state_dict"):
+            _refuse_other_weights(value)
+            frozen = [name for name, weight in value.named_parameters() if not weight.requires_grad]
+            tree |= {"training": value.training, "frozen": frozen}
         with _temporary() as folder:
             value.save_pretrained(str(folder))
-            return {"codec": self.name, "of": type(value).__name__, **_keep(folder, draft, at)}
+            return {**tree, **_keep(folder, draft, at)}
 
     def decode(self, tree: Tree, content: Content, wanted: Any) -> Any:
         import transformers
 
         asked = get_origin(wanted) or wanted
         concrete = isinstance(asked, type) and asked.__module__.partition(".")[0] != "builtins"
-        cls = asked if concrete and hasattr(asked, "from_pretrained") else getattr(transformers, tree["of"], None)
+        known = None if tree.get("own") else getattr(transformers, tree["of"], None)
+        cls = asked if concrete and hasattr(asked, "from_pretrained") else known
         if cls is None:
             mend = "annotate the input that reads it with its class"
             raise StoreError(f"a stored value is a {tree['of']}, which transformers has not.\n    Mend: {mend}.")
-        return cls.from_pretrained(str(_stored(tree, content)))
+        value = cls.from_pretrained(str(_stored(tree, content)))
+        if tree.get("training"):
+            value.train()
+        if frozen := set(tree.get("frozen", ())):
+            for name, weight in value.named_parameters():
+                weight.requires_grad_(name not in frozen)
+        return value
+
+
+def _refuse_other_weights(model: Any) -> None:
+    """StepError for a model whose weights are not those that its class makes of its configuration.
+
+    `from_pretrained` would leave out what the class has not, and draw by chance what the file has not.
+    """
+    import torch
+
+    if getattr(model, "hf_quantizer", None) is not None:
+        return
+    try:
+        with torch.device("meta"):
+            made = set(type(model)(model.config).state_dict())
+    except (TypeError, NotImplementedError):
+        return  # its class takes more than its configuration
+    if other := sorted(made ^ set(model.state_dict())):
+        mend = "return its state_dict(), or wrap it in a class of yours with @etude.codec"
+        what = f"{type(model).__name__} has other weights than its configuration says ({', '.join(other[:4])})"
+        raise StepError(f"{what}, and would not come back as it is.\n    Mend: {mend}.")
 
 
 class EstimatorCodec:
@@ -264,6 +331,7 @@ class SparseCodec:
     def encode(self, value: Any, draft: Draft, at: str) -> Tree:
         import scipy.sparse
 
+        _refuse_subclass(value, "scipy")
         if value.format not in ("csr", "csc", "coo", "bsr", "dia"):
             mend = "convert it: .tocsr()"
             raise StepError(f"a sparse matrix of the format {value.format} is not stored.\n    Mend: {mend}.")
@@ -285,7 +353,8 @@ class GeneratorCodec:
     types: tuple[TypeName, ...] = (("numpy", "Generator"),)
 
     def encode(self, value: Any, draft: Draft, at: str) -> Tree:
-        state = value.bit_generator.state
+        _refuse_subclass(value, "numpy")
+        state = {**value.bit_generator.state, "seed_sequence": _seed_state(value.bit_generator)}
         text = json.dumps(state, default=lambda array: {"dtype": str(array.dtype), "values": array.tolist()})
         draft.put(f"{at}.json", text.encode())
         return {"codec": self.name, "file": f"{at}.json"}
@@ -300,9 +369,18 @@ class GeneratorCodec:
         name = str(state["bit_generator"])
         if name not in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
             raise StoreError(f"a stored random generator is a {name}, which NumPy has not")
-        generator = np.random.Generator(getattr(np.random, name)())
+        seed = state.pop("seed_sequence", None)  # else it would spawn others
+        generator = np.random.Generator(getattr(np.random, name)(np.random.SeedSequence(**seed) if seed else None))
         generator.bit_generator.state = state
         return generator
+
+
+def _seed_state(bit_generator: Any) -> dict[str, Any] | None:
+    """What a generator spawns others from; None where it was made without."""
+    state = getattr(getattr(bit_generator, "seed_seq", None), "state", None)
+    if not isinstance(state, dict):
+        return None
+    return {key: value if isinstance(value, int | None) else list(map(int, value)) for key, value in state.items()}
 
 
 class SeriesCodec:
@@ -312,6 +390,7 @@ class SeriesCodec:
     types: tuple[TypeName, ...] = (("pandas", "Series"),)
 
     def encode(self, value: Any, draft: Draft, at: str) -> Tree:
+        _refuse_subclass(value, "pandas")
         named = value.name is None or isinstance(value.name, str)
         if not named:
             raise StepError(f"a series whose name is {value.name!r} is not stored.\n    Mend: name it by a text.")
