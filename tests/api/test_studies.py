@@ -207,3 +207,13 @@ def blend(parts: list[float], *, weight: float) -> float:
 def test_what_cannot_be_written_is_refused_with_the_mend(make: object, mend: str) -> None:
     with pytest.raises(ConfigError, match=mend.replace("(", r"\(")):
         _ = make().tree  # type: ignore[operator]
+
+
+def test_a_param_that_stands_in_a_text_alone_is_a_param_of_the_study() -> None:
+    seed = param("seed", 3)
+    each = node("text.load", source=f"run-{seed}", options={"names": [f"{seed}"]})
+    tree = Study("named", raw=each).tree
+    assert tree["params"] == {"seed": 3}
+    assert tree["pipeline"]["raw"]["with"] == {"source": "run-${seed}", "options": {"names": ["${seed}"]}}
+    with pytest.raises(ConfigError, match="two values"):
+        Study("named", raw=each, other=node("text.load", source=param("seed", 4))).tree  # noqa: B018

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,12 @@ class Param:
     default: object = None
 
     def __str__(self) -> str:
+        _spelled[self.name] = self
         return f"${{{self.name}}}"
+
+
+_spelled: dict[str, Param] = {}
+"""The params that stand in texts, by name: a text remembers no object, so `node` looks them up as it is given one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +42,8 @@ class NodeUse:
     settings: Mapping[str, object] = field(default_factory=dict)
     needs: Mapping[str, object] = field(default_factory=dict)
     pins: tuple[str, ...] = ()
+    spelled: tuple[Param, ...] = ()
+    """The params that stand in its settings' texts."""
 
     def __getitem__(self, item: str) -> NodePart:
         return NodePart(node=self, item=item)
@@ -94,7 +102,8 @@ def node(step: Step, /, *inputs: object, **given: object) -> NodeUse:
     """
     named = {name: value for name, value in given.items() if _reads(value)}
     settings = {name: value for name, value in given.items() if name not in named}
-    return NodeUse(step=step, inputs=inputs, named_inputs=named, settings=settings)
+    spelled = tuple(_spelled[name] for name in dict.fromkeys(_names_in_texts(settings)) if name in _spelled)
+    return NodeUse(step=step, inputs=inputs, named_inputs=named, settings=settings, spelled=spelled)
 
 
 def aggregate(**settings: object) -> NodeUse:
@@ -111,6 +120,18 @@ def nodes_in(given: object) -> Iterator[NodeUse]:
     elif isinstance(given, (list, tuple)):
         for each in given:
             yield from nodes_in(each)
+
+
+def _names_in_texts(value: object) -> Iterator[str]:
+    """The names of the params that texts in a value refer to."""
+    if isinstance(value, str):
+        yield from re.findall(r"(?<!\$)\$\{(\w+)\}", value)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _names_in_texts(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _names_in_texts(each)
 
 
 def _reads(value: object) -> bool:
@@ -175,6 +196,8 @@ class TreeWriter:
         written: dict[str, Any] = {"step": reference_to(each.step, self.project)}
         if each.inputs or each.named_inputs:
             written["from"] = self._sources(name, each)
+        for param_in_text in each.spelled:
+            self._value(param_in_text)
         if each.settings:
             written["with"] = {key: self._value(value) for key, value in each.settings.items()}
         if each.needs:
