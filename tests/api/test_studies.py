@@ -7,7 +7,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
 import etude
 from etude import Study, load, node, param, records
@@ -217,3 +219,23 @@ def test_a_param_that_stands_in_a_text_alone_is_a_param_of_the_study() -> None:
     assert tree["pipeline"]["raw"]["with"] == {"source": "run-${seed}", "options": {"names": ["${seed}"]}}
     with pytest.raises(ConfigError, match="two values"):
         Study("named", raw=each, other=node("text.load", source=param("seed", 4))).tree  # noqa: B018
+
+
+def test_values_of_numpy_and_ranges_are_those_of_a_file(tmp_path: Path) -> None:
+    scale = param("scale", np.float32(0.5))
+    each = node("text.load", sizes=np.arange(2), pair=(1, np.int64(2)), where=Path("a/b"), within=range(2), scale=scale)
+    study = (
+        Study("numpy", raw=each).grid(scale=np.array([0.5, 1.0])).repeat(seed=np.arange(2)).place(workers=np.int64(1))
+    )
+    wanted = {"sizes": [0, 1], "pair": [1, 2], "where": "a/b", "within": [0, 1], "scale": "${scale}"}
+    tree = yaml.safe_load(study.write(tmp_path / "numpy.yaml").read_text())
+    assert tree["pipeline"]["raw"]["with"] == wanted
+    assert (tree["params"], tree["place"]) == ({"scale": 0.5}, {"workers": 1})
+    assert tree["vary"] == {"grid": {"scale": [0.5, 1.0]}, "repeat": {"seed": [0, 1]}}
+
+
+def test_a_loaded_study_takes_values_of_numpy(built: Study, tmp_path: Path) -> None:
+    file = built.write(tmp_path / "first.yaml")
+    study = load(file, set={"seed": np.int64(2)}).grid(degree=np.arange(1, 3)).params(degree=np.int64(1))
+    rows = {row["node"]: row["run"] for row in study.plan().rows()}
+    assert rows["error"] == 2  # a param that is set is no longer repeated

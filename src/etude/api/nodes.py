@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from etude.api.live_source import reference_to
@@ -109,6 +109,18 @@ def node(step: Step, /, *inputs: object, **given: object) -> NodeUse:
 def aggregate(**settings: object) -> NodeUse:
     """The table of a study, for `collect`: the step `analysis.aggregate` over the records, with its settings."""
     return node("analysis.aggregate", records, **settings)
+
+
+def plain(value: Any) -> Any:
+    """A value as study files have it: numbers and arrays of NumPy, ranges and tuples as lists, paths as texts."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, range)):
+        return [plain(each) for each in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    is_numpy = type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist")
+    return value.tolist() if is_numpy else value
 
 
 def nodes_in(given: object) -> Iterator[NodeUse]:
@@ -229,8 +241,9 @@ class TreeWriter:
 
     def _value(self, value: object) -> object:
         if isinstance(value, Param):
-            known = self.params.setdefault(value.name, value.default)
-            if known != value.default:
+            default = plain(value.default)
+            known = self.params.setdefault(value.name, default)
+            if known != default:
                 reason = f"the param {value.name!r} has two values where nothing varies it: {known!r} and"
                 raise ConfigError([Fault(f"params.{value.name}", reason, value.default, "make it once, and use it")])
             return str(value)
@@ -238,7 +251,7 @@ class TreeWriter:
             return {str(key): self._value(each) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._value(each) for each in value]
-        return value
+        return plain(value)
 
 
 def _input_names(name: str, each: NodeUse) -> Sequence[str]:

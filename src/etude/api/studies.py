@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from etude.api.live_source import NOTEBOOK, folder_of, live_sources
-from etude.api.nodes import NodeUse, Step, TreeWriter
+from etude.api.nodes import NodeUse, Step, TreeWriter, plain
 from etude.api.views import PlanView, StudyResult
 from etude.cli.console import err
 from etude.cli.interrupts import stopping_on_interrupt
@@ -70,7 +70,7 @@ class Study:
 
     def params(self, **values: object) -> Study:
         """The same with these values of params where nothing varies them."""
-        return self._changed(params={**self._params, **values})
+        return self._changed(params={**self._params, **plain(values)})
 
     def grid(self, **axes: Sequence[object]) -> Study:
         """The same over all combinations of these values: `.grid(degree=[1, 3, 9])`."""
@@ -106,7 +106,7 @@ class Study:
             project: The folder whose code is importable and that holds `.etude` and `results`.
             place: `backend`, `workers`, `store`, `results` and the like.
         """
-        changed = self._changed(place={**self._place, **place})
+        changed = self._changed(place={**self._place, **plain(place)})
         if project is not None:
             changed._project = Path(project)
         return changed
@@ -272,7 +272,7 @@ class Study:
         return [*seen]
 
     def _varied(self, key: str, value: object) -> Study:
-        return self._changed(vary={**self._vary, key: value})
+        return self._changed(vary={**self._vary, key: plain(value)})
 
     def _changed(
         self,
@@ -311,7 +311,7 @@ def load(
         ConfigError: The file cannot be read, or is faulty; with every fault.
     """
     file = Path(path)
-    overrides = tuple(f"{key}={json.dumps(value)}" for key, value in (set or {}).items())
+    overrides = tuple(f"{key}={json.dumps(value)}" for key, value in plain(set or {}).items())
     own = Path(project) if project is not None else None
     reading = read_study(file, overrides=overrides, profile=profile, environment=variables(), project=own)
     if reading.study is None or reading.faults:
