@@ -17,8 +17,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from etude.environment import with_variables
-
 MARK = "ETUDE_STEP"
 """Variable that is set while a step runs inline: what it starts can be known by it."""
 WORKER = "ETUDE_WORKER"
@@ -51,6 +49,8 @@ class InlineOrphans:
             if not self._owner:
                 sys.addaudithook(self._hear)
             self._owner, self._watched, self._told = os.getpid(), False, -1
+        from etude.environment import with_variables  # not at the top: run as a program, this file finds no étude
+
         with with_variables({MARK: self._token}):
             self._depth += 1
             self._tell(b"1")
