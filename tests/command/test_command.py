@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import psutil
 import pytest
 
+from etude import Context, Stopped
+from etude.command.running import CommandRun
 from etude.errors import ConfigError
 from etude.graph.command_lines import inputs_of, with_values
 from etude.study.study import Study, Vary
@@ -93,6 +97,18 @@ def test_what_a_script_is_made_of_counts_and_nothing_else(scripts: Project, name
         ({"metrics": {"loss": "loss: [0-9]+"}}, TRAIN, "has no group"),
         ({"metrics": {"loss": "loss: ("}}, TRAIN, "no regular expression"),
         ({"run": "no-such-program ${lr} {out}"}, TRAIN, "No such file or directory: no-such-program"),
+        ({"writes": {"model": "../model.txt"}}, TRAIN, "leads out of the folder {out}"),
+        ({"writes": {"model": "/etc/hostname"}}, TRAIN, "leads out of the folder {out}"),
+        (
+            {"writes": {"model": "m"}},
+            TRAIN + "\n    (a.out / 'm').symlink_to('/etc/hostname')",
+            "writes.model: 'm' leads out",
+        ),
+        (
+            {"writes": {"metrics": "m.jsonl"}},
+            TRAIN + "\n    (a.out / 'm.jsonl').write_text('[1]')",
+            "line holds a list",
+        ),
         ({}, TRAIN.replace("json.dumps(", "str("), "metrics.json cannot be read as json"),
         ({}, TRAIN.replace("json.dumps(", "'[1]' or str("), "holds a list, no numbers with names"),
     ],
@@ -174,3 +190,46 @@ def test_tensorboard_events_give_their_last_values(tmp_path: Path) -> None:
         writer.add_scalar("train/loss", 1.0 / (at + 1), at)
     writer.close()
     assert numbers_of(tmp_path) == {"train.loss": pytest.approx(1 / 3)}
+
+
+def test_a_line_without_end_is_followed_in_parts(scripts: Project) -> None:
+    """What a progress bar of one long line prints is not held in memory whole."""
+    write(scripts, "scripts/train.py", "print('x' * 3_000_000 + ' loss: 0.5'); print('loss: 0.25')")
+    result = scripts.run(study(scripts, writes={"model": "."}))
+    assert [row["train.loss"] for row in result.records().to_pylist()] == [0.25, 0.25]
+
+
+class StoppingWhenStarted:
+    """A context whose run is stopped as soon as the command has written its process id."""
+
+    def __init__(self, folder: Path) -> None:
+        self.scratch = self.project = folder
+
+    @property
+    def stopping(self) -> bool:
+        file = self.scratch / "out" / "pid"
+        return file.is_file() and file.read_text() != ""
+
+
+def test_a_stopped_shell_leaves_no_process_that_writes_on(tmp_path: Path) -> None:
+    """Bash ends at SIGTERM and leaves what it started."""
+    write_to = tmp_path / "child.py"
+    write_to.write_text(
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "open(sys.argv[1] + '/pid', 'w').write(str(os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    run = CommandRun(
+        command=f"{sys.executable} {write_to} {{out}} | cat; true",
+        writes={},
+        patterns={},
+        shell=True,
+        stop_s=0.2,
+        inputs={},
+        context=cast(Context, StoppingWhenStarted(tmp_path)),
+    )
+    with pytest.raises(Stopped):
+        run.result()
+    child = int((tmp_path / "out" / "pid").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE

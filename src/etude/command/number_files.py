@@ -51,6 +51,8 @@ def _of_lines(path: Path) -> dict[str, Any]:
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip():
             row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"a line holds a {type(row).__name__}, no numbers with names: {line[:80]}")
             last.update({name: value for name, value in row.items() if value is not None})
     return last
 

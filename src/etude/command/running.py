@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from etude import Context, Stopped
 from etude.command.number_files import numbers_of
 from etude.environment import variables_copy
@@ -27,6 +30,8 @@ METRICS = "metrics"
 UNDECLARED = "undeclared_writes"
 _POLL_S = 0.1
 _LAST_LINES = 12
+_LONGEST_LINE = 1 << 16
+"""Characters of a line that are held at once; what is longer is followed in parts."""
 _SKIPPED = frozenset(
     {".git", ".etude", ".venv", "venv", "results", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache"}
 )
@@ -57,6 +62,8 @@ class CommandRun:
         patterns = {name: self._compiled(name, text) for name, text in self.patterns.items()}
         out = self.context.scratch / OUT
         out.mkdir(parents=True, exist_ok=True)
+        for name, text in self.writes.items():
+            self._within(out, name, text)
         stamp = self.context.scratch / "started"
         stamp.touch()
         code = self._follow(self._words(out), patterns, out)
@@ -140,19 +147,28 @@ class CommandRun:
         reader = threading.Thread(target=self._read, args=(process, patterns), daemon=True)
         reader.start()
         asked_s: float | None = None
+        within: dict[int, psutil.Process] = {}
         while process.poll() is None:
             if self.context.stopping and asked_s is None:
                 asked_s = time.monotonic()
+                within = _descendants(process.pid)
                 process.send_signal(signal.SIGTERM)
+                for child in within.values() if self.shell else ():  # a shell does not pass it on
+                    _end(child, signal.SIGTERM)
             elif asked_s is not None and time.monotonic() > asked_s + self.stop_s:
+                within |= _descendants(process.pid)
                 process.kill()
             time.sleep(_POLL_S)
         reader.join(timeout=self.stop_s)
+        for child in within.values():  # else they would write on beside the next attempt
+            _end(child, signal.SIGKILL)
+        psutil.wait_procs([*within.values()], timeout=self.stop_s)
         return process.returncode
 
     def _read(self, process: subprocess.Popen[str], patterns: Mapping[str, re.Pattern[str]]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
+        output = process.stdout
+        assert output is not None
+        for line in iter(lambda: output.readline(_LONGEST_LINE), ""):
             sys.stdout.write(line)
             self.last_lines = [*self.last_lines[1 - _LAST_LINES :], line.rstrip()[:500]]
             for name, pattern in patterns.items():
@@ -171,7 +187,14 @@ class CommandRun:
             wrote = f"it wrote {', '.join(there[:8])}" if there else "it wrote nothing to {out}"
             mend = nearest(text, there) if there else "write to the folder that {out}, or $ETUDE_OUT, names"
             raise StepError(f"writes.{name}: the command has not written {text!r}: {wrote}\n    Mend: {mend}")
+        for name, text in self.writes.items():
+            self._within(out, name, text)
         return {name: out / text for name, text in self.writes.items() if name != METRICS}
+
+    def _within(self, out: Path, name: str, text: str) -> None:
+        if not (out / text).resolve().is_relative_to(out.resolve()):
+            mend = "write it there, or copy it there at the end"
+            raise StepError(f"writes.{name}: {text!r} leads out of the folder {{out}}\n    Mend: {mend}")
 
     def _numbers(self, out: Path) -> dict[str, Any]:
         lost = [name for name in self.patterns if name not in self.found]
@@ -183,6 +206,19 @@ class CommandRun:
         if taken:
             raise StepError(f"writes.metrics: {taken[0]!r} is the name of something else too\n    Mend: rename one")
         return {**numbers, **self.found}
+
+
+def _descendants(pid: int) -> dict[int, psutil.Process]:
+    """The processes that one has started, and those that they have."""
+    try:
+        return {child.pid: child for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.Error:
+        return {}
+
+
+def _end(process: psutil.Process, how: signal.Signals) -> None:
+    with contextlib.suppress(psutil.Error):  # which has ended; a process of the same number later is told from it
+        process.send_signal(how)
 
 
 def _written_since(stamp: Path, project: Path) -> list[str]:
