@@ -239,3 +239,23 @@ def test_a_loaded_study_takes_values_of_numpy(built: Study, tmp_path: Path) -> N
     study = load(file, set={"seed": np.int64(2)}).grid(degree=np.arange(1, 3)).params(degree=np.int64(1))
     rows = {row["node"]: row["run"] for row in study.plan().rows()}
     assert rows["error"] == 2  # a param that is set is no longer repeated
+
+
+def test_a_script_in_a_folder_that_imports_from_beside_it_is_told_what_to_say(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "exp").mkdir()
+    write(tmp_path / "exp", "beside.py", "def scale(x): return 2 * x")
+    script = """
+        from beside import scale
+        from etude import Study, node
+        from etude.errors import ConfigError
+        def fit(*, rate: float) -> float: return scale(rate)
+        study = Study("beside", fit=node(fit, rate=0.5))
+        try:
+            study.plan()
+        except ConfigError as error:
+            print(".place(project=" in str(error))
+        from pathlib import Path
+        print(study.place(project=Path(__file__).parent).run(on="inline", progress=False).value("fit"))
+    """
+    assert run(write(tmp_path / "exp", "script.py", script)) == "True\n1.0\n"

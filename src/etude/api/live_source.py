@@ -51,7 +51,25 @@ def live_sources(steps: Iterable[str | Callable[..., Any]], project: Path) -> di
         return {}
     script = _script()
     text = script.read_text(encoding="utf-8") if script is not None else _cells()
-    return {str(_main_module(project)[1]): needed_source(text, names).encode()}
+    source = needed_source(text, names)
+    if script is not None:
+        _refuse_siblings(source, script.resolve().parent, project.resolve())
+    return {str(_main_module(project)[1]): source.encode()}
+
+
+def _refuse_siblings(source: str, folder: Path, project: Path) -> None:
+    """ConfigError where a script imports a module from beside it that the project's workers would not find."""
+    if folder in (project, project / "src"):
+        return
+    for node in ast.walk(ast.parse(source)):
+        found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        for name in (each.partition(".")[0] for each in found):
+            there = [base / name for base in (folder, project, project / "src")]
+            beside = [path for path in there if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()]
+            if beside == [folder / name]:
+                reason = f"a step's script imports {name} from beside it, and the project's folder is {project}"
+                raise ConfigError([Fault("", reason, mend=f"say .place(project={str(folder)!r})")])
 
 
 def folder_of(steps: Iterable[str | Callable[..., Any]]) -> Path:
