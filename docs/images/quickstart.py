@@ -36,7 +36,7 @@ def main() -> None:
     for line in lines[:SHOWN]:
         console.print(line)
     console.print(f"  [dim]… {len(lines) - SHOWN} more[/]")
-    result = Result(ready, RunSummary(), "", 0.0)
+    result = Result(prepared=ready, summary=RunSummary(), run="", wall_s=0.0)
     for table in terminal_tables(result):
         console.print(table)
     wall_s = (read_events(runs[-1])[-1].data or {}).get("wall_s")

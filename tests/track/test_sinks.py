@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -117,24 +118,36 @@ def test_wandb_is_told_params_numbers_and_curves(tmp_path: Path, variant: Tracke
 
 
 def wandb_records(folder: Path, run: TrackerRun) -> list[Any]:
-    """The records in an offline run's file: after a head of 7 bytes, blocks of 32 KiB in LevelDB's form of a log."""
+    """The records in an offline run's file, once its writer, a process of its own, has written the last of them."""
     make("wandb", folder).send(run)
+    (path,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+    deadline_s = time.monotonic() + 60
+    while True:
+        records = records_of(path.read_bytes())
+        if any(record.HasField("exit") for record in records) or time.monotonic() > deadline_s:
+            return records
+        time.sleep(0.1)
+
+
+def records_of(data: bytes) -> list[Any]:
+    """Records after a head of 7 bytes, in blocks of 32 KiB in LevelDB's form of a log."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    (path,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
-    data, at, whole, found = path.read_bytes(), 7, b"", []
+    at, whole, records = 7, b"", []
     while at + 7 <= len(data):
         room = 32768 - at % 32768
         if room < 7:
             at += room
             continue
         size, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        if at + 7 + size > len(data):
+            break  # it is being written
         whole += data[at + 7 : at + 7 + size]
         at += 7 + size
         if kind in (1, 4):  # a whole record, or the last part of one
-            found.append(Record.FromString(whole))
+            records.append(Record.FromString(whole))
             whole = b""
-    return found
+    return records
 
 
 def test_tensorboard_reads_curves_numbers_pictures_and_hyper_parameters(
