@@ -86,6 +86,28 @@ def test_what_a_script_is_made_of_counts_and_nothing_else(scripts: Project, name
     assert ("train" in todo) is reruns
 
 
+def test_a_script_that_is_edited_after_the_plan_makes_no_result(scripts: Project) -> None:
+    prepared = scripts.prepare(study(scripts))
+    write(scripts, "scripts/util.py", "def loss(lr): return lr * 3")
+    failures = scripts.run_prepared(prepared).summary.failures
+    assert {failure.node.name for failure in failures} == {"train"}
+    assert "util.py has changed since the study was planned" in failures[0].outcome.error
+    assert scripts.run(study(scripts)).records().to_pylist()[0]["train.loss"] == 0.75
+
+
+def test_a_folder_that_a_line_names_and_nothing_declares_is_told(scripts: Project) -> None:
+    def told(**settings: Any) -> list[str]:
+        node = scripts.prepare(study(scripts, **settings)).expansion.nodes[0]["train"]
+        assert node.use is not None
+        return [str(place) for place in node.use.symbols.opaque if "folder" in str(place)]
+
+    line = f"{RUN} --data data"
+    assert told(run=line, reads=[]) == [
+        "command, line 1, in run: names the folder data, which counts only under `reads`"
+    ]
+    assert told(run=line, reads=["data"]) == []
+
+
 @pytest.mark.parametrize(
     ("settings", "script", "words"),
     [

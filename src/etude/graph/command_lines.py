@@ -36,8 +36,14 @@ def named_files(command: str, project: Path) -> list[Path]:
     return [path for path in _files(command, project) if path.suffix != ".py"]
 
 
-def with_programs(symbols: SymbolMap, command: str, project: Path) -> SymbolMap:
+def with_programs(symbols: SymbolMap, command: str, project: Path, reads: Sequence[str] = ()) -> SymbolMap:
     """A step's symbol map with the code of the Python scripts and modules that its command line runs.
+
+    Args:
+        symbols: Of the step that runs it.
+        command: The command line.
+        project: The project's folder.
+        reads: What is declared to be read: of other folders that the line names it is told that they do not count.
 
     Raises:
         IdentityError: One has a syntax error.
@@ -58,6 +64,10 @@ def with_programs(symbols: SymbolMap, command: str, project: Path) -> SymbolMap:
     opaque = [
         Opaque(symbol="command:run", line=1, reason=f"runs {word}, which differs from variant to variant")
         for word in unseen
+    ]
+    opaque += [
+        Opaque(symbol="command:run", line=1, reason=f"names the folder {folder}, which counts only under `reads`")
+        for folder in _folders(command, project, reads)
     ]
     digest = hashlib.sha256(" ".join([symbols.digest, *(one.digest for one in maps)]).encode()).hexdigest()
     every = [symbols, *maps]
@@ -83,6 +93,20 @@ def _files(command: str, project: Path) -> Iterator[Path]:
             if text and not Path(text).is_absolute() and path.is_file() and path not in seen:
                 seen.add(path)
                 yield path
+
+
+def _folders(command: str, project: Path, reads: Sequence[str]) -> list[str]:
+    """The folders of a project that stand as words in a command line and are not declared to be read."""
+    declared = [(project / path).resolve() for path in reads]
+    words = (text for word in _words(command) for text in (word, word.rpartition("=")[2]))
+    return [
+        text
+        for text in dict.fromkeys(words)
+        if text
+        and not Path(text).is_absolute()
+        and (project / text).is_dir()
+        and not any((project / text).resolve().is_relative_to(path) for path in declared)
+    ]
 
 
 def _modules(command: str) -> Iterator[str]:

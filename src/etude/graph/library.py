@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +31,14 @@ class StepUse:
     signature: Signature
     symbols: SymbolMap
 
+    def programs(self) -> dict[str, str]:
+        """The project's sources that a command line runs, path → digest as of an input file: they are read from the
+        disk when the command runs, not from the bytes that were digested, and must still be those."""
+        if not self.signature.command:
+            return {}
+        own = {path: digest for path, digest in self.symbols.files.items() if not path.is_relative_to(_ROOT)}
+        return {str(path): f"{digest}{path.suffix.lower()}" for path, digest in own.items()}
+
 
 @dataclass(slots=True, kw_only=True)
 class StepLibrary:
@@ -41,7 +49,7 @@ class StepLibrary:
     """Bytes of modules that count in place of those on disk, by absolute path."""
     index: CodeIndex = field(init=False)
     _found: dict[str, StepUse | NotAStep] = field(default_factory=dict)
-    _plain: dict[tuple[str, str, frozenset[str]], StepUse] = field(default_factory=dict)
+    _plain: dict[tuple[str, str, frozenset[str], tuple[str, ...]], StepUse] = field(default_factory=dict)
     _observed: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -67,15 +75,16 @@ class StepLibrary:
         if not (signature.plain or signature.command) or not given:
             return found
         command = str(given.get(signature.command, "")) if signature.command else ""
-        key = (name, command, frozenset(given))
+        reads = tuple(map(str, read)) if isinstance(read := given.get("reads"), (list, tuple)) else ()
+        key = (name, command, frozenset(given), reads)
         if key not in self._plain:
             own = signature_of(signature.reference, signature.function, given)
-            self._plain[key] = replace(found, signature=own, symbols=self._with_programs(found.symbols, command))
+            self._plain[key] = replace(found, signature=own, symbols=self._with_programs(found.symbols, command, reads))
         return self._plain[key]
 
-    def _with_programs(self, symbols: SymbolMap, command: str) -> SymbolMap:
+    def _with_programs(self, symbols: SymbolMap, command: str, reads: Sequence[str]) -> SymbolMap:
         try:
-            return with_programs(symbols, command, self.project) if command else symbols
+            return with_programs(symbols, command, self.project, reads) if command else symbols
         except IdentityError as error:
             reason, _, mend = str(error).partition("\n    Mend: ")
             raise NotAStep(f"the command {command!r} runs what cannot be read: {reason}", mend) from error

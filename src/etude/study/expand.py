@@ -483,7 +483,7 @@ class _Expander:
             params=params,
             metrics=self._gives_metrics(use),
             declared=self._declared_by(use),
-            files=settings.files,
+            files={**settings.files, **use.programs()},
             study=self.study.name if self.within else "",
         )
 
