@@ -22,7 +22,9 @@ def test_a_job_runs_on_two_nodes_with_the_gpus_it_was_granted(bed: SlurmBed, tmp
 
 def test_a_controller_that_is_restarted_comes_back_with_its_jobs(bed: SlurmBed, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    job = bed.run("sbatch", "--parsable", f"--wrap=while [ ! -e {gate} ]; do sleep 0.1; done").strip()
+    job = bed.run(
+        "sbatch", "--parsable", "--output=/dev/null", f"--wrap=while [ ! -e {gate} ]; do sleep 0.1; done"
+    ).strip()
     until(lambda: bed.jobs("RUNNING") == [job], "the job to start")
     bed.stop_controller()
     bed.start_controller()

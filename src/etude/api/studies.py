@@ -148,8 +148,8 @@ class Study:
         if faults:
             raise ConfigError(faults)
         target = Path(path)
-        plain = json.loads(json.dumps(tree))
-        text = json.dumps(plain, indent=2) if target.suffix == ".json" else yaml.safe_dump(plain, sort_keys=False)
+        values = json.loads(json.dumps(tree))
+        text = json.dumps(values, indent=2) if target.suffix == ".json" else yaml.safe_dump(values, sort_keys=False)
         target.write_text(text, encoding="utf-8")
         return target
 

@@ -47,10 +47,7 @@ class PlanView:
             row["cached"] += action.state is State.CACHED
             if action.state is State.RUN:
                 row["run"] += 1
-                earlier = (
-                    None if row["why"] else earlier_result(self.prepared.store, self.prepared.history, action.node)
-                )
-                row["why"] = row["why"] or "; ".join(map(str, why(action, earlier)[:2]))
+                row["why"] = row["why"] or "; ".join(map(str, self._reasons(action)[:2]))
         return list(rows.values())
 
     def _reasons(self, action: Action) -> Sequence[Reason]:

@@ -130,9 +130,9 @@ class ProcessBackend:
         if closed:
             end_worker(worker)
         try:
-            self._hand_over(task, worker)
             if stopping:
-                worker.send(STOP)
+                worker.send(STOP)  # first: a short node would be done before it heard
+            self._hand_over(task, worker)
             while True:
                 message = worker.receive()
                 if isinstance(message, Outcome):
@@ -165,9 +165,9 @@ class ProcessBackend:
         if closed:
             group.kill("the run was stopped")
         try:
-            self._hand_over(task, group)
             if stopping:
-                group.send(STOP)
+                group.send(STOP)  # first: a short node would be done before it heard
+            self._hand_over(task, group)
             while True:
                 message = group.receive(1.0)
                 if isinstance(message, Outcome):
